@@ -1,0 +1,1 @@
+"""Histories in, numbers out: NumPy and SciPy only, no Keras and no backend."""

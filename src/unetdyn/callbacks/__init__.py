@@ -1,0 +1,1 @@
+"""What a user passes to `fit`: monitors measure and never change training."""

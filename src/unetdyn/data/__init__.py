@@ -1,0 +1,1 @@
+"""Images and masks: reading, tiling, leakage-free splits, augmentation, and a synthetic electron microscope."""

@@ -1,0 +1,1 @@
+"""One typed configuration, one fit, one run directory."""

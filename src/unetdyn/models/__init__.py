@@ -1,0 +1,1 @@
+"""U-Nets as functions that return a `keras.Model` with named blocks."""

@@ -1,0 +1,1 @@
+"""The run directory: written crash-safe, read without Keras."""
