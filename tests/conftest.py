@@ -1,0 +1,38 @@
+"""What every test shares: quiet backends, reproducible seeds, and the way to the real data."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """Every test starts from the same random state, in whatever order and process it runs."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout: where configs/ and examples/ are."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def vnc_mito() -> Path:
+    """The real electron-microscopy sections. `UNETDYN_DATA` names their parent where it is not ../shared/data."""
+    folder = Path(os.environ.get("UNETDYN_DATA", REPOSITORY.parent / "shared" / "data")) / "vnc_mito"
+    if not folder.is_dir():
+        message = f"the VNC sections are not at {folder}; set UNETDYN_DATA to the folder that holds vnc_mito/"
+        if os.environ.get("UNETDYN_REQUIRE_DATA"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder
