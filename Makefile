@@ -1,0 +1,88 @@
+# Each target makes .venv and installs what it needs by itself; nothing but Python >= 3.11 and make is expected.
+#   make demo    train an Attention Residual U-Net on synthetic electron microscopy (minutes)
+#   make test    the tests, on TensorFlow
+#   make check   everything: tests on three backends, lint, types, imports, examples, README and docstrings
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+JOBS ?= 2
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
+# One thread a test process: two processes on two cores are faster than four threads fighting.
+PYTEST := TF_CPP_MIN_LOG_LEVEL=2 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
+
+.PHONY: help demo test check check-rest lint types imports test-jax test-torch examples clean
+
+help:
+	@sed -n '2,4s/^#   //p' Makefile
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found: install it, or run make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Making .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv > /tmp/unetdyn-venv.log 2>&1 \
+		|| { $(PYTHON) -m venv --without-pip --clear .venv && $(PYTHON) -m pip --python .venv/bin/python install --quiet pip; } >> /tmp/unetdyn-venv.log 2>&1 \
+		|| { rm -rf .venv; cat /tmp/unetdyn-venv.log; echo "This Python can't make virtual environments; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+
+# $(call install,what is said,what pip gets)
+define install
+	@echo "Installing $(1) (the first time this takes a few minutes)"
+	@$(PIP_INSTALL) $(2) > .venv/install.log 2>&1 || { cat .venv/install.log; exit 1; }
+	@touch $@
+endef
+
+.venv/.runtime: .venv/bin/python pyproject.toml constraints.txt
+	$(call install,unetdyn with TensorFlow,--editable .)
+
+.venv/.test: .venv/.runtime
+	$(call install,the test tools,--editable '.[test]')
+
+.venv/.check: .venv/.test
+	@echo "Installing JAX, PyTorch (CPU) and the checking tools (the first time this takes a few minutes)"
+	@$(PIP_INSTALL) --editable '.[test,jax,torch,docs,dev]' > .venv/install.log 2>&1 \
+		|| $(PIP_INSTALL) --extra-index-url $(TORCH_CPU_INDEX) --editable '.[test,jax,torch,docs,dev]' >> .venv/install.log 2>&1 \
+		|| { cat .venv/install.log; exit 1; }
+	@touch $@
+
+demo: .venv/.runtime
+	@$(BIN)/unetdyn demo
+
+test: .venv/.test
+	@echo "Testing on TensorFlow"
+	@KERAS_BACKEND=tensorflow $(PYTEST) tests
+
+check: test check-rest
+
+check-rest: lint types imports test-jax test-torch examples
+
+lint: .venv/.check
+	@echo "Checking style"
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: .venv/.check
+	@echo "Checking types"
+	@$(BIN)/mypy
+
+imports: .venv/.check
+	@echo "Checking that imports go one way"
+	@$(BIN)/lint-imports
+
+test-jax: .venv/.check
+	@echo "Testing on JAX"
+	@KERAS_BACKEND=jax $(PYTEST) tests
+
+test-torch: .venv/.check
+	@echo "Testing on PyTorch"
+	@KERAS_BACKEND=torch $(PYTEST) tests
+
+# Docstrings, the README and the docs are run as they stand; so are the example script and the notebook.
+examples: .venv/.check
+	@echo "Running the docstrings, the README, the docs and the examples"
+	@$(PYTEST) --doctest-modules src/unetdyn
+	@$(PYTEST) README.md docs examples
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
