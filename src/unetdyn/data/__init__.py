@@ -1,1 +1,5 @@
-"""Images and masks: reading, tiling, leakage-free splits, augmentation, and a synthetic electron microscope."""
+"""Images and masks: stacks, tiles, leakage-free splits, augmentation, and what `fit` draws its batches from."""
+
+from unetdyn.data.stack import Stack, downsample
+
+__all__ = ["Stack", "downsample"]

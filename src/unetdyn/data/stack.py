@@ -1,0 +1,140 @@
+"""The stack: sections of one specimen with their masks, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Sections of one specimen in their order, each with its mask and its name.
+
+    Args:
+        images: Array of shape `(sections, height, width, channels)`, in the dtype it was read in (`uint8`, `uint16`
+            or `float32`), all values finite.
+        masks: `uint8` array of shape `(sections, height, width, 1)` of class indices: 0 is the background; with two
+            classes, 1 the foreground.
+        names: One name for each section, for messages: usually the file's stem.
+
+    Raises:
+        TypeError: Where an array is no NumPy array or has a dtype that is not listed above.
+        ValueError: Where shapes or counts disagree, or an image holds NaN or infinity.
+
+    Example:
+        >>> import numpy as np
+        >>> from unetdyn.data import Stack
+        >>> images = np.zeros((3, 4, 4, 1), "uint8")
+        >>> stack = Stack(images, np.zeros_like(images), ("a", "b", "c"))
+        >>> len(stack), stack.take([2, 0]).names
+        (3, ('c', 'a'))
+    """
+
+    images: np.ndarray
+    masks: np.ndarray
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _check_dtypes(self.images, self.masks)
+        _check_shapes(self.images, self.masks, self.names)
+        check_finite(self.images, self.names)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, indices: Sequence[int] | np.ndarray) -> Stack:
+        """The sections at `indices`, in that order, as a stack of their own."""
+        chosen = np.asarray(indices, dtype=np.intp)
+        return Stack(self.images[chosen], self.masks[chosen], tuple(self.names[index] for index in chosen))
+
+
+def downsample(stack: Stack, factor: int) -> Stack:
+    """Every section `factor` times smaller on each side: the mean of a block for images, its majority for masks.
+
+    A block is `factor × factor` pixels. An image keeps its dtype: integer images are rounded to the nearest level, so
+    that `normalise(method="unit")` still knows their range. A mask pixel becomes the class that fills most of its
+    block; where two fill as much, the larger index, so that a binary mask is 1 where its mean is ≥ 0.5.
+
+    Args:
+        stack: The stack.
+        factor: Whole number ≥ 1 that divides height and width; 1 returns `stack` itself.
+
+    Returns:
+        A `Stack` of shape `(sections, height / factor, width / factor, channels)` with the same names.
+
+    Raises:
+        ValueError: Where `factor` is no whole number ≥ 1 or does not divide the sections' height and width.
+
+    Example:
+        >>> import numpy as np
+        >>> from unetdyn.data import Stack, downsample
+        >>> image = np.array([[0, 10], [20, 30]], "uint8").reshape(1, 2, 2, 1)
+        >>> mask = np.array([[0, 1], [1, 0]], "uint8").reshape(1, 2, 2, 1)
+        >>> small = downsample(Stack(image, mask, ("a",)), 2)
+        >>> small.images.item(), small.masks.item()
+        (15, 1)
+    """
+    height, width = stack.images.shape[1:3]
+    if isinstance(factor, bool) or int(factor) != factor or factor < 1 or height % factor or width % factor:
+        raise ValueError(
+            f"`factor` must be a whole number >= 1 that divides the sections' height and width, {height}×{width}. "
+            f"Received: factor={factor!r}. Choose another factor, or crop the sections first."
+        )
+    if factor == 1:
+        return stack
+    means = _blocks(stack.images, int(factor)).mean(axis=(2, 4), dtype=np.float64)
+    if np.issubdtype(stack.images.dtype, np.integer):
+        means = np.rint(means)
+    return Stack(means.astype(stack.images.dtype), _majority(stack.masks, int(factor)), stack.names)
+
+
+def check_finite(images: np.ndarray, names: Sequence[str]) -> None:
+    """Refuse images with NaN or infinity, naming the first such section."""
+    if not np.issubdtype(images.dtype, np.floating):
+        return
+    for image, name in zip(images, names, strict=True):
+        bad = image.size - int(np.isfinite(image).sum())
+        if bad:
+            raise ValueError(
+                f"`images` must be finite, but image {name!r} holds {bad} NaN or infinite values. "
+                f"Received: images of dtype {images.dtype}. Mend or leave out that section."
+            )
+
+
+def _blocks(array: np.ndarray, factor: int) -> np.ndarray:
+    sections, height, width, channels = array.shape
+    return array.reshape(sections, height // factor, factor, width // factor, factor, channels)
+
+
+def _majority(masks: np.ndarray, factor: int) -> np.ndarray:
+    best = np.zeros_like(masks[:, ::factor, ::factor])
+    most = np.zeros(best.shape, dtype=np.int64)
+    for index in np.unique(masks):
+        count = (_blocks(masks, factor) == index).sum(axis=(2, 4))
+        best = np.where(count >= most, np.where(count > 0, index, best), best)
+        most = np.maximum(most, count)
+    return best.astype(np.uint8)
+
+
+def _check_dtypes(images: np.ndarray, masks: np.ndarray) -> None:
+    for argument, array, known in (("images", images, ("uint8", "uint16", "float32")), ("masks", masks, ("uint8",))):
+        received = str(array.dtype) if isinstance(array, np.ndarray) else type(array).__name__
+        if received not in known:
+            raise TypeError(
+                f"`{argument}` must be a NumPy array of dtype {' or '.join(known)}. Received: {argument} of {received}. "
+                f"Convert it with `.astype({known[-1]!r})`."
+            )
+
+
+def _check_shapes(images: np.ndarray, masks: np.ndarray, names: Sequence[str]) -> None:
+    if images.ndim != 4 or masks.shape != (*images.shape[:3], 1):
+        raise ValueError(
+            "`images` must have shape (sections, height, width, channels) and `masks` the same with 1 channel. "
+            f"Received: images.shape={images.shape}, masks.shape={masks.shape}."
+        )
+    if len(names) != len(images):
+        raise ValueError(
+            f"`names` must hold one name for each of the {len(images)} sections. Received: {len(names)} names."
+        )
