@@ -1,1 +1,9 @@
 """One typed configuration, one fit, one run directory."""
+
+import keras  # noqa: F401  # first, so that our classes are registered before any of our modules is half imported
+
+from unetdyn.experiment.config import Config
+from unetdyn.experiment.load import ConfigError, load_config, parse_config
+from unetdyn.experiment.run import run_experiment
+
+__all__ = ["Config", "ConfigError", "load_config", "parse_config", "run_experiment"]

@@ -1,0 +1,66 @@
+"""The command line: train from a configuration, show a run, and a demonstration."""
+
+import os
+from pathlib import Path
+
+import click
+
+from unetdyn import __version__, runs
+
+# TensorFlow writes a dozen lines about the machine when it starts; errors still show.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="unetdyn")
+def main() -> None:
+    """Train U-Nets, and see what their training is doing."""
+
+
+@main.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key, like fit.epochs=5.")
+def train(config: Path, overrides: tuple[str, ...]) -> None:
+    """Train as the YAML file CONFIG says, and leave a run directory."""
+    _train(config, overrides)
+
+
+@main.command()
+def demo() -> None:
+    """Train a small Attention Residual U-Net on synthetic electron microscopy, in a few minutes."""
+    click.echo("Training an Attention Residual U-Net on synthetic electron microscopy (configs/quickstart.yaml)")
+    _train(_recipe("quickstart.yaml"), ())
+
+
+@main.command()
+@click.argument("run", nargs=-1, required=True, type=click.Path(path_type=Path))
+def show(run: tuple[Path, ...]) -> None:
+    """Show how the RUN went; several runs side by side."""
+    from unetdyn.report.describe import describe
+
+    try:
+        click.echo(describe([runs.open(path) for path in run]))
+    except (FileNotFoundError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _train(config: Path, overrides: tuple[str, ...]) -> None:
+    from unetdyn.experiment import ConfigError, load_config, run_experiment
+    from unetdyn.report.describe import describe
+
+    try:
+        finished = run_experiment(load_config(config, overrides))
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo("\n" + describe([finished]))
+
+
+def _recipe(name: str) -> Path:
+    """A ready configuration: inside an installed package, or in the checkout of an editable installation."""
+    package = Path(__file__).parent
+    packaged = package / "configs" / name
+    return packaged if packaged.is_file() else package.parents[1] / "configs" / name
+
+
+if __name__ == "__main__":
+    main()

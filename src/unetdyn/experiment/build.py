@@ -1,0 +1,88 @@
+"""From the configuration to a compiled Keras model."""
+
+import keras
+
+from unetdyn import losses, metrics, models
+from unetdyn.experiment.config import Config
+
+
+def build_model(config: Config, channels: int, steps_per_epoch: int) -> keras.Model:
+    """The compiled model of an experiment.
+
+    Args:
+        config: the experiment.
+        channels: image channels.
+        steps_per_epoch: batches per epoch, which the cosine schedule needs.
+    """
+    model = _network(config, channels)
+    model.compile(
+        optimizer=build_optimizer(config, steps_per_epoch),
+        loss=build_loss(config),
+        metrics=build_metrics(config),
+        jit_compile=config.fit.jit_compile,
+        steps_per_execution=config.fit.steps_per_execution,
+    )
+    return model
+
+
+def _network(config: Config, channels: int) -> keras.Model:
+    arguments = config.model.model_dump(exclude={"architecture"})
+    if config.model.architecture == "UNet":
+        arguments.pop("gate")
+    shape = (config.data.tile, config.data.tile, channels)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(config.fit.precision)
+    try:
+        return getattr(models, config.model.architecture)(shape, **arguments, seed=config.seed)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def build_optimizer(config: Config, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """Keras' own optimizer, with a constant or a warmed-up cosine learning rate."""
+    settings = config.optimizer
+    options = settings.model_dump(include={"weight_decay", "global_clipnorm"}, exclude_none=True)
+    return keras.optimizers.get(
+        {"class_name": settings.kind, "config": {"learning_rate": _learning_rate(config, steps_per_epoch), **options}}
+    )
+
+
+def _learning_rate(config: Config, steps_per_epoch: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    settings = config.optimizer
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    warmup = round(settings.warmup_epochs * steps_per_epoch)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=settings.learning_rate / 10 if warmup else settings.learning_rate,
+        decay_steps=max(1, config.fit.epochs * steps_per_epoch - warmup),
+        alpha=0.01,
+        warmup_target=settings.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+
+
+def build_loss(config: Config) -> keras.losses.Loss:
+    """The loss, told whether the model gives logits or probabilities."""
+    settings, from_logits = config.loss, config.model.output == "logits"
+    if settings.kind == "binary_focal":
+        options = settings.model_dump(exclude={"kind"})
+        return losses.BinaryFocalLoss(**options, from_logits=from_logits)
+    if settings.kind == "soft_jaccard":
+        return losses.SoftJaccardLoss(from_logits=from_logits)
+    if settings.kind == "binary_crossentropy":
+        return keras.losses.BinaryCrossentropy(from_logits=from_logits)
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
+
+
+def build_metrics(config: Config) -> list[keras.metrics.Metric]:
+    """The thresholded Jaccard, and the soft one beside it where it is asked for."""
+    from_logits = config.model.output == "logits"
+    class_ids = None if config.model.classes == 1 else list(range(config.model.classes))
+    chosen: list[keras.metrics.Metric] = [
+        metrics.ThresholdedJaccard(
+            threshold=config.metrics.threshold, from_logits=from_logits, class_ids=class_ids, name="jaccard"
+        )
+    ]
+    if config.metrics.soft_jaccard:
+        chosen.append(metrics.SoftJaccard(from_logits=from_logits, name="soft_jaccard"))
+    return chosen

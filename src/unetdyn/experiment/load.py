@@ -1,0 +1,84 @@
+"""From a YAML file and `--set` overrides to a checked configuration, with errors a person can act on."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from unetdyn._messages import unknown_choice
+from unetdyn.experiment.config import Config
+
+
+class ConfigError(ValueError):
+    """The configuration can't be used; the text says which key, what was expected and what was received."""
+
+
+def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
+    """Read a configuration from YAML, with `key.path=value` overrides on top.
+
+    Args:
+        path: the YAML file.
+        overrides: texts like `"fit.epochs=5"`; the value is read as YAML.
+
+    Returns:
+        The checked, immutable configuration.
+
+    Raises:
+        ConfigError: for a missing or malformed file, an override without `=`, an unknown key (with the nearest known
+            one), or a value outside its range.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(f"The configuration must be a YAML file. Received: {path}, which is not there.")
+    values = _read_yaml(path.read_text(encoding="utf-8"), str(path))
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} must hold keys and values. Received: {type(values).__name__}.")
+    for override in overrides:
+        _apply(values, override)
+    return parse_config(values, str(path))
+
+
+def parse_config(values: dict[str, Any], source: str = "configuration") -> Config:
+    """Check a dictionary of values; `source` is named in errors.
+
+    >>> parse_config({"data": {"kind": "synthetic"}, "fit": {"epochs": 3}}).fit.epochs
+    3
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: " + "; ".join(_sentence(one) for one in error.errors())) from None
+
+
+def _read_yaml(text: str, source: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{source} is not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"An override must be key=value, like fit.epochs=5. Received: {override!r}.")
+    *parents, last = key.strip().split(".")
+    for parent in parents:
+        if not isinstance(values.get(parent), dict):
+            values[parent] = {}
+        values = values[parent]
+    values[last] = _read_yaml(text, f"--set {override}")
+
+
+def _sentence(error: Any) -> str:
+    # pydantic puts the tag of a union (`data.folder.path`) and the validator's name into the location.
+    location = [str(part) for part in error["loc"] if str(part) not in {"synthetic", "folder"}]
+    where = ".".join(part for part in location if part.isidentifier() or part.isdigit()) or "the whole"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"].startswith("union_tag"):
+        return unknown_choice(f"{where}.kind", error["input"].get("kind"), ["synthetic", "folder"])
+    if message.startswith("unknown key"):
+        return f"in `{where}`, {message}" if location else message
+    received = "" if "Received:" in message or error["type"] == "missing" else f". Received: {error['input']!r}"
+    return f"`{where}`: {message[:1].lower()}{message[1:]}{received}"

@@ -1,0 +1,94 @@
+"""From the configuration's `data` to the three sets of tiles that a fit needs, checked before anything trains."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from unetdyn import data
+from unetdyn.experiment.config import Config, FolderData, SyntheticData
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Datasets for fit, validation and, where the split has one, the final test."""
+
+    train: data.TileDataset
+    validation: data.TileDataset
+    test: data.TileDataset | None
+    channels: int
+
+
+def prepare(config: Config) -> Prepared:
+    """Read or generate the sections, split them by section, normalise, and cut them into tiles.
+
+    Raises:
+        ValueError: where the masks don't hold the classes that the model has; and what the readers of
+            `unetdyn.data` refuse: wrong paths, unpaired or unreadable files, differing sizes, leaking splits.
+    """
+    stack = read_stack(config)
+    check_classes(stack, config.model.classes)
+    split = split_stack(stack, config)
+    test = None if split.test is None else _dataset(split.test, config, training=False)
+    return Prepared(
+        train=_dataset(split.train, config, training=True),
+        validation=_dataset(split.validation, config, training=False),
+        test=test,
+        channels=stack.images.shape[-1],
+    )
+
+
+def read_stack(config: Config) -> data.Stack:
+    """The configured sections, downsampled."""
+    source = config.data
+    if isinstance(source, SyntheticData):
+        stack = data.synthetic_em(sections=source.sections, size=source.size, seed=source.seed)
+    else:
+        stack = _read_folder(source, config.model.classes)
+    return data.downsample(stack, source.downsample) if source.downsample > 1 else stack
+
+
+def _read_folder(source: FolderData, classes: int) -> data.Stack:
+    return data.read_folder(source.path, images=source.images, masks=source.masks, classes=classes)
+
+
+def check_classes(stack: data.Stack, classes: int) -> None:
+    """Refuse a model whose classes the masks don't show: one for 0/1 masks, K for indices 0 to K − 1."""
+    found = int(stack.masks.max()) + 1
+    if found == 1:
+        raise ValueError(
+            f"The masks must mark something. Received: {len(stack)} masks, all background; "
+            "check that the masks are those of these images."
+        )
+    expected = 2 if classes == 1 else classes
+    if found != expected:
+        suggestion = 1 if found == 2 else found
+        raise ValueError(
+            f"`model.classes` must fit the masks, which hold the values 0 to {found - 1}. "
+            f"Received: model.classes={classes}; set model.classes={suggestion}."
+        )
+
+
+def split_stack(stack: data.Stack, config: Config) -> data.Split:
+    """Split by section, as ranges or as shares; leaking splits are refused."""
+    split = config.data.split
+    if split.train is not None:
+        return data.split_by_section(stack, split.train, split.validation, split.test, gap=split.gap)
+    return data.split_by_fraction(stack, validation=split.validation, test=split.test, gap=split.gap)
+
+
+def _dataset(stack: data.Stack, config: Config, training: bool) -> data.TileDataset:
+    """Training tiles overlap as the stride says; those of validation and test lie side by side."""
+    source = config.data
+    normalised = data.Stack(data.normalise(stack.images, source.normalise), stack.masks, stack.names)
+    tiles = data.tile(normalised, source.tile, (source.stride or source.tile) if training else source.tile)
+    augmentation = None
+    if training and source.augmentation is not None:
+        augmentation = data.Augmentation(**source.augmentation.model_dump(), seed=config.seed)
+    return data.TileDataset(
+        tiles.images,
+        tiles.masks.astype(np.float32) if config.model.classes == 1 else tiles.masks,
+        batch_size=config.fit.batch_size,
+        shuffle=training,
+        seed=config.seed,
+        augmentation=augmentation,
+    )

@@ -1,0 +1,72 @@
+"""What a person sees while an experiment trains: one moving line in a terminal, one line an epoch in a log file."""
+
+import sys
+import time
+from typing import Any, TextIO
+
+import keras
+
+BAR = 24  # characters
+REFRESH = 0.1  # seconds
+
+
+class Progress(keras.callbacks.Callback):
+    """Shows the epoch's progress on a terminal, and writes one line per epoch everywhere.
+
+    Keras' own progress bar prints every metric of every batch, which wraps in a terminal and fills a log file.
+
+    Args:
+        stream: where to write; the moving line appears only if it is a terminal.
+        columns: names in `logs` that are shown, in this order, where present.
+    """
+
+    # The batch hook reads only the step's number, so Keras need not wait for the step to end.
+    async_safe = True
+
+    def __init__(self, stream: TextIO | None = None, columns: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.stream = stream if stream is not None else sys.stdout
+        self.columns = columns
+        self._epoch = 0
+        self._started = self._drawn = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._epoch, self._started = epoch, time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        now = time.monotonic()
+        if self.stream.isatty() and now - self._drawn >= REFRESH:
+            self._drawn = now
+            self.stream.write("\r\x1b[K" + self._moving_line(batch + 1, now - self._started))
+            self.stream.flush()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        erase = "\r\x1b[K" if self.stream.isatty() else ""
+        self.stream.write(erase + self._epoch_line(logs or {}, time.monotonic() - self._started) + "\n")
+        self.stream.flush()
+
+    def _moving_line(self, step: int, seconds: float) -> str:
+        steps = self.params.get("steps")
+        if not steps:
+            return f"{self._label()}  step {step}"
+        filled = BAR * step // steps
+        left = seconds / step * (steps - step)
+        return f"{self._label()}  [{'#' * filled}{'.' * (BAR - filled)}] {step}/{steps}  {left:.0f} s left"
+
+    def _epoch_line(self, logs: dict[str, Any], seconds: float) -> str:
+        shown = [f"{name} {format_value(logs[name])}" for name in self.columns if name in logs]
+        return "  ".join([self._label(), *shown, f"{seconds:.1f} s"])
+
+    def _label(self) -> str:
+        epochs = self.params["epochs"]
+        return f"epoch {self._epoch + 1:{len(str(epochs))}d}/{epochs}"
+
+
+def format_value(value: float) -> str:
+    """Four digits that matter: fixed where that is readable, else scientific.
+
+    >>> format_value(0.51234), format_value(0.0000312), format_value(float("nan"))
+    ('0.5123', '3.12e-05', 'nan')
+    """
+    value = float(value)
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e4 or value != value else f"{value:.2e}"

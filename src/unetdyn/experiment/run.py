@@ -1,0 +1,89 @@
+"""One experiment from its configuration to its run directory."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+import keras
+
+from unetdyn import callbacks, runs
+from unetdyn.experiment.build import build_model
+from unetdyn.experiment.config import Config
+from unetdyn.experiment.load import ConfigError
+from unetdyn.experiment.prepare import Prepared, prepare
+from unetdyn.experiment.progress import Progress
+from unetdyn.report import HistoryDisplay
+
+COLUMNS = ("loss", "jaccard", "val_loss", "val_jaccard", "val_soft_jaccard", "stability")
+
+
+def run_experiment(config: Config, stream: TextIO | None = None) -> runs.Run:
+    """Train as configured, and leave a run directory with the history, the best model and a picture.
+
+    Args:
+        config: the experiment, from `load_config` or `parse_config`.
+        stream: where progress is shown; standard output by default.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        ConfigError: before anything trains, where data, model and configuration don't fit together.
+    """
+    keras.utils.set_random_seed(config.seed)
+    try:
+        prepared = prepare(config)
+        model = build_model(config, prepared.channels, steps_per_epoch=len(prepared.train))
+        recorder, watching = _callbacks(config, stream)
+    except (ValueError, OSError) as error:
+        raise ConfigError(str(error)) from error
+    try:
+        model.fit(
+            prepared.train,
+            validation_data=prepared.validation,
+            epochs=config.fit.epochs,
+            shuffle=False,  # the dataset draws its own order from (seed, epoch)
+            verbose=0,
+            callbacks=watching,
+        )
+        recorder.summarise(**_test(recorder.path, prepared))
+    except BaseException as error:
+        recorder.fail(error)
+        raise
+    run = runs.open(recorder.path)
+    HistoryDisplay.from_run(run, window=config.callbacks.stability.window).plot().save(run.path / "history.png")
+    return run
+
+
+def _callbacks(config: Config, stream: TextIO | None) -> tuple[callbacks.RunRecorder, list[keras.callbacks.Callback]]:
+    """In the order in which they see `logs`: what adds to them first, what writes them down last."""
+    settings = config.callbacks
+    stability = callbacks.StabilityMonitor(**settings.stability.model_dump(), verbose=0)
+    recorder = callbacks.RunRecorder(
+        config.run_directory or _new_directory(config.name),
+        config=config.model_dump(mode="json"),
+        save_best=settings.save_best,
+        mode="max",
+        monitors=[stability],
+    )
+    watching = [stability, Progress(stream, COLUMNS), recorder]
+    if settings.early_stopping is not None:
+        watching.append(keras.callbacks.EarlyStopping(**settings.early_stopping.model_dump()))
+    return recorder, watching
+
+
+def _new_directory(name: str) -> Path:
+    base = Path("runs") / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    path, number = base, 2
+    while path.exists():
+        path, number = base.with_name(f"{base.name}-{number}"), number + 1
+    return path
+
+
+def _test(path: Path, prepared: Prepared) -> dict[str, Any]:
+    """The saved model's figures on the test sections, which neither training nor the choice of the epoch saw."""
+    if prepared.test is None:
+        return {}
+    best = keras.saving.load_model(path / "model.keras")
+    figures = best.evaluate(prepared.test, verbose=0, return_dict=True)
+    return {f"test_{name}": float(value) for name, value in figures.items()}

@@ -1,0 +1,69 @@
+"""A run, or several side by side, as a table of text."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from unetdyn.analysis import stability
+from unetdyn.runs import Run
+
+
+def describe(runs: Sequence[Run]) -> str:
+    """The figures that decide, one row each, one column a run.
+
+    Args:
+        runs: from `unetdyn.runs.open`.
+
+    Returns:
+        A text of a few lines: how the run ended, its best and last Jaccard, its stability and class, and where it is.
+    """
+    columns = [_rows(run) for run in runs]
+    labels = list(dict.fromkeys(label for column in columns for label in column))
+    cells = [[label, *(column.get(label, "") for column in columns)] for label in labels]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(runs) + 1)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    notes = [f"{run.path.name}: {note}" for run in runs for note in run.notes]
+    return "\n".join(lines + notes)
+
+
+def _rows(run: Run) -> dict[str, str]:
+    history, config = run.history, run.config
+    epochs = len(run.epochs)
+    rows = {
+        "run": run.path.name,
+        "status": run.status,
+        "model": _model(config),
+        "epochs": str(epochs) if epochs else "none yet",
+    }
+    for name, label in (("val_jaccard", "validation Jaccard"), ("val_soft_jaccard", "validation soft Jaccard")):
+        if np.isfinite(history.get(name, [])).any():
+            rows[label] = _best_and_last(np.asarray(history[name], dtype=float))
+    for name in sorted(run.summary):
+        if name.startswith("test_"):
+            rows[f"test {name.removeprefix('test_').replace('_', ' ')}"] = f"{run.summary[name]:.4f}"
+    if "val_loss" in history:
+        rows["stability of the validation loss"] = _stability(history["val_loss"], config)
+    rows["directory"] = str(run.path)
+    picture = run.path / "history.png"
+    if picture.is_file():
+        rows["picture"] = str(picture)
+    return rows
+
+
+def _model(config: dict[str, Any]) -> str:
+    model = config.get("model", {})
+    if "architecture" not in model:
+        return "not recorded"
+    return f"{model['architecture']}, {model['filters']} filters, depth {model['depth']}"
+
+
+def _best_and_last(values: np.ndarray) -> str:
+    best = int(np.nanargmax(values))
+    return f"{values[best]:.4f} at epoch {best + 1}, {values[-1]:.4f} at the end"
+
+
+def _stability(values: Sequence[float], config: dict[str, Any]) -> str:
+    settings = config.get("callbacks", {}).get("stability", {})
+    result = stability(values, window=settings.get("window", 10), ddof=settings.get("ddof", 1))
+    return str(result)
