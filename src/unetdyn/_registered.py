@@ -3,3 +3,4 @@
 A module with `@keras.saving.register_keras_serializable` belongs on this list, or its objects do not load from a
 `.keras` file in a process that only imported `unetdyn`.
 """
+import unetdyn.models.layers  # noqa: F401
