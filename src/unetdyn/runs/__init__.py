@@ -1,1 +1,21 @@
-"""The run directory: written crash-safe, read without Keras."""
+"""The run directory: written crash-safe, read without Keras.
+
+| file | what | how it is written |
+| --- | --- | --- |
+| `run.json` | format version, status, times, versions, config, seed, summary | replaced atomically |
+| `epochs.jsonl` | one JSON object an epoch: `epoch` (from 0, as Keras counts) and the logs | appended and synced |
+| `events.jsonl` | one JSON object an event: `time`, `kind`, `message` and its numbers | appended and synced |
+| `dynamics/*.npz` | a monitor's arrays | replaced atomically |
+| `model.keras` | the model: the best epoch's, or the last's | replaced atomically |
+| `history.png` | the picture of the run | replaced atomically |
+
+The JSON is strict, so that any program reads it. JSON has no NaN: numbers that are not finite are written as the texts
+`"NaN"`, `"Infinity"` and `"-Infinity"`, and read back as numbers in epochs, events and the summary.
+"""
+
+from unetdyn.runs.atomic import replacing
+from unetdyn.runs.reader import Run, list_runs
+from unetdyn.runs.reader import open_run as open
+from unetdyn.runs.writer import RunWriter
+
+__all__ = ["Run", "RunWriter", "list_runs", "open", "replacing"]

@@ -1,0 +1,211 @@
+"""Read a run directory, without Keras, in whatever state its writer left it."""
+
+import html
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unetdyn._messages import nearest
+from unetdyn.runs import strict_json
+from unetdyn.runs.writer import FORMAT_VERSION
+
+
+def open_run(path: str | Path) -> "Run":
+    """Open a run directory; nothing but `run.json` is read until it is asked for.
+
+    Args:
+        path: the folder of a run: finished, failed, killed, or still being written.
+
+    Returns:
+        A `Run`: what was on the disk. A run that goes on is seen anew by opening it again.
+
+    Raises:
+        FileNotFoundError: if `path` isn't a run directory.
+        ValueError: if `run.json` is damaged, or written by a newer version of unetdyn.
+
+    Example:
+        >>> import tempfile, unetdyn.runs
+        >>> folder = tempfile.mkdtemp()
+        >>> unetdyn.runs.RunWriter(folder).log_epoch(0, {"loss": 0.5})
+        >>> run = unetdyn.runs.open(folder)
+        >>> run.status, run.history["loss"].tolist()
+        ('running', [0.5])
+    """
+    path = Path(path)
+    file = path / "run.json"
+    if not file.is_file():
+        raise FileNotFoundError(
+            "`path` must be a run directory: the folder that holds run.json, epochs.jsonl and model.keras. "
+            f"Received: {path}, which {'has no run.json' if path.is_dir() else 'is not there'}."
+        )
+    try:
+        header = json.loads(file.read_bytes())
+        written = header["format"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{file} is damaged: it is not the JSON that unetdyn writes ({error}).") from error
+    if written > FORMAT_VERSION:
+        raise ValueError(
+            f"{file} has format {written}, and this unetdyn reads up to {FORMAT_VERSION}: install a newer unetdyn."
+        )
+    return Run(path, header)
+
+
+def list_runs(folder: str | Path) -> list["Run"]:
+    """The runs right below a folder, oldest first.
+
+    Args:
+        folder: where run directories were written; it need not exist.
+
+    Returns:
+        A list of `Run`; other folders and files are passed over.
+    """
+    runs = [open_run(file.parent) for file in Path(folder).glob("*/run.json")]
+    return sorted(runs, key=lambda run: run.header["created"])
+
+
+@dataclass(frozen=True, repr=False)
+class Run:
+    """A run directory, read when asked; made by `unetdyn.runs.open`.
+
+    Attributes:
+        path: the folder.
+        header: `run.json` as it stands there.
+    """
+
+    path: Path
+    header: dict[str, Any]
+
+    @property
+    def status(self) -> str:
+        """`"running"`, `"finished"`, `"failed"` or `"interrupted"`; a killed run stays `"running"`."""
+        return self.header["status"]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the run was made from, as JSON gives it (tuples come back as lists)."""
+        return self.header["config"]
+
+    @property
+    def seed(self) -> int | None:
+        """The run's seed."""
+        return self.header["seed"]
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions of unetdyn, Python, NumPy, Keras and the backend that wrote the run."""
+        return self.header["versions"]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The numbers that mattered in the end; empty until the run ends."""
+        return strict_json.restore_numbers(self.header["summary"])
+
+    @property
+    def epochs(self) -> list[dict[str, Any]]:
+        """One dictionary an epoch: `epoch` (from 0) and what was logged in it."""
+        return self._epochs[0]
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """One dictionary an event: `time`, `kind`, `message` and its numbers."""
+        return self._events[0]
+
+    @property
+    def notes(self) -> list[str]:
+        """What could not be read, such as a line cut off when the writer was killed; empty for a sound run."""
+        return self._epochs[1] + self._events[1]
+
+    @cached_property
+    def history(self) -> dict[str, NDArray[np.float64]]:
+        """Every scalar by name, one element an epoch, NaN where it was not logged; `epoch` counts from 0.
+
+        NaN may also be what was logged: `series` tells the two apart.
+        """
+        names = dict.fromkeys(name for record in self.epochs for name, value in record.items() if _is_number(value))
+        return {
+            name: np.array([v if _is_number(v := record.get(name)) else np.nan for record in self.epochs], dtype=float)
+            for name in names
+        }
+
+    def series(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The epochs (from 0) in which a scalar was logged, and its values there, NaN values included.
+
+        Raises:
+            KeyError: if it never was.
+        """
+        if name not in self.history:
+            raise KeyError(f"{name!r} was not logged in {self.path}.{nearest(name, self.history)}")
+        logged = [(record["epoch"], record[name]) for record in self.epochs if _is_number(record.get(name))]
+        return np.array([epoch for epoch, _ in logged]), np.array([value for _, value in logged], dtype=float)
+
+    @property
+    def array_names(self) -> list[str]:
+        """What `arrays` can read."""
+        return sorted(file.stem for file in self.path.glob("dynamics/[!.]*.npz"))
+
+    def arrays(self, name: str) -> dict[str, NDArray[Any]]:
+        """The arrays of `dynamics/NAME.npz`.
+
+        Raises:
+            KeyError: if there are none of that name.
+        """
+        if name not in self.array_names:
+            raise KeyError(f"{name!r} is not among the arrays of {self.path}: {self.array_names}.")
+        with np.load(self.path / "dynamics" / f"{name}.npz", allow_pickle=False) as file:
+            return dict(file)
+
+    @property
+    def model_path(self) -> Path | None:
+        """Where `keras.saving.load_model` finds the model; None as long as none was saved."""
+        path = self.path / "model.keras"
+        return path if path.is_file() else None
+
+    @cached_property
+    def _epochs(self) -> tuple[list[dict[str, Any]], list[str]]:
+        return _read_lines(self.path / "epochs.jsonl")
+
+    @cached_property
+    def _events(self) -> tuple[list[dict[str, Any]], list[str]]:
+        return _read_lines(self.path / "events.jsonl")
+
+    def __repr__(self) -> str:
+        status = "running, or killed" if self.status == "running" else self.status
+        count = len(self.epochs)
+        return f"<Run {str(self.path)!r}: {status}, {count} epoch{'' if count == 1 else 's'}>"
+
+    def _repr_html_(self) -> str:
+        rows = {"run": self.path, "status": self.status, "epochs": len(self.epochs), **self.summary}
+        if self.epochs:
+            rows |= {f"last {name}": value for name, value in self.epochs[-1].items() if name != "epoch"}
+        cells = "".join(
+            f"<tr><th>{html.escape(str(k))}</th><td>{html.escape(_short(v))}</td></tr>" for k, v in rows.items()
+        )
+        return f"<table>{cells}</table>"
+
+
+def _read_lines(file: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """The JSON objects of a file, and a note for each line that is not one: a killed writer leaves half a line."""
+    records, notes = [], []
+    lines = file.read_bytes().split(b"\n") if file.is_file() else []
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
+        try:
+            records.append(strict_json.restore_numbers(json.loads(line)))
+        except ValueError:
+            where = "the last line" if number == len(lines) else f"line {number}"
+            notes.append(f"{file.name}: {where} was not written to its end and is left out.")
+    return records, notes
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
