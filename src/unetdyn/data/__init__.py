@@ -1,5 +1,33 @@
 """Images and masks: stacks, tiles, leakage-free splits, augmentation, and what `fit` draws its batches from."""
 
+from unetdyn.data.files import read_image, read_stack
+from unetdyn.data.normalise import normalise
+from unetdyn.data.read import read_folder
+from unetdyn.data.split import (
+    LeakageReport,
+    Split,
+    check_leakage,
+    check_tile_leakage,
+    split_by_fraction,
+    split_by_section,
+)
 from unetdyn.data.stack import Stack, downsample
+from unetdyn.data.tiles import Tiles, stitch, tile
 
-__all__ = ["Stack", "downsample"]
+__all__ = [
+    "LeakageReport",
+    "Split",
+    "Stack",
+    "Tiles",
+    "check_leakage",
+    "check_tile_leakage",
+    "downsample",
+    "normalise",
+    "read_folder",
+    "read_image",
+    "read_stack",
+    "split_by_fraction",
+    "split_by_section",
+    "stitch",
+    "tile",
+]

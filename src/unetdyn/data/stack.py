@@ -123,8 +123,8 @@ def _check_dtypes(images: np.ndarray, masks: np.ndarray) -> None:
         received = str(array.dtype) if isinstance(array, np.ndarray) else type(array).__name__
         if received not in known:
             raise TypeError(
-                f"`{argument}` must be a NumPy array of dtype {' or '.join(known)}. Received: {argument} of {received}. "
-                f"Convert it with `.astype({known[-1]!r})`."
+                f"`{argument}` must be a NumPy array of dtype {' or '.join(known)}. "
+                f"Received: {argument} of {received}. Convert it with `.astype({known[-1]!r})`."
             )
 
 

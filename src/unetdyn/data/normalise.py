@@ -1,0 +1,67 @@
+"""Grey levels to the numbers a network likes: per image, so that no statistics leak from one part into another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unetdyn._messages import unknown_choice
+from unetdyn.data.stack import check_finite
+
+METHODS = ("per_image", "unit")
+
+
+def normalise(images: np.ndarray, method: str = "per_image") -> np.ndarray:
+    r"""Images as `float32`, standardised per image and channel, or scaled to [0, 1] by the range of their dtype.
+
+    \[ x' = \frac{x - \bar x}{s}, \qquad s^2 = \tfrac1n \sum (x - \bar x)^2 \]
+
+    Args:
+        images: Array of shape `(images, height, width, channels)`, finite. Normalise sections before tiling them:
+            the statistics of a small tile depend on what happens to lie in it.
+        method: `"per_image"` (default): zero mean and unit variance (`ddof=0`) of each image and channel by itself,
+            so that sections of different brightness and contrast become comparable and no part of a split sees
+            another's statistics; a constant channel becomes 0. `"unit"`: divided by 255 (`uint8`) or 65535
+            (`uint16`); floating point images must lie in [0, 1] already.
+
+    Returns:
+        `float32` array of the same shape.
+
+    Raises:
+        ValueError: Where `images` has another rank, holds NaN or infinity, `method` is unknown, or floating point
+            images leave [0, 1] with `method="unit"`.
+
+    Example:
+        >>> import numpy as np
+        >>> from unetdyn.data import normalise
+        >>> image = np.array([[10, 20], [30, 40]], "uint8").reshape(1, 2, 2, 1)
+        >>> [round(float(value), 3) for value in normalise(image).ravel()]
+        [-1.342, -0.447, 0.447, 1.342]
+    """
+    if method not in METHODS:
+        raise ValueError(unknown_choice("method", method, METHODS))
+    if images.ndim != 4:
+        raise ValueError(
+            f"`images` must have shape (images, height, width, channels). Received: images.shape={images.shape}."
+        )
+    check_finite(images, [str(index) for index in range(len(images))])
+    return _unit(images) if method == "unit" else _per_image(images)
+
+
+def _per_image(images: np.ndarray) -> np.ndarray:
+    centred = images - images.mean(axis=(1, 2), dtype=np.float64, keepdims=True)
+    deviation = np.sqrt(np.mean(centred**2, axis=(1, 2), keepdims=True))
+    # A constant channel may leave a deviation of rounding errors: its range tells.
+    constant = np.ptp(images, axis=(1, 2), keepdims=True) == 0
+    return np.where(constant, 0.0, centred / np.where(constant, 1.0, deviation)).astype(np.float32)
+
+
+def _unit(images: np.ndarray) -> np.ndarray:
+    if np.issubdtype(images.dtype, np.integer):
+        return images.astype(np.float32) / np.float32(np.iinfo(images.dtype).max)
+    low, high = float(images.min()), float(images.max())
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"With `method='unit'` floating point images must lie in [0, 1]. Received: images in [{low:g}, {high:g}]. "
+            f"Use `method='per_image'`, or scale them first."
+        )
+    return images.astype(np.float32)

@@ -1,0 +1,161 @@
+"""From a folder of images and masks to a `Stack`, or to one sentence that says why not."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from unetdyn.data.files import check_alike, describe_nearest, list_some, read_named
+from unetdyn.data.masks import class_indices
+from unetdyn.data.stack import Stack
+
+MASK_SUFFIXES = ("_mask", "-mask", "_masks", "_label", "-label", "_labels")
+
+
+def read_folder(
+    path: str | Path,
+    images: str = "images",
+    masks: str = "masks",
+    classes: int = 1,
+    mask_threshold: float | None = None,
+) -> Stack:
+    """Images and their masks, paired by name, in natural order.
+
+    Images and masks are sub-folders of PNG, TIFF or JPEG files, or multi-page TIFF files. Files are paired by their
+    stem; a mask's stem may end in `_mask`, `-mask`, `_masks`, `_label`, `-label` or `_labels`. The pages of two single
+    files are paired by number. Nothing is paired by guess and nothing left out: what has no partner is an error.
+
+    Args:
+        path: The folder that holds both.
+        images: Name of the images' sub-folder or multi-page file inside `path`; `.tif` and `.tiff` may be left out.
+        masks: The same for the masks.
+        classes: 1 (default) for binary masks: 0 and one other value, which may differ from file to file, so 1-bit and
+            8-bit files may be mixed. Otherwise the number of classes with the background: masks hold indices.
+        mask_threshold: Only with `classes=1`: fraction of the dtype's range, usually 0.5, above which a pixel of a
+            mask with *more than two* values is foreground. Default `None`: such a mask is refused.
+
+    Returns:
+        A `Stack` whose names are the images' stems.
+
+    Raises:
+        FileNotFoundError: Where `path`, the images or the masks do not exist; the message says what is there.
+        ValueError: Where a folder is empty, a file cannot be read, an image has no mask or the reverse, sizes differ,
+            a mask's values do not suit `classes`, or an image holds NaN or infinity.
+
+    Example:
+        >>> import tempfile, pathlib, numpy as np
+        >>> from PIL import Image
+        >>> from unetdyn.data import read_folder
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for sub, value in (("images", 100), ("masks", 255)):
+        ...         (pathlib.Path(folder) / sub).mkdir()
+        ...         Image.fromarray(np.full((4, 4), value, "uint8")).save(pathlib.Path(folder) / sub / "00.png")
+        ...     stack = read_folder(folder)
+        >>> stack.names, int(stack.images.max()), int(stack.masks.max())
+        (('00',), 100, 1)
+    """
+    _check_classes(classes, mask_threshold)
+    root = Path(path)
+    if not root.is_dir():
+        raise FileNotFoundError(
+            f"`path` must be a folder that holds {images!r} and {masks!r}. Received: path={str(path)!r}, "
+            f"which is no folder; {describe_nearest(root)}."
+        )
+    image_source, mask_source = _inside(root, images, "images"), _inside(root, masks, "masks")
+    read_images, read_masks = read_named(image_source), read_named(mask_source, mask=True)
+    if image_source.is_file() and mask_source.is_file():
+        read_masks = _by_page(read_images, read_masks)
+    pairs = _paired(read_images, read_masks)
+    check_alike(read_images)
+    _check_sizes(read_images, pairs)
+    indices = {name: class_indices(pairs[name], name, classes, mask_threshold) for name in read_images}
+    stack = Stack(np.stack(list(read_images.values())), np.stack(list(indices.values())), tuple(read_images))
+    _warn_unused_classes(stack, classes)
+    return stack
+
+
+def _check_classes(classes: int, mask_threshold: float | None) -> None:
+    if isinstance(classes, bool) or not isinstance(classes, int) or not 1 <= classes <= 256:
+        raise ValueError(
+            f"`classes` must be a whole number from 1 (binary) to 256. Received: classes={classes!r}. "
+            f"Count the background as a class unless the masks are binary."
+        )
+    if mask_threshold is not None and (classes != 1 or not 0 <= mask_threshold < 1):
+        raise ValueError(
+            f"`mask_threshold` must lie in [0, 1) and go with `classes=1`. "
+            f"Received: mask_threshold={mask_threshold!r}, classes={classes!r}."
+        )
+
+
+def _inside(root: Path, name: str, argument: str) -> Path:
+    for candidate in (root / name, root / f"{name}.tif", root / f"{name}.tiff"):
+        if candidate.exists():
+            return candidate
+    raise FileNotFoundError(
+        f"`{argument}` must be a sub-folder or a multi-page TIFF inside {str(root)!r}. "
+        f"Received: {argument}={name!r}, which is not there; {describe_nearest(root / name)}."
+    )
+
+
+def _by_page(images: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    if len(images) != len(masks):
+        raise ValueError(
+            f"The images' file and the masks' file must have as many pages. "
+            f"Received: {len(images)} pages of images, {len(masks)} of masks."
+        )
+    return dict(zip(images, masks.values(), strict=True))
+
+
+def _paired(images: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The masks under the names of their images; whatever has no partner is named in the error."""
+    pairs: dict[str, np.ndarray] = {}
+    for name, mask in masks.items():
+        key = name if name in images else _without_suffix(name)
+        if key in pairs:
+            raise ValueError(
+                f"Each image must have one mask. Received: two masks for image {key!r}, one of them {name!r}. "
+                f"Remove or rename one."
+            )
+        pairs[key] = mask
+    without_mask = [name for name in images if name not in pairs]
+    without_image = [name for name in pairs if name not in images]
+    if without_mask or without_image:
+        raise ValueError(
+            f"Each image must have a mask of its name, and each mask an image. Received: "
+            f"{len(without_mask)} images without a mask: {list_some(without_mask)}; "
+            f"{len(without_image)} masks without an image: {list_some(without_image)}. "
+            f"Rename or remove those files; a mask's stem may end in {', '.join(MASK_SUFFIXES)}."
+        )
+    return pairs
+
+
+def _without_suffix(name: str) -> str:
+    """The image's name for a mask's name: `a_mask` -> `a`, and for pages `a_mask[3]` -> `a[3]`."""
+    stem, bracket, page = name.partition("[")
+    for suffix in MASK_SUFFIXES:
+        if stem.lower().endswith(suffix):
+            return stem[: -len(suffix)] + bracket + page
+    return name
+
+
+def _check_sizes(images: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -> None:
+    for name, image in images.items():
+        (height, width), (mask_height, mask_width) = image.shape[:2], masks[name].shape[:2]
+        if (height, width) != (mask_height, mask_width):
+            raise ValueError(
+                f"An image and its mask must have the same size. Received: image {name!r} of {height}×{width} pixels, "
+                f"but its mask of {mask_height}×{mask_width}. Does this mask belong to this image?"
+            )
+
+
+def _warn_unused_classes(stack: Stack, classes: int) -> None:
+    largest = int(stack.masks.max())
+    if classes > 1 and largest < classes - 1:
+        warnings.warn(
+            f"`classes={classes}`, but the largest class index in the {len(stack)} masks is {largest}: "
+            f"is `classes={max(largest + 1, 1)}` meant?",
+            UserWarning,
+            stacklevel=3,
+        )
