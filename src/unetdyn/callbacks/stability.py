@@ -1,0 +1,170 @@
+"""Watch during `fit` how much the validation loss scatters from epoch to epoch."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+# The public keras.utils does not export it; it prints as Keras itself does, and respects disable_interactive_logging.
+from keras.src.utils import io_utils
+from numpy.typing import NDArray
+
+from unetdyn._messages import nearest, unknown_choice
+from unetdyn.analysis.stability import DDOF, WINDOW, Stability, check_window, stability
+
+ADVICE = "What usually helps: a lower learning rate or one that decays, a larger batch, more validation data."
+
+
+class StabilityMonitor(keras.callbacks.Callback):
+    """Writes into `logs` the standard deviation of the validation loss over its last epochs.
+
+    σ = sqrt(Σ (vᵢ − v̄)² / (window − ddof)), and σ / |v̄| beside it, because σ depends on the loss's scale; see
+    `unetdyn.analysis.stability`. For `val_loss` the keys are `stability` (σ) and `stability_cv` (the coefficient of
+    variation); for another value, such as `val_jaccard`, `val_jaccard_stability` and `val_jaccard_stability_cv`.
+
+    The window counts the epochs in which the value was observed: with `validation_freq=2`, ten validations are twenty
+    epochs. The keys are there from the first epoch with a full window. Where the window holds a value that is not
+    finite they are NaN. Training is never changed: weights with and without the monitor are equal to the last bit.
+
+    Put the monitor before the callbacks that read its keys. `EarlyStopping(monitor="stability", mode="min")` warns in
+    each epoch that has no such key yet, and goes on. `CSVLogger` takes its columns from the first epoch's `logs` and
+    leaves later keys out without a word: `undefined="nan"` gives it the columns (then pass
+    `start_from_epoch=window - 1` to `EarlyStopping`, which takes a first NaN for the best value ever).
+
+    An epoch 0 starts the record anew; a `fit` with `initial_epoch` > 0 carries on with it.
+
+    Args:
+        monitor: a name in `logs`, or several. Default `"val_loss"`, the value of the studies.
+        window: how many observed values count, ≥ 2. 10 is what the studies used.
+        ddof: 1 (default), the sample standard deviation; 0, the population's, which the studies' code used.
+        verbose: 1 prints a sentence when the class of stability is first known and when it changes; 0 is silent.
+        undefined: what is in `logs` before the window is full: `"absent"` (default) no key, `"nan"` the keys with NaN.
+        name: first part of the keys, and the name under which `RunRecorder` keeps the record; give two monitors in one
+            `fit` different names.
+
+    Attributes:
+        record: dictionary of arrays of shape `(epochs,)`: `epoch` (from 0), and for each monitored name `NAME`,
+            `NAME_sigma`, `NAME_cv`; NaN where not observed or not defined.
+        results: `unetdyn.analysis.Stability` by monitored name, as of the last epoch.
+        result: the first of them.
+        messages: (epoch, sentence) pairs, printed or not.
+
+    Raises:
+        TypeError: if `monitor` isn't a name or a sequence of names.
+        ValueError: if another argument is out of its range.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        >>> model.compile(loss="mse", optimizer=keras.optimizers.SGD(0.0))
+        >>> x = np.ones((4, 1))
+        >>> monitor = StabilityMonitor(window=3)
+        >>> history = model.fit(x, x, validation_data=(x, x), epochs=5, verbose=0, callbacks=[monitor])
+        >>> history.history["stability"]
+        [0.0, 0.0, 0.0]
+        >>> monitor.result.label
+        'Excellent'
+
+    Reference:
+        Window, formula and classes: the studies this project grew from.
+    """
+
+    def __init__(
+        self,
+        monitor: str | Sequence[str] = "val_loss",
+        window: int = WINDOW,
+        ddof: int = DDOF,
+        verbose: int = 0,
+        undefined: str = "absent",
+        name: str = "stability",
+    ) -> None:
+        super().__init__()
+        check_window(window, ddof)
+        if undefined not in ("absent", "nan"):
+            raise ValueError(unknown_choice("undefined", undefined, ["absent", "nan"]))
+        self.monitor = _names(monitor)
+        self.window = window
+        self.ddof = ddof
+        self.verbose = verbose
+        self.undefined = undefined
+        self.name = name
+        self._warned: set[str] = set()
+        self._restart()
+
+    @property
+    def record(self) -> dict[str, NDArray[Any]]:
+        """What was seen, as arrays with one element an epoch."""
+        arrays: dict[str, NDArray[Any]] = {"epoch": np.array(self._epochs, dtype=np.int64)}
+        for name, rows in self._rows.items():
+            columns = np.array(rows, dtype=np.float64).reshape(-1, 3).T
+            arrays |= dict(zip((name, f"{name}_sigma", f"{name}_cv"), columns, strict=True))
+        return arrays
+
+    @property
+    def result(self) -> Stability:
+        """The stability of the first monitored value, as of the last epoch."""
+        return self.results[self.monitor[0]]
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Start anew with a new training."""
+        if epoch == 0:
+            self._restart()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Measure, and write into `logs`."""
+        logs = {} if logs is None else logs
+        self._epochs.append(epoch)
+        available = list(logs)
+        for name in self.monitor:
+            if name in logs:
+                self._observe(name, float(logs[name]), epoch, logs)
+            else:
+                self._rows[name].append((np.nan, np.nan, np.nan))
+                self._warn_once(name, epoch, available)
+
+    def _observe(self, name: str, value: float, epoch: int, logs: dict[str, Any]) -> None:
+        self._values[name].append(value)
+        before, now = self.results[name], stability(self._values[name], self.window, self.ddof)
+        self.results[name] = now
+        self._rows[name].append((value, now.sigma, now.coefficient_of_variation))
+        if now.defined or self.undefined == "nan":
+            key = self.name if name == "val_loss" else f"{name}_{self.name}"
+            logs[key] = now.sigma
+            logs[f"{key}_cv"] = now.coefficient_of_variation
+        if now.label != before.label:
+            self._say(epoch, f"{name}: {now}." + (f" {ADVICE}" if now.poor else ""))
+
+    def _say(self, epoch: int, message: str) -> None:
+        self.messages.append((epoch, message))
+        if self.verbose:
+            io_utils.print_msg(f"\nEpoch {epoch + 1}: {message}")
+
+    def _warn_once(self, name: str, epoch: int, available: list[str]) -> None:
+        if name in self._warned:
+            return
+        self._warned.add(name)
+        text = (
+            f"StabilityMonitor: {name!r} is not in the logs of epoch {epoch + 1}, which hold {', '.join(available)}."
+            f"{nearest(name, available)} Only epochs that have it count: with `validation_freq` > 1 the window of "
+            f"{self.window} spans more epochs, and without validation data σ is never defined (monitor='loss' then)."
+        )
+        self.messages.append((epoch, text))
+        warnings.warn(text, UserWarning, stacklevel=2)
+
+    def _restart(self) -> None:
+        self._epochs: list[int] = []
+        self._values: dict[str, list[float]] = {name: [] for name in self.monitor}
+        self._rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in self.monitor}
+        self.results = {name: stability([], self.window, self.ddof) for name in self.monitor}
+        self.messages: list[tuple[int, str]] = []
+
+
+def _names(monitor: str | Sequence[str]) -> tuple[str, ...]:
+    names = (monitor,) if isinstance(monitor, str) else monitor
+    if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) and name for name in names):
+        raise TypeError(f"`monitor` must be a name in `logs`, or a list of them. Received: monitor={monitor!r}.")
+    if len(set(names)) < len(names):
+        raise ValueError(f"`monitor` must name each value once. Received: monitor={monitor!r}.")
+    return tuple(names)

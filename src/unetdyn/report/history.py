@@ -1,0 +1,226 @@
+"""The picture of a training: loss, Jaccard and learning rate over the epochs, with the stability of the end."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+import unetdyn.runs
+from unetdyn.analysis.stability import DDOF, WINDOW, Stability, check_window, stability
+
+Series = tuple[NDArray[Any], NDArray[np.float64]]
+
+# Blue and vermilion of Okabe and Ito (2008): told apart with every common colour vision, and in grey by their marks.
+TRAINING: dict[str, Any] = {"color": "#0072B2", "marker": "o", "label": "training"}
+VALIDATION: dict[str, Any] = {"color": "#D55E00", "marker": "s", "label": "validation"}
+RATE: dict[str, Any] = {"color": "#000000", "marker": ".", "label": "learning rate"}
+SHADE = "#999999"
+NOT_A_METRIC = ("stability", "stability_cv", "learning_rate", "seconds", "epoch")
+
+
+class HistoryDisplay:
+    """Loss, the segmentation metric and the learning rate over a common axis of epochs.
+
+    In the loss panel the window over which stability is measured is shaded and carries σ and its class. Panels without
+    anything to show (no metric, no learning rate) are left out. NaN and infinite values leave gaps.
+
+    In a notebook the object shows its picture.
+
+    Args:
+        series: by name of a logged value, its epochs (from 0) and its values, both of shape `(n,)`.
+        metric: which value the second panel shows; default: `"jaccard"` where it was logged, else the first other
+            metric.
+        window: over how many observed values stability is measured, ≥ 2; 10 is what the studies used.
+        ddof: 1 or 0, see `unetdyn.analysis.stability`.
+
+    Attributes:
+        stability: `unetdyn.analysis.Stability` of the validation loss (of the loss where there was no validation).
+        figure_: the matplotlib figure, after `plot`.
+        axes_: its axes by panel: `"loss"`, the metric's name, `"learning_rate"`.
+
+    Raises:
+        ValueError: if no `loss` was logged, or `metric` was not.
+
+    Example:
+        >>> losses = [0.9, 0.5, 0.4, 0.41, 0.40]
+        >>> display = HistoryDisplay.from_history({"loss": losses, "val_loss": losses}, window=3).plot()
+        >>> list(display.axes_), display.stability.label
+        (['loss'], 'Excellent')
+
+    Reference:
+        Colours: Okabe and Ito, Color Universal Design (2008).
+    """
+
+    def __init__(
+        self, series: Mapping[str, Series], metric: str | None = None, window: int = WINDOW, ddof: int = DDOF
+    ) -> None:
+        check_window(window, ddof)
+        known = ", ".join(series) or "nothing"
+        if not {"loss", "val_loss"} & set(series):
+            raise ValueError(f"A history must hold `loss` of at least one epoch. Received: {known}.")
+        if metric is not None and not {metric, f"val_{metric}"} & set(series):
+            raise ValueError(f"`metric` must be a logged value. Received: metric={metric!r}; logged were {known}.")
+        self.series = dict(series)
+        self.metric = metric or _first_metric(self.series)
+        self.window = window
+        self.stability: Stability = stability(self._watched[1], window, ddof)
+
+    @classmethod
+    def from_run(cls, run: "unetdyn.runs.Run | str | Path", **kwargs: Any) -> "HistoryDisplay":
+        """The picture of a run directory.
+
+        Args:
+            run: an open run, or the path of one.
+            **kwargs: `metric`, `window`, `ddof` as above.
+        """
+        if not isinstance(run, unetdyn.runs.Run):
+            run = unetdyn.runs.open(run)
+        return cls({name: run.series(name) for name in run.history if name != "epoch"}, **kwargs)
+
+    @classmethod
+    def from_history(cls, history: Any, validation_freq: int | Sequence[int] = 1, **kwargs: Any) -> "HistoryDisplay":
+        """The picture of what `model.fit` returned.
+
+        Args:
+            history: a `keras.callbacks.History`, or its `history` dictionary.
+            validation_freq: what was passed to `fit`: a History does not say in which epochs validation took place.
+            **kwargs: `metric`, `window`, `ddof` as above.
+
+        Raises:
+            ValueError: if `val_loss` has another number of values than `validation_freq` leads to.
+        """
+        logs = getattr(history, "history", history)
+        count = max((len(values) for values in logs.values()), default=0)
+        epochs = np.asarray(getattr(history, "epoch", range(count)))[-count:] if count else np.arange(0)
+        validated = epochs[[_is_validated(int(epoch), validation_freq) for epoch in epochs]]
+        series = {}
+        for name, values in logs.items():
+            own = validated if name.startswith("val_") else epochs
+            if len(values) > len(own) or (name == "val_loss" and len(values) != len(own)):
+                raise ValueError(
+                    f"`validation_freq` must be what was passed to `fit`. Received: validation_freq={validation_freq}, "
+                    f"which makes {len(own)} validations in {count} epochs, but {name} has {len(values)} values."
+                )
+            # A key that callbacks add late, such as `stability`, has values for the last epochs only.
+            series[name] = (own[len(own) - len(values) :], np.asarray(values, dtype=float))
+        return cls(series, **kwargs)
+
+    def plot(self, axes: Sequence[Axes] | None = None) -> "HistoryDisplay":
+        """Draw.
+
+        Args:
+            axes: as many axes as there are panels; default: a new figure, which no pyplot window owns.
+
+        Returns:
+            The display itself, with `figure_` and `axes_`.
+
+        Raises:
+            ValueError: if the number of `axes` isn't that of the panels.
+        """
+        panels = self._panels()
+        if axes is None:
+            figure = Figure(figsize=(7.0, 0.6 + 2.2 * len(panels)), layout="constrained")
+            # A canvas of its own: drawing then never asks pyplot for a window system.
+            FigureCanvasAgg(figure)
+            axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0].tolist()
+        if len(axes) != len(panels):
+            raise ValueError(f"`axes` must be one for each of {', '.join(panels)}. Received: {len(axes)} axes.")
+        self.axes_ = dict(zip(panels, axes, strict=True))
+        self.figure_ = axes[0].figure
+        for name, ax in self.axes_.items():
+            self._draw_panel(name, ax)
+        self._shade_window(self.axes_["loss"])
+        for ax in self.axes_.values():
+            _legend(ax)
+        axes[-1].set_xlabel("epoch")
+        axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes[-1].set_xlim(*self._limits())
+        return self
+
+    def save(self, path: str | Path, dpi: int = 120) -> None:
+        """Write a PNG, all at once or not at all; draws first where `plot` was not called.
+
+        Args:
+            path: a file name that ends in `.png`.
+            dpi: dots an inch; 120 makes the width 840 pixels.
+
+        Raises:
+            ValueError: if `path` has another suffix.
+        """
+        if Path(path).suffix.lower() != ".png":
+            raise ValueError(f"`path` must end in .png. Received: {path}.")
+        with unetdyn.runs.replacing(path) as temporary:
+            self._drawn().savefig(temporary, format="png", dpi=dpi)
+
+    def _drawn(self) -> Any:
+        if not hasattr(self, "figure_"):
+            self.plot()
+        return self.figure_
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self._drawn().savefig(buffer, format="png", dpi=96)
+        return buffer.getvalue()
+
+    @property
+    def _watched(self) -> Series:
+        return self.series["val_loss"] if "val_loss" in self.series else self.series["loss"]
+
+    def _panels(self) -> list[str]:
+        rate = ["learning_rate"] if "learning_rate" in self.series else []
+        return ["loss", *([self.metric] if self.metric else []), *rate]
+
+    def _draw_panel(self, name: str, ax: Axes) -> None:
+        styles = (RATE,) if name == "learning_rate" else (TRAINING, VALIDATION)
+        for key, style in zip((name, f"val_{name}"), styles, strict=False):
+            if key in self.series:
+                epochs, values = self.series[key]
+                drawn = np.where(np.isfinite(values), values, np.nan)
+                ax.plot(epochs + 1, drawn, markersize=3.5, linewidth=1.4, **style)
+        if name == "learning_rate":
+            ax.set_yscale("log")
+        ax.set_ylabel(name.replace("_", " "))
+        ax.grid(alpha=0.25)
+
+    def _shade_window(self, ax: Axes) -> None:
+        """Shade the window; the label says what was measured, also where it can't be."""
+        watched = "validation loss" if "val_loss" in self.series else "loss"
+        found = self.stability
+        if not found.defined:
+            ax.set_title(
+                f"stability not defined: {len(found.values)} of {found.window} values", loc="right", fontsize=9
+            )
+            return
+        epochs = self._watched[0][-self.window :] + 1
+        ax.axvspan(epochs[0] - 0.5, epochs[-1] + 0.5, color=SHADE, alpha=0.25, linewidth=0, zorder=0)
+        sigma = f"σ = {found.sigma:.3g}" if found.finite else "σ not finite"
+        text = f"{watched}, last {found.window} values (shaded): {sigma}, {found.label}"
+        ax.set_title(text, loc="right", fontsize=9)
+
+    def _limits(self) -> tuple[float, float]:
+        epochs = np.concatenate([epochs for epochs, _ in self.series.values()]) + 1
+        return epochs.min() - 0.5, epochs.max() + 0.5
+
+
+def _first_metric(series: Mapping[str, Series]) -> str | None:
+    names = [name.removeprefix("val_") for name in series if not name.endswith(NOT_A_METRIC)]
+    metrics = [name for name in dict.fromkeys(names) if name != "loss"]
+    return "jaccard" if "jaccard" in metrics else metrics[0] if metrics else None
+
+
+def _is_validated(epoch: int, frequency: int | Sequence[int]) -> bool:
+    """Keras' own rule, for epochs that count from 0."""
+    return (epoch + 1) % frequency == 0 if isinstance(frequency, int) else epoch + 1 in frequency
+
+
+def _legend(ax: Axes) -> None:
+    handles, labels = ax.get_legend_handles_labels()
+    if len(handles) > 1 or labels in (["training"], ["validation"]):
+        ax.legend(loc="best", fontsize=9, frameon=False)
