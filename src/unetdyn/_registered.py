@@ -4,3 +4,9 @@ A module with `@keras.saving.register_keras_serializable` belongs on this list, 
 `.keras` file in a process that only imported `unetdyn`.
 """
 import unetdyn.models.layers  # noqa: F401
+
+import unetdyn.losses.focal  # noqa: F401
+import unetdyn.losses.jaccard  # noqa: F401
+import unetdyn.metrics.jaccard  # noqa: F401
+import unetdyn.metrics.soft  # noqa: F401
+import unetdyn.metrics.thresholded  # noqa: F401

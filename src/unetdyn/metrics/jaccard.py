@@ -1,0 +1,272 @@
+"""The thresholded Jaccard index as pure functions: validate, update to sums, compute."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from unetdyn._messages import unknown_choice
+from unetdyn.metrics import counts
+from unetdyn.metrics.shapes import as_computable, match_rank, match_weight, require_same_shape
+
+Tensor = Any
+
+LABEL_THRESHOLD = 0.5
+"""A label above one half is foreground, whatever the threshold of the predictions: 0.99 is, as 1 and 255 are."""
+
+SCORE_UNITS = 2**22
+"""Scores of images are summed in whole units of 2⁻²², so that their sum does not depend on the order either."""
+
+
+@dataclass(frozen=True)
+class Convention:
+    """What is counted and how it is averaged; the arguments of `ThresholdedJaccard`, checked."""
+
+    threshold: float | None = 0.5
+    comparison: Literal[">", ">="] = ">"
+    aggregate: Literal["dataset", "image", "batch"] = "dataset"
+    empty: float | Literal["skip"] = 1.0
+    from_logits: bool = False
+    class_ids: Sequence[int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise ValueError(
+                "`threshold` must be a probability in [0, 1], also with from_logits=True, or None for the largest "
+                f"channel. Received: threshold={self.threshold!r}."
+            )
+        if self.comparison not in (">", ">="):
+            raise ValueError(unknown_choice("comparison", self.comparison, (">", ">=")))
+        if self.aggregate not in ("dataset", "image", "batch"):
+            raise ValueError(unknown_choice("aggregate", self.aggregate, ("dataset", "image", "batch")))
+        if self.empty not in (1.0, 0.0, "skip"):
+            raise ValueError(unknown_choice("empty", self.empty, (1.0, 0.0, "skip")))
+        if self.class_ids is not None:
+            self._check_class_ids(self.class_ids)
+
+    def _check_class_ids(self, ids: Sequence[int]) -> None:
+        if isinstance(ids, int) or not ids or min(ids) < 0 or len(set(ids)) < len(ids):
+            raise ValueError(
+                "`class_ids` must be a list of different channel numbers, such as [1, 2], or None. "
+                f"Received: class_ids={ids!r}."
+            )
+
+    @property
+    def scores(self) -> int:
+        """How many scores are kept apart: one a class, or a single one where all channels are pooled."""
+        return 1 if self.class_ids is None else len(self.class_ids)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Labels, predictions and mask of one batch, brought to fitting shapes."""
+
+    y_true: Tensor
+    y_pred: Tensor
+    counted: Tensor | None
+    sparse: bool
+
+
+def _validate(y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None, convention: Convention) -> Batch:
+    """Fitting tensors, or a ValueError: it looks at shapes only, and so also while a step is traced."""
+    y_pred = as_computable(y_pred)
+    y_true = match_rank(as_computable(y_true), y_pred)
+    channels = y_pred.shape[-1]
+    sparse = channels != 1 and len(y_true.shape) == len(y_pred.shape) > 1 and y_true.shape[-1] == 1
+    require_same_shape(y_true, y_pred, but_last=sparse)
+    if convention.threshold is None and channels == 1:
+        raise ValueError(
+            "`threshold=None` takes the largest channel and needs predictions with more than one. Received: "
+            f"y_pred.shape={tuple(y_pred.shape)}. Give a threshold, such as 0.5."
+        )
+    if convention.class_ids is not None and max(convention.class_ids) >= max(channels, 2):
+        raise ValueError(
+            f"`class_ids` must be below the number of classes, {max(channels, 2)}. "
+            f"Received: class_ids={list(convention.class_ids)}, y_pred.shape={tuple(y_pred.shape)}."
+        )
+    counted = None if sample_weight is None else ops.not_equal(match_weight(sample_weight, y_pred), 0)
+    return Batch(y_true, y_pred, counted, sparse)
+
+
+def _logit(probability: float) -> float:
+    if probability in (0, 1):
+        return math.inf if probability else -math.inf
+    return math.log(probability / (1 - probability))
+
+
+def _foreground(y_pred: Tensor, convention: Convention) -> Tensor:
+    """Where the predictions pass the threshold; a NaN never does."""
+    threshold = convention.threshold
+    if convention.from_logits and threshold is not None:  # σ(z) > t is z > ln(t / (1 − t)), without σ's rounding
+        threshold = _logit(threshold)
+    return ops.greater(y_pred, threshold) if convention.comparison == ">" else ops.greater_equal(y_pred, threshold)
+
+
+def _class_maps(batch: Batch, convention: Convention) -> tuple[Tensor, Tensor]:
+    """Boolean maps of labels and predictions, `(batch, ..., classes)`."""
+    channels, ids = batch.y_pred.shape[-1], convention.class_ids
+    if ids is None and not batch.sparse and convention.threshold is not None:
+        return ops.greater(batch.y_true, LABEL_THRESHOLD), _foreground(batch.y_pred, convention)
+    if channels == 1 and ids is not None:
+        true, pred = ops.greater(batch.y_true, LABEL_THRESHOLD), _foreground(batch.y_pred, convention)
+        return _background_and_foreground(true, ids), _background_and_foreground(pred, ids)
+    numbers = ops.convert_to_tensor(list(range(channels) if ids is None else ids), dtype="int32")
+    if batch.sparse:
+        true = ops.equal(batch.y_true, ops.cast(numbers, batch.y_true.dtype))
+    else:
+        true = ops.greater(ops.take(batch.y_true, numbers, axis=-1), LABEL_THRESHOLD)
+    if convention.threshold is None:
+        pred = ops.equal(ops.cast(ops.argmax(batch.y_pred, axis=-1, keepdims=True), "int32"), numbers)
+    else:
+        pred = _foreground(ops.take(batch.y_pred, numbers, axis=-1), convention)
+    return true, pred
+
+
+def _background_and_foreground(foreground: Tensor, ids: Sequence[int]) -> Tensor:
+    """One map for each class of a single channel: 0 is what is not foreground."""
+    return ops.concatenate([foreground if i else ops.logical_not(foreground) for i in ids], axis=-1)
+
+
+def _count(maps: Tensor, convention: Convention) -> Tensor:
+    """Pixels set in each image: boolean `(batch, ..., classes)` to int32 `(batch, scores)`.
+
+    Rows are summed in float32, exact below 2²⁴ and fast everywhere; the rest in int32. `ops.count_nonzero` would do, if
+    it did not transpose its result on PyTorch (Keras 3.15).
+    """
+    if convention.class_ids is None:
+        maps = ops.expand_dims(maps, axis=-1)
+    inner = len(maps.shape) - (3 if convention.class_ids is None else 2)
+    maps = ops.sum(ops.cast(maps, "float32"), axis=tuple(range(max(inner, 1), len(maps.shape) - 1)))
+    return ops.sum(ops.cast(maps, "int32"), axis=tuple(range(1, len(maps.shape) - 1)))
+
+
+def _image_counts(batch: Batch, convention: Convention) -> tuple[Tensor, Tensor, Tensor]:
+    """Intersection and union of each image, int32 `(batch, scores)`, and which images have a counted pixel."""
+    true, pred = _class_maps(batch, convention)
+    both, either, counted = ops.logical_and(true, pred), ops.logical_or(true, pred), batch.counted
+    if counted is None:
+        union = _count(either, convention)
+        return _count(both, convention), union, ops.ones_like(union, dtype="bool")
+    if convention.class_ids is not None and counted.shape[-1] == batch.y_pred.shape[-1] > 1:
+        counted = ops.take(counted, ops.convert_to_tensor(list(convention.class_ids), dtype="int32"), axis=-1)
+    counted = ops.logical_and(ops.ones_like(both), counted)
+    both, either = ops.logical_and(both, counted), ops.logical_and(either, counted)
+    return _count(both, convention), _count(either, convention), ops.greater(_count(counted, convention), 0)
+
+
+def _score_sums(intersection: Tensor, union: Tensor, included: Tensor, convention: Convention) -> tuple[Tensor, Tensor]:
+    """Sum of scores in units of 2⁻²², and their number: both in limbs, `(2, scores)`."""
+    filled = ops.greater(union, 0)
+    value = 0.0 if convention.empty == "skip" else convention.empty
+    score = ops.where(filled, ops.divide_no_nan(intersection, union), value)
+    if convention.empty == "skip":
+        included = ops.logical_and(included, filled)
+    included = ops.cast(included, "int32")
+    units = ops.cast(ops.round(score * SCORE_UNITS), "int32")
+    return counts.limbs_of_sum(units * included), counts.limbs_of_sum(included)
+
+
+def _update(batch: Batch, convention: Convention) -> tuple[Tensor, Tensor]:
+    """What the batch adds to numerator and denominator: two totals in limbs, `(2, scores)` each.
+
+    They are intersection and union for `aggregate="dataset"`; sum and number of scores for "image" and "batch".
+    """
+    intersection, union, included = _image_counts(batch, convention)
+    if convention.aggregate == "image":
+        return _score_sums(ops.cast(intersection, "float32"), ops.cast(union, "float32"), included, convention)
+    totals = counts.limbs_of_sum(intersection), counts.limbs_of_sum(union)
+    if convention.aggregate == "dataset":
+        return totals
+    above, below = (ops.expand_dims(counts.to_float(total), axis=0) for total in totals)
+    return _score_sums(above, below, ops.any(included, axis=0, keepdims=True), convention)
+
+
+def _compute(numerator: Tensor, denominator: Tensor, convention: Convention) -> Tensor:
+    """The score from the sums: the mean over the classes that have one; NaN where "skip" leaves none."""
+    below = counts.to_float(denominator)
+    unit = 1.0 if convention.aggregate == "dataset" else SCORE_UNITS
+    defined = ops.greater(below, 0)
+    ratio = ops.divide_no_nan(counts.to_float(numerator) / unit, below)
+    if convention.empty != "skip":
+        return ops.mean(ops.where(defined, ratio, convention.empty))
+    number = ops.sum(ops.cast(defined, "float32"))
+    return ops.where(number > 0, ops.sum(ratio) / ops.maximum(number, 1.0), float("nan"))
+
+
+def thresholded_jaccard(
+    y_true: Tensor,
+    y_pred: Tensor,
+    *,
+    sample_weight: Tensor | None = None,
+    threshold: float | None = 0.5,
+    comparison: Literal[">", ">="] = ">",
+    aggregate: Literal["dataset", "image", "batch"] = "dataset",
+    empty: float | Literal["skip"] = 1.0,
+    from_logits: bool = False,
+    class_ids: Sequence[int] | None = None,
+) -> Tensor:
+    """Jaccard index of the arrays given, the predictions binarised first.
+
+    `J = |{y > ½} ∩ {p > t}| / |{y > ½} ∪ {p > t}|`. The arguments are those of `ThresholdedJaccard`; "dataset" means
+    all that is given here.
+
+    Args:
+        y_true: Labels, `(batch, height, width, channels)`.
+        y_pred: Predictions, same shape.
+        sample_weight: Mask: pixels of weight 0 are left out.
+        threshold: Probability that a pixel's prediction must exceed, 0.5 by default; None takes the largest channel.
+        comparison: ">" by default, as in the studies, or ">=".
+        aggregate: "dataset" by default; "image" for the mean over images.
+        empty: Score where labels and predictions are both empty, 1.0 by default because nothing is wrong there.
+        from_logits: Whether `y_pred` holds logits; False by default, as in Keras.
+        class_ids: Classes to average over; None, the default, pools all channels.
+
+    Returns:
+        A scalar float32 tensor in [0, 1], or NaN where `empty="skip"` leaves nothing.
+
+    Raises:
+        ValueError: If shapes do not fit or an argument is out of range.
+
+    Example:
+        >>> round(float(thresholded_jaccard([[1, 1, 0, 0]], [[0.9, 0.4, 0.8, 0.1]])), 4)
+        0.3333
+
+    Reference:
+        Jaccard, "The distribution of the flora in the alpine zone", New Phytologist 11, 1912.
+    """
+    convention = Convention(threshold, comparison, aggregate, empty, from_logits, class_ids)
+    sums = _update(_validate(y_true, y_pred, sample_weight, convention), convention)
+    return _compute(*sums, convention)
+
+
+@keras.saving.register_keras_serializable(package="unetdyn")
+def jacard_coef(y_true: Tensor, y_pred: Tensor) -> Tensor:
+    """Jaccard index of one batch at the threshold 0.5, under the spelling of the widely copied tutorial code.
+
+    `J = |{y > ½} ∩ {p > ½}| / |{y > ½} ∪ {p > ½}|` over all pixels given, and 1 where both are empty. Unlike the
+    original, which sums the probabilities themselves (`soft_jaccard`), it binarises first.
+
+    Keras averages a *function* metric over batches, so in `compile(metrics=[jacard_coef])` the value of an epoch is
+    a mean of ratios that depends on the batch size. Prefer `ThresholdedJaccard()` there.
+
+    Args:
+        y_true: Labels, `(batch, height, width, channels)`.
+        y_pred: Probabilities in [0, 1], same shape.
+
+    Returns:
+        A scalar float32 tensor in [0, 1].
+
+    Raises:
+        ValueError: If the shapes differ.
+
+    Example:
+        >>> float(jacard_coef([[1, 1, 0, 0]], [[0.9, 0.8, 0.8, 0.9]]))
+        0.5
+
+    Reference:
+        Jaccard, "The distribution of the flora in the alpine zone", New Phytologist 11, 1912.
+    """
+    return thresholded_jaccard(y_true, y_pred)

@@ -1,0 +1,146 @@
+"""The thresholded Jaccard index as a Keras metric."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import keras
+
+from unetdyn.metrics import checks, counts
+from unetdyn.metrics.jaccard import Convention, _compute, _update, _validate
+
+Tensor = Any
+
+
+@keras.saving.register_keras_serializable(package="unetdyn")
+class ThresholdedJaccard(keras.metrics.Metric):
+    """Jaccard index (IoU) of binarised predictions, independent of how the data were batched.
+
+    `J = Σ |{y > ½} ∩ {p > t}| / Σ |{y > ½} ∪ {p > t}|`. The state is sums; the ratio comes last. Counts are exact up to
+    2⁴⁴ pixels (2³¹ in one image) on every backend and for every dtype of the predictions. A larger value is better:
+    callbacks take `mode="max"` and find it out by themselves with `mode="auto"`.
+
+    Labels above 0.5 are foreground, whatever `threshold` is: 0.99 counts as 1. A NaN prediction is background.
+    Predictions are compared in float32 at least.
+
+    What the channels mean:
+
+    - one channel: foreground. `class_ids=[1]` is the same; `[0, 1]` is the mean over background and foreground.
+    - several channels, `class_ids=None`: every channel is thresholded as a map of its own, and all are pooled into
+      one intersection and one union (scikit-learn's `average="micro"`).
+    - several channels, `class_ids=[...]`: one Jaccard index a class, and their mean (`average="macro"`).
+    - several channels that exclude each other (a softmax): `threshold=None` gives each pixel to its largest channel,
+      the first of equals, as in `keras.metrics.FBetaScore`. With a threshold, a pixel may belong to no class or to
+      several, as suits sigmoid outputs.
+
+    Labels for several channels are one-hot `(batch, height, width, channels)` or class numbers `(batch, height, width)`
+    or `(batch, height, width, 1)`.
+
+    It warns once per object, naming cause and cure, about 0/255 masks, fractional masks, class numbers without a
+    channel, predictions outside [0, 1] without `from_logits`, NaN predictions, and a softmax over one channel. In a
+    compiled `fit` the warning comes at the end of the first epoch (after the first batch where steps run eagerly, as
+    on PyTorch), because only there the values can be read without waiting for the accelerator in every step.
+
+    Args:
+        threshold: Probability in [0, 1] that a prediction must exceed to be foreground, also with `from_logits`. 0.5 by
+            default, where both classes are equally probable. None: the largest channel wins.
+        comparison: ">" by default, as in the studies; ">=" counts a prediction at the threshold as foreground.
+        aggregate: "dataset" by default: one ratio of the sums over all pixels. "image": the mean of the images' own
+            ratios, where a small object weighs as much as a large one. "batch": the mean of the batches' ratios, which
+            depends on the batch size; there only to compare with function metrics, which Keras averages like that.
+        empty: Score of a dataset, image, batch or class without a pixel in the union. 1.0 by default, because an empty
+            prediction for an empty mask is right; 0.0 as in `keras.metrics.BinaryIoU`; "skip" leaves it out of the
+            mean, and the result is NaN where nothing is left.
+        from_logits: Whether predictions are logits; they are compared with ln(t / (1 − t)), which is exact. False by
+            default, as in Keras.
+        class_ids: Classes to average over; None by default.
+        name: "jaccard" by default, so that logs read `jaccard` and `val_jaccard` however often a metric is made.
+        dtype: Kept for Keras' sake. Sums and result are float32 under every dtype policy.
+
+    `update_state` takes `sample_weight` as a mask: pixels of weight 0 are left out, all others count once, whatever
+    their weight. Its shape is `(batch,)`, `(batch, height, width)` or `(batch, height, width, 1)`. Images whose pixels
+    are all left out have no score. Keras hands sample weights to `compile(weighted_metrics=[...])` only.
+
+    Returns:
+        `result()` is a scalar float32 tensor in [0, 1] or NaN; the value of `empty` before the first update.
+
+    Raises:
+        ValueError: If an argument is out of range, or in `update_state`, also while it is traced, if shapes do not fit.
+
+    Example:
+        >>> metric = ThresholdedJaccard()
+        >>> metric.update_state([[1, 1, 0, 0]], [[0.9, 0.4, 0.8, 0.1]])
+        >>> metric.update_state([[1, 1, 1, 0]], [[0.9, 0.9, 0.9, 0.1]])
+        >>> round(float(metric.result()), 4)
+        0.6667
+
+    Reference:
+        Jaccard, "The distribution of the flora in the alpine zone", New Phytologist 11, 1912.
+    """
+
+    def __init__(
+        self,
+        threshold: float | None = 0.5,
+        comparison: Literal[">", ">="] = ">",
+        aggregate: Literal["dataset", "image", "batch"] = "dataset",
+        empty: float | Literal["skip"] = 1.0,
+        from_logits: bool = False,
+        class_ids: Sequence[int] | None = None,
+        name: str = "jaccard",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name=name, dtype=dtype)
+        ids = None if class_ids is None else tuple(class_ids)
+        self.convention = Convention(threshold, comparison, aggregate, empty, from_logits, ids)
+        shape = (2, self.convention.scores)
+        self.numerator = self.add_variable(shape, "zeros", dtype="float32", name="numerator")
+        self.denominator = self.add_variable(shape, "zeros", dtype="float32", name="denominator")
+        self.flags = self.add_variable((len(checks.FLAGS),), "zeros", dtype="float32", name="flags")
+        self._direction = "up"  # read by Keras' EarlyStopping and ModelCheckpoint with mode="auto"
+        self._single_channel = False
+        self._looked = False
+        self._told: set[str] = set()
+
+    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
+        """Add a batch: labels and predictions `(batch, height, width, channels)`, and a mask."""
+        batch = _validate(y_true, y_pred, sample_weight, self.convention)
+        numerator, denominator = _update(batch, self.convention)
+        self.numerator.assign(counts.add(self.numerator, numerator))
+        self.denominator.assign(counts.add(self.denominator, denominator))
+        self.flags.assign(keras.ops.maximum(self.flags, checks.look(batch, self.convention)))
+        self._single_channel = batch.y_pred.shape[-1] == 1
+
+    def result(self) -> Tensor:
+        """The score of everything since the last reset."""
+        if not self._looked:  # once an epoch: where steps run eagerly, Keras asks for a result after each of them
+            self._tell()
+        return _compute(self.numerator, self.denominator, self.convention)
+
+    def reset_state(self) -> None:
+        """Forget everything but the warnings already given."""
+        self._tell()
+        super().reset_state()
+        self._looked = False
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, JSON-able."""
+        ids = self.convention.class_ids
+        return {
+            **super().get_config(),
+            "threshold": self.convention.threshold,
+            "comparison": self.convention.comparison,
+            "aggregate": self.convention.aggregate,
+            "empty": self.convention.empty,
+            "from_logits": self.convention.from_logits,
+            "class_ids": None if ids is None else list(ids),
+        }
+
+    def _tell(self) -> None:
+        flags = checks.on_host(self.flags.value)
+        if flags is None:
+            return
+        self._looked = True
+        for key in checks.findings(flags, single_channel=self._single_channel):
+            if key not in self._told:
+                self._told.add(key)
+                warnings.warn(f"Metric '{self.name}': {checks.TEXTS[key]}", UserWarning, stacklevel=3)
