@@ -100,7 +100,7 @@ class RunRecorder(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Record the epoch."""
-        logs = dict(logs or {})
+        logs = {name: _plain(value) for name, value in (logs or {}).items()}
         seconds = time.perf_counter() - self._began
         self._seconds += seconds
         rates = {} if "learning_rate" in logs else _learning_rate(self.model)
@@ -198,6 +198,11 @@ def _checked_monitors(monitors: Sequence[keras.callbacks.Callback]) -> tuple[Any
 
 def _direction(name: str | None) -> str:
     return "min" if name and any(word in name for word in ("loss", "error", "stability")) else "max"
+
+
+def _plain(value: Any) -> Any:
+    """A number as it is; a metric with a value a class is still a tensor in `logs`."""
+    return value if isinstance(value, int | float | str) else keras.ops.convert_to_numpy(value)
 
 
 def _learning_rate(model: keras.Model) -> dict[str, float]:

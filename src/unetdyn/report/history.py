@@ -29,7 +29,7 @@ class HistoryDisplay:
     """Loss, the segmentation metric and the learning rate over a common axis of epochs.
 
     In the loss panel the window over which stability is measured is shaded and carries σ and its class. Panels without
-    anything to show (no metric, no learning rate) are left out. NaN and infinite values leave gaps.
+    anything to show (no metric, no learning rate) are left out. NaN and infinite values leave gaps, with crosses above.
 
     In a notebook the object shows its picture.
 
@@ -182,11 +182,12 @@ class HistoryDisplay:
         for key, style in zip((name, f"val_{name}"), styles, strict=False):
             if key in self.series:
                 epochs, values = self.series[key]
-                drawn = np.where(np.isfinite(values), values, np.nan)
-                ax.plot(epochs + 1, drawn, markersize=3.5, linewidth=1.4, **style)
+                finite = np.isfinite(values)
+                ax.plot(epochs + 1, np.where(finite, values, np.nan), markersize=3.5, linewidth=1.4, **style)
+                _mark_not_finite(ax, epochs[~finite] + 1, style)
         if name == "learning_rate":
             ax.set_yscale("log")
-        ax.set_ylabel(name.replace("_", " "))
+        ax.set_ylabel("Jaccard" if name == "jaccard" else name.replace("_", " "))
         ax.grid(alpha=0.25)
 
     def _shade_window(self, ax: Axes) -> None:
@@ -218,6 +219,14 @@ def _first_metric(series: Mapping[str, Series]) -> str | None:
 def _is_validated(epoch: int, frequency: int | Sequence[int]) -> bool:
     """Keras' own rule, for epochs that count from 0."""
     return (epoch + 1) % frequency == 0 if isinstance(frequency, int) else epoch + 1 in frequency
+
+
+def _mark_not_finite(ax: Axes, epochs: NDArray[Any], style: Mapping[str, Any]) -> None:
+    """Crosses at the top of the panel, where the curve has no height."""
+    if len(epochs):
+        top = np.full(len(epochs), 0.96 if style is TRAINING else 0.88)
+        label = f"{style['label']} not finite"
+        ax.plot(epochs, top, "x", color=style["color"], label=label, transform=ax.get_xaxis_transform())
 
 
 def _legend(ax: Axes) -> None:
