@@ -1,5 +1,10 @@
 """Images and masks: stacks, tiles, leakage-free splits, augmentation, and what `fit` draws its batches from."""
 
+# Keras first: loading it registers our objects, and that must not meet this room half imported.
+import keras  # noqa: F401  # isort: skip
+
+from unetdyn.data.augment import Augmentation
+from unetdyn.data.dataset import TileDataset, epoch_order
 from unetdyn.data.files import read_image, read_stack
 from unetdyn.data.normalise import normalise
 from unetdyn.data.read import read_folder
@@ -15,13 +20,16 @@ from unetdyn.data.stack import Stack, downsample
 from unetdyn.data.tiles import Tiles, stitch, tile
 
 __all__ = [
+    "Augmentation",
     "LeakageReport",
     "Split",
     "Stack",
+    "TileDataset",
     "Tiles",
     "check_leakage",
     "check_tile_leakage",
     "downsample",
+    "epoch_order",
     "normalise",
     "read_folder",
     "read_image",

@@ -18,9 +18,9 @@ def class_indices(mask: np.ndarray, name: str, classes: int = 1, threshold: floa
         classes: 1 for a binary mask; otherwise the number of classes with the background, and the file's values are
             the indices 0 … `classes - 1`.
         threshold: Only with `classes=1`: what to do with a mask of more than two values, such as one with smoothed
-            edges. Fraction of the dtype's range (1 for floats) above which a pixel is foreground; the usual choice is 0.5. Files
-            with two values are not affected. Default `None`: such a mask is refused, because nobody but its maker
-            knows what the grey values mean.
+            edges. Fraction of the dtype's range (1 for floats) above which a pixel is foreground; the usual choice is
+            0.5. Files with two values are not affected. Default `None`: such a mask is refused, because nobody but
+            its maker knows what the grey values mean.
 
     Returns:
         `uint8` array of shape `(height, width, 1)`.

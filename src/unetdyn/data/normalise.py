@@ -48,11 +48,14 @@ def normalise(images: np.ndarray, method: str = "per_image") -> np.ndarray:
 
 
 def _per_image(images: np.ndarray) -> np.ndarray:
-    centred = images - images.mean(axis=(1, 2), dtype=np.float64, keepdims=True)
-    deviation = np.sqrt(np.mean(centred**2, axis=(1, 2), keepdims=True))
-    # A constant channel may leave a deviation of rounding errors: its range tells.
-    constant = np.ptp(images, axis=(1, 2), keepdims=True) == 0
-    return np.where(constant, 0.0, centred / np.where(constant, 1.0, deviation)).astype(np.float32)
+    # Image by image: a stack in float64 would need eight times the memory of its 8-bit file.
+    normalised = np.empty(images.shape, dtype=np.float32)
+    for index, image in enumerate(images):
+        centred = image - image.mean(axis=(0, 1), dtype=np.float64)
+        # A constant channel may leave a deviation of rounding errors: its range tells.
+        constant = np.ptp(image, axis=(0, 1)) == 0
+        normalised[index] = np.where(constant, 0.0, centred / np.where(constant, 1.0, centred.std(axis=(0, 1))))
+    return normalised
 
 
 def _unit(images: np.ndarray) -> np.ndarray:

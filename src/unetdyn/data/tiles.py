@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,8 +45,8 @@ class Tiles:
     def take(self, indices: Sequence[int] | np.ndarray) -> Tiles:
         """The tiles at `indices`, in that order."""
         chosen = np.asarray(indices, dtype=np.intp)
-        parts = (part[chosen] for part in (self.images, self.masks, self.section, self.row, self.col))
-        return Tiles(*parts, self.names, self.height, self.width)
+        fields = ("images", "masks", "section", "row", "col")
+        return replace(self, **{field: getattr(self, field)[chosen] for field in fields})
 
 
 def tile(stack: Stack, size: int, stride: int | None = None) -> Tiles:

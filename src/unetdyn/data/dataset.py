@@ -1,0 +1,196 @@
+"""What `fit` draws its batches from: tiles in an order that is a function of the seed and the epoch."""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+
+import keras
+import numpy as np
+
+from unetdyn.data.augment import Augmentation
+
+
+@lru_cache(maxsize=4)
+def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
+    """The order of `count` tiles in an epoch: a permutation drawn from `(seed, epoch)` alone.
+
+    Args:
+        count: Number of tiles.
+        seed: Whole number ≥ 0.
+        epoch: Number of the epoch, from 0.
+
+    Returns:
+        Read-only integer array of shape `(count,)`.
+
+    Example:
+        >>> from unetdyn.data import epoch_order
+        >>> sorted(epoch_order(5, seed=1, epoch=0).tolist())
+        [0, 1, 2, 3, 4]
+        >>> bool((epoch_order(5, seed=1, epoch=7) == epoch_order(5, seed=1, epoch=7)).all())
+        True
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(count)
+    order.flags.writeable = False
+    return order
+
+
+class TileDataset(keras.utils.PyDataset):
+    """Batches of tiles and masks whose order and augmentation are functions of `(seed, epoch)`.
+
+    Pass it as `model.fit(dataset, shuffle=False)`: with Keras' default `shuffle=True`, `fit` shuffles the batches once
+    more by Python's global random numbers, which a dataset can notice but not prevent. This one warns.
+
+    Within `fit` the epoch advances by itself. To resume at epoch `k`, set `dataset.epoch = k` (or pass
+    `initial_epoch=k`) before `fit`; outside of `fit`, set `epoch` for each pass. Leave `steps_per_epoch` out: epochs
+    cut short or drawn out are no permutations of the tiles. There is no `workers` argument: with `workers=2`, Keras
+    3.15 on JAX and PyTorch delivers batches left over from building the model, and from the last epoch, in place of
+    this epoch's, so that some tiles come twice and others never.
+
+    Args:
+        images: Array of shape `(tiles, height, width, channels)`, finite; usually normalised `float32`.
+        masks: Array of shape `(tiles, height, width, 1)` of class indices; 0 and 1 with `classes=1`.
+        batch_size: Tiles in a batch, default 8; the last batch may be smaller.
+        classes: 1 (default) for binary masks, otherwise the number of classes with the background.
+        shuffle: Whether to draw the order anew each epoch (default), or to keep the order given: for validation.
+        seed: Whole number ≥ 0.
+        augmentation: An `Augmentation`, or `None` (default).
+        drop_last: Whether to leave out the tiles that do not fill a batch, other ones each epoch; default `False`.
+        initial_epoch: Number of the first epoch, default 0.
+
+    Returns:
+        As item `k`: images and masks of batch `k`, both `float32`, because a metric that multiplies them with
+        predictions fails on TensorFlow with integers.
+
+    Raises:
+        ValueError: Where shapes disagree, a number is out of range, images hold NaN, masks hold other values than
+            class indices.
+
+    Example:
+        >>> import numpy as np
+        >>> from unetdyn.data import TileDataset
+        >>> images = np.arange(5, dtype="float32").reshape(5, 1, 1, 1)
+        >>> dataset = TileDataset(images, np.zeros_like(images), batch_size=2, seed=1)
+        >>> len(dataset), [len(batch_images) for batch_images, batch_masks in dataset]
+        (3, [2, 2, 1])
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        masks: np.ndarray,
+        batch_size: int = 8,
+        classes: int = 1,
+        shuffle: bool = True,
+        seed: int = 0,
+        augmentation: Augmentation | None = None,
+        drop_last: bool = False,
+        initial_epoch: int = 0,
+    ) -> None:
+        super().__init__()
+        _check_arrays(images, masks)
+        _check_indices(masks, classes)
+        _check_whole("batch_size", batch_size, 1)
+        _check_whole("seed", seed, 0)
+        if drop_last and batch_size > len(images):
+            raise ValueError(
+                f"With `drop_last=True`, `batch_size` must be at most the number of tiles, {len(images)}, or no batch "
+                f"is left. Received: batch_size={batch_size}."
+            )
+        self.images, self.masks = images, masks
+        self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
+        self.augmentation, self.drop_last = augmentation, drop_last
+        self._warned = False
+        self.epoch = initial_epoch
+
+    @property
+    def epoch(self) -> int:
+        """Number of the epoch the next batches belong to; set it before `fit` to resume there."""
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        _check_whole("epoch", epoch, 0)
+        self._epoch = epoch
+        self._opening = True
+        self._begun = False
+        self._requested: list[int] = []
+
+    def __len__(self) -> int:
+        count = len(self.images)
+        return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"`index` must lie between 0 and {len(self) - 1}. Received: index={index}.")
+        # Read once: TensorFlow prefetches in a thread, which may still run while the epoch turns.
+        epoch = self._epoch
+        self._requested.append(index)
+        order = epoch_order(len(self.images), self.seed, epoch) if self.shuffle else np.arange(len(self.images))
+        chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
+        images, masks = self.images[chosen], self.masks[chosen]
+        if self.augmentation is not None:
+            return self.augmentation(images, masks, epoch, index)
+        return images.astype(np.float32), masks.astype(np.float32)
+
+    def on_epoch_begin(self) -> None:
+        """Called by Keras."""
+        self._begun = True
+        self._requested = []
+
+    def on_epoch_end(self) -> None:
+        """Called by Keras: the epoch advances, unless this is the reset by which `fit` opens.
+
+        `fit` resets its iterator before the first epoch, and calls this; on JAX and PyTorch after it began an epoch
+        of one batch to build the model. So the first call after `epoch` was set ends no epoch, nor does a call
+        without a beginning (keras/src/trainers/epoch_iterator.py, `reset`).
+        """
+        if self._begun and not self._opening:
+            self._warn_reordered()
+            self._epoch += 1
+        self._opening = False
+        self._begun = False
+        self._requested = []
+
+    def _warn_reordered(self) -> None:
+        batches = list(range(len(self)))
+        reordered = self._requested != batches and sorted(self._requested) == batches
+        if reordered and not self._warned:
+            self._warned = True
+            warnings.warn(
+                "`fit` shuffled the batches of this TileDataset by Python's global random numbers, so their order is "
+                "not a function of (seed, epoch) and a resumed run differs. Pass `shuffle=False` to `fit`.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def _check_arrays(images: np.ndarray, masks: np.ndarray) -> None:
+    if images.ndim != 4 or masks.shape != (*images.shape[:3], 1) or len(images) == 0:
+        raise ValueError(
+            "`images` must have shape (tiles, height, width, channels) with at least one tile, and `masks` the same "
+            f"with 1 channel. Received: images.shape={images.shape}, masks.shape={masks.shape}."
+        )
+    bad = [index for index, image in enumerate(images) if not np.isfinite(image).all()]
+    if bad:
+        raise ValueError(
+            f"`images` must be finite. Received: {len(bad)} of {len(images)} tiles with NaN or infinity, "
+            f"the first at index {bad[0]}. Mend or leave out those tiles."
+        )
+
+
+def _check_indices(masks: np.ndarray, classes: int) -> None:
+    _check_whole("classes", classes, 1)
+    values = np.unique(masks)
+    if not np.isin(values, np.arange(max(classes, 2))).all():
+        shown = ", ".join(f"{value:g}" for value in values[:6]) + (", …" if len(values) > 6 else "")
+        advice = f"Divide them by {values[-1]:g}" if len(values) == 2 and values[0] == 0 else "Convert them"
+        raise ValueError(
+            f"With `classes={classes}`, `masks` must hold the class indices 0 to {max(classes, 2) - 1} only. "
+            f"Received: masks with the values {shown}. {advice}, or read the files by `read_folder`, which does."
+        )
+
+
+def _check_whole(argument: str, value: int, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"`{argument}` must be a whole number of at least {least}. Received: {argument}={value!r}.")
