@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from unetdyn.models.blocks import convolve, initializer, pool, upsample_like
+from unetdyn.models.blocks import convolve, pool, upsample_like
 from unetdyn.models.bnsreenu import refuse_contradictions, tutorial_gate, tutorial_head
 from unetdyn.models.gates import additive_gate, oktay_gate
 from unetdyn.models.options import Options
@@ -46,8 +46,7 @@ def _head(x: Any, options: Options) -> Any:
     if options.tutorial:
         x = tutorial_head(x, options)
     else:
-        glorot = initializer("glorot_uniform", options, "head_conv")
-        x = convolve(x, options.classes, 1, options, "head_conv", kernel_initializer=glorot, dtype=dtype)
+        x = convolve(x, options.classes, 1, options, "head_conv", leads_to="sigmoid", dtype=dtype)
     if options.output == "logits":
         return x
     activation = "sigmoid" if options.classes == 1 else "softmax"

@@ -42,7 +42,7 @@ def tutorial_gate(skip: Any, coarse: Any, _upsampled: Any, options: Options, blo
         3,
         padding="same",
         data_format="channels_last",
-        kernel_initializer=initializer("glorot_uniform", options, name),
+        kernel_initializer=initializer("sum", options, name),
         name=name,
     )(phi)
     alpha = attention(theta, phi, options, block)

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from unetdyn.models.blocks import activate, convolve, crop_like, initializer, normalise
+from unetdyn.models.blocks import activate, convolve, crop_like, normalise
 from unetdyn.models.layers import LinearUpsampling
 from unetdyn.models.options import Options
 
@@ -21,8 +21,8 @@ def oktay_gate(skip: Any, coarse: Any, _upsampled: Any, options: Options, block:
     between them as the skip has. α is interpolated linearly and multiplied with the skip.
     """
     filters = skip.shape[-1]
-    theta = convolve(skip, filters, 2, options, f"{block}_theta", strides=2, use_bias=False)
-    phi = convolve(coarse, filters, 1, options, f"{block}_phi")
+    theta = convolve(skip, filters, 2, options, f"{block}_theta", leads_to="sum", strides=2, use_bias=False)
+    phi = convolve(coarse, filters, 1, options, f"{block}_phi", leads_to="sum")
     alpha = attention(theta, phi, options, block)
     alpha = crop_like(LinearUpsampling(name=f"{block}_up")(alpha), skip, block)
     return keras.layers.Multiply(name=f"{block}_multiply")([alpha, skip])
@@ -36,9 +36,9 @@ def additive_gate(skip: Any, _coarse: Any, upsampled: Any, options: Options, blo
     also normalises the logit of α; here it is left as it is, since a norm would fix the map's mean and spread.
     """
     filters = max(1, skip.shape[-1] // 2)
-    bias = {"use_bias": options.use_bias}
-    theta = convolve(skip, filters, 1, options, f"{block}_theta", **bias)
-    phi = convolve(upsampled, filters, 1, options, f"{block}_phi", **bias)
+    bias = options.use_bias
+    theta = convolve(skip, filters, 1, options, f"{block}_theta", leads_to="sum", use_bias=bias)
+    phi = convolve(upsampled, filters, 1, options, f"{block}_phi", leads_to="sum", use_bias=bias)
     theta = normalise(theta, options, f"{block}_theta_norm")
     phi = normalise(phi, options, f"{block}_phi_norm")
     alpha = attention(theta, phi, options, block)
@@ -49,8 +49,7 @@ def attention(theta: Any, phi: Any, options: Options, block: str) -> Any:
     """The map σ(ψᵀ act(θ + φ) + b): one channel in [0, 1], in the layer `<block>_attention`."""
     x = keras.layers.Add(name=f"{block}_add")([theta, phi])
     x = activate(x, options, f"{block}_act")
-    name = f"{block}_psi"
-    x = convolve(x, 1, 1, options, name, kernel_initializer=initializer("glorot_uniform", options, name))
+    x = convolve(x, 1, 1, options, f"{block}_psi", leads_to="sigmoid")
     return keras.layers.Activation("sigmoid", name=f"{block}_attention")(x)
 
 

@@ -79,7 +79,8 @@ def UNet(
       tutorial itself fails there.
     - Batch norm's momentum is 0.9, not 0.99.
     - Convolutions before a norm have no bias.
-    - Kernels start He normal (He et al., 2015), not Glorot uniform, which is derived for linear units.
+    - Kernels start He normal (He et al., 2015), with half the variance where two convolutions are summed, not Glorot
+      uniform, which is derived for linear units and remains before the sigmoids.
     - The gate is Oktay's: the coarse features enter it directly (no 1×1 convolution, norm and ReLU before), there is
       no 3×3 transposed convolution of stride 1, the strided convolution has no bias, the map is interpolated linearly
       instead of repeated, and the gated skip goes on as it is (no 1×1 convolution and norm after).
