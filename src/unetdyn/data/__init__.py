@@ -17,6 +17,7 @@ from unetdyn.data.split import (
     split_by_section,
 )
 from unetdyn.data.stack import Stack, downsample
+from unetdyn.data.synthetic import synthetic_em
 from unetdyn.data.tiles import Tiles, stitch, tile
 
 __all__ = [
@@ -37,5 +38,6 @@ __all__ = [
     "split_by_fraction",
     "split_by_section",
     "stitch",
+    "synthetic_em",
     "tile",
 ]

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
+from unetdyn.data.stack import check_whole
+
 # Keras' colour layers clip to a value range that they also scale their factor by. Normalised images have none, so
 # theirs is one that no image reaches.
 _UNBOUNDED = 1e6
@@ -74,9 +76,11 @@ class Augmentation:
         _check_range("contrast", contrast, 1.0)
         _check_range("brightness", brightness, _UNBOUNDED)
         _check_range("noise", noise, float("inf"))
+        check_whole("seed", seed, 0)
         self.seed = seed
         self.rotate90 = rotate90
-        common = {"dtype": "float32", "data_format": "channels_last"}
+        # The layers' own seed is never used; without one they would draw it from Python's global random numbers.
+        common = {"dtype": "float32", "data_format": "channels_last", "seed": 0}
         layers = keras.layers
         wide = (-_UNBOUNDED, _UNBOUNDED)
         steps: list[tuple[bool, Step]] = [

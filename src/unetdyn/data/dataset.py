@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from unetdyn.data.augment import Augmentation
+from unetdyn.data.stack import check_whole
 
 
 @lru_cache(maxsize=4)
@@ -90,8 +91,8 @@ class TileDataset(keras.utils.PyDataset):
         super().__init__()
         _check_arrays(images, masks)
         _check_indices(masks, classes)
-        _check_whole("batch_size", batch_size, 1)
-        _check_whole("seed", seed, 0)
+        check_whole("batch_size", batch_size, 1)
+        check_whole("seed", seed, 0)
         if drop_last and batch_size > len(images):
             raise ValueError(
                 f"With `drop_last=True`, `batch_size` must be at most the number of tiles, {len(images)}, or no batch "
@@ -110,7 +111,7 @@ class TileDataset(keras.utils.PyDataset):
 
     @epoch.setter
     def epoch(self, epoch: int) -> None:
-        _check_whole("epoch", epoch, 0)
+        check_whole("epoch", epoch, 0)
         self._epoch = epoch
         self._opening = True
         self._begun = False
@@ -180,7 +181,7 @@ def _check_arrays(images: np.ndarray, masks: np.ndarray) -> None:
 
 
 def _check_indices(masks: np.ndarray, classes: int) -> None:
-    _check_whole("classes", classes, 1)
+    check_whole("classes", classes, 1)
     values = np.unique(masks)
     if not np.isin(values, np.arange(max(classes, 2))).all():
         shown = ", ".join(f"{value:g}" for value in values[:6]) + (", …" if len(values) > 6 else "")
@@ -189,8 +190,3 @@ def _check_indices(masks: np.ndarray, classes: int) -> None:
             f"With `classes={classes}`, `masks` must hold the class indices 0 to {max(classes, 2) - 1} only. "
             f"Received: masks with the values {shown}. {advice}, or read the files by `read_folder`, which does."
         )
-
-
-def _check_whole(argument: str, value: int, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"`{argument}` must be a whole number of at least {least}. Received: {argument}={value!r}.")

@@ -134,7 +134,7 @@ def read_pages(path: Path, mask: bool = False) -> list[np.ndarray]:
 
     try:
         pages = _tiff_pages(path, mask) if path.suffix.lower() in _TIFF else _pillow_pages(path, mask)
-    except (UnidentifiedImageError, TiffFileError, OSError, SyntaxError) as error:
+    except (UnidentifiedImageError, TiffFileError, OSError, SyntaxError, ValueError) as error:
         raise ValueError(
             f"`path` must be a whole image file, but {str(path)!r} cannot be read ({error}). "
             f"Received: path={str(path)!r}. Is it cut short, or of another format than its extension says?"

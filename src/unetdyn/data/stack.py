@@ -103,6 +103,12 @@ def check_finite(images: np.ndarray, names: Sequence[str]) -> None:
             )
 
 
+def check_whole(argument: str, value: int, least: int) -> None:
+    """Refuse what is no whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"`{argument}` must be a whole number of at least {least}. Received: {argument}={value!r}.")
+
+
 def _blocks(array: np.ndarray, factor: int) -> np.ndarray:
     sections, height, width, channels = array.shape
     return array.reshape(sections, height // factor, factor, width // factor, factor, channels)

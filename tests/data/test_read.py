@@ -1,0 +1,178 @@
+import re
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from unetdyn.data import read_folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    return tmp_path
+
+
+def save(path, array):
+    Image.fromarray(np.asarray(array)).save(path)
+
+
+def pair(folder, name, grey=100, mask=None, mask_name=None):
+    mask = np.eye(4, dtype="uint8") * 255 if mask is None else mask
+    save(folder / "images" / f"{name}.png", np.full((4, 4), grey, "uint8"))
+    save(folder / "masks" / f"{mask_name or name}.png", mask)
+
+
+def test_read_folder_pairs_by_name_in_natural_order(folder):
+    pair(folder, "10", grey=10)
+    pair(folder, "9", grey=9, mask=np.zeros((4, 4), "uint8"), mask_name="9_mask")
+    stack = read_folder(folder)
+    assert stack.names == ("9", "10")
+    assert stack.images[:, 0, 0, 0].tolist() == [9, 10]
+    assert stack.masks.sum(axis=(1, 2, 3)).tolist() == [0, 4]
+
+
+def test_read_folder_reads_one_bit_and_eight_bit_masks_alike(folder):
+    eye = np.eye(4, dtype=bool)
+    pair(folder, "a", mask=eye)
+    pair(folder, "b", mask=eye.astype("uint8"))
+    pair(folder, "c", mask=eye.astype("uint8") * 255)
+    pair(folder, "d", mask=eye.astype("uint16") * 65535)
+    with Image.open(folder / "masks" / "a.png") as image:
+        assert image.mode == "1"
+    np.testing.assert_array_equal(read_folder(folder).masks[..., 0], np.stack([eye] * 4))
+
+
+def test_read_folder_reads_palette_masks_as_indices(folder):
+    indices = np.arange(16, dtype="uint8").reshape(4, 4) % 3
+    pair(folder, "a")
+    image = Image.fromarray(indices).convert("P")
+    image.putpalette([200, 0, 0, 0, 200, 0, 0, 0, 200])
+    image.save(folder / "masks" / "a.png")
+    np.testing.assert_array_equal(read_folder(folder, classes=3).masks[0, ..., 0], indices)
+
+
+@pytest.mark.parametrize("name", ["images", "images.tif"])
+def test_read_folder_reads_two_multi_page_files(tmp_path, name):
+    images = np.random.default_rng(0).integers(0, 65535, (3, 5, 6)).astype("uint16")
+    masks = (images > 30000).astype("uint8")
+    tifffile.imwrite(tmp_path / "images.tif", images, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "masks.tif", masks * 255, photometric="minisblack")
+    stack = read_folder(tmp_path, images=name)
+    assert stack.names == ("images[0]", "images[1]", "images[2]")
+    np.testing.assert_array_equal(stack.images[..., 0], images)
+    np.testing.assert_array_equal(stack.masks[..., 0], masks)
+
+
+def test_read_folder_refuses_files_of_different_page_counts(tmp_path):
+    tifffile.imwrite(tmp_path / "images.tif", np.zeros((3, 8, 8), "uint8"), photometric="minisblack")
+    tifffile.imwrite(tmp_path / "masks.tif", np.zeros((2, 8, 8), "uint8"), photometric="minisblack")
+    with pytest.raises(ValueError, match="3 pages of images, 2 of masks"):
+        read_folder(tmp_path)
+
+
+def test_read_folder_pairs_pages_of_files_inside_folders(folder):
+    tifffile.imwrite(folder / "images" / "a.tif", np.zeros((2, 8, 8), "uint8"), photometric="minisblack")
+    tifffile.imwrite(folder / "masks" / "a_mask.tif", np.ones((2, 8, 8), "uint8"), photometric="minisblack")
+    stack = read_folder(folder)
+    assert stack.names == ("a[0]", "a[1]")
+    assert stack.masks.all()
+
+
+def test_read_folder_lists_what_is_unpaired(folder):
+    for name in ("a", "b"):
+        pair(folder, name)
+    (folder / "masks" / "a.png").rename(folder / "masks" / "A1.png")
+    text = "1 images without a mask: 'a'; 1 masks without an image: 'A1'."
+    with pytest.raises(ValueError, match=re.escape(text)):
+        read_folder(folder)
+
+
+def test_read_folder_lists_at_most_ten_unpaired(folder):
+    for index in range(12):
+        save(folder / "images" / f"{index}.png", np.zeros((4, 4), "uint8"))
+    pair(folder, "12")
+    with pytest.raises(ValueError, match="12 images without a mask: '0', .*'9' and 2 more; 0 masks .*: nothing"):
+        read_folder(folder)
+
+
+def test_read_folder_refuses_two_masks_for_one_image(folder):
+    pair(folder, "a")
+    save(folder / "masks" / "a_mask.png", np.zeros((4, 4), "uint8"))
+    with pytest.raises(ValueError, match="two masks for image 'a', one of them 'a_mask'"):
+        read_folder(folder)
+
+
+def test_read_folder_says_what_a_wrong_path_has_beside_it(folder):
+    with pytest.raises(FileNotFoundError, match=r"no folder; the folder '.*' holds 'images', 'masks'\."):
+        read_folder(folder / "vnc")
+    with pytest.raises(FileNotFoundError, match="Received: masks='labels', which is not there; the folder '.*' holds"):
+        read_folder(folder, masks="labels")
+
+
+def test_read_folder_refuses_an_empty_folder(folder):
+    with pytest.raises(ValueError, match=r"images', a folder without any file of the extensions that are read: \.png"):
+        read_folder(folder)
+
+
+def test_read_folder_refuses_a_mask_of_another_size(folder):
+    pair(folder, "a", mask=np.zeros((4, 8), "uint8"))
+    with pytest.raises(ValueError, match="image 'a' of 4×4 pixels, but its mask of 4×8"):
+        read_folder(folder)
+
+
+def test_read_folder_refuses_images_of_two_sizes(folder):
+    pair(folder, "a")
+    save(folder / "images" / "b.png", np.zeros((8, 4), "uint8"))
+    save(folder / "masks" / "b.png", np.zeros((8, 4), "uint8"))
+    with pytest.raises(ValueError, match="'a' of 4×4 pixels, 1 channel, uint8, but 'b' of 8×4 pixels"):
+        read_folder(folder)
+
+
+def test_read_folder_refuses_a_nan_image(folder):
+    image = np.zeros((4, 4), "float32")
+    image[1, 1] = np.nan
+    tifffile.imwrite(folder / "images" / "a.tif", image)
+    save(folder / "masks" / "a.png", np.zeros((4, 4), "uint8"))
+    with pytest.raises(ValueError, match="`images` must be finite, but image 'a' holds 1 NaN"):
+        read_folder(folder)
+
+
+def test_read_folder_refuses_a_mask_of_three_values(folder):
+    pair(folder, "a", mask=np.arange(16, dtype="uint8").reshape(4, 4) % 3 * 100)
+    with pytest.raises(ValueError, match=r"0 and one other value. Received: mask 'a' with 3 values \(0, 100, 200\)"):
+        read_folder(folder)
+    assert read_folder(folder, mask_threshold=0.5).masks.sum() == 5
+
+
+def test_read_folder_refuses_a_class_count_that_does_not_match(folder):
+    pair(folder, "a", mask=np.arange(16, dtype="uint8").reshape(4, 4) % 4)
+    with pytest.raises(ValueError, match=r"With `classes=3`.*the largest 3\. .*pass `classes=4`"):
+        read_folder(folder, classes=3)
+    with pytest.warns(UserWarning, match="`classes=6`, but the largest class index in the 1 masks is 3"):
+        read_folder(folder, classes=6)
+
+
+@pytest.mark.parametrize("options", [{"classes": 0}, {"classes": 1.0}, {"classes": 2, "mask_threshold": 0.5}])
+def test_read_folder_refuses_arguments_out_of_range(folder, options):
+    with pytest.raises(ValueError, match="`(classes|mask_threshold)` must .*Received: "):
+        read_folder(folder, **options)
+
+
+def test_read_folder_reads_the_real_masks(vnc_mito):
+    stack = read_folder(vnc_mito)
+    assert stack.images.shape == (20, 1024, 1024, 1)
+    assert stack.images.dtype == np.uint8
+    assert stack.names == tuple(f"{index:02d}" for index in range(20))
+    assert round(100 * float(stack.masks.mean()), 2) == 5.39
+
+
+def test_read_folder_reads_the_masks_as_published(vnc_mito):
+    with pytest.raises(ValueError, match=r"mask '00' with 36 values.*`mask_threshold=0.5`"):
+        read_folder(vnc_mito, masks="masks_upstream")
+    published = read_folder(vnc_mito, masks="masks_upstream", mask_threshold=0.5)
+    with Image.open(vnc_mito / "masks_upstream" / "01.png") as image:
+        assert image.mode == "1"
+    np.testing.assert_array_equal(published.masks, read_folder(vnc_mito).masks)
