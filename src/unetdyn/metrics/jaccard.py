@@ -136,11 +136,14 @@ def _count(maps: Tensor, convention: Convention) -> Tensor:
     Rows are summed in float32, exact below 2²⁴ and fast everywhere; the rest in int32. `ops.count_nonzero` would do, if
     it did not transpose its result on PyTorch (Keras 3.15).
     """
-    if convention.class_ids is None:
-        maps = ops.expand_dims(maps, axis=-1)
-    inner = len(maps.shape) - (3 if convention.class_ids is None else 2)
-    maps = ops.sum(ops.cast(maps, "float32"), axis=tuple(range(max(inner, 1), len(maps.shape) - 1)))
-    return ops.sum(ops.cast(maps, "int32"), axis=tuple(range(1, len(maps.shape) - 1)))
+    pooled = convention.class_ids is None
+    maps = ops.expand_dims(maps, axis=-1) if pooled else maps
+    last = 3 if pooled else 2  # width, channels and score, or width and score
+    while len(maps.shape) < last + 2:
+        maps = ops.expand_dims(maps, axis=1)
+    rank = len(maps.shape)
+    rows = ops.sum(ops.cast(maps, "float32"), axis=tuple(range(rank - last, rank - 1)))
+    return ops.sum(ops.cast(rows, "int32"), axis=tuple(range(1, rank - last)))
 
 
 def _image_counts(batch: Batch, convention: Convention) -> tuple[Tensor, Tensor, Tensor]:

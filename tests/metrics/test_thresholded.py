@@ -1,0 +1,187 @@
+import json
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+from sklearn.metrics import jaccard_score
+
+from unetdyn.metrics import ThresholdedJaccard, counts, jacard_coef, thresholded_jaccard
+
+RNG = np.random.default_rng(0)
+Y = RNG.integers(0, 2, (12, 6, 7, 1)).astype("float32")
+P = RNG.random((12, 6, 7, 1), dtype="float32")
+
+
+def score(metric: keras.metrics.Metric, y: np.ndarray, p: np.ndarray, batch: int, **masks: np.ndarray) -> float:
+    metric.reset_state()
+    for i in range(0, len(y), batch):
+        metric.update_state(y[i : i + batch], p[i : i + batch], **{k: v[i : i + batch] for k, v in masks.items()})
+    return float(metric.result())
+
+
+def plant(variable: keras.Variable, total: int) -> None:
+    variable.assign(np.array([[total // counts.LIMB], [total % counts.LIMB]], dtype="float32"))
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.permutations(range(12)), st.sampled_from([1, 5, 12]), st.sampled_from(["dataset", "image"]))
+def test_value_does_not_depend_on_order_and_batching(order: list[int], batch: int, aggregate: str) -> None:
+    expected = float(thresholded_jaccard(Y, P, aggregate=aggregate))
+    assert score(ThresholdedJaccard(aggregate=aggregate), Y[order], P[order], batch) == expected
+
+
+def test_value_equals_sklearn() -> None:
+    expected = jaccard_score(Y.ravel(), P.ravel() > 0.5)
+    assert score(ThresholdedJaccard(), Y, P, batch=5) == pytest.approx(expected, abs=1e-6)
+
+
+def test_aggregate_batch_is_what_keras_makes_of_the_function() -> None:
+    function = keras.metrics.MeanMetricWrapper(jacard_coef)
+    metric = ThresholdedJaccard(aggregate="batch")
+    assert score(metric, Y, P, batch=4) == pytest.approx(score(function, Y, P, batch=4), abs=1e-6)
+    assert abs(score(metric, Y, P, batch=1) - score(metric, Y, P, batch=12)) > 1e-4
+
+
+@pytest.mark.parametrize("aggregate", ["dataset", "image", "batch"])
+def test_a_masked_batch_changes_nothing(aggregate: str) -> None:
+    metric = ThresholdedJaccard(aggregate=aggregate)
+    expected = score(metric, Y, P, batch=12)
+    metric.update_state(Y[:3], 1 - Y[:3], sample_weight=np.zeros(3))
+    assert float(metric.result()) == expected
+
+
+@pytest.mark.parametrize("start", [2**24 - 3, 2**31 - 3, 2**32 - 3, 2**40 + 1])
+def test_counts_stay_exact_past_every_limit(start: int) -> None:
+    metric = ThresholdedJaccard()
+    plant(metric.numerator, start)
+    plant(metric.denominator, 2 * start)
+    y = np.ones((1, 1, 5, 1))
+    metric.update_state(y, y)
+    assert counts.to_integers(metric.numerator).tolist() == [start + 5]
+    assert counts.to_integers(metric.denominator).tolist() == [2 * start + 5]
+    assert float(metric.result()) == pytest.approx((start + 5) / (2 * start + 5), rel=1e-6)
+
+
+def test_repeated_large_updates_pass_two_to_the_31_pixels() -> None:
+    metric = ThresholdedJaccard()
+    y, p = np.ones((4, 512, 512, 1), dtype="bool"), np.ones((4, 512, 512, 1), dtype="float16")
+    p[0, 0, 0] = 0
+    metric.update_state(y, p)
+    for _ in range(11):  # the state doubled: 2^20 · 2^11 = 2^31 pixels
+        metric.numerator.assign(counts.add(metric.numerator, ops.convert_to_tensor(metric.numerator)))
+        metric.denominator.assign(counts.add(metric.denominator, ops.convert_to_tensor(metric.denominator)))
+    metric.update_state(y, p)
+    assert counts.to_integers(metric.denominator).tolist() == [2**31 + 2**20]
+    assert counts.to_integers(metric.numerator).tolist() == [2**31 + 2**20 - 2**11 - 1]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "uint8", "bool"])
+def test_inputs_of_every_dtype_are_counted_exactly(dtype: str) -> None:
+    y = RNG.integers(0, 2, (1, 300, 300, 1))  # 90000 pixels: more than float16 can hold
+    p = RNG.integers(0, 2, (1, 300, 300, 1))
+    metric = ThresholdedJaccard()
+    metric.update_state(ops.cast(y, dtype), ops.cast(p, dtype))
+    assert counts.to_integers(metric.numerator).tolist() == [int((y & p).sum())]
+    assert counts.to_integers(metric.denominator).tolist() == [int((y | p).sum())]
+
+
+def test_result_before_any_update_is_that_of_nothing() -> None:
+    assert float(ThresholdedJaccard().result()) == 1.0
+    assert float(ThresholdedJaccard(empty=0.0).result()) == 0.0
+    assert np.isnan(float(ThresholdedJaccard(empty="skip").result()))
+
+
+def test_name_and_direction_suit_logs_and_callbacks() -> None:
+    assert [ThresholdedJaccard().name, ThresholdedJaccard().name] == ["jaccard", "jaccard"]
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, activation="sigmoid")])
+    model.compile("sgd", "binary_crossentropy", metrics=[ThresholdedJaccard()])
+    stopping = keras.callbacks.EarlyStopping(monitor="val_jaccard", mode="auto")
+    y = np.array([[0.0], [1.0]])
+    logs = model.fit(np.eye(2, 4), y, validation_data=(np.eye(2, 4), y), verbose=0, callbacks=[stopping])
+    assert {"jaccard", "val_jaccard"} <= set(logs.history)
+    assert stopping.monitor_op(2.0, 1.0)  # larger is better
+
+
+def test_get_config_is_complete_and_json_able() -> None:
+    config = ThresholdedJaccard(0.3, ">=", "image", "skip", False, (2, 1), name="iou").get_config()
+    assert ThresholdedJaccard.from_config(json.loads(json.dumps(config))).get_config() == config
+    assert config["class_ids"] == [2, 1]
+
+
+def test_shapes_are_refused_while_a_step_is_traced() -> None:
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(2, 1, activation="sigmoid")])
+    model.compile("sgd", lambda y, p: ops.mean(p), metrics=[ThresholdedJaccard()])
+    with pytest.raises(ValueError, match="`y_true` and `y_pred` must have the same shape"):
+        model.fit(np.zeros((2, 4, 4, 1)), np.zeros((2, 4, 4, 3)), verbose=0)
+
+
+# The warnings. A model whose output is its input lets the test say what the predictions are.
+
+
+def identity_model(metric: keras.metrics.Metric, **options: object) -> keras.Model:
+    inputs = keras.Input((4, 4, 1))
+    model = keras.Model(inputs, keras.layers.Conv2D(1, 1, kernel_initializer="ones")(inputs))
+    model.compile(keras.optimizers.SGD(0.0), lambda y, p: ops.mean(p), metrics=[metric], **options)
+    return model
+
+
+GOOD = (RNG.integers(0, 2, (4, 4, 4, 1)).astype("float32"), RNG.random((4, 4, 4, 1), dtype="float32"))
+BAD = {
+    "as 8-bit masks of 0 and 255 do": (GOOD[0] * 255, GOOD[1]),
+    "as masks do that were resized with interpolation": (GOOD[0] * 0.8, GOOD[1]),
+    "Pass `from_logits=True`, or end the model with a sigmoid": (GOOD[0], GOOD[1] * 8 - 4),
+    "`y_pred` holds NaN": (GOOD[0], np.where(GOOD[1] > 0.7, np.nan, GOOD[1])),
+    "as a softmax over a single channel always gives": (GOOD[0], np.ones_like(GOOD[1])),
+}
+
+
+def messages(told: list[warnings.WarningMessage]) -> int:
+    return sum(str(warning.message).startswith("Metric 'iou': ") for warning in told)
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_bad_data_are_told_once_with_cause_and_cure(text: str) -> None:
+    metric = ThresholdedJaccard(name="iou")
+    with pytest.warns(UserWarning, match=text) as told:
+        for _ in range(3):
+            score(metric, *BAD[text], batch=2)
+    assert messages(told) == 1
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_bad_data_are_told_in_a_compiled_fit_of_one_epoch(text: str) -> None:
+    y, p = BAD[text]
+    model = identity_model(ThresholdedJaccard(name="iou"))
+    with pytest.warns(UserWarning, match=text) as told:
+        model.fit(p, y, batch_size=2, epochs=1, verbose=0)
+        model.evaluate(p, y, batch_size=2, verbose=0)
+    assert messages(told) == 1
+
+
+def test_good_data_are_not_told_about() -> None:
+    model = identity_model(ThresholdedJaccard(name="iou"))
+    model.fit(GOOD[1], GOOD[0], batch_size=2, epochs=2, verbose=0)
+    score(ThresholdedJaccard(from_logits=True), GOOD[0], GOOD[1] * 8 - 4, batch=2)
+    score(ThresholdedJaccard(), np.ones((2, 3, 3, 1)), np.ones((2, 3, 3, 1)), batch=2)
+    score(ThresholdedJaccard(), GOOD[0] > 0, GOOD[1], batch=2)
+    labels, channels = RNG.integers(0, 3, (2, 4, 4)), RNG.normal(size=(2, 4, 4, 3))
+    score(ThresholdedJaccard(threshold=None, class_ids=[0, 1, 2]), labels, channels, batch=2)
+
+
+def test_bad_data_under_the_mask_are_not_told_about() -> None:
+    y, p = GOOD[0].copy(), GOOD[1].copy()
+    y[0], p[0] = 255, -3
+    score(ThresholdedJaccard(), y, p, batch=2, sample_weight=np.array([0, 1, 1, 1]))
+
+
+def test_class_numbers_without_a_channel_are_told_about() -> None:
+    labels = np.array([[[0, 1], [2, 255]]])
+    metric = ThresholdedJaccard(threshold=None)
+    with pytest.warns(UserWarning, match=r"such as 255 for unlabelled pixels.*`sample_weight` of 0"):
+        score(metric, labels, RNG.random((1, 2, 2, 3)), batch=1)
+    with warnings.catch_warnings():
+        score(metric, labels, RNG.random((1, 2, 2, 3)), batch=1)
