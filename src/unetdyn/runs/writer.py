@@ -81,7 +81,7 @@ class RunWriter:
 
     def save_arrays(self, name: str, **arrays: ArrayLike) -> None:
         """Write or replace `dynamics/NAME.npz`: arrays of numbers or texts, never pickled objects."""
-        if Path(name).name != name or name.startswith("."):
+        if not name or Path(name).name != name or name.startswith("."):
             raise ValueError(f"`name` must be a plain file name without a folder. Received: name={name!r}.")
         converted = {key: np.asarray(array) for key, array in arrays.items()}
         for key, array in converted.items():

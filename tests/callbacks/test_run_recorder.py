@@ -1,0 +1,214 @@
+"""RunRecorder inside real `fit` calls: what lies in the run directory afterwards, and after an error."""
+
+import keras
+import numpy as np
+import pytest
+
+from unetdyn import runs
+from unetdyn.callbacks import RunRecorder, StabilityMonitor
+
+X = np.linspace(0, 1, 8).reshape(8, 1)
+
+
+def make_model(learning_rate=0.1):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(optimizer=keras.optimizers.SGD(learning_rate), loss="mse")
+    return model
+
+
+def fit(*callbacks, model=None, epochs=3, **kwargs):
+    model = model or make_model()
+    return model.fit(X, X, epochs=epochs, batch_size=4, verbose=0, callbacks=list(callbacks), **kwargs)
+
+
+class Give(keras.callbacks.Callback):
+    """Puts known values into `logs`."""
+
+    def __init__(self, **series):
+        super().__init__()
+        self.series = series
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs.update({name: values[epoch] for name, values in self.series.items() if values[epoch] is not None})
+
+
+class KeepWeights(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        self.weights = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.weights.append(self.model.get_weights())
+
+
+class Raise(keras.callbacks.Callback):
+    def __init__(self, error, epoch=1):
+        super().__init__()
+        self.error, self.epoch = error, epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise self.error
+
+
+def saved_weights(run):
+    return keras.saving.load_model(run.model_path).get_weights()
+
+
+def assert_same(left, right):
+    for one, other in zip(left, right, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_recorder_writes_the_history_that_fit_returns(tmp_path):
+    recorder = RunRecorder(tmp_path / "run", config={"filters": 16}, seed=5, save_best="val_loss")
+    history = fit(recorder, validation_data=(X, X))
+    run = runs.open(recorder.path)
+    assert run.status == "finished"
+    assert run.config == {"filters": 16}
+    assert run.seed == 5
+    assert run.header["backend"] == keras.config.backend()
+    assert set(history.history) == {"loss", "val_loss"}  # nothing of the recorder's in `logs`
+    for name, values in history.history.items():
+        np.testing.assert_array_equal(run.history[name], values)
+    np.testing.assert_allclose(run.history["learning_rate"], 0.1, rtol=1e-6)
+    assert (run.history["seconds"] >= 0).all()
+    assert run.summary["epochs"] == 3
+    assert [event["kind"] for event in run.events if event["kind"] != "best"] == ["train_begin", "train_end"]
+
+
+def test_recorder_notes_the_rate_of_a_schedule(tmp_path):
+    model = make_model(keras.optimizers.schedules.PiecewiseConstantDecay([2], [0.5, 0.125]))
+    fit(RunRecorder(tmp_path, save_best=None), model=model, epochs=2)
+    assert runs.open(tmp_path).history["learning_rate"].tolist() == [0.5, 0.125]
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "values", "best"),
+    [
+        ("val_jaccard", "auto", [0.5, 0.8, 0.6], 1),
+        ("val_jaccard", "min", [0.5, 0.8, 0.6], 0),
+        ("my_loss", "auto", [0.5, 0.3, 0.2], 2),
+        ("val_jaccard", "auto", [float("nan"), 0.1, float("nan")], 1),
+        ("val_jaccard", "auto", [0.5, 0.5, 0.5], 0),
+    ],
+)
+def test_recorder_keeps_the_model_of_the_best_epoch(tmp_path, name, mode, values, best):
+    weights = KeepWeights()
+    recorder = RunRecorder(tmp_path, save_best=name, mode=mode)
+    fit(Give(**{name: values}), weights, recorder)
+    run = runs.open(tmp_path)
+    assert_same(saved_weights(run), weights.weights[best])
+    assert recorder.best == (best, values[best])
+    assert run.summary["best_epoch"] == best
+    assert run.summary[f"best_{name}"] == values[best]
+    assert [event for event in run.events if event["kind"] == "best"][-1]["epoch"] == best
+
+
+@pytest.mark.parametrize("save_best", [None, "val_jaccard"])
+def test_recorder_keeps_the_last_model_where_there_is_no_best(tmp_path, save_best):
+    weights = KeepWeights()
+    recorder = RunRecorder(tmp_path, save_best=save_best)
+    if save_best:
+        with pytest.warns(UserWarning, match=r"save_best='val_jaccard' is not in the logs of epoch 1.*loss") as caught:
+            fit(weights, recorder)
+        assert len([warning for warning in caught if warning.category is UserWarning]) == 1
+    else:
+        fit(weights, recorder)
+    run = runs.open(tmp_path)
+    assert_same(saved_weights(run), weights.weights[-1])
+    assert "best_epoch" not in run.summary
+    assert len([event for event in run.events if event["kind"] == "warning"]) == (save_best is not None)
+
+
+def test_recorder_compares_only_epochs_with_validation(tmp_path):
+    with pytest.warns(UserWarning, match="Epochs without it are not compared"):
+        fit(RunRecorder(tmp_path, save_best="val_loss"), epochs=4, validation_data=(X, X), validation_freq=2)
+    run = runs.open(tmp_path)
+    assert run.series("val_loss")[0].tolist() == [1, 3]
+    assert run.summary["best_epoch"] in (1, 3)
+
+
+def test_recorder_keeps_the_records_and_messages_of_monitors(tmp_path):
+    monitor = StabilityMonitor("loss", window=2)
+    recorder = RunRecorder(tmp_path, save_best=None, monitors=[monitor])
+    fit(monitor, recorder)
+    run = runs.open(tmp_path)
+    for name, values in monitor.record.items():
+        np.testing.assert_array_equal(run.arrays("stability")[name], values)
+    assert "loss_stability" in run.history
+    told = [event["message"] for event in run.events if event["kind"] == "monitor"]
+    assert told == [message for _, message in monitor.messages]
+    assert run.summary["stability"]["loss"]["label"] == monitor.result.label
+    assert run.summary["stability"]["loss"]["sigma"] == monitor.result.sigma
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(RuntimeError("no memory"), "failed"), (KeyboardInterrupt(), "interrupted")]
+)
+def test_recorder_tells_how_training_stopped(tmp_path, error, status):
+    recorder = RunRecorder(tmp_path, save_best="loss")
+    with pytest.raises(type(error)):
+        fit(recorder, Raise(error))
+    assert runs.open(tmp_path).status == "running"
+    recorder.fail(error)
+    run = runs.open(tmp_path)
+    assert run.status == status
+    assert type(error).__name__ in run.summary["error"]
+    assert run.events[-1]["kind"] == status
+    assert "after 2 whole epochs" in run.events[-1]["message"]
+    assert run.model_path is not None
+
+
+def test_recorder_carries_on_with_initial_epoch_and_refuses_a_second_training(tmp_path):
+    recorder = RunRecorder(tmp_path, save_best=None)
+    fit(recorder, epochs=2)
+    with pytest.raises(
+        ValueError, match=r"a run directory holds one training. Received: a fit that begins at epoch 0.*=2 "
+    ):
+        fit(recorder, epochs=2)
+    fit(recorder, epochs=3, initial_epoch=2)
+    run = runs.open(tmp_path)
+    assert run.history["epoch"].tolist() == [0, 1, 2]
+    assert run.status == "finished"
+    assert run.summary["epochs"] == 3
+
+
+def test_recorder_records_metrics_with_several_values(tmp_path):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2, activation="softmax")])
+    model.compile("sgd", "categorical_crossentropy", metrics=[keras.metrics.F1Score(average=None, name="f1")])
+    fit_y = np.eye(2, dtype="float32")[[0, 1] * 4]
+    history = model.fit(X, fit_y, verbose=0, callbacks=[RunRecorder(tmp_path, save_best=None)])
+    expected = keras.ops.convert_to_numpy(history.history["f1"][0])
+    np.testing.assert_allclose(runs.open(tmp_path).epochs[0]["f1"], expected)
+
+
+def test_recorder_of_no_epochs_is_a_finished_run(tmp_path):
+    fit(RunRecorder(tmp_path), epochs=0)
+    run = runs.open(tmp_path)
+    assert run.status == "finished"
+    assert run.epochs == []
+    assert run.model_path is None
+
+
+def test_recorder_refuses_a_folder_that_holds_something(tmp_path):
+    (tmp_path / "mine.txt").write_text("")
+    with pytest.raises(FileExistsError, match=r"`path` must be a new or empty folder"):
+        RunRecorder(tmp_path)
+
+
+def test_recorder_refuses_bad_arguments_before_it_makes_the_folder(tmp_path):
+    path = tmp_path / "run"
+    with pytest.raises(ValueError, match=r"`mode` must be one of 'auto', 'max', 'min'. Received: mode='maximum'"):
+        RunRecorder(path, mode="maximum")
+    with pytest.raises(TypeError, match=r"`monitors` must have a `name` and a `record`. Received: EarlyStopping"):
+        RunRecorder(path, monitors=[keras.callbacks.EarlyStopping()])
+    with pytest.raises(
+        ValueError, match=r"`monitors` must have different names.*Received: \['stability', 'stability'\]"
+    ):
+        RunRecorder(path, monitors=[StabilityMonitor(), StabilityMonitor()])
+    assert not path.exists()
+
+
+def test_recorder_overrides_no_batch_hook():
+    for hook in ("on_batch_end", "on_train_batch_end", "on_test_batch_end", "on_predict_batch_end"):
+        assert getattr(RunRecorder, hook) is getattr(keras.callbacks.Callback, hook)

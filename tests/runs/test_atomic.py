@@ -1,0 +1,66 @@
+"""Replacing a file leaves the old one or the new one, and nothing else."""
+
+import os
+import stat
+
+import pytest
+
+from unetdyn.runs import replacing
+
+
+def test_replacing_puts_the_new_content_in_place(tmp_path):
+    path = tmp_path / "model.keras"
+    path.write_text("old")
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".keras"
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_replacing_keeps_the_old_file_after_an_error(tmp_path):
+    path = tmp_path / "model.keras"
+    path.write_text("old")
+
+    def write_half():
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        write_half()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_replacing_says_when_nothing_was_written(tmp_path):
+    with pytest.raises(FileNotFoundError), replacing(tmp_path / "x.txt"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_replacing_gives_the_mode_that_any_new_file_gets(tmp_path):
+    (tmp_path / "plain.txt").write_text("")
+    with replacing(tmp_path / "replaced.txt") as temporary:
+        temporary.write_text("")
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are synced on POSIX only")
+def test_replacing_syncs_the_file_before_it_takes_the_name_and_the_folder_after(tmp_path, monkeypatch):
+    seen = []
+    path = tmp_path / "a.txt"
+    real = os.fsync
+
+    def record(descriptor):
+        seen.append(("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file", path.exists()))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    with replacing(path) as temporary:
+        temporary.write_text("x")
+    assert seen == [("file", False), ("folder", True)]

@@ -1,0 +1,109 @@
+"""What a run directory holds, and what it refuses."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+import unetdyn
+from unetdyn import runs
+from unetdyn.runs import RunWriter
+
+
+def test_writer_says_from_the_start_what_the_run_is(tmp_path):
+    RunWriter(tmp_path / "a" / "b", config={"filters": 16, "shape": (8, 8)}, seed=7, backend="tensorflow")
+    header = json.loads((tmp_path / "a/b/run.json").read_text())
+    assert header["status"] == "running"
+    assert header["config"] == {"filters": 16, "shape": [8, 8]}
+    assert header["seed"] == 7
+    assert header["versions"]["unetdyn"] == unetdyn.__version__
+    assert header["versions"]["numpy"] == np.__version__
+    assert {"python", "keras", "tensorflow"} <= set(header["versions"])
+    assert header["finished"] is None
+
+
+@pytest.mark.parametrize("held", [["notes.txt"], ["run.json"], list("abcde")])
+def test_writer_refuses_a_folder_that_holds_something(tmp_path, held):
+    for name in held:
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(
+        FileExistsError, match=r"`path` must be a new or empty folder.* Received: .*which holds"
+    ) as error:
+        RunWriter(tmp_path)
+    assert ("and 2 more" in str(error.value)) == (len(held) == 5)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(held)
+
+
+def test_writer_refuses_a_file(tmp_path):
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"which is a file"):
+        RunWriter(tmp_path / "run")
+
+
+def test_writer_refuses_a_config_before_it_makes_the_folder(tmp_path):
+    with pytest.raises(TypeError, match="of type set"):
+        RunWriter(tmp_path / "run", config={"a": {1}})
+    assert not (tmp_path / "run").exists()
+
+
+def test_log_epoch_writes_strict_json_lines(tmp_path):
+    writer = RunWriter(tmp_path)
+    writer.log_epoch(0, {"loss": np.float32(0.25), "val_loss": float("nan")})
+    writer.log_epoch(1, {"loss": float("inf"), "per_class": np.array([0.5, 1.0])})
+    lines = (tmp_path / "epochs.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"epoch": 0, "loss": 0.25, "val_loss": "NaN"},
+        {"epoch": 1, "loss": "Infinity", "per_class": [0.5, 1.0]},
+    ]
+
+
+def test_lines_are_on_the_disk_when_the_call_returns(tmp_path, monkeypatch):
+    writer = RunWriter(tmp_path)
+    sizes = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
+    writer.log_epoch(0, {"loss": 0.25})
+    writer.event("note", "hello")
+    assert sizes == [(tmp_path / "epochs.jsonl").stat().st_size, (tmp_path / "events.jsonl").stat().st_size]
+
+
+def test_save_arrays_replaces_and_needs_no_pickle(tmp_path):
+    writer = RunWriter(tmp_path)
+    writer.save_arrays("stability", epoch=[0], sigma=[0.5])
+    writer.save_arrays("stability", epoch=[0, 1], sigma=[0.5, 0.25])
+    with np.load(tmp_path / "dynamics/stability.npz", allow_pickle=False) as file:
+        assert file["sigma"].tolist() == [0.5, 0.25]
+    assert [path.name for path in (tmp_path / "dynamics").iterdir()] == ["stability.npz"]
+
+
+def test_save_arrays_refuses_objects_and_paths(tmp_path):
+    writer = RunWriter(tmp_path)
+    with pytest.raises(TypeError, match=r"Arrays of a run hold numbers or texts. Received: a of dtype object"):
+        writer.save_arrays("x", a=np.array([None]))
+    for name in ("../x", "a/b", ".hidden", ""):
+        with pytest.raises(ValueError, match=r"`name` must be a plain file name"):
+            writer.save_arrays(name, a=[1])
+    assert not (tmp_path / "dynamics").exists()
+
+
+def test_finish_adds_to_the_summary(tmp_path):
+    writer = RunWriter(tmp_path)
+    writer.finish("finished", {"epochs": 3, "jaccard": 0.5})
+    writer.finish("finished", {"test_jaccard": float("nan"), "jaccard": 0.7})
+    run = runs.open(tmp_path)
+    assert run.status == "finished"
+    assert run.header["finished"] >= run.header["created"]
+    assert repr(run.summary) == repr({"epochs": 3, "jaccard": 0.7, "test_jaccard": float("nan")})
+
+
+def test_finish_refuses_an_unknown_status(tmp_path):
+    with pytest.raises(ValueError, match=r"`status` must be one of 'finished', 'failed', 'interrupted'.*Did you mean"):
+        RunWriter(tmp_path).finish("finish")
+
+
+def test_resume_says_running_again(tmp_path):
+    writer = RunWriter(tmp_path)
+    writer.finish()
+    writer.resume()
+    assert runs.open(tmp_path).status == "running"
+    assert runs.open(tmp_path).header["finished"] is None
