@@ -118,7 +118,7 @@ def test_read_stack_reads_pages_of_colour_and_hyperstacks_of_channels(tmp_path):
 
 def test_read_image_refuses_several_pages(tmp_path):
     tifffile.imwrite(tmp_path / "stack.tif", np.zeros((2, 8, 8), "uint8"), photometric="minisblack")
-    with pytest.raises(ValueError, match="holds 2.*`read_stack`"):
+    with pytest.raises(ValueError, match=r"holds 2.*`read_stack`"):
         read_image(tmp_path / "stack.tif")
 
 
@@ -126,7 +126,7 @@ def test_read_stack_says_what_a_wrong_path_has_beside_it(tmp_path):
     (tmp_path / "images").mkdir()
     with pytest.raises(FileNotFoundError, match=r"image'.*does not exist; the folder .* holds 'images'\."):
         read_stack(tmp_path / "image")
-    with pytest.raises(FileNotFoundError, match="is not one; the folder"):
+    with pytest.raises(FileNotFoundError, match=r"is not one; the folder"):
         read_image(tmp_path / "images")
 
 
@@ -147,7 +147,7 @@ def test_read_stack_refuses_a_format_it_does_not_read(tmp_path):
 @pytest.mark.parametrize("content", [b"no image", b""])
 def test_read_image_refuses_a_broken_file(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match="must be a whole image file, but '.*' cannot be read"):
+    with pytest.raises(ValueError, match=r"must be a whole image file, but '.*' cannot be read"):
         read_image(tmp_path / name)
 
 
@@ -157,7 +157,7 @@ def test_read_image_refuses_a_file_that_is_cut_short(tmp_path, name):
     png(tmp_path / name, noise)
     whole = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match="cut short"):
+    with pytest.raises(ValueError, match=r"cut short"):
         read_image(tmp_path / name)
 
 
@@ -171,5 +171,5 @@ def test_read_stack_refuses_images_that_differ(tmp_path):
 def test_read_stack_refuses_two_files_of_one_name(tmp_path):
     png(tmp_path / "a.png", GREY)
     png(tmp_path / "a.tif", GREY)
-    with pytest.raises(ValueError, match="two images of the name 'a'"):
+    with pytest.raises(ValueError, match=r"two images of the name 'a'"):
         read_stack(tmp_path)

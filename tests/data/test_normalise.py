@@ -39,12 +39,12 @@ def test_normalise_unit_divides_by_the_range_of_the_dtype(dtype, most):
 def test_normalise_refuses_nan_and_names_the_image():
     images = np.zeros((2, 2, 2, 1), "float32")
     images[1, 0, 0, 0] = np.nan
-    with pytest.raises(ValueError, match="image '1' holds 1 NaN or infinite values"):
+    with pytest.raises(ValueError, match=r"image '1' holds 1 NaN or infinite values"):
         normalise(images)
 
 
 def test_normalise_refuses_what_it_does_not_know():
-    with pytest.raises(ValueError, match="`method` must be one of 'per_image', 'unit'. Received: method='unti'. Did"):
+    with pytest.raises(ValueError, match=r"`method` must be one of 'per_image', 'unit'. Received: method='unti'. Did"):
         normalise(np.zeros((1, 2, 2, 1)), "unti")
     with pytest.raises(ValueError, match=r"must lie in \[0, 1\]. Received: images in \[0, 2\]"):
         normalise(np.array([0.0, 2.0]).reshape(1, 1, 2, 1), "unit")

@@ -69,7 +69,7 @@ def test_read_folder_reads_two_multi_page_files(tmp_path, name):
 def test_read_folder_refuses_files_of_different_page_counts(tmp_path):
     tifffile.imwrite(tmp_path / "images.tif", np.zeros((3, 8, 8), "uint8"), photometric="minisblack")
     tifffile.imwrite(tmp_path / "masks.tif", np.zeros((2, 8, 8), "uint8"), photometric="minisblack")
-    with pytest.raises(ValueError, match="3 pages of images, 2 of masks"):
+    with pytest.raises(ValueError, match=r"3 pages of images, 2 of masks"):
         read_folder(tmp_path)
 
 
@@ -94,21 +94,21 @@ def test_read_folder_lists_at_most_ten_unpaired(folder):
     for index in range(12):
         save(folder / "images" / f"{index}.png", np.zeros((4, 4), "uint8"))
     pair(folder, "12")
-    with pytest.raises(ValueError, match="12 images without a mask: '0', .*'9' and 2 more; 0 masks .*: nothing"):
+    with pytest.raises(ValueError, match=r"12 images without a mask: '0', .*'9' and 2 more; 0 masks .*: nothing"):
         read_folder(folder)
 
 
 def test_read_folder_refuses_two_masks_for_one_image(folder):
     pair(folder, "a")
     save(folder / "masks" / "a_mask.png", np.zeros((4, 4), "uint8"))
-    with pytest.raises(ValueError, match="two masks for image 'a', one of them 'a_mask'"):
+    with pytest.raises(ValueError, match=r"two masks for image 'a', one of them 'a_mask'"):
         read_folder(folder)
 
 
 def test_read_folder_says_what_a_wrong_path_has_beside_it(folder):
     with pytest.raises(FileNotFoundError, match=r"no folder; the folder '.*' holds 'images', 'masks'\."):
         read_folder(folder / "vnc")
-    with pytest.raises(FileNotFoundError, match="Received: masks='labels', which is not there; the folder '.*' holds"):
+    with pytest.raises(FileNotFoundError, match=r"Received: masks='labels', which is not there; the folder '.*' holds"):
         read_folder(folder, masks="labels")
 
 
@@ -119,7 +119,7 @@ def test_read_folder_refuses_an_empty_folder(folder):
 
 def test_read_folder_refuses_a_mask_of_another_size(folder):
     pair(folder, "a", mask=np.zeros((4, 8), "uint8"))
-    with pytest.raises(ValueError, match="image 'a' of 4×4 pixels, but its mask of 4×8"):
+    with pytest.raises(ValueError, match=r"image 'a' of 4×4 pixels, but its mask of 4×8"):
         read_folder(folder)
 
 
@@ -127,7 +127,7 @@ def test_read_folder_refuses_images_of_two_sizes(folder):
     pair(folder, "a")
     save(folder / "images" / "b.png", np.zeros((8, 4), "uint8"))
     save(folder / "masks" / "b.png", np.zeros((8, 4), "uint8"))
-    with pytest.raises(ValueError, match="'a' of 4×4 pixels, 1 channel, uint8, but 'b' of 8×4 pixels"):
+    with pytest.raises(ValueError, match=r"'a' of 4×4 pixels, 1 channel, uint8, but 'b' of 8×4 pixels"):
         read_folder(folder)
 
 
@@ -136,7 +136,7 @@ def test_read_folder_refuses_a_nan_image(folder):
     image[1, 1] = np.nan
     tifffile.imwrite(folder / "images" / "a.tif", image)
     save(folder / "masks" / "a.png", np.zeros((4, 4), "uint8"))
-    with pytest.raises(ValueError, match="`images` must be finite, but image 'a' holds 1 NaN"):
+    with pytest.raises(ValueError, match=r"`images` must be finite, but image 'a' holds 1 NaN"):
         read_folder(folder)
 
 
@@ -151,13 +151,13 @@ def test_read_folder_refuses_a_class_count_that_does_not_match(folder):
     pair(folder, "a", mask=np.arange(16, dtype="uint8").reshape(4, 4) % 4)
     with pytest.raises(ValueError, match=r"With `classes=3`.*the largest 3\. .*pass `classes=4`"):
         read_folder(folder, classes=3)
-    with pytest.warns(UserWarning, match="`classes=6`, but the largest class index in the 1 masks is 3"):
+    with pytest.warns(UserWarning, match=r"`classes=6`, but the largest class index in the 1 masks is 3"):
         read_folder(folder, classes=6)
 
 
 @pytest.mark.parametrize("options", [{"classes": 0}, {"classes": 1.0}, {"classes": 2, "mask_threshold": 0.5}])
 def test_read_folder_refuses_arguments_out_of_range(folder, options):
-    with pytest.raises(ValueError, match="`(classes|mask_threshold)` must .*Received: "):
+    with pytest.raises(ValueError, match=r"`(classes|mask_threshold)` must .*Received: "):
         read_folder(folder, **options)
 
 

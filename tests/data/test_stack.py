@@ -39,7 +39,7 @@ def test_stack_refuses_what_does_not_agree(images, masks, names, error, text):
 def test_stack_refuses_nan_and_names_the_section(value):
     images = np.zeros((2, 3, 3, 1), "float32")
     images[1, 0, 0, 0] = value
-    with pytest.raises(ValueError, match="image 'b' holds 1 NaN or infinite values"):
+    with pytest.raises(ValueError, match=r"image 'b' holds 1 NaN or infinite values"):
         make(images, names=("a", "b"))
 
 
@@ -67,5 +67,5 @@ def test_downsample_counts_half_a_block_as_foreground():
 
 @pytest.mark.parametrize("factor", [0, 3, 1.5, True])
 def test_downsample_refuses_a_factor_that_does_not_divide(factor):
-    with pytest.raises(ValueError, match="`factor` must be a whole number >= 1 that divides.*4×8.*Received: factor="):
+    with pytest.raises(ValueError, match=r"`factor` must be a whole number >= 1 that divides.*4×8.*Received: factor="):
         downsample(make(np.zeros((1, 4, 8, 1), "uint8")), factor)

@@ -66,7 +66,7 @@ def test_tiles_take_keeps_the_place():
 
 @pytest.mark.parametrize(("size", "stride"), [(5, None), (0, None), (4, 5), (4, 0)])
 def test_tile_refuses_sizes_that_do_not_fit(size, stride):
-    with pytest.raises(ValueError, match="`(size|stride)` must be between 1 and .*Received: "):
+    with pytest.raises(ValueError, match=r"`(size|stride)` must be between 1 and .*Received: "):
         tile(make(1, 4, 8), size, stride)
 
 
@@ -74,5 +74,5 @@ def test_stitch_refuses_values_of_another_shape_and_missing_tiles():
     tiles = tile(make(1, 4, 4), size=2)
     with pytest.raises(ValueError, match=r"Received: values.shape=\(4, 2, 3, 1\)"):
         stitch(tiles, np.zeros((4, 2, 3, 1)))
-    with pytest.raises(ValueError, match="3 tiles that leave 4 pixels uncovered"):
+    with pytest.raises(ValueError, match=r"3 tiles that leave 4 pixels uncovered"):
         stitch(tiles.take([0, 1, 2]), np.zeros((3, 2, 2, 1)))

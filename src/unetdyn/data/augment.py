@@ -89,7 +89,8 @@ class Augmentation:
             (rotate90, _swap_axes),
             (rotation > 0, _by_layer(layers.RandomRotation(rotation / 360.0, **common))),
             (zoom > 0, _by_layer(layers.RandomZoom(zoom, **common))),
-            (contrast > 0, _by_layer(layers.RandomContrast(contrast, wide, **common))),
+            # Twice, because a single factor only ever raises the contrast: Keras cuts its lower end at 0.
+            (contrast > 0, _by_layer(layers.RandomContrast((contrast, contrast), wide, **common))),
             (brightness > 0, _by_layer(layers.RandomBrightness(brightness / (2 * _UNBOUNDED), wide, **common))),
             (noise > 0, _adding_noise(noise)),
         ]
@@ -120,8 +121,8 @@ class Augmentation:
             )
         # 31 bits, because a seed is a signed 32-bit number on PyTorch.
         seeds = np.random.SeedSequence([self.seed, epoch, batch]).generate_state(self._numbers) >> 1
-        images, masks = images.astype(np.float32), masks.astype(np.float32)
         with keras.device("cpu"):
+            images, masks = (keras.ops.convert_to_tensor(part.astype(np.float32)) for part in (images, masks))
             for number, step in self._steps.items():
                 images, masks = step(images, masks, int(seeds[number]))
             return _to_numpy(images), _to_numpy(masks)
