@@ -116,8 +116,9 @@ class BinaryFocalLoss(keras.losses.Loss):
     `L = −w₊ y (1 − p)^γ ln p − w₋ (1 − y) p^γ ln(1 − p)`, the mean over all pixels of the batch. `binary_focal_loss`
     says how smoothing and weights enter. The arguments are those of the `focal-loss` package, and `alpha`.
 
-    `keras.losses.BinaryFocalCrossentropy(from_logits=True)` turns logits into probabilities first. A confident miss
-    (logit −20, label 1, γ = 2) then has a gradient of −6.6e-8; here it has −1.
+    `keras.losses.BinaryFocalCrossentropy(from_logits=True)` (Keras 3.15) turns logits into probabilities first. On JAX
+    and PyTorch the gradient of a confident miss (logit −20, label 1, γ = 2) is then −6.6e-8, where −1 is right; on
+    every backend that of a confident hit (logit 19, γ = 0.5) is NaN. Here both are right.
 
     Args:
         gamma: Focusing parameter γ ≥ 0: 0 is cross-entropy, 2 the value of the paper. No default, as in the package.
