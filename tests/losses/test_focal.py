@@ -164,8 +164,8 @@ def test_equal_to_keras_where_keras_is_right(gamma: float, alpha: float | None, 
 def test_keras_still_gets_the_gradient_of_confident_logits_wrong() -> None:
     """Keras 3.15; if this fails, it is mended.
 
-    It makes probabilities of logits. A confident miss then has no gradient, except on TensorFlow, which finds the logits
-    again behind the sigmoid; and p_t = 1 makes the gradient of (1 - p_t)^γ infinite for γ < 1, times 0.
+    It makes probabilities of logits. A confident miss then has no gradient, except on TensorFlow, which finds the
+    logits again behind the sigmoid; and p_t = 1 makes the gradient of (1 - p_t)^γ infinite for γ < 1, times 0.
     """
     one = np.ones((1, 1), "float32")
 

@@ -1,0 +1,37 @@
+"""The list of what a `.keras` file can name, each of which must pass tests/contracts/test_keras_contract.py.
+
+A new metric, loss, registered function, model builder or layer belongs here: one line in one of the tables.
+"""
+
+from unetdyn.losses import BinaryFocalLoss, SoftJaccardLoss
+from unetdyn.metrics import SoftJaccard, ThresholdedJaccard, jacard_coef, soft_jaccard
+from unetdyn.models import AttentionResUNet, AttentionUNet, UNet
+
+METRICS = {
+    "ThresholdedJaccard": lambda: ThresholdedJaccard(),
+    "ThresholdedJaccard, image": lambda: ThresholdedJaccard(
+        0.4, ">=", "image", "skip", from_logits=True, class_ids=[0, 1], name="iou"
+    ),
+    "ThresholdedJaccard, batch": lambda: ThresholdedJaccard(aggregate="batch", empty=0.0, name="batch_jaccard"),
+    "SoftJaccard": lambda: SoftJaccard(),
+    "SoftJaccard, image": lambda: SoftJaccard(2.0, "image", from_logits=True, name="soft"),
+}
+
+LOSSES = {
+    "BinaryFocalLoss": lambda: BinaryFocalLoss(2.0),
+    "BinaryFocalLoss, logits": lambda: BinaryFocalLoss(
+        0.5, pos_weight=3.0, from_logits=True, label_smoothing=0.1, alpha=0.25, reduction="sum", name="focal"
+    ),
+    "SoftJaccardLoss": lambda: SoftJaccardLoss(),
+    "SoftJaccardLoss, image": lambda: SoftJaccardLoss(2.0, "image", from_logits=True, name="soft"),
+}
+
+FUNCTIONS = {"jacard_coef": jacard_coef, "soft_jaccard": soft_jaccard}
+"""Functions that `compile(metrics=[...])` takes."""
+
+MODELS = {
+    "UNet": lambda: UNet((32, 32, 1), filters=4, depth=2, seed=0),
+    "UNet, any size": lambda: UNet((None, None, 1), filters=2, depth=1, upsample="linear", norm="group", seed=0),
+    "AttentionUNet": lambda: AttentionUNet((32, 32, 1), filters=2, depth=1, seed=0),
+    "AttentionResUNet": lambda: AttentionResUNet((32, 32, 1), filters=2, depth=1, seed=0),
+}
