@@ -172,9 +172,13 @@ def _body(rng: np.random.Generator, kind: int, host: int, room: float, top: floa
 
 def _cells(rng: np.random.Generator, size: int) -> Cells:
     large, small = _lattice(rng, size, _LARGE), _lattice(rng, size, _SMALL)
+    reach = rng.uniform(20, 44, len(large))
+    # Small cells start outside the large ones, else they would surface in the middle of them.
+    outside = (np.linalg.norm(small[:, None] - large[None], axis=-1) > reach + 6).all(axis=1)
+    small = small[outside]
     position = np.concatenate([large, small])
     count, is_large = len(position), np.arange(len(position)) < len(large)
-    radius = np.where(is_large, rng.uniform(20, 44, count), rng.uniform(0, 8, count))
+    radius = np.concatenate([reach, rng.uniform(0, 8, len(small))])
     angle, stretch = rng.uniform(0, np.pi, count), np.exp(rng.uniform(0, 0.35, count))
     across, along = np.array([-np.sin(angle), np.cos(angle)]), np.array([np.cos(angle), np.sin(angle)])
     metric = np.einsum("ik,jk,k->kij", across, across, stretch) + np.einsum("ik,jk,k->kij", along, along, 1 / stretch)

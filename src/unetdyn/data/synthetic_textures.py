@@ -56,10 +56,10 @@ def _cytoplasm(tissue: Tissue, top: Face, bottom: Face, patches: np.ndarray, rng
     base = np.array([_CYTOPLASM[kind] for kind in cells.kind]) + cells.tone
     grey, grain = (base[top.cell] + base[bottom.cell]) / 2, cells.grain[top.cell]
     # Filaments and ribosomes only darken: the negative tail of band-passed noise.
-    specks = np.clip(_band(rng, size, 0.9) - 1.0 + 0.4 * patches, 0, 1.3)
+    specks = np.clip(_band(rng, size, 0.9) - 1.0 + 0.25 * patches, 0, 1.3)
     ways = [_band(rng, size, sigma) for sigma in ((0.7, 2.5), (2.5, 0.7), 1.0, 1.3)]
     threads = np.choose(cells.threads[top.cell], ways)
-    grey = grey - 75 * grain * (specks + np.clip(threads - 1.4, 0, 1.2))
+    grey = grey - 68 * grain * (specks + np.clip(threads - 1.4, 0, 1.2))
     grey = grey - 12 * np.clip(patches, -1, 2) + 7 * smooth_noise(rng, size, 2.5)
     room = np.minimum(np.minimum(top.gap, bottom.gap), np.minimum(top.level, bottom.level)) > 3.5
     crowd = np.where(cells.kind[top.cell] == VESICULAR, 0.022, 0.003) * np.clip(1 + 0.8 * patches, 0.1, 3)
