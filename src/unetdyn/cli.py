@@ -1,14 +1,18 @@
 """The command line: train from a configuration, show a run, and a demonstration."""
 
 import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from unetdyn import __version__, runs
 
-# TensorFlow writes a dozen lines about the machine when it starts; errors still show.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow greets a machine without a GPU with lines that look like errors. What goes wrong still raises.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,7 +49,8 @@ def show(run: tuple[Path, ...]) -> None:
 
 
 def _train(config: Path, overrides: tuple[str, ...]) -> None:
-    from unetdyn.experiment import ConfigError, load_config, run_experiment
+    with _quiet_stderr():
+        from unetdyn.experiment import ConfigError, load_config, run_experiment
     from unetdyn.report.describe import describe
 
     try:
@@ -53,6 +58,25 @@ def _train(config: Path, overrides: tuple[str, ...]) -> None:
     except ConfigError as error:
         raise click.ClickException(str(error)) from error
     click.echo("\n" + describe([finished]))
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Hold back what is written to standard error, and show it only if something is raised.
+
+    TensorFlow's libraries write while they load, before any of their log levels applies, and past `sys.stderr`.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held, os.fdopen(os.dup(2), "wb") as stderr:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            stderr.write(held.read())
+            raise
+        finally:
+            os.dup2(stderr.fileno(), 2)
 
 
 def _recipe(name: str) -> Path:

@@ -151,7 +151,9 @@ def test_read_folder_refuses_a_class_count_that_does_not_match(folder):
     pair(folder, "a", mask=np.arange(16, dtype="uint8").reshape(4, 4) % 4)
     with pytest.raises(ValueError, match=r"With `classes=3`.*the largest 3\. .*pass `classes=4`"):
         read_folder(folder, classes=3)
-    with pytest.warns(UserWarning, match=r"`classes=6`, but the largest class index in the 1 masks is 3"):
+    with pytest.raises(
+        ValueError, match=r"classes=6, but the largest class index in the 1 masks is 3\. Pass `classes=4`"
+    ):
         read_folder(folder, classes=6)
 
 

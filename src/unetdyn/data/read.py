@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +71,7 @@ def read_folder(
     _check_sizes(read_images, pairs)
     indices = {name: class_indices(pairs[name], name, classes, mask_threshold) for name in read_images}
     stack = Stack(np.stack(list(read_images.values())), np.stack(list(indices.values())), tuple(read_images))
-    _warn_unused_classes(stack, classes)
+    _refuse_unused_classes(stack, classes)
     return stack
 
 
@@ -150,12 +149,10 @@ def _check_sizes(images: dict[str, np.ndarray], masks: dict[str, np.ndarray]) ->
             )
 
 
-def _warn_unused_classes(stack: Stack, classes: int) -> None:
+def _refuse_unused_classes(stack: Stack, classes: int) -> None:
     largest = int(stack.masks.max())
     if classes > 1 and largest < classes - 1:
-        warnings.warn(
-            f"`classes={classes}`, but the largest class index in the {len(stack)} masks is {largest}: "
-            f"is `classes={max(largest + 1, 1)}` meant?",
-            UserWarning,
-            stacklevel=3,
+        raise ValueError(
+            f"`classes` must be the number of classes in the masks. Received: classes={classes}, but the largest class "
+            f"index in the {len(stack)} masks is {largest}. Pass `classes={max(largest + 1, 1)}`."
         )

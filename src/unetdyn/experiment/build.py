@@ -1,5 +1,7 @@
 """From the configuration to a compiled Keras model."""
 
+from typing import Any
+
 import keras
 
 from unetdyn import losses, metrics, models
@@ -76,12 +78,12 @@ def build_loss(config: Config) -> keras.losses.Loss:
 
 def build_metrics(config: Config) -> list[keras.metrics.Metric]:
     """The thresholded Jaccard, and the soft one beside it where it is asked for."""
-    from_logits = config.model.output == "logits"
-    class_ids = None if config.model.classes == 1 else list(range(config.model.classes))
+    from_logits, classes = config.model.output == "logits", config.model.classes
+    convention: dict[str, Any] = {"threshold": config.metrics.threshold}
+    if classes > 1:  # a pixel belongs to the largest channel, and every class counts alike
+        convention = {"threshold": None, "class_ids": list(range(classes))}
     chosen: list[keras.metrics.Metric] = [
-        metrics.ThresholdedJaccard(
-            threshold=config.metrics.threshold, from_logits=from_logits, class_ids=class_ids, name="jaccard"
-        )
+        metrics.ThresholdedJaccard(**convention, from_logits=from_logits, name="jaccard")
     ]
     if config.metrics.soft_jaccard:
         chosen.append(metrics.SoftJaccard(from_logits=from_logits, name="soft_jaccard"))

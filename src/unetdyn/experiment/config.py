@@ -40,8 +40,8 @@ class SplitConfig(Part):
         kinds = {isinstance(part, tuple) for part in (self.validation, self.test) if part is not None}
         if kinds != {self.train is not None}:
             raise ValueError(
-                "give `train`, `validation` and `test` all as [first, last] sections, or leave `train` out and give the "
-                f"others as shares. Received: train={self.train}, validation={self.validation}, test={self.test}"
+                "give `train`, `validation` and `test` all as [first, last] sections, or leave `train` out and give "
+                f"the others as shares. Received: train={self.train}, validation={self.validation}, test={self.test}"
             )
         return self
 
@@ -81,6 +81,7 @@ class FolderData(_Images):
     path: Path
     images: str = "images"
     masks: str = "masks"
+    mask_threshold: Fraction | None = Field(None, description="for masks with greys between background and object")
 
 
 class ModelConfig(Part):
@@ -103,7 +104,9 @@ class ModelConfig(Part):
 class LossConfig(Part):
     """The loss; `gamma`, `alpha`, `pos_weight` and `label_smoothing` belong to the binary focal loss."""
 
-    kind: Literal["binary_focal", "binary_crossentropy", "soft_jaccard", "sparse_categorical_crossentropy"] = "binary_focal"
+    kind: Literal["binary_focal", "binary_crossentropy", "soft_jaccard", "sparse_categorical_crossentropy"] = (
+        "binary_focal"
+    )
     gamma: float = Field(2.0, ge=0)
     alpha: float | None = Field(None, gt=0, lt=1)
     pos_weight: PositiveFloat | None = None
@@ -122,7 +125,7 @@ class OptimizerConfig(Part):
 
     kind: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
     learning_rate: PositiveFloat = 1e-3
-    schedule: Literal["constant", "cosine"] = Field("constant", description="cosine: to 1 % of the rate at the last step")
+    schedule: Literal["constant", "cosine"] = Field("constant", description="cosine: falls to 1 % of the rate")
     warmup_epochs: float = Field(0.0, ge=0, description="linear rise to the learning rate; with the cosine schedule")
     weight_decay: float | None = Field(None, ge=0)
     global_clipnorm: PositiveFloat | None = None
@@ -194,7 +197,7 @@ class Config(Part):
         many = self.loss.kind == "sparse_categorical_crossentropy"
         if many != (self.model.classes > 1):
             raise ValueError(
-                "loss kind sparse_categorical_crossentropy goes with `model.classes` of 2 or more, every other kind with 1. "
+                "sparse_categorical_crossentropy goes with `model.classes` of 2 or more, every other loss with 1. "
                 f"Received: loss.kind={self.loss.kind!r}, model.classes={self.model.classes}"
             )
         return self

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from unetdyn import data
-from unetdyn.experiment.config import Config, FolderData, SyntheticData
+from unetdyn.experiment.config import Config, SyntheticData
 
 
 @dataclass(frozen=True)
@@ -43,12 +41,9 @@ def read_stack(config: Config) -> data.Stack:
     if isinstance(source, SyntheticData):
         stack = data.synthetic_em(sections=source.sections, size=source.size, seed=source.seed)
     else:
-        stack = _read_folder(source, config.model.classes)
+        folder = source.model_dump(include={"path", "images", "masks", "mask_threshold"})
+        stack = data.read_folder(**folder, classes=config.model.classes)
     return data.downsample(stack, source.downsample) if source.downsample > 1 else stack
-
-
-def _read_folder(source: FolderData, classes: int) -> data.Stack:
-    return data.read_folder(source.path, images=source.images, masks=source.masks, classes=classes)
 
 
 def check_classes(stack: data.Stack, classes: int) -> None:
@@ -70,10 +65,11 @@ def check_classes(stack: data.Stack, classes: int) -> None:
 
 def split_stack(stack: data.Stack, config: Config) -> data.Split:
     """Split by section, as ranges or as shares; leaking splits are refused."""
-    split = config.data.split
-    if split.train is not None:
-        return data.split_by_section(stack, split.train, split.validation, split.test, gap=split.gap)
-    return data.split_by_fraction(stack, validation=split.validation, test=split.test, gap=split.gap)
+    train = config.data.split.train
+    others = config.data.split.model_dump(exclude={"train"})
+    if train is not None:
+        return data.split_by_section(stack, train, **others)
+    return data.split_by_fraction(stack, **others)
 
 
 def _dataset(stack: data.Stack, config: Config, training: bool) -> data.TileDataset:
@@ -86,8 +82,9 @@ def _dataset(stack: data.Stack, config: Config, training: bool) -> data.TileData
         augmentation = data.Augmentation(**source.augmentation.model_dump(), seed=config.seed)
     return data.TileDataset(
         tiles.images,
-        tiles.masks.astype(np.float32) if config.model.classes == 1 else tiles.masks,
+        tiles.masks,
         batch_size=config.fit.batch_size,
+        classes=config.model.classes,
         shuffle=training,
         seed=config.seed,
         augmentation=augmentation,

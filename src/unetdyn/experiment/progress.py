@@ -30,17 +30,20 @@ class Progress(keras.callbacks.Callback):
         self._epoch = 0
         self._started = self._drawn = 0.0
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Start the clock."""
         self._epoch, self._started = epoch, time.monotonic()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Move the line, in a terminal."""
         now = time.monotonic()
         if self.stream.isatty() and now - self._drawn >= REFRESH:
             self._drawn = now
             self.stream.write("\r\x1b[K" + self._moving_line(batch + 1, now - self._started))
             self.stream.flush()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Write the epoch's line, which stays."""
         erase = "\r\x1b[K" if self.stream.isatty() else ""
         self.stream.write(erase + self._epoch_line(logs or {}, time.monotonic() - self._started) + "\n")
         self.stream.flush()

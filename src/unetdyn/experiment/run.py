@@ -46,7 +46,7 @@ def run_experiment(config: Config, stream: TextIO | None = None) -> runs.Run:
             verbose=0,
             callbacks=watching,
         )
-        recorder.summarise(**_test(recorder.path, prepared))
+        recorder.writer.finish("finished", _test(recorder.path, prepared))
     except BaseException as error:
         recorder.fail(error)
         raise
@@ -62,6 +62,7 @@ def _callbacks(config: Config, stream: TextIO | None) -> tuple[callbacks.RunReco
     recorder = callbacks.RunRecorder(
         config.run_directory or _new_directory(config.name),
         config=config.model_dump(mode="json"),
+        seed=config.seed,
         save_best=settings.save_best,
         mode="max",
         monitors=[stability],

@@ -28,7 +28,7 @@ def describe(runs: Sequence[Run]) -> str:
 
 
 def _rows(run: Run) -> dict[str, str]:
-    history, config = run.history, run.config
+    config = run.config
     epochs = len(run.epochs)
     rows = {
         "run": run.path.name,
@@ -37,13 +37,13 @@ def _rows(run: Run) -> dict[str, str]:
         "epochs": str(epochs) if epochs else "none yet",
     }
     for name, label in (("val_jaccard", "validation Jaccard"), ("val_soft_jaccard", "validation soft Jaccard")):
-        if np.isfinite(history.get(name, [])).any():
-            rows[label] = _best_and_last(np.asarray(history[name], dtype=float))
+        if name in run.history:
+            rows[label] = _best_and_last(*run.series(name))
     for name in sorted(run.summary):
         if name.startswith("test_"):
             rows[f"test {name.removeprefix('test_').replace('_', ' ')}"] = f"{run.summary[name]:.4f}"
-    if "val_loss" in history:
-        rows["stability of the validation loss"] = _stability(history["val_loss"], config)
+    if "val_loss" in run.history:
+        rows["stability of the validation loss"] = _stability(run.series("val_loss")[1], config)
     rows["directory"] = str(run.path)
     picture = run.path / "history.png"
     if picture.is_file():
@@ -58,12 +58,14 @@ def _model(config: dict[str, Any]) -> str:
     return f"{model['architecture']}, {model['filters']} filters, depth {model['depth']}"
 
 
-def _best_and_last(values: np.ndarray) -> str:
+def _best_and_last(epochs: np.ndarray, values: np.ndarray) -> str:
+    if not np.isfinite(values).any():
+        return "never a number"
     best = int(np.nanargmax(values))
-    return f"{values[best]:.4f} at epoch {best + 1}, {values[-1]:.4f} at the end"
+    return f"{values[best]:.4f} at epoch {epochs[best] + 1}, {values[-1]:.4f} at the end"
 
 
-def _stability(values: Sequence[float], config: dict[str, Any]) -> str:
+def _stability(values: np.ndarray, config: dict[str, Any]) -> str:
     settings = config.get("callbacks", {}).get("stability", {})
     result = stability(values, window=settings.get("window", 10), ddof=settings.get("ddof", 1))
     return str(result)

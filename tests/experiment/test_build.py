@@ -1,0 +1,85 @@
+"""The compiled model says what the configuration says."""
+
+import keras
+import numpy as np
+import pytest
+
+from unetdyn import losses, metrics
+from unetdyn.experiment import parse_config
+from unetdyn.experiment.build import build_model, build_optimizer
+
+
+def config(**parts):
+    small = {"filters": 2, "depth": 1, **parts.pop("model", {})}
+    return parse_config({"data": {"kind": "synthetic", "tile": 16}, "model": small, **parts})
+
+
+@pytest.mark.parametrize("architecture", ["UNet", "AttentionUNet", "AttentionResUNet"])
+def test_build_model_makes_the_architecture(architecture):
+    model = build_model(config(model={"architecture": architecture}), channels=3, steps_per_epoch=4)
+    assert model.input_shape == (None, 16, 16, 3)
+    gated = any(layer.name.startswith("gate1_") for layer in model.layers)
+    assert gated == architecture.startswith("Attention")
+
+
+def test_build_model_same_seed_same_weights():
+    first, again = (build_model(config(seed=3), 1, 4).get_weights() for _ in range(2))
+    other = build_model(config(seed=4), 1, 4).get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+def test_build_model_precision_is_the_models_alone():
+    before = keras.config.dtype_policy().name
+    model = build_model(config(fit={"precision": "mixed_bfloat16"}), 1, 4)
+    assert model.get_layer("enc1_conv1").compute_dtype == "bfloat16"
+    assert keras.config.dtype_policy().name == before
+
+
+def test_build_optimizer_warms_up_then_falls_as_a_cosine():
+    chosen = config(optimizer={"learning_rate": 1e-2, "schedule": "cosine", "warmup_epochs": 2}, fit={"epochs": 10})
+    schedule = build_optimizer(chosen, steps_per_epoch=5)._learning_rate
+    rates = np.array([float(schedule(step)) for step in range(51)])
+    np.testing.assert_allclose(rates[:11], np.linspace(1e-3, 1e-2, 11), rtol=1e-5)
+    cosine = 0.5 * (1 + np.cos(np.pi * np.arange(41) / 40))
+    np.testing.assert_allclose(rates[10:], 1e-2 * (0.99 * cosine + 0.01), rtol=1e-5)
+
+
+def test_build_optimizer_passes_decay_and_clipping_on():
+    chosen = config(optimizer={"kind": "adamw", "weight_decay": 0.02, "global_clipnorm": 1.5})
+    optimizer = build_optimizer(chosen, steps_per_epoch=5)
+    assert (type(optimizer), optimizer.weight_decay, optimizer.global_clipnorm) == (keras.optimizers.AdamW, 0.02, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("binary_focal", losses.BinaryFocalLoss),
+        ("soft_jaccard", losses.SoftJaccardLoss),
+        ("binary_crossentropy", keras.losses.BinaryCrossentropy),
+    ],
+)
+def test_build_model_loss_knows_logits(kind, expected):
+    model = build_model(config(loss={"kind": kind}, model={"output": "logits"}), 1, 4)
+    assert type(model.loss) is expected
+    assert model.loss.get_config()["from_logits"]
+
+
+def test_build_model_several_classes_are_scored_by_the_largest_channel():
+    chosen = config(model={"classes": 3}, loss={"kind": "sparse_categorical_crossentropy"})
+    model = build_model(chosen, 1, 4)
+    images = np.random.default_rng(0).normal(size=(4, 16, 16, 1)).astype("float32")
+    masks = np.random.default_rng(1).integers(0, 3, (4, 16, 16, 1)).astype("float32")
+    from sklearn.metrics import jaccard_score
+
+    predicted = model.predict(images, verbose=0).argmax(-1)
+    expected = jaccard_score(masks.ravel(), predicted.ravel(), average="macro", zero_division=1.0)
+    assert model.evaluate(images, masks, verbose=0, return_dict=True)["jaccard"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_build_model_soft_jaccard_stands_beside_the_thresholded():
+    model = build_model(config(metrics={"soft_jaccard": True, "threshold": 0.4}), 1, 4)
+    images, masks = np.zeros((2, 16, 16, 1), "float32"), np.ones((2, 16, 16, 1), "float32")
+    figures = model.evaluate(images, masks, verbose=0, return_dict=True)
+    assert {"jaccard", "soft_jaccard"} <= set(figures)
+    assert isinstance(metrics.ThresholdedJaccard(), keras.metrics.Metric)

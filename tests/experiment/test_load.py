@@ -1,0 +1,111 @@
+"""What a configuration file may say, and how it is told that it may not."""
+
+import pytest
+
+from unetdyn.experiment import ConfigError, load_config, parse_config
+
+SYNTHETIC = {"data": {"kind": "synthetic"}}
+
+
+def refused(values: dict, *texts: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(values, "mine.yaml")
+    assert str(caught.value).startswith("mine.yaml: ")
+    for text in texts:
+        assert text in str(caught.value)
+
+
+def test_parse_config_defaults_need_only_the_data():
+    config = parse_config(SYNTHETIC)
+    assert config.model.norm_momentum == 0.9
+    assert config.callbacks.stability.window == 10
+    assert config.loss.gamma == 2.0
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ({"modle": {}, **SYNTHETIC}, ["unknown key 'modle'", "Did you mean 'model'?"]),
+        ({**SYNTHETIC, "model": {"filtres": 8}}, ["in `model`, unknown key 'filtres'", "Did you mean 'filters'?"]),
+        ({"data": {"kind": "synthetic", "tiel": 8}}, ["in `data`, unknown key 'tiel'", "Did you mean 'tile'?"]),
+        (
+            {"data": {"kind": "folder", "path": "x", "split": {"validaton": 0.2}}},
+            ["in `data.split`, unknown key 'validaton'", "Did you mean 'validation'?"],
+        ),
+    ],
+)
+def test_parse_config_unknown_key_names_the_nearest(values, texts):
+    refused(values, *texts)
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ({}, ["`data`: field required"]),
+        ({"data": {"kind": "folder"}}, ["`data.path`: field required"]),
+        ({"data": {"kind": "folders"}}, ["`data.kind` must be one of 'synthetic', 'folder'", "Did you mean 'folder'?"]),
+        ({"data": {}}, ["`data.kind` must be one of 'synthetic', 'folder'. Received: data.kind=None"]),
+        ({**SYNTHETIC, "fit": {"epochs": 0}}, ["`fit.epochs`", "greater than 0", "Received: 0"]),
+        ({**SYNTHETIC, "optimizer": {"learning_rate": "fast"}}, ["`optimizer.learning_rate`", "Received: 'fast'"]),
+        ({**SYNTHETIC, "model": {"norm": "bach"}}, ["`model.norm`", "'batch'", "Received: 'bach'"]),
+        (
+            {"data": {"kind": "synthetic", "split": {"validation": [3, 4]}}},
+            ["`data.split`", "all as [first, last] sections", "Received: train=None, validation=(3, 4)"],
+        ),
+        ({**SYNTHETIC, "loss": {"kind": "soft_jaccard", "gamma": 1}}, ["['gamma'] belong to kind: binary_focal"]),
+        ({**SYNTHETIC, "optimizer": {"warmup_epochs": 2}}, ["`warmup_epochs` needs schedule: cosine"]),
+        ({**SYNTHETIC, "model": {"classes": 3}}, ["sparse_categorical_crossentropy", "model.classes=3"]),
+        ({**SYNTHETIC, "name": "a/b"}, ["`name`", "Received: 'a/b'"]),
+    ],
+)
+def test_parse_config_bad_value_says_what_was_expected_and_received(values, texts):
+    refused(values, *texts)
+
+
+def test_load_config_overrides_reach_nested_keys(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("data: {kind: synthetic, split: {validation: 0.3}}\n")
+    config = load_config(path, ["fit.epochs=3", "optimizer.learning_rate=1e-4", "data.split.validation=0.25"])
+    assert (config.fit.epochs, config.optimizer.learning_rate, config.data.split.validation) == (3, 1e-4, 0.25)
+
+
+@pytest.mark.parametrize("override", ["fit.epochs", "=3"])
+def test_load_config_override_without_a_value_is_refused(tmp_path, override):
+    path = tmp_path / "c.yaml"
+    path.write_text("data: {kind: synthetic}\n")
+    with pytest.raises(ConfigError, match=r"An override must be key=value, like fit\.epochs=5\. Received: "):
+        load_config(path, [override])
+
+
+def test_load_config_unknown_override_names_the_nearest(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("data: {kind: synthetic}\n")
+    with pytest.raises(ConfigError, match=r"in `fit`, unknown key 'epoch'\. Did you mean 'epochs'\?"):
+        load_config(path, ["fit.epoch=3"])
+
+
+def test_load_config_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"must be a YAML file. Received: .*nothing\.yaml, which is not there"):
+        load_config(tmp_path / "nothing.yaml")
+
+
+@pytest.mark.parametrize(("text", "message"), [("a: [1", "is not valid YAML"), ("- 1", "must hold keys and values")])
+def test_load_config_malformed_file_is_refused(tmp_path, text, message):
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load_config(path)
+
+
+def test_load_config_every_recipe_is_valid(repository):
+    recipes = sorted((repository / "configs").glob("*.yaml"))
+    names = {load_config(path).name for path in recipes}
+    assert names == {"quickstart", "unstable_baseline", "vnc_unet", "vnc_attention_unet", "vnc_attention_resunet"}
+
+
+def test_load_config_unstable_baseline_shares_the_quickstart_data(repository):
+    broken = load_config(repository / "configs/unstable_baseline.yaml")
+    mended = load_config(repository / "configs/quickstart.yaml")
+    assert broken.data.model_copy(update={"augmentation": mended.data.augmentation}) == mended.data
+    assert (broken.optimizer.learning_rate, broken.fit.batch_size, broken.model.norm_momentum) == (1e-2, 8, 0.99)
+    assert broken.metrics.soft_jaccard

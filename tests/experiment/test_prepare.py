@@ -1,0 +1,159 @@
+"""From `data` in the configuration to tiles, and what is refused on the way."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unetdyn import data
+from unetdyn.experiment import ConfigError, parse_config, run_experiment
+from unetdyn.experiment.prepare import prepare
+
+
+def folder(path, sections=6, size=32, mask=None):
+    """Images and masks on disk; `mask(i)` gives the i-th mask."""
+    rng = np.random.default_rng(0)
+    for name in ("images", "masks"):
+        (path / name).mkdir()
+    for i in range(sections):
+        Image.fromarray(rng.integers(0, 255, (size, size), dtype=np.uint8)).save(path / "images" / f"{i:02d}.png")
+        values = 255 * (rng.random((size, size)) < 0.3) if mask is None else mask(i)
+        Image.fromarray(values.astype(np.uint8)).save(path / "masks" / f"{i:02d}.png")
+    return path
+
+
+def config_for(path, **more):
+    split = {"train": [0, 2], "validation": [4, 4], "test": None}
+    return parse_config(
+        {
+            "data": {"kind": "folder", "path": str(path), "tile": 16, "split": split, **more.pop("data", {})},
+            "model": {"filters": 2, "depth": 1, **more.pop("model", {})},
+            "fit": {"epochs": 1},
+            **more,
+        }
+    )
+
+
+def test_prepare_cuts_the_sections_of_each_part(tmp_path):
+    prepared = prepare(config_for(folder(tmp_path), data={"stride": 8}))
+    # three training sections of 32 pixels: 3 x 3 positions of a tile of 16 at a stride of 8; validation: 2 x 2
+    assert (len(prepared.train.images), len(prepared.validation.images), prepared.test) == (27, 4, None)
+    assert prepared.channels == 1
+    part = data.normalise(data.read_folder(tmp_path).take([4]).images)
+    np.testing.assert_array_equal(prepared.validation.images[0], part[0, :16, :16])
+
+
+def test_prepare_downsamples_before_it_cuts(tmp_path):
+    prepared = prepare(config_for(folder(tmp_path), data={"downsample": 2}))
+    assert prepared.validation.images.shape == (1, 16, 16, 1)
+
+
+def test_prepare_reads_the_published_masks_with_their_greys(vnc_mito):
+    """The published masks hold greys between background and object, and three of them are 1-bit."""
+    chosen = {"masks": "masks_upstream", "mask_threshold": 0.5, "downsample": 4, "tile": 64}
+    published, cleaned = (
+        prepare(config_for(vnc_mito, data={**extra, "split": {"validation": 0.2}}))
+        for extra in (chosen, {**chosen, "masks": "masks"})
+    )
+    np.testing.assert_array_equal(published.validation.masks, cleaned.validation.masks)
+    np.testing.assert_array_equal(published.train.masks, cleaned.train.masks)
+
+
+def test_prepare_augments_training_tiles_only(tmp_path):
+    path = folder(tmp_path)
+    plain = prepare(config_for(path))
+    augmented = prepare(config_for(path, data={"augmentation": {"flip": True}}))
+    assert not np.array_equal(plain.train[0][0], augmented.train[0][0])
+    np.testing.assert_array_equal(plain.validation[0][0], augmented.validation[0][0])
+
+
+def refused(config, *texts):
+    """Before anything trains, and in one sentence."""
+    with pytest.raises(ConfigError) as caught:
+        run_experiment(config)
+    for text in texts:
+        assert text in str(caught.value)
+    assert "\n" not in str(caught.value).strip()
+
+
+def test_run_experiment_wrong_path_is_refused(tmp_path):
+    refused(config_for(tmp_path / "nowhere"), "nowhere")
+
+
+def test_run_experiment_empty_folder_is_refused(tmp_path):
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    refused(config_for(tmp_path), "images", ".png")
+
+
+def test_run_experiment_sizes_that_differ_are_refused(tmp_path):
+    path = folder(tmp_path)
+    Image.new("L", (30, 32)).save(path / "masks" / "03.png")
+    refused(config_for(path), "03", "30")
+
+
+def test_run_experiment_nan_image_is_refused(tmp_path):
+    import tifffile
+
+    path = folder(tmp_path)
+    images = np.ones((6, 32, 32), np.float32)
+    images[2, 3, 4] = np.nan
+    for i, image in enumerate(images):
+        (path / "images" / f"{i:02d}.png").unlink()
+        tifffile.imwrite(path / "images" / f"{i:02d}.tif", image)
+    refused(config_for(path), "02", "NaN")
+
+
+def test_run_experiment_mask_with_three_values_is_refused(tmp_path):
+    path = folder(tmp_path, mask=lambda _: np.arange(32 * 32).reshape(32, 32) % 3)
+    refused(config_for(path), "mask '00' with 3 values (0, 1, 2)", "`classes=3`")
+
+
+def test_run_experiment_masks_with_fewer_classes_than_the_model_are_refused(tmp_path):
+    path = folder(tmp_path, mask=lambda _: np.arange(32 * 32).reshape(32, 32) % 3)
+    config = config_for(path, model={"classes": 4}, loss={"kind": "sparse_categorical_crossentropy"})
+    refused(config, "classes=4, but the largest class index in the 6 masks is 2", "Pass `classes=3`")
+
+
+def test_run_experiment_masks_with_more_classes_than_the_model_are_refused(tmp_path):
+    path = folder(tmp_path, mask=lambda _: np.arange(32 * 32).reshape(32, 32) % 3)
+    config = config_for(path, model={"classes": 2}, loss={"kind": "sparse_categorical_crossentropy"})
+    refused(config, "class indices 0 to 1 only", "mask '00' with 3 values (0, 1, 2)", "`classes=3`")
+
+
+def test_run_experiment_more_classes_than_synthetic_masks_have_are_refused():
+    config = parse_config(
+        {
+            "data": {"kind": "synthetic", "sections": 5, "size": 64, "tile": 32},
+            "model": {"classes": 3},
+            "loss": {"kind": "sparse_categorical_crossentropy"},
+        }
+    )
+    refused(config, "`model.classes` must fit the masks, which hold the values 0 to 1", "set model.classes=1")
+
+
+def test_run_experiment_empty_masks_are_refused(tmp_path):
+    path = folder(tmp_path, mask=lambda _: np.zeros((32, 32)))
+    refused(config_for(path), "The masks must mark something", "6 masks, all background")
+
+
+def test_run_experiment_tile_larger_than_the_section_is_refused(tmp_path):
+    refused(config_for(folder(tmp_path), data={"tile": 64}), "64", "32")
+
+
+def test_run_experiment_split_outside_the_stack_is_refused(tmp_path):
+    path = folder(tmp_path)
+    refused(config_for(path, data={"split": {"train": [0, 3], "validation": [5, 9]}}), "9")
+
+
+def test_run_experiment_refuses_a_used_run_directory(tmp_path):
+    path = folder(tmp_path)
+    (path / "run").mkdir()
+    (path / "run" / "notes.txt").write_text("mine")
+    refused(config_for(path, run_directory=str(path / "run")), "run")
+    assert (path / "run" / "notes.txt").read_text() == "mine"
+
+
+def test_run_experiment_a_refused_configuration_leaves_no_run_directory(tmp_path):
+    config = config_for(tmp_path / "nowhere", run_directory=str(tmp_path / "run"))
+    refused(config, "nowhere")
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,90 @@
+"""The commands, as a shell would call them."""
+
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from unetdyn.cli import main
+
+CONFIG = """
+data: {kind: synthetic, sections: 6, size: 64, tile: 32, split: {train: [0, 1], validation: [3, 3], test: [5, 5]}}
+model: {architecture: UNet, filters: 2, depth: 1}
+fit: {epochs: 1}
+"""
+
+
+@pytest.fixture
+def invoke(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    return lambda *arguments: CliRunner().invoke(main, arguments)
+
+
+def test_train_then_show(invoke, tmp_path):
+    trained = invoke("train", "c.yaml", "--set", "name=mine", "--set", "fit.epochs=2")
+    assert trained.exit_code == 0, trained.output
+    assert "epoch 2/2" in trained.output
+    (path,) = (tmp_path / "runs").iterdir()
+    assert path.name.startswith("mine-")
+    assert f"runs/{path.name}" in trained.output
+
+    shown = invoke("show", str(path), str(path))
+    assert shown.exit_code == 0, shown.output
+    rows = {line[:32].strip(): line[32:] for line in shown.output.splitlines()}
+    assert rows["status"].split() == ["finished", "finished"]
+    assert rows["epochs"].split() == ["2", "2"]
+    assert "test jaccard" in rows
+    assert "UNet, 2 filters, depth 1" in rows["model"]
+
+
+def test_train_wrong_key_is_one_clear_sentence(invoke):
+    result = invoke("train", "c.yaml", "--set", "fit.epoch=2")
+    assert result.exit_code == 1
+    assert "in `fit`, unknown key 'epoch'. Did you mean 'epochs'?" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_train_wrong_path_is_one_clear_sentence(invoke):
+    result = invoke("train", "c.yaml", "--set", "data={kind: folder, path: nowhere}")
+    assert result.exit_code == 1
+    assert "nowhere" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_train_failing_import_is_shown(invoke):
+    code = "import sys; sys.modules['keras'] = None; from unetdyn.cli import main; main(['train', 'c.yaml'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "keras" in done.stderr
+
+
+def test_show_without_a_run_says_what_a_run_is(invoke):
+    result = invoke("show", "c.yaml")
+    assert result.exit_code == 1
+    assert "`path` must be a run directory" in result.output
+
+
+def test_show_needs_no_keras(invoke, tmp_path):
+    from unetdyn.runs import RunWriter
+
+    RunWriter(tmp_path / "run").log_epoch(0, {"loss": 0.5})
+    code = (
+        "import sys; from click.testing import CliRunner; from unetdyn.cli import main; "
+        "result = CliRunner().invoke(main, ['show', 'run']); print(result.output); "
+        "assert result.exit_code == 0; assert not {'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "running" in done.stdout
+
+
+def test_demo_runs_the_quickstart_recipe(invoke, monkeypatch):
+    import unetdyn.experiment
+
+    seen = []
+    monkeypatch.setattr(unetdyn.experiment, "run_experiment", lambda config: seen.append(config) or 1 / 0)
+    result = invoke("demo")
+    assert isinstance(result.exception, ZeroDivisionError)
+    assert seen[0].name == "quickstart"
