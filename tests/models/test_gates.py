@@ -25,11 +25,11 @@ def _sigmoid(x):
 
 
 def test_oktay_gate_equals_the_papers_formula():
-    model = AttentionUNet((8, 8, 1), filters=3, depth=1, seed=0)
+    model = AttentionUNet((8, 8, 1), filters=2, depth=1, seed=0)
     skip, coarse, gated = _outputs(model, _image(8, 8, 1), "enc1_act2", "bottleneck_act2", "gate1_multiply")
     ((w_x,), (w_g, b_g), (psi, b_psi)) = (_weights(model, f"gate1_{name}") for name in ("theta", "phi", "psi"))
 
-    patches = skip.reshape(2, 4, 2, 4, 2, 3)
+    patches = skip.reshape(2, 4, 2, 4, 2, 2)
     theta = np.einsum("nhiwjc,ijcd->nhwd", patches, w_x)
     hidden = np.maximum(theta + coarse @ w_g[0, 0] + b_g, 0)
     alpha = _sigmoid(hidden @ psi[0, 0] + b_psi)
@@ -39,7 +39,7 @@ def test_oktay_gate_equals_the_papers_formula():
 
 
 def test_additive_gate_equals_its_formula():
-    model = AttentionUNet((8, 8, 1), filters=4, depth=1, norm=None, gate="additive", seed=0)
+    model = AttentionUNet((8, 8, 1), filters=2, depth=1, norm=None, gate="additive", seed=0)
     skip, coarse, gated = _outputs(model, _image(8, 8, 1), "enc1_act2", "bottleneck_act2", "gate1_multiply")
     ((w_x, b_x), (w_g, b_g), (psi, b_psi)) = (_weights(model, f"gate1_{name}") for name in ("theta", "phi", "psi"))
 
@@ -47,10 +47,11 @@ def test_additive_gate_equals_its_formula():
     hidden = np.maximum(skip @ w_x[0, 0] + b_x + upsampled @ w_g[0, 0] + b_g, 0)
     alpha = _sigmoid(hidden @ psi[0, 0] + b_psi)
 
-    assert w_x.shape[-1] == 2
+    assert w_x.shape == (1, 1, 2, 1)
     np.testing.assert_allclose(gated, alpha * skip, atol=1e-5)
 
 
+@pytest.mark.usefixtures("without_weights")
 def test_additive_gate_normalises_both_sides_but_not_the_logit():
     names = {layer.name for layer in AttentionUNet((8, 8, 1), filters=4, depth=1, gate="additive").layers}
 
@@ -59,25 +60,28 @@ def test_additive_gate_normalises_both_sides_but_not_the_logit():
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [
-        {"gate": "oktay"},
-        {"gate": "additive", "upsample": "transpose"},
-        {"variant": "bnsreenu", "depth": 4},
-        {"gate": "oktay", "input_shape": (None, None, 1)},
-    ],
+    ("shape", "arguments"), [((22, 17, 1), {"gate": "additive"}), ((None, None, 1), {"upsample": "linear"})]
 )
-def test_attention_model_gives_maps_in_0_1_at_the_skips_resolution(arguments):
-    model = AttentionResUNet(**({"input_shape": (22, 17, 1), "filters": 2, "depth": 2, "seed": 0} | arguments))
+def test_attention_model_gives_maps_in_0_1_at_the_skips_resolution(shape, arguments):
+    model = AttentionResUNet(shape, filters=2, depth=2, seed=0, **arguments)
 
     maps = attention_model(model)(_image(22, 17, 1))
 
-    sizes = {"gate1": (22, 17), "gate2": (11, 9), "gate3": (6, 5), "gate4": (3, 3)}
-    expected = {f"gate{k}": (2, *sizes[f"gate{k}"], 1) for k in range(1, 1 + arguments.get("depth", 2))}
-    assert {gate: tuple(alpha.shape) for gate, alpha in maps.items()} == expected
+    assert {gate: tuple(alpha.shape) for gate, alpha in maps.items()} == {
+        "gate1": (2, 22, 17, 1),
+        "gate2": (2, 11, 9, 1),
+    }
     for alpha in maps.values():
         values = keras.ops.convert_to_numpy(alpha)
         assert 0 <= values.min() < values.max() <= 1
+
+
+@pytest.mark.usefixtures("without_weights")
+def test_attention_model_takes_the_tutorials_models():
+    maps = attention_model(AttentionUNet((40, 33, 1), filters=1, variant="bnsreenu")).output
+
+    sizes = {"gate1": (40, 33), "gate2": (20, 17), "gate3": (10, 9), "gate4": (5, 5)}
+    assert {gate: alpha.shape for gate, alpha in maps.items()} == {gate: (None, *sizes[gate], 1) for gate in sizes}
 
 
 def test_attention_model_gives_the_maps_that_multiply_the_skips():
@@ -90,11 +94,13 @@ def test_attention_model_gives_the_maps_that_multiply_the_skips():
     np.testing.assert_allclose(alpha * skip, gated, atol=1e-6)
 
 
+@pytest.mark.usefixtures("without_weights")
 def test_attention_model_refuses_a_model_without_gates():
     with pytest.raises(ValueError, match=r"`model` must be one of AttentionUNet or AttentionResUNet.*model='unet'"):
         attention_model(UNet((8, 8, 1), filters=1, depth=1))
 
 
+@pytest.mark.usefixtures("without_weights")
 def test_gates_sigmoid_is_fetched_by_name():
     layer = AttentionUNet((8, 8, 1), filters=1, depth=2).get_layer("gate2_attention")
 

@@ -56,6 +56,7 @@ def test_attention_builders_refuse_an_unknown_gate():
         AttentionUNet((32, 32, 1), filters=2, gate="octay")
 
 
+@pytest.mark.usefixtures("without_weights")
 def test_builders_take_lists_and_numpy_numbers_as_a_config_may_hold_them():
     model = UNet([np.int64(8), None, 1], classes=np.int32(2), filters=np.int64(2), depth=1, dropout=np.float32(0.5))
 
@@ -63,11 +64,13 @@ def test_builders_take_lists_and_numpy_numbers_as_a_config_may_hold_them():
     assert type(model.get_layer("enc1_conv1").filters) is int
 
 
+@pytest.mark.usefixtures("without_weights")
 def test_builders_take_a_function_as_activation():
     model = UNet((4, 4, 1), filters=1, depth=1, activation=keras.activations.gelu)
 
     assert model.get_layer("enc1_act1").activation is keras.activations.gelu
 
 
+@pytest.mark.usefixtures("without_weights")
 def test_instance_norm_is_accepted_where_the_bottleneck_has_two_pixels():
     assert UNet((16, 17, 1), filters=1, norm="instance").output_shape == (None, 16, 17, 1)

@@ -69,7 +69,7 @@ def split_stack(stack: data.Stack, config: Config) -> data.Split:
     others = config.data.split.model_dump(exclude={"train"})
     if train is not None:
         return data.split_by_section(stack, train, **others)
-    return data.split_by_fraction(stack, **others)
+    return data.split_by_fraction(stack, **{**others, "test": others["test"] or 0.0})
 
 
 def _dataset(stack: data.Stack, config: Config, training: bool) -> data.TileDataset:

@@ -87,7 +87,7 @@ def UNet(
 
     Example:
         >>> from unetdyn.models import UNet
-        >>> UNet((50, 70, 1), filters=4, depth=3, seed=0).output_shape
+        >>> UNet((50, 70, 1), filters=2, depth=2, seed=0).output_shape
         (None, 50, 70, 1)
         >>> UNet((None, None, None, 2), classes=3, filters=2, depth=2, norm="group").output_shape
         (None, None, None, None, 3)
@@ -237,8 +237,9 @@ def AttentionResUNet(
 
     Example:
         >>> from unetdyn.models import AttentionResUNet
-        >>> AttentionResUNet((256, 256, 1), filters=16, variant="bnsreenu").count_params()
-        2454009
+        >>> model = AttentionResUNet((32, 32, 1), filters=2, depth=2, output="logits", seed=0)
+        >>> model.name, model.output_shape
+        ('attention_res_unet', (None, 32, 32, 1))
 
     Reference:
         He et al., "Deep Residual Learning for Image Recognition", 2016, arXiv:1512.03385. Zhang, Liu and Wang, "Road
