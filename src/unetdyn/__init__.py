@@ -12,7 +12,7 @@ import wrapt
 
 __version__ = "0.1.0"
 
-_ROOMS = ("analysis", "callbacks", "data", "experiment", "losses", "metrics", "models", "report", "runs")
+_ROOMS = ("analysis", "callbacks", "data", "dynamics", "experiment", "losses", "metrics", "models", "report", "runs")
 
 
 @wrapt.when_imported("keras")

@@ -1,0 +1,182 @@
+"""The measured step: what runs inside the compiled train step around the optimizer's own `apply`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import keras
+from keras import ops
+
+from unetdyn.dynamics.distributed import replica_count, summed
+from unetdyn.dynamics.probe import AddVariable, Control, Probe, Step
+from unetdyn.dynamics.reductions import nonfinite_counts, snapshot, squared_changes, squared_norms
+from unetdyn.dynamics.ring import Ring
+from unetdyn.dynamics.rows import Columns
+from unetdyn.dynamics.skipping import apply_unless
+
+Tensor = Any
+Apply = Callable[[list[Tensor | None], list[keras.Variable]], None]
+
+
+class Instrument:
+    """Measures one optimizer's steps into a ring.
+
+    Args:
+        optimizer: The model's optimizer, built; a `LossScaleOptimizer` or any other.
+        probes: What adds columns or acts, by the prefix of its columns; built.
+        capacity: Rows of the ring.
+        count: Number of the next step.
+        add_variable: Makes the ring's variables.
+    """
+
+    def __init__(
+        self,
+        optimizer: keras.Optimizer,
+        probes: dict[str, Probe],
+        capacity: int,
+        count: int,
+        add_variable: AddVariable,
+    ) -> None:
+        self.optimizer = optimizer
+        self.inner = getattr(optimizer, "inner_optimizer", optimizer)
+        self.variables: list[keras.Variable] = list(self.inner._trainable_variables)
+        self.probes = probes
+        self.controls = [probe for probe in probes.values() if isinstance(probe, Control)]
+        self.columns = Columns(self._widths())
+        self.ring = Ring(capacity, self.columns.width, count, add_variable)
+
+    def _widths(self) -> dict[str, int]:
+        n = len(self.variables)
+        widths = {"behind": 1, "learning_rate": 1, "applied": 1, "applied_grad_norm_sq": 1}
+        widths |= {"grad_norm_sq": n, "weight_norm_sq": n, "update_norm_sq": n, "nonfinite": n}
+        if self.inner.gradient_accumulation_steps:
+            widths["accumulated_grad_norm_sq"] = n
+        if self._replicas() > 1:
+            widths["replica_grad_norm_sq"] = n
+        for prefix, probe in self.probes.items():
+            widths |= {prefix + name: width for name, width in probe.columns().items()}
+        return widths
+
+    def _replicas(self) -> int:
+        """Known before the step runs, outside any replica."""
+        strategy = getattr(self.optimizer, "_distribution_strategy", None)
+        return strategy.num_replicas_in_sync if strategy is not None else 1
+
+    def step(self, gradients: Sequence[Tensor | None], variables: Sequence[keras.Variable], apply: Apply) -> None:
+        """Measure, let controls act, apply, measure what it did, and write the row."""
+        places = [self.inner._get_variable_index(v) for v in variables]
+        local = self._aligned(gradients, places)
+        weights = snapshot(self.variables)
+        iteration = snapshot([self.inner._iterations])[0]
+        seen = self._seen(summed(local), weights)
+        values = self._measured(seen, iteration, local)
+        acted, outgoing, skip, parts = self._controlled(seen, local)
+        values |= self._applied_norms(acted, parts, iteration)
+        handed = self._handed(gradients, places, outgoing)
+        apply_unless(skip, lambda: apply(handed, list(variables)), [*self.variables, *self.optimizer.variables])
+        values["update_norm_sq"] = squared_changes(self.variables, weights)
+        values["applied"] = self._applied(iteration)
+        values["applied_grad_norm_sq"] = ops.where(values["applied"], values["applied_grad_norm_sq"], float("nan"))
+        self.ring.write(self.columns.pack(values))
+
+    def _aligned(self, gradients: Sequence[Tensor | None], places: list[int]) -> list[Tensor | None]:
+        """Unscaled dense gradients in the order of `self.variables`; None where there is nothing to measure."""
+        aligned: list[Tensor | None] = [None] * len(self.variables)
+        scale = self._loss_scale()
+        for place, gradient in zip(places, gradients, strict=True):
+            # float8 training hands over new scales in place of gradients, to be assigned as they are.
+            if gradient is None or getattr(self.variables[place], "overwrite_with_gradient", False):
+                continue
+            dense = ops.convert_to_tensor(gradient)
+            aligned[place] = dense if scale is None else dense / ops.cast(scale, dense.dtype)
+        return aligned
+
+    def _loss_scale(self) -> Tensor | None:
+        if self.optimizer is not self.inner:
+            return self.optimizer.dynamic_scale
+        return self.inner.loss_scale_factor
+
+    def _seen(self, gradients: list[Tensor | None], weights: list[Tensor]) -> Step:
+        norms = squared_norms(gradients)
+        return Step(
+            gradients=gradients,
+            weights=weights,
+            grad_norm_sq=norms,
+            weight_norm_sq=squared_norms(weights),
+            nonfinite=nonfinite_counts(gradients, norms),
+            learning_rate=ops.cast(self.inner.learning_rate, "float32"),
+            number=snapshot([self.ring.count])[0],
+        )
+
+    def _measured(self, seen: Step, iteration: Tensor, local: list[Tensor | None]) -> dict[str, Tensor]:
+        values = {
+            "behind": seen.number - ops.cast(iteration, seen.number.dtype),
+            "learning_rate": seen.learning_rate,
+            "grad_norm_sq": seen.grad_norm_sq,
+            "weight_norm_sq": seen.weight_norm_sq,
+            "nonfinite": seen.nonfinite,
+        }
+        if "replica_grad_norm_sq" in self.columns.widths:
+            replicas = replica_count()
+            values["replica_grad_norm_sq"] = replicas * summed([squared_norms(local)])[0]
+        for prefix, probe in self.probes.items():
+            values |= {prefix + name: value for name, value in probe.measure(seen).items()}
+        return values
+
+    def _controlled(
+        self, seen: Step, local: list[Tensor | None]
+    ) -> tuple[Step, list[Tensor | None] | None, Tensor | None, list[Tensor | None]]:
+        """The step after the controls, what to hand on (None: what came), whether to skip, and the replica's part."""
+        skip, changed = None, False
+        for control in self.controls:
+            gradients, veto = control.transform(seen)
+            if gradients is not None:
+                seen, changed = replace(seen, gradients=gradients, grad_norm_sq=squared_norms(gradients)), True
+            if veto is not None:
+                skip = veto if skip is None else ops.logical_or(skip, veto)
+        if self.optimizer is not self.inner and skip is not None:
+            skip = ops.logical_and(skip, ops.equal(ops.sum(seen.nonfinite), 0))
+        if not changed:
+            return seen, None, skip, local
+        # Each replica hands on its equal part of the whole, so that Keras' sum over replicas gives what controls made.
+        parts = [None if g is None else g / replica_count() for g in seen.gradients]
+        scale = self._loss_scale()
+        if scale is None:
+            return seen, parts, skip, parts
+        finite = ops.equal(ops.sum(seen.nonfinite), 0)
+        outgoing = [
+            None if p is None or g is None else ops.where(finite, p, g) * ops.cast(scale, g.dtype)
+            for p, g in zip(parts, local, strict=True)
+        ]
+        return seen, outgoing, skip, parts
+
+    def _applied_norms(self, acted: Step, parts: list[Tensor | None], iteration: Tensor) -> dict[str, Tensor]:
+        """Norm of what reaches the update rule, by the optimizer's own accumulation and clipping."""
+        values, squares = {}, acted.grad_norm_sq
+        steps = self.inner.gradient_accumulation_steps
+        if steps:
+            sums = snapshot(self.inner._accumulated_gradients)
+            parts = [None if g is None else (g + s) / steps for g, s in zip(parts, sums, strict=True)]
+            squares = squared_norms(summed(parts))
+            values["accumulated_grad_norm_sq"] = ops.where((iteration + 1) % steps == 0, squares, float("nan"))
+        if self.inner.clipnorm or self.inner.global_clipnorm or self.inner.clipvalue:
+            squares = squared_norms(summed(self.inner._clip_gradients(parts)))
+        values["applied_grad_norm_sq"] = ops.sum(squares)
+        return values
+
+    def _handed(
+        self, gradients: Sequence[Tensor | None], places: list[int], outgoing: list[Tensor | None] | None
+    ) -> list[Tensor | None]:
+        """The very gradients that came where no control changed them: training is then bit-equal."""
+        if outgoing is None:
+            return list(gradients)
+        return [
+            gradient if outgoing[place] is None else ops.cast(outgoing[place], gradient.dtype)
+            for place, gradient in zip(places, gradients, strict=True)
+        ]
+
+    def _applied(self, iteration: Tensor) -> Tensor:
+        """Keras counts every `apply` that was not skipped; under accumulation only every so many update the weights."""
+        applied = ops.not_equal(snapshot([self.inner._iterations])[0], iteration)
+        steps = self.inner.gradient_accumulation_steps
+        return ops.logical_and(applied, (iteration + 1) % steps == 0) if steps else applied

@@ -1,0 +1,105 @@
+"""The optimizer tap: norms of every variable's gradient, weight and update at every step, without an extra pass.
+
+Keras callbacks cannot see gradients, but every backend hands them to `optimizer.apply`. The tap shadows that method on
+the instance, computes its sums inside the compiled step and writes them to one row of a ring of rows on the device. The
+host reads the ring when it is full or when somebody asks; no step waits for it.
+"""
+
+import keras
+
+from unetdyn.dynamics.machine import Machine
+from unetdyn.dynamics.probe import Probe
+from unetdyn.dynamics.rows import Chunk, Rows, rows_from
+
+_DEFAULT_CAPACITY = 1024  # rows; 260 columns (64 variables) make 1 MB
+
+
+class OptimizerTap:
+    """A reader of everything that happens at a model's optimizer from now on.
+
+    Taps on the same optimizer share one instrument, and each gets every row once. Attach it before training starts, in
+    a callback's `on_train_begin` or by hand; the train function is made anew at attach and at detach.
+
+    Args:
+        model: A compiled Keras model.
+        probe: Further columns, or a control of the gradients; see `Probe` and `Control`.
+        capacity: Rows that the ring on the device holds, by default 1024: a megabyte for 64 variables. It is read each
+            time it fills up, so its size decides how often the host waits for the device and nothing else; `fit` and
+            `train_on_batch` lose no row. The largest asked for by any tap counts.
+        session: An object that is the same for all taps of one `fit` and another for the next; `callback.params` is.
+            An exception in `fit` skips `on_train_end`; a tap so left behind is detached when one of a new session
+            comes.
+
+    Raises:
+        ValueError: If the model has not been compiled with an optimizer.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> tap = OptimizerTap(model)
+        >>> _ = model.fit(np.ones((8, 4)), np.ones((8, 1)), batch_size=2, epochs=2, verbose=0)
+        >>> rows = tap.read()
+        >>> tap.detach()
+        >>> [int(step) for step in rows.step], rows.grad_norm_sq.shape
+        ([0, 1, 2, 3, 4, 5, 6, 7], (8, 2))
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        probe: Probe | None = None,
+        *,
+        capacity: int | None = None,
+        session: object = None,
+    ) -> None:
+        optimizer = getattr(model, "optimizer", None)
+        if optimizer is None:
+            raise ValueError(
+                "`model` must have been compiled with an optimizer before a tap is attached: call `compile` first. "
+                f"Received: model={model!r}"
+            )
+        if capacity is not None and capacity < 1:
+            raise ValueError(f"`capacity` must be a positive number of rows. Received: capacity={capacity}")
+        self.probe = probe
+        self.session = session
+        self.capacity = capacity or _DEFAULT_CAPACITY
+        self._inbox: list[Chunk] = []
+        self._variables: list[keras.Variable] = []
+        self._machine: Machine | None = Machine.on(model)
+        self._name = self._machine.admit(self)
+
+    def deliver(self, chunk: Chunk) -> None:
+        """Called by the machine with each batch of rows it has taken from the device."""
+        self._inbox.append(chunk)
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """The optimizer's trainable variables, in the order of the rows' columns.
+
+        Empty where neither model nor optimizer has been built; complete after the first step.
+        """
+        if self._machine is not None:
+            self._variables = self._machine.variables
+        return list(self._variables)
+
+    def read(self) -> Rows:
+        """Every step since this tap was attached or last read, once and in order. Waits for the device."""
+        if self._machine is not None:
+            self._machine.drain()
+        chunks, self._inbox = self._inbox, []
+        return rows_from(chunks, self._name, len(self.variables))
+
+    def detach(self) -> None:
+        """Read what is left into this tap and leave the optimizer; the last to leave makes it as it was. Idempotent."""
+        if self._machine is not None:
+            self._variables = self._machine.variables
+            machine, self._machine = self._machine, None
+            machine.dismiss([self._name])
+
+
+def detach_all(model: keras.Model) -> None:
+    """Take every tap off the model's optimizer, whoever attached it: what an exception left behind, for instance."""
+    machine = Machine.found_on(getattr(model, "optimizer", None))
+    if machine is not None:
+        machine.dismiss_all()
