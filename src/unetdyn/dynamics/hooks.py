@@ -1,5 +1,6 @@
 """Putting the instrument on a live optimizer and model, and taking it off without a trace."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -34,12 +35,12 @@ class Overrides:
         self._undo = []
 
 
-def hook_apply(optimizer: keras.Optimizer, instrument: Callable[[Sequence], Instrument], overrides: Overrides) -> None:
+def hook_apply(optimizer: keras.Optimizer, instrument: Callable[[], Instrument], overrides: Overrides) -> None:
     """Make the optimizer's step go through the instrument.
 
     Args:
         optimizer: The model's optimizer.
-        instrument: Gives the instrument; builds the optimizer on the variables it gets where that is still to be done.
+        instrument: Gives the instrument, once the optimizer has been built.
         overrides: Where the changed attributes are noted.
     """
     original = optimizer.apply
@@ -48,15 +49,38 @@ def hook_apply(optimizer: keras.Optimizer, instrument: Callable[[Sequence], Inst
         if len(grads) == 0:
             return
         variables = optimizer._trainable_variables if trainable_variables is None else list(trainable_variables)
-        instrument(variables).step(grads, variables, original)
+        if not optimizer.built:
+            optimizer.build(variables)
+        instrument().step(grads, variables, original)
 
     overrides.set(optimizer, "apply", apply)
     if keras.backend.backend() == "jax" and hasattr(optimizer, "inner_optimizer"):
         _hook_stateless_apply(optimizer, instrument, overrides)
 
 
+def hook_build(optimizer: keras.Optimizer, built: Callable[[], None], overrides: Overrides) -> None:
+    """Call `built` as soon as Keras has built the optimizer: with the model, or at the first step."""
+    original = optimizer.build
+
+    def build(*args: Any) -> None:
+        original(*args)
+        with _outside_the_graph():
+            built()
+
+    overrides.set(optimizer, "build", build)
+
+
+def _outside_the_graph() -> contextlib.AbstractContextManager:
+    """TensorFlow makes variables eagerly in here, whatever is being traced."""
+    if keras.backend.backend() != "tensorflow":
+        return contextlib.nullcontext()
+    import tensorflow as tf
+
+    return tf.init_scope()
+
+
 def _hook_stateless_apply(
-    optimizer: keras.Optimizer, instrument: Callable[[Sequence], Instrument], overrides: Overrides
+    optimizer: keras.Optimizer, instrument: Callable[[], Instrument], overrides: Overrides
 ) -> None:
     """On JAX a `LossScaleOptimizer` never calls its own `apply`: its `stateless_apply` branches on values instead."""
     original = optimizer.stateless_apply
@@ -73,7 +97,7 @@ def _hook_stateless_apply(
 
         mapping = [*zip(weights, trainable_variables, strict=True), *zip(slots, optimizer_variables, strict=True)]
         with keras.StatelessScope(state_mapping=mapping) as scope:
-            instrument(weights).step(grads, weights, apply)
+            instrument().step(grads, weights, apply)
         return [scope.get_current_value(v) for v in weights], [scope.get_current_value(v) for v in slots]
 
     overrides.set(optimizer, "stateless_apply", stateless_apply)

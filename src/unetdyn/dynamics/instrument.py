@@ -9,7 +9,7 @@ from keras import ops
 
 from unetdyn.dynamics.distributed import replica_count, summed
 from unetdyn.dynamics.probe import AddVariable, Control, Probe, Step
-from unetdyn.dynamics.reductions import nonfinite_counts, snapshot, squared_changes, squared_norms
+from unetdyn.dynamics.reductions import dense, nonfinite_counts, snapshot, squared_changes, squared_norms
 from unetdyn.dynamics.ring import Ring
 from unetdyn.dynamics.rows import Columns
 from unetdyn.dynamics.skipping import apply_unless
@@ -87,8 +87,8 @@ class Instrument:
             # float8 training hands over new scales in place of gradients, to be assigned as they are.
             if gradient is None or getattr(self.variables[place], "overwrite_with_gradient", False):
                 continue
-            dense = ops.convert_to_tensor(gradient)
-            aligned[place] = dense if scale is None else dense / ops.cast(scale, dense.dtype)
+            whole = dense(gradient)
+            aligned[place] = whole if scale is None else whole / ops.cast(scale, whole.dtype)
         return aligned
 
     def _loss_scale(self) -> Tensor | None:
@@ -145,7 +145,7 @@ class Instrument:
             return seen, parts, skip, parts
         finite = ops.equal(ops.sum(seen.nonfinite), 0)
         outgoing = [
-            None if p is None or g is None else ops.where(finite, p, g) * ops.cast(scale, g.dtype)
+            None if p is None or g is None else ops.cast(ops.where(finite, p, g) * scale, g.dtype)
             for p, g in zip(parts, local, strict=True)
         ]
         return seen, outgoing, skip, parts

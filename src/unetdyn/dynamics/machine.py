@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import keras
 
-from unetdyn.dynamics.hooks import Overrides, Threaded, hook_apply
+from unetdyn.dynamics.hooks import Overrides, Threaded, hook_apply, hook_build
 from unetdyn.dynamics.instrument import Instrument
 from unetdyn.dynamics.probe import Probe
 from unetdyn.dynamics.rows import Chunk
@@ -50,10 +50,13 @@ class Machine:
         self._instrument: Instrument | None = None
         self._unread = 0
         self._train_function: Callable | None = None
+        self._build_if_possible()
         self._overrides = Overrides()
         self._overrides.set(self._optimizer, _ATTRIBUTE, self)
         self._threaded = Threaded(self._optimizer, self._overrides)
-        hook_apply(self._optimizer, self._instrument_for, self._overrides)
+        hook_apply(self._optimizer, self._ready_instrument, self._overrides)
+        if not self._optimizer.built:
+            hook_build(self._optimizer, self._make_instrument, self._overrides)
 
     @classmethod
     def found_on(cls, optimizer: keras.Optimizer | None) -> "Machine | None":
@@ -81,7 +84,6 @@ class Machine:
         self._remove(left_behind)
         name = next(self._names)
         self._members[name] = _Member(weakref.ref(reader), reader.probe, reader.session, reader.capacity)
-        self._build_if_possible()
         self._rebuild()
         return name
 
@@ -108,7 +110,7 @@ class Machine:
         ring = self._instrument.ring
         if optimizer_values is None:
             self._attach_jax_state()
-            table, count = ring.table, ring.count
+            table, count = ring.table.value, ring.count.value
         else:
             values = {id(v): value for v, value in zip(self._optimizer.variables, optimizer_values, strict=True)}
             table, count = values[id(ring.table)], values[id(ring.count)]
@@ -138,14 +140,8 @@ class Machine:
         if not self._optimizer.built and self._model.built:
             self._optimizer.build(self._model.trainable_variables)
 
-    def _instrument_for(self, variables: Sequence[keras.Variable]) -> Instrument:
-        """The instrument, made at the first step where the model was not built before."""
-        if self._instrument is None:
-            with _outside_the_graph():
-                if not self._optimizer.built:
-                    self._optimizer.build(list(variables))
-                self._make_instrument()
-        assert self._instrument is not None
+    def _ready_instrument(self) -> Instrument:
+        assert self._instrument is not None, "the optimizer's build makes it"
         return self._instrument
 
     def _rebuild(self) -> None:
@@ -156,7 +152,7 @@ class Machine:
         self._make_train_function()
 
     def _make_instrument(self) -> None:
-        count = int(keras.ops.convert_to_numpy(self._counter()))
+        count = int(keras.ops.convert_to_numpy(self._counter().value))
         if self._instrument is not None:
             self._threaded.remove([self._instrument.ring.table, self._instrument.ring.count])
         trainable = list(getattr(self._optimizer, "inner_optimizer", self._optimizer)._trainable_variables)
@@ -168,7 +164,7 @@ class Machine:
         capacity = max(self._model.steps_per_execution, *(member.capacity for member in self._members.values()))
         self._instrument = Instrument(self._optimizer, probes, capacity, count, self._variable_maker([]))
 
-    def _counter(self) -> Any:
+    def _counter(self) -> keras.Variable:
         if self._instrument is not None:
             return self._instrument.ring.count
         return getattr(self._optimizer, "inner_optimizer", self._optimizer)._iterations
@@ -203,7 +199,13 @@ class Machine:
 
         Not a batch hook of a callback: those make every callback of a JAX `fit` wait for the device.
         """
+        own_step = Overrides()
+        # jax.jit finds a cached trace by the function's equality, and bound methods of one model are all equal: after a
+        # change of probes with the same shapes it would run the old ones. So each train function traces one of its own.
+        original_step = self._model.train_step
+        own_step.set(self._model, "train_step", lambda *args: original_step(*args))
         self._model.make_train_function(force=True)
+        own_step.restore()
         run = self._model.train_function
 
         def train_function(*args: Any) -> Any:
@@ -222,12 +224,3 @@ class Machine:
         self._overrides.restore()
         if self._model.optimizer is self._optimizer:
             self._model.make_train_function(force=True)
-
-
-def _outside_the_graph() -> contextlib.AbstractContextManager:
-    """TensorFlow makes variables eagerly in here, whatever is being traced."""
-    if keras.backend.backend() != "tensorflow":
-        return contextlib.nullcontext()
-    import tensorflow as tf
-
-    return tf.init_scope()

@@ -78,6 +78,15 @@ def nonfinite_counts(tensors: Sequence[Tensor | None], squares: Tensor) -> Tenso
     return ops.cond(ops.all(ops.isfinite(squares)), lambda: ops.zeros_like(squares), counted)
 
 
+def dense(gradient: Tensor) -> Tensor:
+    """The gradient as one tensor: TensorFlow has an embedding's as slices, with an entry for each time a row was used."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.convert_to_tensor(gradient)
+    return gradient
+
+
 def snapshot(variables: Sequence[keras.Variable]) -> list[Tensor]:
     """The present values of variables, safe from the update that follows.
 

@@ -1,0 +1,200 @@
+"""Probes and controls: state of their own, columns of their own, other gradients, skipped updates."""
+
+import keras
+import numpy as np
+import pytest
+
+from tap_models import (
+    assert_same_weights,
+    conv_data,
+    conv_model,
+    dense_data,
+    dense_model,
+    fit,
+    gradients,
+    optimizer_state,
+    weights_of,
+    weights_of_trainable,
+)
+from unetdyn.dynamics import Control, OptimizerTap, Probe
+
+ops = keras.ops
+
+
+class DotPrevious(Probe):
+    def build(self, add_variable, variables):
+        self.previous = [add_variable(like=v) for v in variables]
+
+    def columns(self):
+        return {"dot": 1, "largest": len(self.previous)}
+
+    def measure(self, step):
+        pairs = list(zip(step.gradients, self.previous, strict=True))
+        dot = sum(ops.sum(g * p.value) for g, p in pairs)
+        largest = ops.stack([ops.max(ops.abs(g)) for g in step.gradients])
+        for g, p in pairs:
+            p.assign(g)
+        return {"dot": dot, "largest": largest}
+
+
+class Scale(Control):
+    def __init__(self, factor):
+        self.factor = factor
+
+    def transform(self, step):
+        return [g * self.factor for g in step.gradients], None
+
+
+class SkipNonFinite(Control):
+    def build(self, add_variable, variables):
+        self.skipped = add_variable(dtype="int")
+
+    def transform(self, step):
+        bad = ops.sum(step.nonfinite) > 0
+        self.skipped.assign_add(ops.cast(bad, self.skipped.dtype))
+        return None, bad
+
+
+class SkipOdd(Control):
+    def transform(self, step):
+        return None, ops.equal(step.number % 2, 1)
+
+
+@pytest.mark.parametrize("steps", [None, 2], ids=["plain", "accumulation"])
+def test_probe_keeps_state_from_step_to_step(steps):
+    model = dense_model()
+    model.compile(keras.optimizers.SGD(0.01, gradient_accumulation_steps=steps), "mse")
+    x, y = dense_data(16)
+    expected = []
+    reference = dense_model()
+    reference.compile(keras.optimizers.SGD(0.01, gradient_accumulation_steps=steps), "mse")
+    for i in range(0, 16, 4):
+        expected.append(np.concatenate([g.ravel() for g in gradients(reference, x[i : i + 4], y[i : i + 4])]))
+        reference.train_on_batch(x[i : i + 4], y[i : i + 4])
+    tap = OptimizerTap(model, DotPrevious(), capacity=3)
+    fit(model, (x, y))
+    rows = tap.read()
+    dots = [0] + [a @ b for a, b in zip(expected, expected[1:], strict=False)]
+    np.testing.assert_allclose(rows.extra["dot"][:, 0], dots, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(rows.extra["largest"][:, 0], [np.abs(g[:3]).max() for g in expected], rtol=1e-5)
+
+
+def test_probes_with_the_same_columns_get_each_their_own():
+    model = dense_model()
+    model.compile("sgd", "mse")
+    first = OptimizerTap(model, DotPrevious())
+    fit(model, dense_data())
+    second = OptimizerTap(model, DotPrevious())
+    bare = OptimizerTap(model)
+    fit(model, dense_data())
+    assert first.read().extra["dot"].shape == (6, 1)
+    assert second.read().extra["dot"][0, 0] == 0
+    assert bare.read().extra == {}
+
+
+@pytest.mark.parametrize("clip", [{}, {"global_clipnorm": 0.05}], ids=str)
+def test_controls_act_in_turn_before_keras_clips(clip):
+    model, reference = dense_model(), dense_model()
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9, **clip), "mse")
+    reference.compile(keras.optimizers.SGD(0.01 if clip else 0.03, momentum=0.9, **clip), "mse")
+    taps = [OptimizerTap(model, Scale(6.0)), OptimizerTap(model, Scale(0.5))]
+    fit(model, dense_data())
+    fit(reference, dense_data())
+    for a, b in zip(weights_of(model), weights_of(reference), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+    rows = taps[0].read()
+    np.testing.assert_allclose(rows.applied_grad_norm, 0.05 if clip else 3 * rows.grad_norm, rtol=1e-5)
+
+
+def test_detached_control_acts_no_more():
+    """On JAX the second trace has the same shapes as the first: it must not be taken from a cache."""
+    ratios = []
+    model = dense_model()
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    for factor in (3.0, 5.0):
+        tap = OptimizerTap(model, Scale(factor))
+        fit(model, dense_data())
+        tap.detach()
+        rows = tap.read()
+        ratios.append(np.sqrt(rows.update_norm_sq.sum(1)) / (0.01 * rows.grad_norm))
+    tap = OptimizerTap(model)
+    fit(model, dense_data())
+    rows = tap.read()
+    ratios.append(np.sqrt(rows.update_norm_sq.sum(1)) / (0.01 * rows.grad_norm))
+    np.testing.assert_allclose(ratios, [[3.0] * 3, [5.0] * 3, [1.0] * 3], rtol=1e-3)
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"run_eagerly": True}], ids=["compiled", "eager"])
+@pytest.mark.parametrize("options", [{}, {"gradient_accumulation_steps": 2}], ids=["plain", "accumulation"])
+def test_skipped_update_changes_nothing(kwargs, options):
+    x, y = dense_data(20)
+    broken = x.copy()
+    broken[8:12] = np.nan  # the third of five batches
+    model, reference = dense_model(), dense_model()
+    model.compile(keras.optimizers.Adam(0.01, **options), "mse", **kwargs)
+    reference.compile(keras.optimizers.Adam(0.01, **options), "mse", **kwargs)
+    guard = SkipNonFinite()
+    tap = OptimizerTap(model, guard)
+    fit(model, (broken, y))
+    fit(reference, (np.delete(x, range(8, 12), 0), np.delete(y, range(8, 12), 0)))
+    rows = tap.read()
+    assert int(guard.skipped.value) == 1
+    tap.detach()
+    assert_same_weights(weights_of(reference), weights_of(model))
+    assert_same_weights(optimizer_state(reference), optimizer_state(model))
+    assert list(rows.applied) == ([False, True, False, False, True] if options else [True, True, False, True, True])
+    assert list(rows.step) == [0, 1, 2, 3, 4]
+    assert list(rows.iteration) == [0, 1, 2, 2, 3]
+    assert rows.nonfinite[2].sum() == 4
+    assert (rows.update_norm_sq[2] == 0).all()
+
+
+def overflowing(model):
+    """A loss scale that overflows float16 at first, so that updates are skipped until it has come down."""
+    model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), initial_scale=2.0**21), "mse")
+    return model
+
+
+@pytest.mark.parametrize("probe", [None, SkipNonFinite, lambda: Scale(1.0)], ids=["bare", "guard", "control"])
+def test_loss_scale_gradients_are_unscaled_and_skipped_steps_known(probe):
+    plain, tapped = overflowing(conv_model("mixed_float16")), overflowing(conv_model("mixed_float16"))
+    tap = OptimizerTap(tapped, probe() if probe else None, capacity=5)
+    fit(plain, conv_data(48))
+    fit(tapped, conv_data(48))
+    rows = tap.read()
+    tap.detach()
+    tolerance = {"rtol": 2e-2, "atol": 2e-3} if keras.backend.backend() == "jax" else {"rtol": 0}
+    for a, b in zip(optimizer_state(plain), optimizer_state(tapped), strict=True):
+        np.testing.assert_allclose(a, b, **tolerance)
+    for a, b in zip(weights_of(plain), weights_of(tapped), strict=True):
+        np.testing.assert_allclose(a, b, **tolerance)
+    assert len(rows) == 12
+    skipped = ~rows.applied
+    assert 0 < skipped.sum() < 12
+    np.testing.assert_array_equal(rows.nonfinite.sum(axis=1) > 0, skipped)
+    np.testing.assert_array_equal(rows.iteration, np.cumsum(rows.applied) - rows.applied)
+    updates = np.sqrt(rows.update_norm_sq.sum(axis=1))
+    np.testing.assert_allclose(updates[rows.applied], 0.01 * rows.grad_norm[rows.applied], rtol=1e-3)
+    assert (updates[skipped] == 0).all()
+
+
+def test_control_may_skip_under_a_loss_scale_too():
+    model = conv_model("mixed_float16")
+    model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01), initial_scale=8.0), "mse")
+    tap = OptimizerTap(model, SkipOdd())
+    fit(model, conv_data(16))
+    rows = tap.read()
+    assert list(rows.applied) == [True, False, True, False]
+
+
+def test_bfloat16_weights_are_summed_in_float32():
+    model = conv_model("bfloat16")
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    before = [w.astype("float64") for w in weights_of_trainable(model)]
+    tap = OptimizerTap(model)
+    model.train_on_batch(*[part[:4] for part in conv_data()])
+    rows = tap.read()
+    np.testing.assert_allclose(rows.weight_norm_sq[0], [np.sum(w**2) for w in before], rtol=1e-6)
+    after = [w.astype("float64") for w in weights_of_trainable(model)]
+    expected = [np.sum((a - b) ** 2) for a, b in zip(after, before, strict=True)]
+    np.testing.assert_allclose(rows.update_norm_sq[0], expected, rtol=1e-5)
