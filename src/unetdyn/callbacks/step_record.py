@@ -1,0 +1,66 @@
+"""Arrays with one element a training step, grown by a chunk an epoch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Column = NDArray[Any] | Mapping[str, NDArray[Any]]
+
+
+class StepRecord:
+    """Columns of equal length; a column is an array, or an array for each block.
+
+    Args:
+        **columns: the columns and their types, given as what there is before the first step: an empty array, or an
+            empty mapping.
+
+    Example:
+        >>> record = StepRecord(step=np.zeros(0, int), ratio={})
+        >>> record.append(step=np.array([0, 1]), ratio={"enc1": np.array([0.5, 0.25])})
+        >>> record.append(step=np.array([2]), ratio={"enc1": np.array([0.125]), "head": np.array([1.0])})
+        >>> {name: [float(value) for value in values] for name, values in record.arrays["ratio"].items()}
+        {'enc1': [0.5, 0.25, 0.125], 'head': [nan, nan, 1.0]}
+    """
+
+    def __init__(self, **columns: Column) -> None:
+        self._chunks: list[dict[str, Column]] = [columns]
+        self._lengths = [0]
+
+    def __len__(self) -> int:
+        return sum(self._lengths)
+
+    def append(self, **columns: Column) -> None:
+        """Add the rows of an epoch: every column of the record, all of one length.
+
+        Raises:
+            ValueError: if columns are missing, unknown, or differ in length.
+        """
+        if columns.keys() != self._chunks[0].keys():
+            raise ValueError(f"`columns` must be {', '.join(self._chunks[0])}. Received: {', '.join(columns)}.")
+        lengths = {name: _lengths(column) for name, column in columns.items()}
+        different = set().union(*lengths.values())
+        if len(different) != 1:
+            raise ValueError(f"`columns` must be of one length. Received: {lengths}.")
+        self._chunks.append(columns)
+        self._lengths.append(different.pop())
+
+    @property
+    def arrays(self) -> dict[str, Any]:
+        """The whole columns. A block that was not there in some epochs, frozen perhaps, has NaN for their steps."""
+        return {name: self._joined(name) for name in self._chunks[0]}
+
+    def _joined(self, name: str) -> NDArray[Any] | dict[str, NDArray[Any]]:
+        parts: list[Any] = [chunk[name] for chunk in self._chunks]
+        if not isinstance(parts[0], Mapping):
+            return np.concatenate(parts)
+        keys = dict.fromkeys(key for part in parts for key in part)
+        absent = [np.full(length, np.nan, np.float32) for length in self._lengths]
+        return {
+            key: np.concatenate([part.get(key, nan) for part, nan in zip(parts, absent, strict=True)]) for key in keys
+        }
+
+
+def _lengths(column: Column) -> set[int]:
+    return {len(values) for values in (column.values() if isinstance(column, Mapping) else [column])}
