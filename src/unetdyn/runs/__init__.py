@@ -5,7 +5,7 @@
 | `run.json` | format version, status, times, versions, config, seed, summary | replaced atomically |
 | `epochs.jsonl` | one JSON object an epoch: `epoch` (from 0, as Keras counts) and the logs | appended and synced |
 | `events.jsonl` | one JSON object an event: `time`, `kind`, `message` and its numbers | appended and synced |
-| `dynamics/*.npz` | a monitor's arrays | replaced atomically |
+| `dynamics/*.npz` | a monitor's arrays; those by block under `name/block` | replaced atomically |
 | `model.keras` | the model: the best epoch's, or the last's | replaced atomically |
 | `history.png` | the picture of the run | replaced atomically |
 

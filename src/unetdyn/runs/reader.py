@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from unetdyn._messages import nearest
 from unetdyn.runs import strict_json
+from unetdyn.runs.nesting import unflatten
 from unetdyn.runs.writer import FORMAT_VERSION
 
 
@@ -148,8 +149,8 @@ class Run:
         """What `arrays` can read."""
         return sorted(file.stem for file in self.path.glob("dynamics/[!.]*.npz"))
 
-    def arrays(self, name: str) -> dict[str, NDArray[Any]]:
-        """The arrays of `dynamics/NAME.npz`.
+    def arrays(self, name: str) -> dict[str, Any]:
+        """The arrays of `dynamics/NAME.npz`, by name; those by block are a dictionary of arrays under one name.
 
         Raises:
             KeyError: if there are none of that name.
@@ -157,7 +158,7 @@ class Run:
         if name not in self.array_names:
             raise KeyError(f"{name!r} is not among the arrays of {self.path}: {self.array_names}.")
         with np.load(self.path / "dynamics" / f"{name}.npz", allow_pickle=False) as file:
-            return dict(file)
+            return unflatten(file)
 
     @property
     def model_path(self) -> Path | None:

@@ -15,6 +15,7 @@ import unetdyn
 from unetdyn._messages import unknown_choice
 from unetdyn.runs import strict_json
 from unetdyn.runs.atomic import replacing, sync_folder
+from unetdyn.runs.nesting import flatten
 
 FORMAT_VERSION = 1
 ENDED = ("finished", "failed", "interrupted")
@@ -79,11 +80,16 @@ class RunWriter:
         """Append to `events.jsonl` what happened: a kind to filter by, a sentence for a person, and its numbers."""
         self._append("events.jsonl", {"time": _now(), "kind": kind, "message": message, **data})
 
-    def save_arrays(self, name: str, **arrays: ArrayLike) -> None:
-        """Write or replace `dynamics/NAME.npz`: arrays of numbers or texts, never pickled objects."""
+    def save_arrays(self, name: str, **arrays: ArrayLike | Mapping[str, ArrayLike]) -> None:
+        """Write or replace `dynamics/NAME.npz`: arrays of numbers or texts, never pickled objects.
+
+        Args:
+            name: a plain file name without suffix.
+            **arrays: arrays, or dictionaries of arrays such as those by block; `Run.arrays` gives them back as such.
+        """
         if not name or Path(name).name != name or name.startswith("."):
             raise ValueError(f"`name` must be a plain file name without a folder. Received: name={name!r}.")
-        converted = {key: np.asarray(array) for key, array in arrays.items()}
+        converted = flatten(arrays)
         for key, array in converted.items():
             if array.dtype.hasobject:
                 raise TypeError(f"Arrays of a run hold numbers or texts. Received: {key} of dtype {array.dtype}.")
