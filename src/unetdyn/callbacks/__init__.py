@@ -2,7 +2,9 @@
 
 import keras  # noqa: F401  # isort: skip - first: it registers our objects before our modules are half imported
 
+from unetdyn.callbacks.gradient import GradientMonitor
 from unetdyn.callbacks.run_recorder import RunRecorder
 from unetdyn.callbacks.stability import StabilityMonitor
+from unetdyn.callbacks.update import UpdateMonitor
 
-__all__ = ["RunRecorder", "StabilityMonitor"]
+__all__ = ["GradientMonitor", "RunRecorder", "StabilityMonitor", "UpdateMonitor"]

@@ -1,0 +1,268 @@
+"""Watch the gradient of every step, as a whole and block by block."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unetdyn.analysis.profile import Profile, profile
+from unetdyn.analysis.robust import finite_median
+from unetdyn.analysis.spikes import WINDOW, check_spike, spikes
+from unetdyn.callbacks import gradient_messages as messages
+from unetdyn.callbacks.step_record import StepRecord
+from unetdyn.callbacks.tap_monitor import TapMonitor
+from unetdyn.dynamics import Rows
+from unetdyn.dynamics.ratios import norm
+
+EXPLODE = 10.0
+VANISH = 1e-6
+
+
+@dataclass(frozen=True)
+class NonFinite:
+    """Where NaN or infinity first appeared in the gradients.
+
+    Back-propagation carries NaN from the loss towards the input: of several variables, the one nearest to the loss had
+    it first.
+
+    Attributes:
+        step: The step's number, as in `record["step"]`.
+        epoch: From 0.
+        variable: Path of the variable nearest to the loss whose gradient was not finite.
+        block: Its block.
+        entries: How many entries of that gradient were not finite.
+        variables: Paths of all variables with such gradients, in the order of the network.
+        everywhere: Whether these are all that the loss reaches: the loss itself was not finite, or the input.
+        applied: Whether the weights were updated with it.
+    """
+
+    step: int
+    epoch: int
+    variable: str
+    block: str
+    entries: int
+    variables: tuple[str, ...]
+    everywhere: bool
+    applied: bool
+
+
+class GradientMonitor(TapMonitor):
+    """Measures the gradient's norm at every step, and says when it explodes, vanishes, spikes or isn't a number.
+
+    ‖g‖ = sqrt(Σ gᵢ²), over all variables and over each block's, of the gradient of the loss: of the whole batch,
+    unscaled, before clipping; of each micro-batch under gradient accumulation. It costs no second pass and no waiting:
+    the norms are taken inside the compiled step and read once an epoch. Training is not changed.
+
+    At the end of each epoch `logs` gets, over the epoch's steps:
+
+    | key | what |
+    | --- | --- |
+    | `grad_norm` | median of the finite norms |
+    | `grad_norm_max` | largest norm |
+    | `grad_nonfinite` | steps with NaN or infinite entries |
+    | `grad_exploding` | steps whose norm is above `explode` |
+    | `grad_vanishing` | steps whose norm is below `vanish` |
+    | `grad_vanishing_blocks` | blocks whose median norm is below `vanish` |
+    | `grad_spikes` | steps that are spikes (not with `spike=None`) |
+    | `grad_clipped` | steps whose gradient was made smaller by clipping or a control |
+    | `grad_norm/BLOCK` | median of the block's norms (with `blocks_in_logs`) |
+
+    A message says each kind of trouble in the epoch in which it begins, and again when it comes back or reaches further
+    blocks. An epoch 0 starts anew; a `fit` with `initial_epoch` > 0 carries on.
+
+    Args:
+        explode: A norm above it explodes; for the whole gradient (a block's is never larger). Default 10, the studies'.
+            Norms depend on the loss and the number of weights: compare with what the same network shows when it learns.
+        vanish: A norm below it vanishes; for the whole gradient and each block. Default 1e-6, the studies'.
+        spike: How many robust standard deviations of its logarithm a norm must be above the running median to be a
+            spike; see `unetdyn.analysis.spikes`. It needs no knowledge of the loss's scale. Default 10; None for no
+            such search.
+        window: Steps of that running median, ≥ 4. Default 100.
+        blocks_in_logs: Also each block's median into `logs`, for TensorBoard. Default False: a deep U-Net has twenty.
+        verbose: 1 prints messages as they come; 0 is silent.
+        name: The name under which `RunRecorder` keeps the record.
+
+    Attributes:
+        record: Dictionary of arrays with one element a step: `step` (counts on over epochs and fits), `epoch`,
+            `grad_norm`, `applied_grad_norm` (after controls, accumulation and clipping; NaN where nothing was applied),
+            `applied`, `nonfinite` (entries), `spike`; `block_grad_norm`, a dictionary of such arrays by block; and the
+            numbers `explode` and `vanish`.
+        first_nonfinite: `NonFinite`, or None.
+        messages: (epoch, sentence) pairs, printed or not.
+
+    Raises:
+        ValueError: If a threshold or `window` is out of range.
+
+    Example:
+        >>> import keras
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile(loss="mse", optimizer=keras.optimizers.SGD(0.1))
+        >>> monitor = GradientMonitor()
+        >>> x = np.full((2, 1), 3.0)
+        >>> _ = model.fit(x, 10 * x, batch_size=1, epochs=1, verbose=0, callbacks=[monitor])
+        >>> [round(float(value), 1) for value in monitor.record["grad_norm"]]
+        [189.7, 189.7]
+        >>> monitor.messages[0][1].split(", at most")[0]
+        'Exploding gradients: the norm was above 10 at 2 of 2 steps, first at step 0 (190)'
+
+    References:
+        Pascanu et al., On the difficulty of training recurrent neural networks (2013), arXiv:1211.5063, for exploding
+        and vanishing; the default thresholds are those of the studies this project grew from.
+    """
+
+    def __init__(
+        self,
+        explode: float = EXPLODE,
+        vanish: float = VANISH,
+        spike: float | None = 10.0,
+        window: int = WINDOW,
+        blocks_in_logs: bool = False,
+        verbose: int = 0,
+        name: str = "gradient",
+    ) -> None:
+        if not 0 <= vanish < explode:
+            raise ValueError(f"`vanish` must be ≥ 0 and below `explode`. Received: vanish={vanish}, explode={explode}.")
+        check_spike(1.0 if spike is None else spike, window)
+        self.explode = explode
+        self.vanish = vanish
+        self.spike = spike
+        self.window = window
+        self.blocks_in_logs = blocks_in_logs
+        super().__init__(name, verbose)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What was measured, as arrays with one element a step, or a dictionary of them by block."""
+        return {**super().record, "explode": np.array(self.explode), "vanish": np.array(self.vanish)}
+
+    def profile(self, last: int | None = None) -> Profile:
+        """Median norm of each block in the order of the network, and the first encoder's over the bottleneck's.
+
+        Args:
+            last: How many of the last steps count; default all.
+        """
+        return profile(self._kept.arrays["block_grad_norm"], last)
+
+    def _restart(self) -> None:
+        super()._restart()
+        self.first_nonfinite: NonFinite | None = None
+        self._usual = np.zeros(0)
+        self._said: dict[str, set[str]] = {}
+
+    def _empty_record(self) -> StepRecord:
+        whole, number, yes = np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, bool)
+        return StepRecord(
+            step=number,
+            epoch=number,
+            grad_norm=whole,
+            applied_grad_norm=whole,
+            applied=yes,
+            nonfinite=number,
+            spike=yes,
+            block_grad_norm={},
+        )
+
+    def _digest(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
+        norms = rows.grad_norm
+        by_block = {name: norm(rows.grad_norm_sq[:, columns]) for name, columns in blocks.items()}
+        spiking = self._spikes(norms)
+        self._kept.append(
+            step=rows.step,
+            epoch=np.full(len(rows), self._epoch),
+            grad_norm=norms.astype(np.float32),
+            applied_grad_norm=rows.applied_grad_norm,
+            applied=rows.applied,
+            nonfinite=rows.nonfinite.sum(axis=1),
+            spike=spiking,
+            block_grad_norm={name: values.astype(np.float32) for name, values in by_block.items()},
+        )
+        self._look_for_nonfinite(rows, blocks)
+        self._look_for_trouble(rows, by_block, spiking)
+        return self._scalars(rows, by_block, spiking)
+
+    def _spikes(self, norms: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Of these steps, with those before them as what is usual."""
+        if self.spike is None:
+            return np.zeros(len(norms), bool)
+        known = np.concatenate([self._usual, norms])
+        found = spikes(known, self.spike, self.window)[len(self._usual) :]
+        self._usual = known[np.isfinite(known) & (known > 0)][-self.window :]
+        return found
+
+    def _scalars(
+        self, rows: Rows, by_block: dict[str, NDArray[np.float64]], spiking: NDArray[np.bool_]
+    ) -> dict[str, float]:
+        norms = rows.grad_norm
+        medians = {name: finite_median(values) for name, values in by_block.items()}
+        scalars = {
+            "grad_norm": finite_median(norms),
+            "grad_norm_max": float(np.fmax.reduce(norms)),
+            "grad_nonfinite": float((rows.nonfinite > 0).any(axis=1).sum()),
+            "grad_exploding": float((norms > self.explode).sum()),
+            "grad_vanishing": float((norms < self.vanish).sum()),
+            "grad_vanishing_blocks": float(sum(median < self.vanish for median in medians.values())),
+            "grad_clipped": float(_clipped(rows).sum()),
+        }
+        if self.spike is not None:
+            scalars["grad_spikes"] = float(spiking.sum())
+        if self.blocks_in_logs:
+            scalars |= {f"grad_norm/{name}": median for name, median in medians.items()}
+        return scalars
+
+    def _look_for_nonfinite(self, rows: Rows, blocks: dict[str, list[int]]) -> None:
+        where = np.flatnonzero((rows.nonfinite > 0).any(axis=1))
+        if not len(where):
+            self._said["nonfinite"] = set()
+            return
+        found = self._located(rows, int(where[0]), blocks)
+        self.first_nonfinite = self.first_nonfinite or found
+        if self._is_news("nonfinite", {"whole"}):
+            skipped = not rows.applied[where].any()
+            self._say(messages.nonfinite(found, len(where), len(rows), skipped))
+
+    def _located(self, rows: Rows, row: int, blocks: dict[str, list[int]]) -> NonFinite:
+        counts = rows.nonfinite[row]
+        block_of = {column: name for name, columns in blocks.items() for column in columns}
+        ordered = [column for columns in blocks.values() for column in columns if counts[column]]
+        reached = (rows.grad_norm_sq[row] != 0).sum()  # NaN is not zero either
+        return NonFinite(
+            step=int(rows.step[row]),
+            epoch=self._epoch,
+            variable=self.variables[ordered[-1]].path,
+            block=block_of[ordered[-1]],
+            entries=int(counts[ordered[-1]]),
+            variables=tuple(self.variables[column].path for column in ordered),
+            everywhere=len(ordered) == reached,
+            applied=bool(rows.applied[row]),
+        )
+
+    def _look_for_trouble(
+        self, rows: Rows, by_block: dict[str, NDArray[np.float64]], spiking: NDArray[np.bool_]
+    ) -> None:
+        norms = rows.grad_norm
+        above = norms > self.explode
+        blocks_above = [name for name, values in by_block.items() if (values > self.explode).any()]
+        if self._is_news("exploding", {"whole", *blocks_above} if above.any() else set()):
+            self._say(messages.exploding(rows.step, norms, by_block, self.explode))
+        medians = {"the whole gradient": finite_median(norms)}
+        medians |= {f"block {name}": finite_median(values) for name, values in by_block.items()}
+        below = {where: median for where, median in medians.items() if median < self.vanish}
+        if self._is_news("vanishing", set(below)):
+            self._say(messages.vanishing(below, len(by_block), self.vanish, len(rows)))
+        if self._is_news("spike", {"whole"} if spiking.any() else set()):
+            self._say(messages.spiking(rows.step, norms, by_block, spiking, self.spike, self.window))
+
+    def _is_news(self, kind: str, places: set[str]) -> bool:
+        """Whether trouble is in places where it was not in the epoch before."""
+        news = bool(places - self._said.get(kind, set()))
+        self._said[kind] = places
+        return news
+
+
+def _clipped(rows: Rows) -> NDArray[np.bool_]:
+    """Steps that applied less than the gradient they had, beyond rounding."""
+    offered = rows.grad_norm
+    if rows.accumulated_grad_norm_sq is not None:
+        offered = norm(rows.accumulated_grad_norm_sq)
+    return rows.applied & (rows.applied_grad_norm < offered * (1 - 1e-4))

@@ -1,0 +1,186 @@
+"""Watch how far each update moves the weights, block by block."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unetdyn.analysis.robust import finite_median
+from unetdyn.callbacks.step_record import StepRecord
+from unetdyn.callbacks.tap_monitor import TapMonitor
+from unetdyn.dynamics import Rows
+from unetdyn.dynamics.kernels import is_kernel, scale_invariant
+from unetdyn.dynamics.ratios import angular_update, effective_learning_rate, norm, update_ratio
+
+LOW = 1e-4
+HIGH = 3e-3
+WARMUP = 100
+
+Series = dict[str, NDArray[np.float32]]
+
+
+class UpdateMonitor(TapMonitor):
+    """Measures the update-to-weight ratio ‖Δw‖ / ‖w‖ of every block at every step, and says when it leaves the band.
+
+    The ratio says whether the learning rate suits the weights, whatever the loss's scale, the optimizer and its
+    schedule: Δw is what the step did to the weights, all told (rule, decay, constraints). Around 1e-3 is where training
+    usually goes well; at 1e-1 the weights are thrown about, at 1e-6 nothing is learned.
+
+    Kernels are taken together for each block; biases and the norms' scales and offsets apart from them, since these
+    begin at 0 or 1 and their ratios mean little. At the end of each epoch `logs` gets, on a scale of log10 and over the
+    steps that updated the weights, `update_ratio_log10`, the median over blocks of the blocks' medians;
+    `update_ratio_log10_min` and `update_ratio_log10_max`, the lowest and highest block.
+
+    The studies called a ratio of 1 % healthy, which is ten times what is usual. That number is the λ of adaptive
+    gradient clipping (`AdaptiveGradientClipping(0.01)`), and bounds another quantity: ‖g‖/‖w‖, of a gradient which the
+    learning rate has not touched yet. With plain gradient descent the ratio here is η times that one.
+
+    A kernel that goes straight into a norm is scale-invariant: only its direction matters, so that what counts is the
+    angle by which a step turns it, `effective_rate`, about ‖Δw‖/‖w‖ in radians. For plain gradient descent this goes
+    with the effective learning rate η/‖w‖²: as the weights grow, training slows down although the rate stays. Such
+    kernels are found in functional and sequential models; blocks without any are not in these two dictionaries.
+
+    Args:
+        low: Ratio below which a block hardly learns. Default 1e-4.
+        high: Ratio above which a block is thrown about. Default 3e-3.
+        warmup: The first steps of the optimizer, of which no message speaks: Adam's first updates have the full
+            learning rate in every entry. Default 100.
+        verbose: 1 prints messages as they come; 0 is silent.
+        name: The name under which `RunRecorder` keeps the record.
+
+    Attributes:
+        record: Dictionary of arrays with one element a step: `step`, `epoch`, `learning_rate` (that the update rule was
+            given), `applied`; the numbers `low` and `high`; and dictionaries of arrays by block, NaN where the step
+            updated nothing or the weights are all zero: `update_ratio` (kernels), `update_ratio_other` (biases and
+            norms), `update_norm` (‖Δw‖ of the whole block), `effective_rate` (radians a step, root mean square over
+            the block's scale-invariant kernels), `effective_learning_rate` (η/‖w‖², mean over them).
+        messages: (epoch, sentence) pairs, printed or not.
+
+    Raises:
+        ValueError: If `low` isn't below `high`, or `warmup` is negative.
+
+    Example:
+        >>> import keras
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones", name="d")])
+        >>> model.compile(loss="mse", optimizer=keras.optimizers.SGD(0.001))
+        >>> monitor = UpdateMonitor()
+        >>> x = np.ones((2, 1))
+        >>> _ = model.fit(x, 2 * x, batch_size=2, epochs=1, verbose=0, callbacks=[monitor])
+        >>> round(float(monitor.record["update_ratio"]["d"][0]), 6)
+        0.002
+
+    References:
+        Karpathy, CS231n: Neural networks 3, "Ratio of weights:updates" (2015), for 1e-3; van Laarhoven (2017),
+        arXiv:1706.05350, and Hoffer et al. (2018), arXiv:1803.01814, for the effective learning rate; Wan et al.
+        (2021), arXiv:2006.08419, for the angle; Brock et al. (2021), arXiv:2102.06171, for adaptive gradient clipping.
+    """
+
+    def __init__(
+        self, low: float = LOW, high: float = HIGH, warmup: int = WARMUP, verbose: int = 0, name: str = "update"
+    ) -> None:
+        if not 0 <= low < high:
+            raise ValueError(f"`low` must be ≥ 0 and below `high`. Received: low={low}, high={high}.")
+        if warmup < 0:
+            raise ValueError(f"`warmup` must be a number of steps, 0 or more. Received: warmup={warmup}.")
+        self.low = low
+        self.high = high
+        self.warmup = warmup
+        super().__init__(name, verbose)
+
+    @property
+    def record(self) -> dict:
+        """What was measured, as arrays with one element a step, or a dictionary of them by block."""
+        return {**super().record, "low": np.array(self.low), "high": np.array(self.high)}
+
+    def _restart(self) -> None:
+        super()._restart()
+        self._outside: dict[str, set[str]] = {}
+
+    def _empty_record(self) -> StepRecord:
+        number = np.zeros(0, np.int64)
+        return StepRecord(
+            step=number,
+            epoch=number,
+            learning_rate=np.zeros(0, np.float32),
+            applied=np.zeros(0, bool),
+            update_ratio={},
+            update_ratio_other={},
+            update_norm={},
+            effective_rate={},
+            effective_learning_rate={},
+        )
+
+    def _digest(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
+        updates, weights, applied = rows.update_norm_sq, rows.weight_norm_sq, rows.applied
+        kernels = {i for i, variable in enumerate(self.variables) if is_kernel(variable)}
+        others = set(range(len(self.variables))) - kernels
+        invariant = set(scale_invariant(self.model, self.variables))
+        ratios = {name: update_ratio(updates[:, c], weights[:, c], applied) for name, c in _of(blocks, kernels)}
+        rest = {name: update_ratio(updates[:, c], weights[:, c], applied) for name, c in _of(blocks, others)}
+        moved = {name: np.where(applied, norm(updates[:, c]), np.nan) for name, c in blocks.items()}
+        turned = {name: angular_update(updates[:, c], weights[:, c], applied) for name, c in _of(blocks, invariant)}
+        rates = {
+            name: effective_learning_rate(rows.learning_rate, weights[:, c], applied)
+            for name, c in _of(blocks, invariant)
+        }
+        self._kept.append(
+            step=rows.step,
+            epoch=np.full(len(rows), self._epoch),
+            learning_rate=rows.learning_rate,
+            applied=applied,
+            update_ratio=_narrow(ratios),
+            update_ratio_other=_narrow(rest),
+            update_norm=_narrow(moved),
+            effective_rate=_narrow(turned),
+            effective_learning_rate=_narrow(rates),
+        )
+        self._look_at_the_band(ratios, rows)
+        return _scalars(ratios)
+
+    def _look_at_the_band(self, ratios: Mapping[str, NDArray], rows: Rows) -> None:
+        warm = rows.applied & (rows.step >= self.warmup)
+        medians = {name: finite_median(values[warm]) for name, values in ratios.items()}
+        where = f"the median over {warm.sum()} steps (after {self.warmup} of warm-up)"
+        self._say_of(
+            "above",
+            {name: median for name, median in medians.items() if median > self.high},
+            f"Updates too large: {where} of ‖Δw‖/‖w‖ was above {self.high:g} in",
+            "What usually helps: a lower learning rate, a longer warm-up.",
+        )
+        self._say_of(
+            "below",
+            {name: median for name, median in medians.items() if median < self.low},
+            f"Updates too small: {where} of ‖Δw‖/‖w‖ was below {self.low:g} in",
+            "What usually helps: a higher learning rate, unless a schedule has lowered it on purpose; a look at "
+            "whether the gradient vanishes there.",
+        )
+
+    def _say_of(self, side: str, medians: Mapping[str, float], text: str, advice: str) -> None:
+        """Speak where a block is outside that was not in the epoch before."""
+        if set(medians) - self._outside.get(side, set()):
+            listed = ", ".join(f"{name} ({median:.2g})" for name, median in medians.items())
+            self._say(f"{text} {listed}. {advice}")
+        self._outside[side] = set(medians)
+
+
+def _of(blocks: Mapping[str, list[int]], wanted: set[int]) -> list[tuple[str, list[int]]]:
+    """The wanted columns of each block that has any."""
+    chosen = [(name, [column for column in columns if column in wanted]) for name, columns in blocks.items()]
+    return [(name, columns) for name, columns in chosen if columns]
+
+
+def _narrow(series: Mapping[str, NDArray]) -> Series:
+    return {name: values.astype(np.float32) for name, values in series.items()}
+
+
+def _scalars(ratios: Mapping[str, NDArray]) -> dict[str, float]:
+    medians = [finite_median(values) for values in ratios.values()]
+    with np.errstate(divide="ignore"):  # an update of zero is -inf on this scale
+        logs = np.log10([median for median in medians if not np.isnan(median)])
+    if not len(logs):
+        return dict.fromkeys(("update_ratio_log10", "update_ratio_log10_min", "update_ratio_log10_max"), float("nan"))
+    return {
+        "update_ratio_log10": float(np.median(logs)),
+        "update_ratio_log10_min": float(logs.min()),
+        "update_ratio_log10_max": float(logs.max()),
+    }

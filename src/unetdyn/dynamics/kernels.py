@@ -1,0 +1,95 @@
+"""Which variables are kernels, and which of them a norm makes insensitive to their scale."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+
+# Variables of rank 2 and more that are no kernels: biases of attention, scales and offsets of norms, slopes of PReLU.
+_NOT_KERNELS = ("bias", "beta", "gamma", "scale", "alpha")
+
+
+def is_kernel(variable: keras.Variable) -> bool:
+    """Whether a variable multiplies its layer's input: not a bias, nor a norm's scale or offset.
+
+    Example:
+        >>> layer = keras.layers.Dense(2)
+        >>> layer.build((None, 3))
+        >>> [is_kernel(variable) for variable in layer.weights]
+        [True, False]
+    """
+    return len(variable.shape) >= 2 and not variable.name.endswith(_NOT_KERNELS)
+
+
+def scale_invariant(model: keras.Model, variables: Sequence[keras.Variable]) -> list[int]:
+    """The kernels whose scale the network does not feel, since a normalisation follows at once.
+
+    f(c · w) = f(w) for every c > 0: batch norm, group and layer norm divide by the scale of what they are given. It is
+    exact (but for the norm's ε) for a convolution or dense layer without activation all of whose outputs go to
+    normalisation layers only, with batch norm whether or not the layer has a bias, with the others without one.
+
+    Args:
+        model: A built model. Layers are followed where Keras knows the graph: in functional and sequential models, and
+            such models nested in them. In others no kernel is found.
+        variables: What the indices refer to, such as `OptimizerTap.variables`.
+
+    Returns:
+        Indices into `variables`, ascending.
+
+    Example:
+        >>> inputs = keras.Input((8, 8, 1))
+        >>> x = keras.layers.Conv2D(2, 3)(inputs)
+        >>> x = keras.layers.BatchNormalization()(x)
+        >>> model = keras.Model(inputs, keras.layers.Conv2D(1, 1)(x))
+        >>> [model.trainable_variables[i].path for i in scale_invariant(model, model.trainable_variables)]
+        ['conv2d/kernel']
+
+    Reference:
+        van Laarhoven, L2 regularization versus batch and weight normalization (2017), arXiv:1706.05350.
+    """
+    kernels = {id(layer.kernel) for graph in _graphs(model) for layer in _normalised_layers(graph)}
+    return [i for i, variable in enumerate(variables) if id(variable) in kernels]
+
+
+def _graphs(model: keras.Model) -> Iterator[keras.Model]:
+    """The model and the models nested in it whose graph Keras knows."""
+    if getattr(model, "operations", None):
+        yield model
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _graphs(layer)
+
+
+def _normalised_layers(graph: keras.Model) -> Iterator[keras.Layer]:
+    consumers = defaultdict(list)
+    for operation in graph.operations:
+        for node in operation._inbound_nodes:
+            for tensor in node.input_tensors:
+                consumers[id(tensor)].append(operation)
+    outputs = {id(tensor) for tensor in graph.outputs}
+    for layer in graph.operations:
+        if not _is_linear(layer):
+            continue
+        made = [tensor for node in layer._inbound_nodes for tensor in node.output_tensors]
+        takers = [taker for tensor in made for taker in consumers[id(tensor)]]
+        if takers and all(_removes_scale(taker, layer) for taker in takers) and not outputs & {id(t) for t in made}:
+            yield layer
+
+
+def _is_linear(layer: Any) -> bool:
+    """A layer whose output is its kernel times its input, plus a bias: scaled as the kernel is."""
+    linear = isinstance(layer, keras.layers.Dense) or hasattr(layer, "kernel_size")
+    return (
+        linear
+        and isinstance(getattr(layer, "kernel", None), keras.Variable)
+        and (getattr(layer, "activation", None) in (None, keras.activations.linear))
+    )
+
+
+def _removes_scale(norm: Any, layer: keras.Layer) -> bool:
+    layers = keras.layers
+    if isinstance(norm, layers.BatchNormalization):
+        return norm.trainable  # a frozen one divides by its stored statistics, whatever the kernel does
+    others = (layers.GroupNormalization, layers.LayerNormalization, layers.RMSNormalization)
+    return isinstance(norm, others) and not getattr(layer, "use_bias", True)
