@@ -1,5 +1,7 @@
 """Pictures of a run, as matplotlib Display objects."""
 
+from unetdyn.report.gradients import GradientDisplay
+from unetdyn.report.heatmap import BlockHeatmap
 from unetdyn.report.history import HistoryDisplay
 
-__all__ = ["HistoryDisplay"]
+__all__ = ["BlockHeatmap", "GradientDisplay", "HistoryDisplay"]

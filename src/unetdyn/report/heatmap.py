@@ -1,0 +1,172 @@
+"""Blocks over steps, as colours: where in the network and when."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, LogNorm
+from numpy.typing import NDArray
+
+import unetdyn.runs
+from unetdyn._messages import unknown_choice
+from unetdyn.report.drawing import Display, arrays_of
+
+COLUMNS = 400
+NOT_FINITE = "black"
+
+# What is shown: (monitor, key of its record, label, colours, limits). Fixed limits make two runs comparable.
+KINDS: dict[str, tuple[str, str, str, str, tuple[float, float] | None]] = {
+    "gradient": ("gradient", "block_grad_norm", "gradient norm ‖g‖", "viridis", (1e-4, 1e1)),
+    "update": ("update", "update_norm", "update norm ‖Δw‖", "viridis", None),
+    "ratio": ("update", "update_ratio", "update-to-weight ratio ‖Δw‖/‖w‖", "RdBu_r", (3e-6, 1e-1)),
+    "rate": ("update", "effective_rate", "effective update, radians a step", "RdBu_r", (3e-6, 1e-1)),
+}
+
+
+class BlockHeatmap(Display):
+    """A value of every block at every step, on a logarithmic scale of colours.
+
+    Blocks run from the top in the order of the network, steps from left to right. More than 400 steps are put together
+    in bins of equal numbers of steps, each drawn as the median or the largest of its values. A bin in which any value
+    is not finite is black: binning never hides it. Steps that updated no weights are left out of updates and ratios.
+
+    Gradients have one scale of colours for all runs, from 1e-4 to 10; ratios another, white around 5e-4 and saturated
+    at 3e-6 (blue: hardly learns) and 0.1 (red: thrown about). So two pictures can be compared.
+
+    In a notebook the object shows its picture.
+
+    Args:
+        record: The record of a `GradientMonitor` (for `"gradient"`) or an `UpdateMonitor`, or its arrays from a run.
+        kind: `"gradient"`, `"update"` (norms), `"ratio"` (update-to-weight) or `"rate"` (effective rate of
+            scale-invariant kernels).
+        statistic: `"median"` (default), what is usual in a bin; `"max"`, so that one spike is seen.
+        limits: Least and largest value that colours tell apart; default: see above, for `"update"` those of the data.
+        columns: Largest number of bins. Default 400: more would be narrower than a pixel.
+
+    Attributes:
+        blocks: Names of the rows.
+        edges: `(bins + 1,)`, the steps at which bins begin, and one past the last.
+        values: `(blocks, bins)`, what is drawn; NaN where a bin has a value that is not finite.
+        figure_: The matplotlib figure, after `plot`.
+        ax_: Its axes.
+
+    Raises:
+        ValueError: If `kind` or `statistic` is unknown, or `record` has nothing of that kind.
+
+    Example:
+        >>> record = {"step": np.arange(3), "block_grad_norm": {"enc1": [1.0, 2.0, 3.0], "head": [4.0, 5.0, np.nan]}}
+        >>> BlockHeatmap(record, columns=2, statistic="max").values.tolist()
+        [[2.0, 3.0], [5.0, nan]]
+    """
+
+    def __init__(
+        self,
+        record: Mapping[str, Any],
+        kind: str = "gradient",
+        *,
+        statistic: str = "median",
+        limits: tuple[float, float] | None = None,
+        columns: int = COLUMNS,
+    ) -> None:
+        if kind not in KINDS:
+            raise ValueError(unknown_choice("kind", kind, KINDS))
+        if statistic not in ("median", "max"):
+            raise ValueError(unknown_choice("statistic", statistic, ("median", "max")))
+        _, key, self.label, self._colours, default = KINDS[kind]
+        if not record.get(key) or not len(record["step"]):
+            raise ValueError(f"`record` must have {key} of at least one step and block. Received: {', '.join(record)}.")
+        self.kind = kind
+        self.limits = limits or default
+        self.blocks = list(record[key])
+        table = np.stack([np.asarray(values, dtype=np.float64) for values in record[key].values()])
+        steps = np.asarray(record["step"])
+        if kind != "gradient":
+            applied = np.asarray(record.get("applied", np.ones(len(steps), bool)))
+            steps, table = steps[applied], table[:, applied]
+        self.edges, self.values = binned(steps, table, statistic, columns)
+
+    @classmethod
+    def from_run(
+        cls, run: "unetdyn.runs.Run | str | Path", kind: str = "gradient", name: str | None = None, **kwargs: Any
+    ) -> "BlockHeatmap":
+        """The picture of a run directory.
+
+        Args:
+            run: An open run, or the path of one.
+            kind: As above.
+            name: The monitor's name; default `"gradient"` or `"update"`, as `kind` needs.
+            **kwargs: `statistic`, `limits`, `columns` as above.
+        """
+        if kind not in KINDS:
+            raise ValueError(unknown_choice("kind", kind, KINDS))
+        return cls(arrays_of(run, name or KINDS[kind][0]), kind, **kwargs)
+
+    def plot(self, ax: Axes | None = None) -> "BlockHeatmap":
+        """Draw.
+
+        Args:
+            ax: Where; default: a new figure, which no pyplot window owns.
+
+        Returns:
+            The display itself, with `figure_` and `ax_`.
+        """
+        ax = self._axes(ax, height=1.2 + 0.24 * max(len(self.blocks), 6))
+        low, high = self.limits or _limits(self.values)
+        ax.set_facecolor(NOT_FINITE)
+        mesh = ax.pcolormesh(
+            self.edges,
+            np.arange(len(self.blocks) + 1),
+            np.ma.masked_invalid(np.maximum(self.values, np.finfo(np.float64).tiny)),
+            norm=LogNorm(low, high),
+            cmap=_colours(self._colours),
+            rasterized=True,
+        )
+        ax.set_yticks(np.arange(len(self.blocks)) + 0.5, self.blocks, fontsize=8)
+        ax.invert_yaxis()
+        ax.set_xlabel("step")
+        ax.set_title(self._title(), loc="left", fontsize=9)
+        ax.figure.colorbar(mesh, ax=ax, extend="both", pad=0.01)
+        return self
+
+    def _title(self) -> str:
+        bad = np.isnan(self.values).any(axis=0)
+        return self.label + (f"; black: not finite, first at step {self.edges[:-1][bad][0]}" if bad.any() else "")
+
+
+def binned(
+    steps: NDArray[Any], table: NDArray[np.float64], statistic: str, columns: int
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Put steps together so that at most `columns` remain.
+
+    Args:
+        steps: `(steps,)`, at least one.
+        table: `(blocks, steps)`.
+        statistic: `"median"` or `"max"`.
+        columns: At most so many bins.
+
+    Returns:
+        Edges `(bins + 1,)` and values `(blocks, bins)`; NaN where any value of the bin is not finite. All bins hold the
+        same number of steps, but for the last, which may hold fewer.
+    """
+    size = -(-table.shape[1] // columns)
+    starts = np.arange(0, table.shape[1], size)
+    reduce = np.median if statistic == "median" else np.max
+    parts = [table[:, start : start + size] for start in starts]
+    values = [np.where(np.isfinite(part).all(axis=1), reduce(part, axis=1), np.nan) for part in parts]
+    return np.append(steps[starts], steps[-1] + 1), np.stack(values, axis=1)
+
+
+def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Those of the data, where there is a range at all."""
+    usable = values[np.isfinite(values) & (values > 0)]
+    low, high = (usable.min(), usable.max()) if usable.size else (0.1, 1.0)
+    return (low, high) if low < high else (low / 2, high * 2)
+
+
+def _colours(name: str) -> Colormap:
+    colours = colormaps[name].copy()
+    colours.set_bad(NOT_FINITE)
+    return colours
