@@ -234,12 +234,11 @@ def _check_count(argument: str, value: int | None, least: int) -> None:
 
 def _advice(found: NoiseScale, batch: int) -> str:
     """What the batch in use costs, by S = S_min (1 + B_crit/B) and E = E_min (1 + B/B_crit) of the paper."""
-    where = {-1: "is below it: a larger one saves steps", 0: "is within it", 1: "is above it: a smaller one costs less"}
+    where = {-1: "below that: a larger batch would save steps", 0: "within it", 1: "above that: a smaller one would do"}
     steps, samples = 1 + found.value / batch, 1 + batch / found.value
     return (
-        f"Each update's batch of {batch} {where[_side(found, batch)]}. At {batch}, training takes about {steps:.3g} "
-        f"times the fewest possible steps and {samples:.3g} times the fewest samples; at {found.value:.2g} about twice "
-        "either."
+        f"Updates use {batch} samples, {where[_side(found, batch)]}. They take about {steps:.3g} times the fewest "
+        f"possible steps and {samples:.3g} times the fewest samples; a batch of {found.value:.2g} takes twice either."
     )
 
 
@@ -249,14 +248,14 @@ def _side(found: NoiseScale, batch: int) -> int:
 
 
 def _is_news(found: NoiseScale, said: NoiseScale | None, batch: int) -> bool:
-    """Worth a sentence: the first estimate that could have been one, another verdict, or another order of size."""
+    """Worth a sentence: the first estimate that could have been one, another verdict, or one that contradicts it."""
     if found.observations < MIN_OBSERVATIONS:
         return False
     if said is None or said.determined != found.determined:
         return True
     if not found.determined:
         return False
-    return _side(said, batch) != _side(found, batch) or not 0.5 <= found.value / said.value <= 2
+    return _side(said, batch) != _side(found, batch) or found.low > said.high or found.high < said.low
 
 
 def _samples_counted(model: keras.Model) -> float | None:
