@@ -16,6 +16,8 @@ LOW = 1e-4
 HIGH = 3e-3
 WARMUP = 100
 
+_IN_WARMUP = 10  # Adam's first updates at a rate that suits are 2 to 3 times above the band, at 100 times that rate 80
+
 Series = dict[str, NDArray[np.float32]]
 
 
@@ -43,8 +45,8 @@ class UpdateMonitor(TapMonitor):
     Args:
         low: Ratio below which a block hardly learns. Default 1e-4.
         high: Ratio above which a block is thrown about. Default 3e-3.
-        warmup: The first steps of the optimizer, of which no message speaks: Adam's first updates have the full
-            learning rate in every entry. Default 100.
+        warmup: The first steps of the optimizer, in which only a ratio above ten times `high` is worth a message:
+            Adam's first updates have the full learning rate in every entry. Default 100.
         verbose: 1 prints messages as they come; 0 is silent.
         name: The name under which `RunRecorder` keeps the record.
 
@@ -141,10 +143,14 @@ class UpdateMonitor(TapMonitor):
         warm = rows.applied & (rows.step >= self.warmup)
         medians = {name: finite_median(values[warm]) for name, values in ratios.items()}
         where = f"the median over {warm.sum()} steps (after {self.warmup} of warm-up)"
+        high, judged = self.high, medians
+        if not warm.any():
+            where, high = f"the median over {rows.applied.sum()} steps of warm-up", _IN_WARMUP * self.high
+            judged = {name: finite_median(values) for name, values in ratios.items()}
         self._say_of(
             "above",
-            {name: median for name, median in medians.items() if median > self.high},
-            f"Updates too large: {where} of ‖Δw‖/‖w‖ was above {self.high:g} in",
+            {name: median for name, median in judged.items() if median > high},
+            f"Updates too large: {where} of ‖Δw‖/‖w‖ was above {high:g} in",
             "What usually helps: a lower learning rate, a longer warm-up.",
         )
         self._say_of(

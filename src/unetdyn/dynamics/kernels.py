@@ -54,8 +54,9 @@ def scale_invariant(model: keras.Model, variables: Sequence[keras.Variable]) -> 
 
 def _graphs(model: keras.Model) -> Iterator[keras.Model]:
     """The model and the models nested in it whose graph Keras knows."""
-    if getattr(model, "operations", None):
-        yield model
+    graph = getattr(model, "_functional", model)  # what a sequential model is made of
+    if hasattr(graph, "operations"):
+        yield graph
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from _graphs(layer)

@@ -21,8 +21,8 @@ class GradientDisplay(Display):
     """The norm of the gradient at every step, on a log axis, with thresholds and what went wrong first.
 
     The threshold above which gradients explode is always in view and the region above it is shaded, so that runs can be
-    told apart at a glance; the threshold below which they vanish is in view where norms come near it. The first spike
-    is ringed. Steps whose gradient was not finite leave gaps, with crosses above; the first is named.
+    told apart at a glance; the threshold below which they vanish is in view where norms come near it. The first
+    explosion and the first spike are marked. Steps whose gradient was not finite leave gaps, with crosses above.
 
     In a notebook the object shows its picture.
 
@@ -81,13 +81,13 @@ class GradientDisplay(Display):
         """
         ax = self._axes(ax)
         steps, norms = np.asarray(self.record["step"]), np.asarray(self.record["grad_norm"], dtype=np.float64)
+        self._draw_thresholds(ax, norms)
         if self.blocks:
-            for values in self.record.get("block_grad_norm", {}).values():
-                ax.plot(steps, _drawable(values), color=FAINT, linewidth=0.5, alpha=0.5)
+            self._draw_blocks(ax, steps)
         ax.plot(steps, _drawable(norms), color=LINE, linewidth=0.9, label="gradient norm")
         ax.set_yscale("log")
-        self._draw_thresholds(ax, norms)
-        self._mark_first_spike(ax, steps, norms)
+        self._ring(ax, norms > float(self.record.get("explode", np.inf)), "s", "first explosion")
+        self._ring(ax, np.asarray(self.record.get("spike", []), dtype=bool), "o", "first spike")
         self._mark_not_finite(ax, steps, norms)
         ax.set_title(self._summary(norms), loc="left", fontsize=9)
         ax.set_xlabel("step")
@@ -105,7 +105,7 @@ class GradientDisplay(Display):
         if explode is not None:
             high = max(high, float(explode))
             ax.axhline(
-                float(explode), color=ALARM, linestyle="--", linewidth=1.0, label=f"exploding > {float(explode):g}"
+                float(explode), color=ALARM, linestyle="--", linewidth=1, label=f"exploding > {float(explode):g}"
             )
             ax.axhspan(float(explode), high * 1e3, color=ALARM, alpha=0.12, linewidth=0)
         if vanish is not None and low < 100 * float(vanish):
@@ -113,13 +113,25 @@ class GradientDisplay(Display):
             ax.axhline(float(vanish), color=ALARM, linestyle=":", linewidth=1, label=f"vanishing < {float(vanish):g}")
         ax.set_ylim(low / 2, high * 3)
 
-    def _mark_first_spike(self, ax: Axes, steps: NDArray[Any], norms: NDArray[np.float64]) -> None:
-        found = np.flatnonzero(self.record.get("spike", []))
-        if len(found):
-            first = found[0]
-            more = f", {len(found)} in all" if len(found) > 1 else ""
-            label = f"first spike: step {steps[first]}{more}"
-            ax.plot(steps[first], norms[first], "o", color=ALARM, markersize=11, markerfacecolor="none", label=label)
+    def _draw_blocks(self, ax: Axes, steps: NDArray[Any]) -> None:
+        """Faint lines, all in view but for their lowest moments."""
+        bottom, top = ax.get_ylim()
+        for values in self.record.get("block_grad_norm", {}).values():
+            drawn = _drawable(values)
+            ax.plot(steps, drawn, color=FAINT, linewidth=0.5, alpha=0.5)
+            if np.isfinite(drawn).any():
+                bottom = min(bottom, float(np.nanpercentile(drawn, 5)) / 2)
+        ax.set_ylim(bottom, top)
+
+    def _ring(self, ax: Axes, found: NDArray[np.bool_], marker: str, what: str) -> None:
+        """Ring the first of the steps found, and say how many there are."""
+        where = np.flatnonzero(found)
+        if len(where):
+            step, norm = self.record["step"][where[0]], self.record["grad_norm"][where[0]]
+            label = f"{what}: step {step}" + (f", {len(where)} in all" if len(where) > 1 else "")
+            top = ax.get_ylim()[1]
+            height = min(float(norm), top)  # an infinite norm has its ring at the edge
+            ax.plot(step, height, marker, color=ALARM, markersize=11, markerfacecolor="none", label=label)
 
     def _mark_not_finite(self, ax: Axes, steps: NDArray[Any], norms: NDArray[np.float64]) -> None:
         """Crosses at the top of the panel, where the curve has no height."""

@@ -16,13 +16,14 @@ from unetdyn.report.drawing import Display, arrays_of
 
 COLUMNS = 400
 NOT_FINITE = "black"
+TOO_LARGE = "#D55E00"
 
 # What is shown: (monitor, key of its record, label, colours, limits). Fixed limits make two runs comparable.
 KINDS: dict[str, tuple[str, str, str, str, tuple[float, float] | None]] = {
     "gradient": ("gradient", "block_grad_norm", "gradient norm ‖g‖", "viridis", (1e-4, 1e1)),
     "update": ("update", "update_norm", "update norm ‖Δw‖", "viridis", None),
-    "ratio": ("update", "update_ratio", "update-to-weight ratio ‖Δw‖/‖w‖", "RdBu_r", (3e-6, 1e-1)),
-    "rate": ("update", "effective_rate", "effective update, radians a step", "RdBu_r", (3e-6, 1e-1)),
+    "ratio": ("update", "update_ratio", "update-to-weight ratio ‖Δw‖/‖w‖", "RdBu_r", (1e-5, 1e-1)),
+    "rate": ("update", "effective_rate", "effective update, radians a step", "RdBu_r", (1e-5, 1e-1)),
 }
 
 
@@ -33,8 +34,9 @@ class BlockHeatmap(Display):
     in bins of equal numbers of steps, each drawn as the median or the largest of its values. A bin in which any value
     is not finite is black: binning never hides it. Steps that updated no weights are left out of updates and ratios.
 
-    Gradients have one scale of colours for all runs, from 1e-4 to 10; ratios another, white around 5e-4 and saturated
-    at 3e-6 (blue: hardly learns) and 0.1 (red: thrown about). So two pictures can be compared.
+    Gradients have one scale of colours for all runs, from 1e-4 (white below) to 10 or the monitor's own `explode`
+    (vermilion above: exploding); ratios another, white at 1e-3 and saturated at 1e-5 (blue: hardly learns) and 0.1
+    (red: thrown about), with the healthy band marked on its scale. So two pictures can be compared.
 
     In a notebook the object shows its picture.
 
@@ -50,6 +52,8 @@ class BlockHeatmap(Display):
         blocks: Names of the rows.
         edges: `(bins + 1,)`, the steps at which bins begin, and one past the last.
         values: `(blocks, bins)`, what is drawn; NaN where a bin has a value that is not finite.
+        limits: Least and largest value that colours tell apart, or None for those of the data.
+        marks: What is marked on the scale of colours: the healthy band of ratios.
         figure_: The matplotlib figure, after `plot`.
         ax_: Its axes.
 
@@ -80,6 +84,9 @@ class BlockHeatmap(Display):
             raise ValueError(f"`record` must have {key} of at least one step and block. Received: {', '.join(record)}.")
         self.kind = kind
         self.limits = limits or default
+        self.marks = [float(record[mark]) for mark in ("low", "high") if kind in ("ratio", "rate") and mark in record]
+        if kind == "gradient" and limits is None and "explode" in record:
+            self.limits = (min(1e-4, float(record["explode"]) / 10), float(record["explode"]))
         self.blocks = list(record[key])
         table = np.stack([np.asarray(values, dtype=np.float64) for values in record[key].values()])
         steps = np.asarray(record["step"])
@@ -128,7 +135,9 @@ class BlockHeatmap(Display):
         ax.invert_yaxis()
         ax.set_xlabel("step")
         ax.set_title(self._title(), loc="left", fontsize=9)
-        ax.figure.colorbar(mesh, ax=ax, extend="both", pad=0.01)
+        bar = ax.figure.colorbar(mesh, ax=ax, extend="both", pad=0.01)
+        for mark in self.marks:
+            bar.ax.axhline(mark, color="black", linewidth=1.2)
         return self
 
     def _title(self) -> str:
@@ -168,5 +177,7 @@ def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
 
 def _colours(name: str) -> Colormap:
     colours = colormaps[name].copy()
+    if name == "viridis":
+        colours.set_extremes(under="white", over=TOO_LARGE)
     colours.set_bad(NOT_FINITE)
     return colours

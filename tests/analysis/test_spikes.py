@@ -1,0 +1,103 @@
+"""Spikes: hardly a false alarm on noise, and every planted spike found."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unetdyn.analysis.spikes import spikes
+
+
+def noise(steps, seed=0, sigma=0.3, memory=0.0):
+    """Lognormal norms; with `memory` a step remembers the one before."""
+    rng = np.random.default_rng(seed)
+    logs = sigma * rng.normal(size=steps)
+    for t in range(1, steps if memory else 0):
+        logs[t] = memory * logs[t - 1] + np.sqrt(1 - memory**2) * logs[t]
+    return np.exp(logs)
+
+
+def by_loop(norms, factor, window):
+    """The definition, word by word."""
+    found, seen = [], []
+    for value in norms:
+        if not np.isfinite(value) or value <= 0:
+            found.append(False)
+            continue
+        past = np.array(seen[-window:])
+        if len(seen) < max(window // 4, 1):
+            found.append(False)
+        else:
+            centre = np.median(past)
+            scale = 1.4826 * np.median(np.abs(past - centre))
+            found.append(bool(np.log(value) - centre > factor * scale and value > 2 * np.exp(centre)))
+        seen.append(np.log(value))
+    return found
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 10**6), st.integers(4, 12), st.floats(1, 5))
+def test_spikes_equal_the_definition(seed, window, factor):
+    rng = np.random.default_rng(seed)
+    norms = np.exp(rng.standard_t(2, size=60))
+    norms[rng.integers(0, 60, 4)] = [0.0, np.nan, np.inf, 1e9]
+    assert spikes(norms, factor, window).tolist() == by_loop(norms, factor, window)
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.9])
+def test_no_false_alarm_on_stationary_noise(memory):
+    assert spikes(noise(50_000, memory=memory)).sum() == 0
+
+
+def test_hardly_a_false_alarm_on_heavy_tails():
+    """Student's t with 3 degrees of freedom leaves ten robust scales in one step of some 2,000 by itself."""
+    rate = spikes(np.exp(0.3 * np.random.default_rng(0).standard_t(3, size=50_000))).mean()
+    assert rate < 2e-3
+
+
+def test_no_false_alarm_where_norms_fall_as_in_the_beginning_of_a_training():
+    norms = noise(2000) * (100 * np.exp(-np.arange(2000) / 50) + 1)
+    assert spikes(norms).sum() == 0
+
+
+@pytest.mark.parametrize("size", [30.0, 1000.0])
+def test_planted_spikes_are_found_and_nothing_else(size):
+    norms = noise(3000, sigma=0.2)
+    planted = [25, 400, 401, 402, 1999]
+    norms[planted] = size
+    assert np.flatnonzero(spikes(norms)).tolist() == planted
+
+
+def test_a_step_to_a_new_level_is_soon_usual():
+    norms = noise(1000, sigma=0.1) * np.where(np.arange(1000) < 500, 1.0, 10.0)
+    found = np.flatnonzero(spikes(norms))
+    assert found[0] == 500
+    assert found[-1] <= 551  # half the window
+
+
+def test_a_nearly_constant_norm_must_double():
+    norms = np.full(100, 1.0)
+    norms[60], norms[80] = 1.9, 2.1
+    assert np.flatnonzero(spikes(norms)).tolist() == [80]
+
+
+def test_what_is_not_a_norm_is_no_spike_and_moves_nothing():
+    norms = noise(300)
+    norms[200] = 100.0
+    holes = np.insert(norms, [100, 100, 100], [np.nan, np.inf, 0.0])
+    assert np.flatnonzero(spikes(holes)).tolist() == [203]
+    assert not spikes(np.full(50, np.nan)).any()
+    assert spikes([]).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "text"),
+    [
+        ({"factor": 0}, r"`spike` must be a positive number of robust scales\. Received: spike=0"),
+        ({"factor": float("nan")}, r"Received: spike=nan"),
+        ({"window": 3}, r"`window` must be a number of steps, 4 or more\. Received: window=3"),
+    ],
+)
+def test_spikes_refuse_what_means_nothing(kwargs, text):
+    with pytest.raises(ValueError, match=text):
+        spikes([1.0], **kwargs)

@@ -1,0 +1,142 @@
+"""What all monitors at the optimizer share: steps over epochs and fits, errors, other optimizers, messages."""
+
+import keras
+import numpy as np
+import pytest
+
+from tap_models import conv_data, conv_model, dense_data, dense_model, fit
+from unetdyn.callbacks import GradientMonitor, UpdateMonitor
+from unetdyn.callbacks.tap_monitor import TapMonitor
+from unetdyn.dynamics import OptimizerTap
+
+
+class Stop(keras.callbacks.Callback):
+    """Breaks off training in the middle of an epoch."""
+
+    def __init__(self, batch):
+        super().__init__()
+        self.batch = batch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == self.batch:
+            raise RuntimeError("stopped by another callback")
+
+
+def compiled(optimizer="sgd"):
+    model = dense_model()
+    model.compile(optimizer, "mse")
+    return model
+
+
+def steps(monitor):
+    return monitor.record["step"].tolist()
+
+
+def test_steps_count_on_over_epochs_and_fits_that_carry_on():
+    model, monitor = compiled(), GradientMonitor()
+    fit(model, dense_data(), epochs=2, callbacks=[monitor])
+    assert steps(monitor) == list(range(6))
+    assert monitor.record["epoch"].tolist() == [0, 0, 0, 1, 1, 1]
+    fit(model, dense_data(), epochs=3, initial_epoch=2, callbacks=[monitor])
+    assert steps(monitor) == list(range(9))
+    assert monitor.record["epoch"].tolist()[-3:] == [2, 2, 2]
+    lengths = {len(values) for values in monitor.record.values() if getattr(values, "ndim", 0)}
+    assert lengths == {9}
+
+
+def test_an_epoch_zero_starts_anew_with_the_optimizers_own_count():
+    model, monitor = compiled(), GradientMonitor()
+    fit(model, dense_data(), callbacks=[monitor])
+    fit(model, dense_data(), callbacks=[monitor])
+    assert steps(monitor) == [3, 4, 5]
+
+
+def test_a_new_optimizer_repeats_no_step():
+    model, monitor = compiled(), GradientMonitor()
+    fit(model, dense_data(), epochs=2, callbacks=[monitor])
+    model.compile("sgd", "mse")
+    fit(model, dense_data(), epochs=4, initial_epoch=2, callbacks=[monitor])
+    assert steps(monitor) == list(range(12))
+
+
+def test_frozen_blocks_have_nan():
+    model, monitor = conv_model(), GradientMonitor()
+    model.compile("sgd", "mse")
+    fit(model, conv_data(8), callbacks=[monitor])
+    model.layers[1].trainable = False
+    model.compile("sgd", "mse")
+    fit(model, conv_data(8), epochs=2, initial_epoch=1, callbacks=[monitor])
+    norms = monitor.record["block_grad_norm"]
+    frozen = norms[model.layers[1].name]
+    assert np.isfinite(frozen[:2]).all()
+    assert np.isnan(frozen[2:]).all()
+    assert np.isfinite(norms[model.layers[-1].name]).all()
+
+
+def test_monitors_share_the_optimizer_and_leave_it():
+    model = compiled()
+    variables = len(model.optimizer.variables)
+    monitors = [GradientMonitor(), UpdateMonitor()]
+    fit(model, dense_data(), callbacks=monitors)
+    assert steps(monitors[0]) == steps(monitors[1]) == [0, 1, 2]
+    assert len(model.optimizer.variables) == variables
+    assert "apply" not in vars(model.optimizer)
+
+
+def test_after_an_exception_the_unfinished_epoch_can_be_read_and_the_next_fit_goes_on():
+    model, monitor = compiled(), GradientMonitor()
+    with pytest.raises(RuntimeError, match="stopped by another callback"):
+        fit(model, dense_data(), epochs=2, callbacks=[monitor, Stop(1)])
+    assert steps(monitor) == []
+    monitor.read()
+    assert steps(monitor)[:2] == [0, 1]
+    fit(model, dense_data(), epochs=2, initial_epoch=1, callbacks=[monitor])
+    numbers = steps(monitor)
+    assert numbers == sorted(set(numbers))
+    assert np.isfinite(monitor.record["grad_norm"]).all()
+    assert "apply" not in vars(model.optimizer)
+
+
+def test_another_tap_left_behind_does_no_harm():
+    model, monitor = compiled(), GradientMonitor()
+    tap = OptimizerTap(model, session={})
+    fit(model, dense_data(), callbacks=[monitor])
+    tap.detach()
+    assert steps(monitor) == [0, 1, 2]
+
+
+class OwnOptimizer(keras.Sequential):
+    def train_step(self, *args):
+        return {"loss": 0.0} if keras.backend.backend() != "jax" else ({"loss": 0.0}, args[0])
+
+
+def test_monitor_says_once_that_it_saw_no_step():
+    model = OwnOptimizer([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    monitor = GradientMonitor()
+    with pytest.warns(
+        UserWarning, match=r"GradientMonitor: no step was seen at `model.optimizer` in epoch 1"
+    ) as caught:
+        fit(model, dense_data(), epochs=2, callbacks=[monitor])
+    assert [warning.category for warning in caught].count(UserWarning) == 1
+    assert monitor.messages[0][0] == 0
+    assert steps(monitor) == []
+
+
+def test_record_is_there_before_training():
+    assert GradientMonitor().record["grad_norm"].shape == (0,)
+    assert GradientMonitor().record["block_grad_norm"] == {}
+    assert UpdateMonitor().record["update_ratio"] == {}
+    assert GradientMonitor().variables == []
+    assert GradientMonitor().read() == {}
+
+
+@pytest.mark.parametrize("monitor", [GradientMonitor, UpdateMonitor])
+def test_monitor_overrides_no_batch_hook(monitor):
+    for hook in ("on_batch_end", "on_train_batch_end", "on_train_batch_begin", "on_test_batch_end"):
+        assert getattr(monitor, hook) is getattr(keras.callbacks.Callback, hook)
+
+
+def test_base_cannot_be_used_by_itself():
+    with pytest.raises(TypeError, match="abstract"):
+        TapMonitor("tap")
