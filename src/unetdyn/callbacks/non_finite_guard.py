@@ -1,0 +1,202 @@
+"""Skip the updates whose gradients are not finite, say where they came from, and stop when nothing else comes."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from unetdyn.callbacks.step_record import StepRecord
+from unetdyn.callbacks.tap_monitor import TapMonitor
+from unetdyn.dynamics import Control, OptimizerTap, Rows, Step
+from unetdyn.dynamics.finite_state import keep_finite, release
+from unetdyn.dynamics.probe import Tensor
+from unetdyn.dynamics.reductions import snapshot
+from unetdyn.dynamics.rows import Chunk
+
+_LARGEST_SCALE_THAT_NEEDS_NO_LOWERING = 1.0
+
+
+class NonFiniteGuard(TapMonitor):
+    """A control that skips every update whose gradients hold NaN or infinity, so that one bad batch costs one batch.
+
+    Inside the compiled step, weights and the optimizer's own state stay as they were before such a step, and moving
+    statistics (of `BatchNormalization`, say), which the forward pass writes, take over finite values only. Training
+    goes on with the next batch, where `keras.callbacks.TerminateOnNaN` stops with the weights already lost. Where all
+    gradients are finite nothing is changed. The epoch's `loss` and metrics are Keras' means over all its batches: they
+    are NaN where one was.
+
+    After `max_consecutive` skipped updates in a row training stops, since then it isn't the batch. The host looks at
+    the end of each epoch and, in long ones, every 1024 steps or so, when the tap's ring is full; no step waits for it.
+    Nothing is lost meanwhile: these updates are skipped too.
+
+    Under a `LossScaleOptimizer`, which skips such updates itself and then halves its scale, they are counted here all
+    the same, but towards `max_consecutive` only once the scale is down to 1: until then it may be the cause, as in
+    the first steps of every such training. Under gradient accumulation the micro-batch is left out and the next takes
+    its place. Put the guard before other controls or after them: it looks at the gradient of the loss.
+
+    In `logs`: `skipped_updates`, how many in the epoch.
+
+    Args:
+        max_consecutive: how many updates in a row may be skipped, ≥ 1; None never stops. Default 10: a fault in the
+            data hits single batches, and a model that has overflowed all.
+        verbose: 1 (default) prints a sentence for each epoch with skipped updates, and one when it stops; 0 is silent.
+        name: the name under which `RunRecorder` keeps the record.
+
+    Attributes:
+        record: arrays of shape `(skipped updates,)`: `step`; `variable` and `block`, where the gradient wasn't finite
+            nearest to the loss: back-propagation goes from there to the input, and so does NaN; `entries`, the number
+            of non-finite entries in all gradients; `variables`, in how many variables.
+        skipped: how many updates were skipped since the training began.
+        stopped_step: the last of the `max_consecutive` updates, where it has stopped training, or None.
+        messages: (epoch, sentence) pairs, printed or not.
+
+    Raises:
+        ValueError: if `max_consecutive` is out of its range.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+        >>> model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse")
+        >>> x = np.array([[1.0], [np.nan], [1.0]])
+        >>> guard = NonFiniteGuard(verbose=0)
+        >>> _ = model.fit(x, np.ones((3, 1)), batch_size=1, shuffle=False, verbose=0, callbacks=[guard])
+        >>> guard.skipped, guard.record["step"].tolist(), bool(np.isfinite(model.get_weights()[0]).all())
+        (1, [1], True)
+
+    Reference:
+        Micikevicius et al. (2018), Mixed Precision Training, section 3.2, for skipping updates with non-finite
+        gradients.
+    """
+
+    def __init__(self, max_consecutive: int | None = 10, verbose: int = 1, name: str = "non_finite_guard") -> None:
+        if max_consecutive is not None and (not isinstance(max_consecutive, int) or max_consecutive < 1):
+            raise ValueError(
+                "`max_consecutive` must be a whole number of updates, 1 or more, or None to never stop. Received: "
+                f"max_consecutive={max_consecutive!r}."
+            )
+        self.max_consecutive = max_consecutive
+        self.stopped_step: int | None = None
+        self._watch: _Watch | None = None
+        super().__init__(name, verbose)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments it was made with."""
+        return {"max_consecutive": self.max_consecutive, "verbose": self.verbose, "name": self.name}
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Attach the tap, the control, and the guard of what the forward pass writes."""
+        super().on_train_begin(logs)
+        before = 0
+        if self._watch is not None:
+            self._watch.detach()
+            before = 0 if self.stopped_step is not None else self._watch.run
+        self.stopped_step = None
+        self._watch = _Watch(self.model, self.max_consecutive, before, self.params)
+        keep_finite(self.model.non_trainable_variables)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Leave model and optimizer as they were."""
+        release(self.model.non_trainable_variables)
+        if self._watch is not None:
+            self._watch.detach()
+        super().on_train_end(logs)
+
+    def _restart(self) -> None:
+        super()._restart()
+        self.skipped = 0
+        self.stopped_step = None
+        if self._watch is not None:
+            self._watch.run = 0
+
+    def _empty_record(self) -> StepRecord:
+        number, text = np.zeros(0, np.int64), np.zeros(0, "<U1")
+        return StepRecord(step=number, variable=text, block=text, entries=number, variables=number)
+
+    def _digest(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
+        bad = np.flatnonzero(rows.nonfinite.any(axis=1))
+        counts = rows.nonfinite[bad]
+        # Blocks are in the order of the network, and NaN travels from the loss towards the input.
+        ordered = [(name, column) for name, columns in blocks.items() for column in columns]
+        nearest = [next(place for place in reversed(ordered) if row[place[1]]) for row in counts]
+        self._kept.append(
+            step=rows.step[bad],
+            variable=np.array([self.variables[column].path for _, column in nearest], dtype=str),
+            block=np.array([name for name, _ in nearest], dtype=str),
+            entries=counts.sum(axis=1),
+            variables=(counts > 0).sum(axis=1),
+        )
+        self.skipped += len(bad)
+        if len(bad):
+            self._say(self._account(rows, bad, *nearest[0]))
+        if self._watch is not None and self._watch.stopped_at is not None and self.stopped_step is None:
+            self.stopped_step = self._watch.stopped_at + (self._shift or 0)
+            self._say(self._cause(*nearest[-1]))
+        return {"skipped_updates": float(len(bad))}
+
+    def _account(self, rows: Rows, bad: np.ndarray, block: str, column: int) -> str:
+        counts = rows.nonfinite[bad[0]]
+        others = int((counts > 0).sum()) - 1
+        where = f"{self.variables[column].path} (block {block})"
+        if others and others + 1 == len(counts):
+            where += " and in every other variable: the loss itself, or the batch, was not finite"
+        elif others:
+            where += f" and in {others} other variable{'s' if others > 1 else ''} nearer to the input"
+        scaled = hasattr(self.model.optimizer, "inner_optimizer")
+        return (
+            f"NonFiniteGuard: {len(bad)} of {len(rows)} updates skipped for non-finite gradients, first at step "
+            f"{rows.step[bad[0]]} in {where}. No NaN has entered weights, optimizer or moving statistics; the epoch's "
+            "loss and metrics count these batches and may be NaN."
+            + (" A loss scale finds its size by such steps; a few are harmless." if scaled else "")
+        )
+
+    def _cause(self, block: str, column: int) -> str:
+        return (
+            f"NonFiniteGuard: training stopped after {self.max_consecutive} updates skipped in a row for non-finite "
+            f"gradients, up to step {self.stopped_step}, the last from {self.variables[column].path} (block {block}) "
+            "to the input. So many are not single bad batches: these weights overflow on every batch, or the loss or "
+            "all the data is not finite. Weights and optimizer are as before the first of them. What usually helps: a "
+            "lower learning rate, a loss of logits in float32, clipping, a look at the data."
+        )
+
+
+class _Watch(OptimizerTap):
+    """The tap that carries the control; it counts updates skipped in a row whenever rows are taken from the device.
+
+    That may be within an epoch: then it is `stop_training` on the model itself that ends `fit` after the step.
+    """
+
+    def __init__(self, model: keras.Model, limit: int | None, run: int, session: object) -> None:
+        self.run = run
+        self.stopped_at: int | None = None
+        self._limit = limit
+        self._model = model
+        super().__init__(model, _SkipNonFinite(model.optimizer), session=session)
+
+    def deliver(self, chunk: Chunk) -> None:
+        steps, columns = chunk
+        bad: np.ndarray = np.any(columns["nonfinite"] > 0, axis=1)
+        counted = bad & (columns[self._name + "loss_scale"][:, 0] <= _LARGEST_SCALE_THAT_NEEDS_NO_LOWERING)
+        for step, is_bad, counts in zip(steps, bad, counted, strict=True):
+            self.run = self.run + int(counts) if is_bad else 0
+            if self.run == self._limit and self.stopped_at is None:
+                self.stopped_at = int(step)
+                self._model.stop_training = True
+
+
+class _SkipNonFinite(Control):
+    """Forbids the update where a gradient is not finite; adds the loss scale to the row, 1 where there is none."""
+
+    def __init__(self, optimizer: keras.Optimizer) -> None:
+        self._optimizer = optimizer
+
+    def columns(self) -> dict[str, int]:
+        return {"loss_scale": 1}
+
+    def measure(self, step: Step) -> dict[str, Tensor]:  # noqa: ARG002
+        if hasattr(self._optimizer, "inner_optimizer"):
+            return {"loss_scale": snapshot([self._optimizer.dynamic_scale])[0]}
+        return {"loss_scale": ops.ones(())}
+
+    def transform(self, step: Step) -> tuple[None, Tensor]:
+        return None, ops.sum(step.nonfinite) > 0

@@ -1,0 +1,57 @@
+"""Keeping NaN and infinity out of the state that a forward pass writes: the moving statistics of norms."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+# There is no public way to ask.
+from keras.src.backend.common.stateless_scope import in_stateless_scope
+
+Tensor = Any
+
+_MARK = "_unetdyn_keeps_finite"
+
+
+def keep_finite(variables: Sequence[keras.Variable]) -> None:
+    """From now on, let no entry of these variables be overwritten with a value that is not finite.
+
+    A batch with a NaN in it makes all moving means and variances NaN in its forward pass, before any gradient is
+    there, and a model that can train on cannot be evaluated any more. Entry by entry, what is finite is assigned as
+    ever. It must be called before the train step is compiled. Integer variables are left alone.
+
+    Args:
+        variables: A model's `non_trainable_variables`.
+
+    Example:
+        >>> mean = keras.Variable([1.0, 2.0], trainable=False)
+        >>> keep_finite([mean])
+        >>> with keras.StatelessScope() as step:  # as in JAX' compiled step; on other backends it needs none
+        ...     _ = mean.assign([float("nan"), 3.0])
+        >>> [float(value) for value in step.get_current_value(mean)]
+        [1.0, 3.0]
+        >>> release([mean])
+    """
+    for variable in variables:
+        if "assign" not in vars(variable) and keras.backend.is_float_dtype(variable.dtype):
+            vars(variable)["assign"] = _keeping(variable, variable.assign)
+
+
+def release(variables: Sequence[keras.Variable]) -> None:
+    """Undo `keep_finite`, whoever called it and however often."""
+    for variable in variables:
+        if hasattr(vars(variable).get("assign"), _MARK):
+            del vars(variable)["assign"]
+
+
+def _keeping(variable: keras.Variable, assign: Callable[[Any], Tensor]) -> Callable[[Any], Tensor]:
+    def assign_finite(value: Any) -> Tensor:
+        # Outside the step JAX assigns to variables whose value it has taken away for the time of a fit.
+        if keras.backend.backend() == "jax" and not in_stateless_scope():
+            return assign(value)
+        value = ops.convert_to_tensor(value, variable.dtype)
+        return assign(ops.where(ops.isfinite(value), value, ops.convert_to_tensor(variable.value)))
+
+    setattr(assign_finite, _MARK, True)
+    return assign_finite
