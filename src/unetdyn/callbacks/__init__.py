@@ -1,11 +1,23 @@
-"""What a user passes to `fit`: monitors measure and never change training."""
+"""What a user passes to `fit`: monitors measure and never change training, controls act on it."""
 
 import keras  # noqa: F401  # isort: skip - first: it registers our objects before our modules are half imported
 
+from unetdyn.callbacks.adaptive_gradient_clipping import AdaptiveGradientClipping
+from unetdyn.callbacks.auto_clip import AutoClip
 from unetdyn.callbacks.gradient import GradientMonitor
 from unetdyn.callbacks.noise_scale import NoiseScaleMonitor
+from unetdyn.callbacks.non_finite_guard import NonFiniteGuard
 from unetdyn.callbacks.run_recorder import RunRecorder
 from unetdyn.callbacks.stability import StabilityMonitor
 from unetdyn.callbacks.update import UpdateMonitor
 
-__all__ = ["GradientMonitor", "NoiseScaleMonitor", "RunRecorder", "StabilityMonitor", "UpdateMonitor"]
+__all__ = [
+    "AdaptiveGradientClipping",
+    "AutoClip",
+    "GradientMonitor",
+    "NoiseScaleMonitor",
+    "NonFiniteGuard",
+    "RunRecorder",
+    "StabilityMonitor",
+    "UpdateMonitor",
+]
