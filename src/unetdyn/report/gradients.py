@@ -94,7 +94,7 @@ class GradientDisplay(Display):
         ax.set_ylabel("gradient norm, before clipping")
         ax.set_xlim(steps[0] - 0.5, steps[-1] + 0.5)
         ax.grid(alpha=0.25)
-        ax.legend(loc="best", fontsize=8, frameon=False)
+        ax.legend(loc="best", fontsize=8, framealpha=0.8, edgecolor="none")
         return self
 
     def _draw_thresholds(self, ax: Axes, norms: NDArray[np.float64]) -> None:

@@ -79,7 +79,7 @@ class BlockHeatmap(Display):
             raise ValueError(unknown_choice("kind", kind, KINDS))
         if statistic not in ("median", "max"):
             raise ValueError(unknown_choice("statistic", statistic, ("median", "max")))
-        _, key, self.label, self._colours, default = KINDS[kind]
+        _, key, self.label, _, default = KINDS[kind]
         if not record.get(key) or not len(record["step"]):
             raise ValueError(f"`record` must have {key} of at least one step and block. Received: {', '.join(record)}.")
         self.kind = kind
@@ -128,7 +128,7 @@ class BlockHeatmap(Display):
             np.arange(len(self.blocks) + 1),
             np.ma.masked_invalid(np.maximum(self.values, np.finfo(np.float64).tiny)),
             norm=LogNorm(low, high),
-            cmap=_colours(self._colours),
+            cmap=_colours(self.kind),
             rasterized=True,
         )
         ax.set_yticks(np.arange(len(self.blocks)) + 0.5, self.blocks, fontsize=8)
@@ -175,9 +175,8 @@ def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
     return (low, high) if low < high else (low / 2, high * 2)
 
 
-def _colours(name: str) -> Colormap:
-    colours = colormaps[name].copy()
-    if name == "viridis":
-        colours.set_extremes(under="white", over=TOO_LARGE)
-    colours.set_bad(NOT_FINITE)
-    return colours
+def _colours(kind: str) -> Colormap:
+    extremes = {"under": "white"} if kind in ("gradient", "update") else {}
+    if kind == "gradient":
+        extremes["over"] = TOO_LARGE
+    return colormaps[KINDS[kind][3]].with_extremes(bad=NOT_FINITE, **extremes)
