@@ -1,6 +1,15 @@
-"""The list of monitors, each of which must pass tests/contracts/test_monitor_contract.py; a new one belongs here."""
+"""The monitors and controls that must pass tests/contracts/test_monitor_contract.py; a new one belongs here."""
 
-from unetdyn.callbacks import GradientMonitor, NoiseScaleMonitor, RunRecorder, StabilityMonitor, UpdateMonitor
+from unetdyn.callbacks import (
+    AdaptiveGradientClipping,
+    AutoClip,
+    GradientMonitor,
+    NoiseScaleMonitor,
+    NonFiniteGuard,
+    RunRecorder,
+    StabilityMonitor,
+    UpdateMonitor,
+)
 
 MONITORS = {
     "StabilityMonitor": lambda folder: StabilityMonitor(["val_loss", "loss"], window=2),
@@ -10,3 +19,10 @@ MONITORS = {
     "UpdateMonitor": lambda folder: UpdateMonitor(),
 }
 """By name, a function that makes the monitor; it gets an empty folder to write to."""
+
+CONTROLS = {
+    "AdaptiveGradientClipping": lambda folder: AdaptiveGradientClipping(1e9),
+    "AutoClip": lambda folder: AutoClip(100),
+    "NonFiniteGuard": lambda folder: NonFiniteGuard(verbose=0),
+}
+"""The same for controls, with arguments under which there is nothing for them to do in a healthy training."""
