@@ -237,7 +237,7 @@ def _advice(found: NoiseScale, batch: int) -> str:
     where = {-1: "below that: a larger batch would save steps", 0: "within it", 1: "above that: a smaller one would do"}
     steps, samples = 1 + found.value / batch, 1 + batch / found.value
     return (
-        f"Updates use {batch} samples, {where[_side(found, batch)]}. They take about {steps:.3g} times the fewest "
+        f"Updates use {batch} samples, {where[_side(found, batch)]}. That takes about {steps:.3g} times the fewest "
         f"possible steps and {samples:.3g} times the fewest samples; a batch of {found.value:.2g} takes twice either."
     )
 

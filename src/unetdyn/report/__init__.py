@@ -3,5 +3,6 @@
 from unetdyn.report.gradients import GradientDisplay
 from unetdyn.report.heatmap import BlockHeatmap
 from unetdyn.report.history import HistoryDisplay
+from unetdyn.report.noise_scale import NoiseScaleDisplay
 
-__all__ = ["BlockHeatmap", "GradientDisplay", "HistoryDisplay"]
+__all__ = ["BlockHeatmap", "GradientDisplay", "HistoryDisplay", "NoiseScaleDisplay"]
