@@ -79,7 +79,7 @@ def nonfinite_counts(tensors: Sequence[Tensor | None], squares: Tensor) -> Tenso
 
 
 def dense(gradient: Tensor) -> Tensor:
-    """The gradient as one tensor: TensorFlow has an embedding's as slices, with an entry for each time a row was used."""
+    """The gradient as one tensor: TensorFlow has an embedding's as slices, one for each time a row was used."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -114,4 +114,14 @@ def squared_changes(variables: Sequence[keras.Variable], before: list[Tensor]) -
         torch._foreach_sub_(wide, [v.value.detach() for v in variables])
         return squared_norms(wide)
     after = snapshot(variables)
+    if keras.backend.backend() == "jax":
+        after = [_as_stored(value) for value in after]
     return squared_norms([ops.cast(a, "float32") - ops.cast(b, "float32") for a, b in zip(after, before, strict=True)])
+
+
+def _as_stored(value: Tensor) -> Tensor:
+    """Rounded as it is in memory: within a step XLA may keep a half-precision weight in float32, and its update too."""
+    import jax
+
+    info = jax.numpy.finfo(value.dtype)
+    return jax.lax.reduce_precision(value, info.nexp, info.nmant) if info.bits < 32 else value
