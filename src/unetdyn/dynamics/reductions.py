@@ -29,7 +29,15 @@ def squared_norms(tensors: Sequence[Tensor | None]) -> Tensor:
     if keras.backend.backend() == "torch":
         return _torch_squared_norms(tensors)
     zero = ops.zeros((), "float32")
-    return ops.stack([zero if t is None else ops.sum(ops.square(ops.cast(t, "float32"))) for t in tensors])
+    return ops.stack([zero if t is None else _sum_of_squares(ops.cast(t, "float32")) for t in tensors])
+
+
+def _sum_of_squares(tensor: Tensor) -> Tensor:
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return 2.0 * tf.nn.l2_loss(tensor)  # one kernel and no temporary; exact, as halving is
+    return ops.sum(ops.square(tensor))
 
 
 def _torch_squared_norms(tensors: Sequence[Tensor | None]) -> Tensor:
