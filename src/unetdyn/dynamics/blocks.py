@@ -39,7 +39,7 @@ def blocks(model: keras.Model, variables: Sequence[keras.Variable] | None = None
     """
     if not model.built:
         raise ValueError(
-            "`model` must be built before its variables can be told apart: call it on a batch, or `model.build(shape)`. "
+            "`model` must be built before its variables can be told apart: call it on a batch. "
             f"Received: model={model!r}"
         )
     variables = model.trainable_variables if variables is None else variables

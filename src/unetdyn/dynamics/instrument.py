@@ -171,8 +171,8 @@ class Instrument:
         if outgoing is None:
             return list(gradients)
         return [
-            gradient if outgoing[place] is None else ops.cast(outgoing[place], gradient.dtype)
-            for place, gradient in zip(places, gradients, strict=True)
+            came if changed is None or came is None else ops.cast(changed, came.dtype)
+            for came, changed in zip(gradients, (outgoing[place] for place in places), strict=True)
         ]
 
     def _applied(self, iteration: Tensor) -> Tensor:

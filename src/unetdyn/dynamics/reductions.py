@@ -29,7 +29,15 @@ def squared_norms(tensors: Sequence[Tensor | None]) -> Tensor:
     if keras.backend.backend() == "torch":
         return _torch_squared_norms(tensors)
     zero = ops.zeros((), "float32")
-    return ops.stack([zero if t is None else ops.sum(ops.square(ops.cast(t, "float32"))) for t in tensors])
+    return ops.stack([zero if t is None else _sum_of_squares(ops.cast(t, "float32")) for t in tensors])
+
+
+def _sum_of_squares(tensor: Tensor) -> Tensor:
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return 2.0 * tf.nn.l2_loss(tensor)  # one kernel and no temporary; exact, as halving is
+    return ops.sum(ops.square(tensor))
 
 
 def _torch_squared_norms(tensors: Sequence[Tensor | None]) -> Tensor:
@@ -79,7 +87,7 @@ def nonfinite_counts(tensors: Sequence[Tensor | None], squares: Tensor) -> Tenso
 
 
 def dense(gradient: Tensor) -> Tensor:
-    """The gradient as one tensor: TensorFlow has an embedding's as slices, with an entry for each time a row was used."""
+    """The gradient as one tensor: TensorFlow has an embedding's as slices, one for each time a row was used."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -114,4 +122,14 @@ def squared_changes(variables: Sequence[keras.Variable], before: list[Tensor]) -
         torch._foreach_sub_(wide, [v.value.detach() for v in variables])
         return squared_norms(wide)
     after = snapshot(variables)
+    if keras.backend.backend() == "jax":
+        after = [_as_stored(value) for value in after]
     return squared_norms([ops.cast(a, "float32") - ops.cast(b, "float32") for a, b in zip(after, before, strict=True)])
+
+
+def _as_stored(value: Tensor) -> Tensor:
+    """Rounded as it is in memory: within a step XLA may keep a half-precision weight in float32, and its update too."""
+    import jax
+
+    info = jax.numpy.finfo(value.dtype)
+    return jax.lax.reduce_precision(value, info.nexp, info.nmant) if info.bits < 32 else value

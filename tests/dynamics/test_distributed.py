@@ -1,0 +1,125 @@
+"""Two devices on one host: one row per global step, of the gradient of the whole batch. Each runs in a process of its
+own, because the number of devices is fixed when the backend starts.
+"""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import keras
+import pytest
+
+SHARED = """
+    import keras, numpy as np
+    from unetdyn.dynamics import Control, OptimizerTap
+    x = np.random.default_rng(0).normal(size=(24, 3)).astype("float32")
+    y = np.random.default_rng(1).normal(size=(24, 1)).astype("float32")
+
+    def compiled(**options):
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, activation="tanh"), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.1, **options), "mse")
+        return model
+
+    def weights(model):
+        return [np.array(keras.ops.convert_to_numpy(v.value)) for v in model.trainable_variables]
+
+    def fitted(model, data=x, probe=None, **kwargs):
+        tap = OptimizerTap(model, probe, capacity=4)
+        model.fit(data, y, batch_size=8, epochs=2, verbose=0, shuffle=False, **kwargs)
+        rows = tap.read()
+        tap.detach()
+        return rows
+
+    class SkipNonFinite(Control):
+        def transform(self, step):
+            return None, keras.ops.sum(step.nonfinite) > 0
+
+    class Halve(Control):
+        def transform(self, step):
+            return [g * 0.5 for g in step.gradients], None
+"""
+
+MIRRORED = """
+    import tensorflow as tf
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+    for options in ({}, {"global_clipnorm": 0.2}):
+        with strategy.scope():
+            plain, tapped = compiled(**options), compiled(**options)
+        plain.fit(x, y, batch_size=8, epochs=2, verbose=0, shuffle=False)
+        rows = fitted(tapped)
+        for a, b in zip(weights(plain), weights(tapped)):
+            np.testing.assert_array_equal(a, b)
+        assert list(rows.step) == list(range(6)), rows.step
+        if not options:
+            reference = fitted(compiled())
+            for name in ("grad_norm_sq", "weight_norm_sq", "update_norm_sq", "applied_grad_norm"):
+                np.testing.assert_allclose(getattr(rows, name), getattr(reference, name), rtol=1e-4, err_msg=name)
+            first = compiled()
+            halves = [rows_of(first, x[:4], y[:4]), rows_of(first, x[4:8], y[4:8])]
+            np.testing.assert_allclose(rows.replica_grad_norm_sq[0], np.mean(halves, axis=0), rtol=1e-4)
+        else:
+            assert (rows.applied_grad_norm < rows.grad_norm + 1e-6).all()
+
+    with strategy.scope():
+        halved, broken = compiled(), compiled()
+    rows = fitted(halved, probe=Halve())
+    np.testing.assert_allclose(np.sqrt(rows.update_norm_sq.sum(1)), 0.05 * rows.grad_norm, rtol=1e-4)
+    data = x.copy()
+    data[8:12] = np.nan  # of the second batch, one replica's half
+    rows = fitted(broken, data, SkipNonFinite())
+    assert rows.applied.tolist() == [True, False, True] * 2, rows.applied
+    assert all(np.isfinite(w).all() for w in weights(broken))
+"""
+
+ROWS_OF = """
+    def rows_of(model, x, y):
+        import tensorflow as tf
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(model(x) - y))
+        return [float(tf.reduce_sum(g * g)) for g in tape.gradient(loss, [v.value for v in model.trainable_variables])]
+"""
+
+DATA_PARALLEL = """
+    reference = fitted(compiled())
+    import jax
+    assert len(jax.devices()) == 2
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=["cpu:0", "cpu:1"]))
+    plain, tapped = compiled(), compiled()
+    plain.fit(x, y, batch_size=8, epochs=2, verbose=0, shuffle=False)
+    rows = fitted(tapped)
+    for a, b in zip(weights(plain), weights(tapped)):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+    assert list(rows.step) == list(range(6))
+    for name in ("grad_norm_sq", "weight_norm_sq", "update_norm_sq", "applied_grad_norm"):
+        np.testing.assert_allclose(getattr(rows, name), getattr(reference, name), rtol=1e-4, err_msg=name)
+    fitted(tapped, probe=SkipNonFinite())
+"""
+
+
+def run(*parts: str, **environment: str) -> None:
+    source = str(Path(__file__).resolve().parents[2] / "src")
+    done = subprocess.run(
+        [sys.executable, "-c", "".join(map(textwrap.dedent, parts))],
+        env={**os.environ, "PYTHONPATH": source, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.distribute is TensorFlow's")
+def test_mirrored_strategy_gives_one_row_a_step_of_the_whole_gradient():
+    run(SHARED, ROWS_OF, MIRRORED)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="keras.distribution.DataParallel is tried on JAX")
+def test_data_parallel_gives_one_row_a_step_of_the_whole_gradient():
+    run(SHARED, DATA_PARALLEL, XLA_FLAGS="--xla_force_host_platform_device_count=2")
