@@ -32,7 +32,7 @@ def test_train_then_show(invoke, tmp_path):
 
     shown = invoke("show", str(path), str(path))
     assert shown.exit_code == 0, shown.output
-    rows = {line[:32].strip(): line[32:] for line in shown.output.splitlines()}
+    rows = {line[:28].strip(): line[28:] for line in shown.output.splitlines()}
     assert rows["status"].split() == ["finished", "finished"]
     assert rows["epochs"].split() == ["2", "2"]
     assert "test jaccard" in rows

@@ -17,7 +17,7 @@ def refused(values: dict, *texts: str) -> None:
 
 def test_parse_config_defaults_need_only_the_data():
     config = parse_config(SYNTHETIC)
-    assert config.model.norm_momentum == 0.9
+    assert config.model.norm == "batch"
     assert config.callbacks.stability.window == 10
     assert config.loss.gamma == 2.0
 

@@ -43,7 +43,7 @@ def test_run_experiment_leaves_a_whole_run_directory(run):
         "history.png",
     }
     assert (run.path / "history.png").read_bytes().startswith(b"\x89PNG")
-    assert run.config["model"]["norm_momentum"] == 0.9  # defaults are recorded too
+    assert run.config["model"]["norm"] == "batch"  # defaults are recorded too
 
 
 def test_run_experiment_stability_is_that_of_the_recorded_losses(run):

@@ -81,7 +81,7 @@ def _plain_model(kind, size, filters):
         x = layers.concatenate([layers.UpSampling2D(2)(x), skip])
         x = _plain_block(x, filters * 2 ** (level - 1), f"dec{level}", residual)
     x = layers.BatchNormalization(name="head_norm")(_convolution(1, 1, name="head_conv")(x))
-    return keras.Model(inputs, layers.Activation("sigmoid")(x))
+    return keras.Model(inputs, x)
 
 
 def _drawn(rng, weight):
@@ -95,7 +95,10 @@ def _drawn(rng, weight):
 def test_tutorial_models_equal_a_plain_rebuilding_with_the_same_weights(kind, monkeypatch):
     monkeypatch.setattr(keras.initializers, "GlorotUniform", lambda seed: "zeros")
     rng = np.random.default_rng(0)
-    model, plain = BUILDERS[kind]((32, 32, 1), filters=4, variant="bnsreenu"), _plain_model(kind, 32, 4)
+    model, plain = (
+        BUILDERS[kind]((32, 32, 1), filters=4, variant="bnsreenu", output="logits"),
+        _plain_model(kind, 32, 4),
+    )
     for layer in plain.layers:
         drawn = [_drawn(rng, weight) for weight in layer.get_weights()]
         layer.set_weights(drawn)
@@ -106,17 +109,18 @@ def test_tutorial_models_equal_a_plain_rebuilding_with_the_same_weights(kind, mo
     expected = plain.predict(x, verbose=0)
 
     assert len(model.weights) == len(plain.weights)
-    assert expected.std() > 1e-2
-    np.testing.assert_allclose(model.predict(x, verbose=0), expected, atol=1e-5)
+    assert expected.std() > 0.1
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.usefixtures("without_weights")
-def test_tutorial_models_keep_keras_initialiser_and_momentum():
+def test_tutorial_models_keep_keras_initialiser_and_momentum_and_end_in_a_sigmoid():
     model = AttentionResUNet((32, 32, 1), filters=1, variant="bnsreenu")
     norms = [layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)]
     convolutions = [layer for layer in model.layers if hasattr(layer, "kernel_initializer")]
 
     assert {norm.momentum for norm in norms} == {0.99}
+    assert model.get_layer("head_act").activation is keras.activations.sigmoid
     assert {type(layer.kernel_initializer) for layer in convolutions} == {keras.initializers.GlorotUniform}
     assert UNet((32, 32, 1), filters=1, variant="bnsreenu", norm_momentum=0.9).get_layer("enc1_norm1").momentum == 0.9
 

@@ -30,7 +30,7 @@ def test_linear_upsampling_equals_scipy_trilinear_in_3d(size):
     np.testing.assert_allclose(_array(LinearUpsampling()(x)), expected, atol=1e-6)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=10)
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(0, 1000))
 def test_linear_upsampling_keeps_mean_and_range(height, width, seed):
     x = np.random.default_rng(seed).uniform(-1, 1, (1, height, width, 1)).astype("float32")

@@ -193,3 +193,11 @@ def test_display_refuses_what_it_cannot_draw():
         HistoryDisplay.from_history({"loss": LOSS}, metric="dice")
     with pytest.raises(ValueError, match=r"`window` must be a whole number of epochs"):
         HistoryDisplay.from_history({"loss": LOSS}, window=1)
+
+
+@pytest.mark.parametrize(
+    ("first", "scale"), [(1.9, "linear"), (2.0, "log"), (-1.0, "linear"), (float("nan"), "linear"), (0.0, "linear")]
+)
+def test_history_display_loss_axis_is_logarithmic_from_a_factor_of_20(first: float, scale: str) -> None:
+    display = HistoryDisplay.from_history({"loss": [first, 0.1, 0.2], "val_loss": [0.3, 0.2, 0.1]}).plot()
+    assert display.axes_["loss"].get_yscale() == scale

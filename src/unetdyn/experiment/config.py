@@ -92,7 +92,7 @@ class ModelConfig(Part):
     filters: PositiveInt = 16
     depth: PositiveInt = 4
     norm: Literal["batch", "group", "instance", "layer"] | None = "batch"
-    norm_momentum: float = Field(0.9, gt=0, lt=1)
+    norm_momentum: float | None = Field(None, gt=0, lt=1, description="absent: 0.9, and 0.99 in variant bnsreenu")
     activation: str = "relu"
     dropout: float = Field(0.0, ge=0, lt=1)
     upsample: Literal["nearest", "linear", "transpose"] = "nearest"

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from unetdyn.analysis import stability
+from unetdyn.analysis.stability import DDOF, WINDOW, stability
 from unetdyn.runs import Run
 
 
@@ -43,7 +43,7 @@ def _rows(run: Run) -> dict[str, str]:
         if name.startswith("test_"):
             rows[f"test {name.removeprefix('test_').replace('_', ' ')}"] = f"{run.summary[name]:.4f}"
     if "val_loss" in run.history:
-        rows["stability of the validation loss"] = _stability(run.series("val_loss")[1], config)
+        rows["validation loss, stability"] = _stability(run.series("val_loss")[1], config)
     rows["directory"] = str(run.path)
     picture = run.path / "history.png"
     if picture.is_file():
@@ -67,5 +67,8 @@ def _best_and_last(epochs: np.ndarray, values: np.ndarray) -> str:
 
 def _stability(values: np.ndarray, config: dict[str, Any]) -> str:
     settings = config.get("callbacks", {}).get("stability", {})
-    result = stability(values, window=settings.get("window", 10), ddof=settings.get("ddof", 1))
-    return str(result)
+    result = stability(values, window=settings.get("window", WINDOW), ddof=settings.get("ddof", DDOF))
+    if not (result.defined and result.finite):
+        return str(result)
+    variation = f"coefficient of variation {result.coefficient_of_variation:.1%}"
+    return f"σ {result.sigma:.2g}, {result.label}; {variation}"

@@ -22,14 +22,17 @@ TRAINING: dict[str, Any] = {"color": "#0072B2", "marker": "o", "label": "trainin
 VALIDATION: dict[str, Any] = {"color": "#D55E00", "marker": "s", "label": "validation"}
 RATE: dict[str, Any] = {"color": "#000000", "marker": ".", "label": "learning rate"}
 SHADE = "#999999"
+DECADES = 20  # factor between the largest and the smallest loss from which its axis is logarithmic
 NOT_A_METRIC = ("stability", "stability_cv", "learning_rate", "seconds", "epoch")
 
 
 class HistoryDisplay:
     """Loss, the segmentation metric and the learning rate over a common axis of epochs.
 
-    In the loss panel the window over which stability is measured is shaded and carries σ and its class. Panels without
-    anything to show (no metric, no learning rate) are left out. NaN and infinite values leave gaps, with crosses above.
+    In the loss panel the window over which stability is measured is shaded and carries σ and its class; its axis is
+    logarithmic where the loss is positive and spans a factor of 20 or more, so that the end can be seen beside the
+    beginning. Panels without anything to show (no metric, no learning rate) are left out. NaN and infinite values leave
+    gaps, with crosses above.
 
     In a notebook the object shows its picture.
 
@@ -185,10 +188,16 @@ class HistoryDisplay:
                 finite = np.isfinite(values)
                 ax.plot(epochs + 1, np.where(finite, values, np.nan), markersize=3.5, linewidth=1.4, **style)
                 _mark_not_finite(ax, epochs[~finite] + 1, style)
-        if name == "learning_rate":
+        if name == "learning_rate" or (name == "loss" and self._loss_spans_decades()):
             ax.set_yscale("log")
         ax.set_ylabel("Jaccard" if name == "jaccard" else name.replace("_", " "))
         ax.grid(alpha=0.25)
+
+    def _loss_spans_decades(self) -> bool:
+        """On a linear axis a first epoch at 4 makes a flat line of a window around 0.01."""
+        drawn = np.concatenate([self.series[key][1] for key in ("loss", "val_loss") if key in self.series])
+        drawn = drawn[np.isfinite(drawn)]
+        return drawn.size > 0 and drawn.min() > 0 and drawn.max() >= DECADES * drawn.min()
 
     def _shade_window(self, ax: Axes) -> None:
         """Shade the window; the label says what was measured, also where it can't be."""

@@ -1,0 +1,72 @@
+"""A run, or several, as a table."""
+
+import numpy as np
+import pytest
+
+from unetdyn import runs
+from unetdyn.report.describe import describe
+
+
+def run_of(path, epochs, summary=None, **config):
+    writer = runs.RunWriter(path, config)
+    for number, logs in enumerate(epochs):
+        writer.log_epoch(number, logs)
+    if summary is not None:
+        writer.finish("finished", summary)
+    return runs.open(path)
+
+
+def rows(text):
+    return dict(line.split("  ", 1) for line in text.splitlines())
+
+
+def test_describe_gives_best_last_and_stability(tmp_path):
+    losses = [0.5, 0.2, 0.3, 0.4]
+    epochs = [{"val_loss": loss, "val_jaccard": 1 - loss} for loss in losses]
+    config = {"callbacks": {"stability": {"window": 3, "ddof": 0}}}
+    shown = rows(describe([run_of(tmp_path / "run", epochs, {"test_jaccard": 0.71}, **config)]))
+    assert shown["validation Jaccard"].strip() == "0.8000 at epoch 2, 0.6000 at the end"
+    assert shown["test jaccard"].strip() == "0.7100"
+    sigma = np.std(losses[1:])
+    expected = f"σ {sigma:.2g}, Moderate; coefficient of variation {sigma / np.mean(losses[1:]):.1%}"
+    assert shown["validation loss, stability"].strip() == expected
+
+
+def test_describe_counts_observed_validations_only(tmp_path):
+    epochs = [{"loss": 1.0, **({"val_loss": 0.1 * i, "val_jaccard": 0.1 * i} if i % 2 else {})} for i in range(6)]
+    shown = rows(describe([run_of(tmp_path / "run", epochs, callbacks={"stability": {"window": 3}})]))
+    assert shown["validation Jaccard"].strip() == "0.5000 at epoch 6, 0.5000 at the end"
+    assert shown["validation loss, stability"].strip().startswith(f"σ {np.std([0.1, 0.3, 0.5], ddof=1):.2g}, Poor")
+
+
+@pytest.mark.parametrize(
+    ("epochs", "row", "text"),
+    [
+        ([], "epochs", "none yet"),
+        ([{"loss": 1.0}], "status", "running"),
+        ([{"val_loss": 1.0}], "validation loss, stability", "not defined"),
+        ([{"val_jaccard": float("nan")}], "validation Jaccard", "never a number"),
+        ([{"val_loss": float("nan")}] * 10, "validation loss, stability", "Very poor"),
+    ],
+)
+def test_describe_says_what_is_missing(tmp_path, epochs, row, text):
+    assert text in rows(describe([run_of(tmp_path / "run", epochs)]))[row]
+
+
+def test_describe_puts_runs_side_by_side(tmp_path):
+    first = run_of(tmp_path / "first", [{"val_jaccard": 0.25}])
+    second = run_of(tmp_path / "second", [{"val_soft_jaccard": 0.5}, {"val_soft_jaccard": 0.75}])
+    lines = describe([first, second]).splitlines()
+    assert lines[0].split() == ["run", "first", "second"]
+    assert next(line for line in lines if line.startswith("epochs")).split() == ["epochs", "1", "2"]
+    column = lines[0].index("second")
+    soft = next(line for line in lines if line.startswith("validation soft"))
+    assert soft[column:] == "0.7500 at epoch 2, 0.7500 at the end"
+    assert soft[len("validation soft Jaccard") : column].strip() == ""
+
+
+def test_describe_passes_on_what_the_reader_noticed(tmp_path):
+    run_of(tmp_path / "run", [{"loss": 1.0}])
+    with (tmp_path / "run" / "epochs.jsonl").open("a") as file:
+        file.write('{"epoch": 1, "lo')
+    assert "run: " in describe([runs.open(tmp_path / "run")]).splitlines()[-1]
