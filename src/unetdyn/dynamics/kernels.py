@@ -39,11 +39,11 @@ def scale_invariant(model: keras.Model, variables: Sequence[keras.Variable]) -> 
 
     Example:
         >>> inputs = keras.Input((8, 8, 1))
-        >>> x = keras.layers.Conv2D(2, 3)(inputs)
+        >>> x = keras.layers.Conv2D(2, 3, name="conv")(inputs)
         >>> x = keras.layers.BatchNormalization()(x)
         >>> model = keras.Model(inputs, keras.layers.Conv2D(1, 1)(x))
         >>> [model.trainable_variables[i].path for i in scale_invariant(model, model.trainable_variables)]
-        ['conv2d/kernel']
+        ['conv/kernel']
 
     Reference:
         van Laarhoven, L2 regularization versus batch and weight normalization (2017), arXiv:1706.05350.
