@@ -218,7 +218,7 @@ class Stop(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         synchronise(self.model)
         self.lane.spans.append((self.lane.started, time.perf_counter()))
-        self.lane.bytes = tap_bytes(self.model)
+        self.lane.bytes = self.lane.bytes or tap_bytes(self.model)  # once: it copies them to the host
 
 
 class Lane(threading.Thread):
@@ -245,6 +245,7 @@ class Lane(threading.Thread):
                 steps_per_epoch=self.options.steps,
                 epochs=WARMUP + self.options.repeats,
                 callbacks=[Start(self), *self.callbacks, Stop(self)],
+                shuffle=False,
                 verbose=0,
             )
         except BaseException as error:  # handed to the main thread, which raises it
