@@ -111,6 +111,15 @@ def test_accumulation_leaves_cycles_of_unknown_size_out(gradients):
     assert Accumulation(3).observe(seen, sizes).step.tolist() == [2, 5, 8]
 
 
+def test_accumulation_takes_the_harmonic_mean_of_unequal_sizes(gradients):
+    sizes = np.tile([2.0, 4.0, 16.0], 4)
+    seen = rows(gradients, accumulated_grad_norm_sq=accumulated(gradients, np.arange(12), 3))
+    small, big = np.square(gradients[:3]).sum(axis=1).mean(), np.square(gradients[:3].mean(axis=0)).sum()
+    expected = two_batch_estimates(small, big, 48 / 13, 3 * 48 / 13)
+    found = Accumulation(3).observe(seen, sizes)
+    assert (found.gradient_sq[0], found.trace_covariance[0]) == pytest.approx(expected)
+
+
 def test_accumulation_of_less_than_a_cycle_is_empty(gradients):
     seen = rows(gradients[:2], accumulated_grad_norm_sq=accumulated(gradients[:2], np.arange(2), 3))
     assert len(Accumulation(3).observe(seen, np.full(2, 4.0))) == 0
