@@ -23,9 +23,9 @@ help:
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found: install it, or run make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Making .venv with $$($(PYTHON) --version)"
-	@$(PYTHON) -m venv .venv > /tmp/unetdyn-venv.log 2>&1 \
-		|| { $(PYTHON) -m venv --without-pip --clear .venv && $(PYTHON) -m pip --python .venv/bin/python install --quiet pip; } >> /tmp/unetdyn-venv.log 2>&1 \
-		|| { rm -rf .venv; cat /tmp/unetdyn-venv.log; echo "This Python can't make virtual environments; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv .venv > .venv.log 2>&1 \
+		|| { $(PYTHON) -m venv --without-pip --clear .venv && $(PYTHON) -m pip --python .venv/bin/python install --quiet pip; } >> .venv.log 2>&1 \
+		|| { rm -rf .venv; cat .venv.log; echo "This Python can't make virtual environments; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 
 # $(call install,what is said,what pip gets)
 define install

@@ -1,6 +1,7 @@
 """Your own `model.fit`, with our metric, our loss and our callbacks. Runs in about a minute on two cores."""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import keras
@@ -12,7 +13,7 @@ from unetdyn.metrics import ThresholdedJaccard
 from unetdyn.models import AttentionResUNet
 from unetdyn.report import HistoryDisplay
 
-run_directory = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/example")
+run_directory = Path(sys.argv[1] if len(sys.argv) > 1 else f"runs/example-{datetime.now():%Y%m%d-%H%M%S}")
 keras.utils.set_random_seed(0)
 
 # 1. Sections, split so that neighbours, which look alike, never end up on both sides.

@@ -212,3 +212,9 @@ def test_monitor_overrides_no_batch_hook():
 def test_monitor_refuses_bad_arguments_at_construction(kwargs, error, text):
     with pytest.raises(error, match=text):
         StabilityMonitor(**kwargs)
+
+
+def test_stability_monitor_refuses_a_value_a_class():
+    monitor = StabilityMonitor("val_iou", window=2)
+    with pytest.raises(ValueError, match=r"one number an epoch\. Received: 'val_iou' with 3 values"):
+        fit(Replay(val_iou=[np.ones(3)] * 3), monitor)

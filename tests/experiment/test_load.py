@@ -55,6 +55,29 @@ def test_parse_config_unknown_key_names_the_nearest(values, texts):
         ({**SYNTHETIC, "loss": {"kind": "soft_jaccard", "gamma": 1}}, ["['gamma'] belong to kind: binary_focal"]),
         ({**SYNTHETIC, "optimizer": {"warmup_epochs": 2}}, ["`warmup_epochs` needs schedule: cosine"]),
         ({**SYNTHETIC, "model": {"classes": 3}}, ["sparse_categorical_crossentropy", "model.classes=3"]),
+        (
+            {
+                **SYNTHETIC,
+                "model": {"classes": 3},
+                "loss": {"kind": "sparse_categorical_crossentropy"},
+                "metrics": {"soft_jaccard": True},
+            },
+            ["`metrics.soft_jaccard` is for binary masks"],
+        ),
+        (
+            {**SYNTHETIC, "callbacks": {"save_best": "val_jacard"}},
+            ["`callbacks.save_best` must be one of 'val_loss'", "Did you mean 'val_jaccard'?"],
+        ),
+        (
+            {**SYNTHETIC, "callbacks": {"stability": {"monitor": ["val_los"]}}},
+            ["`callbacks.stability.monitor` must be one of", "Did you mean 'val_loss'?"],
+        ),
+        (
+            {**SYNTHETIC, "callbacks": {"early_stopping": {"monitor": "val_soft_jaccard"}}},
+            ["`callbacks.early_stopping.monitor` must be one of", "Received: ", "'val_soft_jaccard'"],
+        ),
+        ({**SYNTHETIC, "callbacks": {"stability": {"monitor": []}}}, ["`callbacks.stability.monitor`", "at least 1"]),
+        ({**SYNTHETIC, "seed": 2**32}, ["`seed`", "Received: 4294967296"]),
         ({**SYNTHETIC, "name": "a/b"}, ["`name`", "Received: 'a/b'"]),
     ],
 )
@@ -89,10 +112,13 @@ def test_load_config_missing_file_is_named(tmp_path):
         load_config(tmp_path / "nothing.yaml")
 
 
-@pytest.mark.parametrize(("text", "message"), [("a: [1", "is not valid YAML"), ("- 1", "must hold keys and values")])
-def test_load_config_malformed_file_is_refused(tmp_path, text, message):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"a: [1", "is not valid YAML"), (b"\xff\xfe\xfa", "is not valid YAML"), (b"- 1", "must hold keys and values")],
+)
+def test_load_config_malformed_file_is_refused(tmp_path, content, message):
     path = tmp_path / "c.yaml"
-    path.write_text(text)
+    path.write_bytes(content)
     with pytest.raises(ConfigError, match=message):
         load_config(path)
 

@@ -76,7 +76,7 @@ def refused(config, *texts):
 
 
 def test_run_experiment_wrong_path_is_refused(tmp_path):
-    refused(config_for(tmp_path / "nowhere"), "nowhere")
+    refused(config_for(tmp_path / "nowhere"), "`path` must be a folder that holds 'images' and 'masks'", "nowhere")
 
 
 def test_run_experiment_empty_folder_is_refused(tmp_path):
@@ -88,7 +88,7 @@ def test_run_experiment_empty_folder_is_refused(tmp_path):
 def test_run_experiment_sizes_that_differ_are_refused(tmp_path):
     path = folder(tmp_path)
     Image.new("L", (30, 32)).save(path / "masks" / "03.png")
-    refused(config_for(path), "03", "30")
+    refused(config_for(path), "An image and its mask must have the same size", "'03' of 32×32 pixels", "mask of 32×30")
 
 
 def test_run_experiment_nan_image_is_refused(tmp_path):

@@ -71,12 +71,22 @@ def test_run_experiment_repeats_itself(run, tmp_path):
 def test_run_experiment_interrupted_says_so(tmp_path):
     class Interrupted(io.StringIO):
         def write(self, text):
-            raise KeyboardInterrupt
+            if text.startswith("epoch 2"):
+                raise KeyboardInterrupt
+            return super().write(text)
 
     path = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         run_experiment(parse_config({**SMALL, "run_directory": str(path)}), Interrupted())
     assert runs.open(path).status == "interrupted"
+    assert (path / "history.png").is_file()  # of the epochs that there are
+
+
+def test_run_experiment_keeps_the_epoch_with_the_smallest_loss(tmp_path):
+    callbacks = {"save_best": "val_loss"}
+    config = {**SMALL, "run_directory": str(tmp_path / "run"), "callbacks": callbacks, "fit": {"epochs": 3}}
+    run = run_experiment(parse_config(config), io.StringIO())
+    assert run.summary["best_epoch"] == np.argmin(run.history["val_loss"])
 
 
 def test_run_experiment_early_stopping_stops(tmp_path):

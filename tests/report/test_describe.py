@@ -53,6 +53,12 @@ def test_describe_says_what_is_missing(tmp_path, epochs, row, text):
     assert text in rows(describe([run_of(tmp_path / "run", epochs)]))[row]
 
 
+@pytest.mark.parametrize("config", [{"model": {"architecture": "mine"}}, {"model": 5}, {"callbacks": ["a"]}])
+def test_describe_takes_a_configuration_of_any_shape(tmp_path, config):
+    shown = rows(describe([run_of(tmp_path / "run", [{"val_loss": 1.0}], **config)]))
+    assert shown["model"].strip() == "not recorded"
+
+
 def test_describe_puts_runs_side_by_side(tmp_path):
     first = run_of(tmp_path / "first", [{"val_jaccard": 0.25}])
     second = run_of(tmp_path / "second", [{"val_soft_jaccard": 0.5}, {"val_soft_jaccard": 0.75}])

@@ -26,7 +26,8 @@ class StabilityMonitor(keras.callbacks.Callback):
 
     The window counts the epochs in which the value was observed: with `validation_freq=2`, ten validations are twenty
     epochs. The keys are there from the first epoch with a full window. Where the window holds a value that is not
-    finite they are NaN. Training is never changed: weights with and without the monitor are equal to the last bit.
+    finite they are NaN. Training is never changed: weights with and without the monitor are equal
+    to the last bit (on JAX to float rounding, because XLA may fuse differently).
 
     Put the monitor before the callbacks that read its keys. `EarlyStopping(monitor="stability", mode="min")` warns in
     each epoch that has no such key yet, and goes on. `CSVLogger` takes its columns from the first epoch's `logs` and
@@ -119,7 +120,7 @@ class StabilityMonitor(keras.callbacks.Callback):
         available = list(logs)
         for name in self.monitor:
             if name in logs:
-                self._observe(name, float(logs[name]), epoch, logs)
+                self._observe(name, _scalar(name, logs[name]), epoch, logs)
             else:
                 self._rows[name].append((np.nan, np.nan, np.nan))
                 self._warn_once(name, epoch, available)
@@ -168,3 +169,14 @@ def _names(monitor: str | Sequence[str]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError(f"`monitor` must name each value once. Received: monitor={monitor!r}.")
     return tuple(names)
+
+
+def _scalar(name: str, value: Any) -> float:
+    """A metric with one value a class has no stability of its own."""
+    array = np.asarray(value)
+    if array.size != 1:
+        raise ValueError(
+            f"StabilityMonitor needs one number an epoch. Received: {name!r} with {array.size} values; monitor a mean "
+            "over the classes."
+        )
+    return float(array.reshape(()))

@@ -28,8 +28,8 @@ class Augmentation:
     Elastic deformation is left out: Keras 3.15's `RandomElasticTransform` draws one distortion for the whole batch,
     clips masks to the images' value range, and with a seed given decides by comparing two equal numbers.
 
-    With the defaults a batch of 8×128×128 takes 2 to 4 ms on one CPU core; a rotation adds about 5 ms on TensorFlow,
-    25 ms on JAX and 20 ms on PyTorch (more where its threads compete for the cores).
+    Flips and quarter turns cost little. Rotation and zoom interpolate and cost several times as much, most on PyTorch,
+    whose affine transform in Keras loops over images.
 
     Args:
         flip: Mirror left and right, and up and down, each with probability ½ (default): sections have no top. Keras'

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
-from unetdyn._messages import nearest
+from unetdyn._messages import nearest, unknown_choice
 
 Sections = tuple[int, int]  # first and last, both included
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -50,7 +50,7 @@ class AugmentationConfig(Part):
     """Random changes to training tiles, image and mask together; see `unetdyn.data.Augmentation`."""
 
     flip: bool = True
-    rotate90: bool = False
+    rotate90: bool = True
     rotation: float = Field(0.0, ge=0, le=180, description="largest angle, degrees")
     brightness: float = Field(0.0, ge=0, description="largest shift, in standard deviations of the image")
     contrast: float = Field(0.0, ge=0, lt=1, description="largest relative change")
@@ -157,7 +157,7 @@ class MetricsConfig(Part):
 class StabilityConfig(Part):
     """See `unetdyn.callbacks.StabilityMonitor`."""
 
-    monitor: tuple[str, ...] = ("val_loss", "val_jaccard")
+    monitor: tuple[str, ...] = Field(("val_loss", "val_jaccard"), min_length=1)
     window: int = Field(10, ge=2)
     ddof: Literal[0, 1] = 1
 
@@ -166,7 +166,7 @@ class EarlyStoppingConfig(Part):
     """See `keras.callbacks.EarlyStopping`."""
 
     monitor: str = "val_jaccard"
-    mode: Literal["min", "max"] = "max"
+    mode: Literal["auto", "min", "max"] = "auto"
     patience: PositiveInt = 10
 
 
@@ -174,7 +174,7 @@ class CallbacksConfig(Part):
     """What watches the training, and what may stop it."""
 
     stability: StabilityConfig = StabilityConfig()
-    save_best: str = Field("val_jaccard", description="`model.keras` is the epoch with the largest value of this")
+    save_best: str = Field("val_jaccard", description="`model.keras` is the epoch where this was best")
     early_stopping: EarlyStoppingConfig | None = None
 
 
@@ -182,7 +182,7 @@ class Config(Part):
     """One experiment: with nothing but the data named, a sensible one."""
 
     name: str = Field("experiment", pattern=r"^[\w.-]+$", description="part of the run directory's name")
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**32)
     run_directory: Path | None = Field(None, description="absent: runs/NAME-DATE-TIME")
     data: Annotated[SyntheticData | FolderData, Field(discriminator="kind")]
     model: ModelConfig = ModelConfig()
@@ -199,5 +199,24 @@ class Config(Part):
             raise ValueError(
                 "sparse_categorical_crossentropy goes with `model.classes` of 2 or more, every other loss with 1. "
                 f"Received: loss.kind={self.loss.kind!r}, model.classes={self.model.classes}"
+            )
+        if many and self.metrics.soft_jaccard:
+            raise ValueError("`metrics.soft_jaccard` is for binary masks. Received: soft_jaccard=True, several classes")
+        return self
+
+    @model_validator(mode="after")
+    def _monitors_are_measured(self) -> "Config":
+        measured = ["loss", "jaccard", *(["soft_jaccard"] if self.metrics.soft_jaccard else [])]
+        known = [prefix + name for prefix in ("val_", "") for name in measured]
+        settings = self.callbacks
+        for name in settings.stability.monitor:
+            if name not in known:
+                raise ValueError(unknown_choice("callbacks.stability.monitor", name, known))
+        if settings.save_best not in known:
+            raise ValueError(unknown_choice("callbacks.save_best", settings.save_best, known))
+        stopping = settings.early_stopping
+        if stopping is not None and stopping.monitor not in [*known, "stability", "stability_cv"]:
+            raise ValueError(
+                unknown_choice("callbacks.early_stopping.monitor", stopping.monitor, [*known, "stability"])
             )
         return self

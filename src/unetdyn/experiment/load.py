@@ -32,7 +32,7 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     path = Path(path)
     if not path.is_file():
         raise ConfigError(f"The configuration must be a YAML file. Received: {path}, which is not there.")
-    values = _read_yaml(path.read_text(encoding="utf-8"), str(path))
+    values = _read_yaml(path.read_bytes(), str(path))
     if not isinstance(values, dict):
         raise ConfigError(f"{path} must hold keys and values. Received: {type(values).__name__}.")
     for override in overrides:
@@ -52,7 +52,7 @@ def parse_config(values: dict[str, Any], source: str = "configuration") -> Confi
         raise ConfigError(f"{source}: " + "; ".join(_sentence(one) for one in error.errors())) from None
 
 
-def _read_yaml(text: str, source: str) -> Any:
+def _read_yaml(text: str | bytes, source: str) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -74,11 +74,13 @@ def _apply(values: dict[str, Any], override: str) -> None:
 def _sentence(error: Any) -> str:
     # pydantic puts the tag of a union (`data.folder.path`) and the validator's name into the location.
     location = [str(part) for part in error["loc"] if str(part) not in {"synthetic", "folder"}]
-    where = ".".join(part for part in location if part.isidentifier() or part.isdigit()) or "the whole"
+    where = ".".join(part for part in location if part.isidentifier() or part.isdigit()) or ""
     message = error["msg"].removeprefix("Value error, ")
+    if not where:
+        return message
     if error["type"].startswith("union_tag"):
         return unknown_choice(f"{where}.kind", error["input"].get("kind"), ["synthetic", "folder"])
     if message.startswith("unknown key"):
-        return f"in `{where}`, {message}" if location else message
+        return f"in `{where}`, {message}"
     received = "" if "Received:" in message or error["type"] == "missing" else f". Received: {error['input']!r}"
     return f"`{where}`: {message[:1].lower()}{message[1:]}{received}"

@@ -73,7 +73,10 @@ def split_stack(stack: data.Stack, config: Config) -> data.Split:
 
 
 def _dataset(stack: data.Stack, config: Config, training: bool) -> data.TileDataset:
-    """Training tiles overlap as the stride says; those of validation and test lie side by side."""
+    """Training tiles overlap as the stride says; those of validation and test lie side by side.
+
+    Where the tile's side does not divide the section's, the last tiles overlap, and their common pixels count twice.
+    """
     source = config.data
     normalised = data.Stack(data.normalise(stack.images, source.normalise), stack.masks, stack.names)
     tiles = data.tile(normalised, source.tile, (source.stride or source.tile) if training else source.tile)

@@ -1,6 +1,5 @@
 """What a person sees while an experiment trains: one moving line in a terminal, one line an epoch in a log file."""
 
-import sys
 import time
 from typing import Any, TextIO
 
@@ -23,9 +22,9 @@ class Progress(keras.callbacks.Callback):
     # The batch hook reads only the step's number, so Keras need not wait for the step to end.
     async_safe = True
 
-    def __init__(self, stream: TextIO | None = None, columns: tuple[str, ...] = ()) -> None:
+    def __init__(self, stream: TextIO, columns: tuple[str, ...] = ()) -> None:
         super().__init__()
-        self.stream = stream if stream is not None else sys.stdout
+        self.stream = stream
         self.columns = columns
         self._epoch = 0
         self._started = self._drawn = 0.0

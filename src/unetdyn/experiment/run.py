@@ -1,5 +1,6 @@
 """One experiment from its configuration to its run directory."""
 
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -31,6 +32,9 @@ def run_experiment(config: Config, stream: TextIO | None = None) -> runs.Run:
         ConfigError: before anything trains, where data, model and configuration don't fit together.
     """
     keras.utils.set_random_seed(config.seed)
+    stream = stream if stream is not None else sys.stdout
+    stream.write("Preparing the sections\n")
+    stream.flush()
     try:
         prepared = prepare(config)
         model = build_model(config, prepared.channels, steps_per_epoch=len(prepared.train))
@@ -49,13 +53,20 @@ def run_experiment(config: Config, stream: TextIO | None = None) -> runs.Run:
         recorder.writer.finish("finished", _test(recorder.path, prepared))
     except BaseException as error:
         recorder.fail(error)
+        _draw(recorder.path, config)
         raise
-    run = runs.open(recorder.path)
-    HistoryDisplay.from_run(run, window=config.callbacks.stability.window).plot().save(run.path / "history.png")
-    return run
+    _draw(recorder.path, config)
+    return runs.open(recorder.path)
 
 
-def _callbacks(config: Config, stream: TextIO | None) -> tuple[callbacks.RunRecorder, list[keras.callbacks.Callback]]:
+def _draw(path: Path, config: Config) -> None:
+    """The picture of what there is, if an epoch was completed."""
+    run, settings = runs.open(path), config.callbacks.stability
+    if run.epochs:
+        HistoryDisplay.from_run(run, window=settings.window, ddof=settings.ddof).plot().save(path / "history.png")
+
+
+def _callbacks(config: Config, stream: TextIO) -> tuple[callbacks.RunRecorder, list[keras.callbacks.Callback]]:
     """In the order in which they see `logs`: what adds to them first, what writes them down last."""
     settings = config.callbacks
     stability = callbacks.StabilityMonitor(**settings.stability.model_dump(), verbose=0)
@@ -64,7 +75,6 @@ def _callbacks(config: Config, stream: TextIO | None) -> tuple[callbacks.RunReco
         config=config.model_dump(mode="json"),
         seed=config.seed,
         save_best=settings.save_best,
-        mode="max",
         monitors=[stability],
     )
     watching = [stability, Progress(stream, COLUMNS), recorder]

@@ -15,13 +15,13 @@ Tensor = Any
 class SoftJaccardLoss(keras.losses.Loss):
     """One minus the soft Jaccard index.
 
-    `L = 1 − (Σ y·p + s) / (Σ (y + p − y·p) + s)`. Minimising it maximises `soft_jaccard`, which is what the studies
-    trained with.
+    `L = 1 − (Σ y·p + s) / (Σ (y + p − y·p) + s)`. Minimising it maximises `soft_jaccard`,
+    the stand-in with a gradient for the Jaccard index of the thresholded mask.
 
     Args:
-        smooth: s, in pixels, above 0. 1.0 by default, as in the studies: an empty prediction for an empty mask costs 0,
+        smooth: s, in pixels, above 0. 1.0 by default: an empty prediction for an empty mask costs 0,
             and one wrong pixel of an empty image costs ½. A larger s softens the gradient of small objects.
-        aggregate: "batch" by default, as in the studies: one ratio over the whole batch. "image": the mean of the
+        aggregate: "batch" by default, the usual form: one ratio over the whole batch. "image": the mean of the
             images' own losses, which does not depend on which images share a batch.
         from_logits: Whether predictions are logits; False by default, as in Keras.
         reduction: "sum_over_batch_size" by default; it acts on the images' losses with `aggregate="image"` and changes

@@ -52,8 +52,9 @@ def _rows(run: Run) -> dict[str, str]:
 
 
 def _model(config: dict[str, Any]) -> str:
-    model = config.get("model", {})
-    if "architecture" not in model:
+    """As `unetdyn train` records it; a configuration of the user's own may have any shape."""
+    model = config.get("model")
+    if not isinstance(model, dict) or not {"architecture", "filters", "depth"} <= set(model):
         return "not recorded"
     return f"{model['architecture']}, {model['filters']} filters, depth {model['depth']}"
 
@@ -66,7 +67,9 @@ def _best_and_last(epochs: np.ndarray, values: np.ndarray) -> str:
 
 
 def _stability(values: np.ndarray, config: dict[str, Any]) -> str:
-    settings = config.get("callbacks", {}).get("stability", {})
+    callbacks = config.get("callbacks")
+    settings = callbacks.get("stability") if isinstance(callbacks, dict) else None
+    settings = settings if isinstance(settings, dict) else {}
     result = stability(values, window=settings.get("window", WINDOW), ddof=settings.get("ddof", DDOF))
     if not (result.defined and result.finite):
         return str(result)
