@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from unetdyn.dynamics.kernels import is_kernel, scale_invariant
-from unetdyn.models import AttentionResUNet
+from unetdyn.models import AttentionResUNet, UNet
 
 
 def invariant(model):
@@ -49,9 +49,9 @@ def test_kernels_are_told_by_rank_and_name():
     assert not any(is_kernel(v) for layer in (prelu, norm) for v in layer.weights)
 
 
-@pytest.mark.parametrize("norm", ["batch", "instance", "layer"])
-def test_invariant_kernels_of_our_models_are_not_felt_and_others_are(norm):
-    model = AttentionResUNet((8, 8, 1), filters=4, depth=1, norm=norm, output="logits", seed=3)
+@pytest.mark.parametrize(("builder", "norm"), [(AttentionResUNet, "batch"), (UNet, "layer")])
+def test_invariant_kernels_of_our_models_are_not_felt_and_others_are(builder, norm):
+    model = builder((8, 8, 1), filters=4, depth=1, norm=norm, output="logits", seed=3)
     rng = np.random.default_rng(0)
     for layer in model.layers:
         if hasattr(layer, "epsilon"):
