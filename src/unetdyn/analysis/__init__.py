@@ -1,5 +1,7 @@
 """Histories in, numbers out: NumPy and SciPy only, no Keras and no backend."""
 
+from unetdyn.analysis.curves import Curve, Curves, read_history
+from unetdyn.analysis.result import Result
 from unetdyn.analysis.stability import (
     STABILITY_CLASSES,
     Stability,
@@ -11,8 +13,12 @@ from unetdyn.analysis.stability import (
 
 __all__ = [
     "STABILITY_CLASSES",
+    "Curve",
+    "Curves",
+    "Result",
     "Stability",
     "StabilityClass",
+    "read_history",
     "sliding_stability",
     "stability",
     "stability_class",
