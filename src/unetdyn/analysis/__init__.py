@@ -1,6 +1,7 @@
 """Histories in, numbers out: NumPy and SciPy only, no Keras and no backend."""
 
 from unetdyn.analysis.curves import Curve, Curves, read_history
+from unetdyn.analysis.jaccard_sensitivity import JaccardSensitivity, jaccard_sensitivity
 from unetdyn.analysis.result import Result
 from unetdyn.analysis.stability import (
     STABILITY_CLASSES,
@@ -15,9 +16,11 @@ __all__ = [
     "STABILITY_CLASSES",
     "Curve",
     "Curves",
+    "JaccardSensitivity",
     "Result",
     "Stability",
     "StabilityClass",
+    "jaccard_sensitivity",
     "read_history",
     "sliding_stability",
     "stability",
