@@ -11,6 +11,7 @@ from unetdyn.analysis.stability import (
     stability,
     stability_class,
 )
+from unetdyn.analysis.threshold_curve import ThresholdCurve, threshold_curve
 
 __all__ = [
     "STABILITY_CLASSES",
@@ -20,9 +21,11 @@ __all__ = [
     "Result",
     "Stability",
     "StabilityClass",
+    "ThresholdCurve",
     "jaccard_sensitivity",
     "read_history",
     "sliding_stability",
     "stability",
     "stability_class",
+    "threshold_curve",
 ]
