@@ -118,8 +118,9 @@ def threshold_curve(
     Args:
         y_true: labels, 0 and 1: `(images, height, width, channels)` or another shape whose first axis counts images.
             One or two axes, or `(height, width, 1)`, are a single image. Channels are pooled. Or an iterable of
-            `(y_true, p)` pairs, such as batches or memory-mapped sections, each read by the same rule, so that the
-            result does not depend on the batching.
+            `(y_true, p)` pairs, such as batches or sections, each read by the same rule, so that the result does not
+            depend on the batching. NumPy arrays, memory-mapped ones too, are read in place; what NumPy must copy, such
+            as an HDF5 data set, is better given in pairs.
         p: probabilities in [0, 1], same shape; a last axis of 1 may be left out on either side. None with pairs.
         thresholds: `(thresholds,)` in [0, 1]; sorted, each taken once. Default 0, 0.01 … 1. They are rounded to the
             precision of `p`, float32 at least, as NumPy and Keras do in a comparison.
@@ -157,34 +158,47 @@ def threshold_curve(
     """
     grid = _checked_thresholds(thresholds)
     _check_arguments(threshold, comparison, epsilon, empty, confidence, resamples)
-    edges = np.concatenate([grid, [0.5, threshold - epsilon, threshold + epsilon]])
-    passing = np.array([comparison == ">="] * (len(grid) + 1) + [True, False])  # the band holds both its ends
-    counts = count_above(images_of(y_true, p), edges, passing)
-    hit, marked, objects = counts.hit.sum(axis=0), counts.marked.sum(axis=0), counts.objects.sum()
-    if not counts.pixels.sum():
-        raise ValueError("`y_true` and `p` must hold at least one pixel. Received: none. Look at where they come from.")
-    filler = np.nan if empty == "skip" else float(empty)
-    jaccard = _ratio(hit, objects + marked - hit, filler)
-    far = np.abs(grid - threshold)
-    best = int(_best(jaccard[: len(grid)], far)) if objects else None
+    counts = _count(y_true, p, grid, threshold, epsilon, comparison)
+    hit, marked = counts.hit.sum(axis=0), counts.marked.sum(axis=0)
+    objects, pixels = counts.objects.sum(), counts.pixels.sum()
+    filler, n = np.nan if empty == "skip" else float(empty), len(grid)
+    jaccard, far = _ratio(hit, objects + marked - hit, filler), np.abs(grid - threshold)
+    best = int(_best(jaccard[:n], far)) if objects else None
     return ThresholdCurve(
         thresholds=grid,
-        jaccard=jaccard[:-3],
-        dice=_ratio(2 * hit, objects + marked, filler)[:-3],
-        precision=_ratio(hit, marked, np.nan)[:-3],
-        recall=_ratio(hit, objects, np.nan)[:-3],
+        jaccard=jaccard[:n],
+        dice=_ratio(2 * hit, objects + marked, filler)[:n],
+        precision=_ratio(hit, marked, np.nan)[:n],
+        recall=_ratio(hit, objects, np.nan)[:n],
         best_threshold=np.nan if best is None else float(grid[best]),
         best_threshold_interval=_best_interval(counts, grid, far, confidence, resamples, seed),
         best_jaccard=np.nan if best is None else float(jaccard[best]),
-        jaccard_at_half=float(jaccard[-3]),
+        jaccard_at_half=float(jaccard[n]),
         threshold=float(threshold),
         epsilon=float(epsilon),
-        share_near=float((marked[-2] - marked[-1]) / counts.pixels.sum()),
-        pixels=int(counts.pixels.sum()),
+        share_near=float((marked[n + 1] - marked[n + 2]) / pixels),
+        pixels=int(pixels),
         images=len(counts.pixels),
         comparison=comparison,
         confidence=confidence,
     )
+
+
+def _count(
+    y_true: ArrayLike | Iterable[Any],
+    p: ArrayLike | None,
+    grid: NDArray,
+    threshold: float,
+    epsilon: float,
+    comparison: str,
+) -> Counts:
+    """Counts above the thresholds, then above 0.5, then from the lower end of the band on and above its upper end."""
+    edges = np.concatenate([grid, [0.5, threshold - epsilon, threshold + epsilon]])
+    inclusive = np.array([comparison == ">="] * (len(grid) + 1) + [True, False])
+    counts = count_above(images_of(y_true, p), edges, inclusive)
+    if not counts.pixels.sum():
+        raise ValueError("`y_true` and `p` must hold at least one pixel. Received: none. Look at where they come from.")
+    return counts
 
 
 def _ratio(above: NDArray, below: NDArray, otherwise: float) -> NDArray[np.float64]:
