@@ -65,7 +65,7 @@ def rows(draws: int, seed: int) -> list[tuple[str, str, str]]:
                 (
                     f"best threshold {GRID[true_jaccard(spread).argmax()]:g}, {images} images, spread {spread:g}",
                     f"95 % interval holds it in {100 * share:.1f} ± {100 * error:.1f} %",
-                    "92 % or more" if images >= 10 else "less: too few images, and the result says so",
+                    "92 % or more" if images >= 10 else "no figure: too few images, and the result says so",
                 )
             )
     for spread in (0.5, 1.0):
