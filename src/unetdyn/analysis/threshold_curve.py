@@ -126,7 +126,8 @@ def threshold_curve(
             precision of `p`, float32 at least, as NumPy and Keras do in a comparison.
         threshold: the one in use, in [0, 1], for `share_near`; default 0.5, as in `ThresholdedJaccard`.
         comparison: ">" (default), as in `ThresholdedJaccard` and the studies, or ">=".
-        epsilon: half width of the band around `threshold`, in [0, 1]. Default 0.05, a tenth of the way from 0.5 to certainty.
+        epsilon: half width of the band around `threshold`, in [0, 1]. Default 0.05, a tenth of the way from
+            0.5 to certainty.
         empty: the Jaccard and Dice of empty labels and empty predictions: 1.0 (default, nothing is wrong there), 0.0,
             or "skip" for NaN.
         confidence: of the interval, in (0, 1). Default 0.95.
