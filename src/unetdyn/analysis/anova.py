@@ -1,5 +1,6 @@
 """Which settings make a difference: analysis of variance over runs."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -38,13 +39,13 @@ class Effect(Result):
     name: str
     df: int
     sum_of_squares: float
-    f: float
-    p: float
-    eta_squared: float
-    partial_eta_squared: float
-    omega_squared: float
-    power_medium: float
-    power_large: float
+    f: float = math.nan
+    p: float = math.nan
+    eta_squared: float = math.nan
+    partial_eta_squared: float = math.nan
+    omega_squared: float = math.nan
+    power_medium: float = math.nan
+    power_large: float = math.nan
     reason: str | None = None
 
     def _rows(self) -> list[tuple[str, str]]:
@@ -53,8 +54,8 @@ class Effect(Result):
     def _sentence(self) -> str:
         return (
             f"F = {self.f:.3f} with {self.df} df, p = {self.p:.3g}; η² {self.eta_squared:.3f}, "
-            f"ω² {self.omega_squared:.3f}; power {self.power_medium:.0%} for a medium effect, "
-            f"{self.power_large:.0%} for a large one"
+            f"ω² {self.omega_squared:.3f}; power {100 * self.power_medium:.0f} % for a medium effect, "
+            f"{100 * self.power_large:.0f} % for a large one"
         )
 
 
@@ -130,7 +131,7 @@ def anova(runs: Any, factors: Sequence[str] = FACTORS, response: str = "performa
         Fisher, Statistical Methods for Research Workers (1925); ω²: Hays, Statistics for Psychologists (1963); medium
         and large: Cohen, Statistical Power Analysis for the Behavioral Sciences (1988).
     """
-    factors = list(dict.fromkeys(factors))
+    factors = tuple(dict.fromkeys(factors))
     if not factors or not 1 <= order <= len(factors):
         raise ValueError(
             "`order` must be from 1 to the number of factors, of which there must be one at least. "
@@ -168,13 +169,13 @@ def anova_power(f: float, runs: int, df: int, residual_df: int, alpha: float = 0
 
     Example:
         >>> round(anova_power(0.4, runs=9, df=2, residual_df=6), 3)
-        0.128
+        0.124
 
     Reference:
         Cohen, Statistical Power Analysis for the Behavioral Sciences (1988), chapter 8.
     """
     if df < 1 or residual_df < 1:
-        return float("nan")
+        return math.nan
     critical = stats.f.isf(alpha, df, residual_df)
     # At λ = 0 SciPy's noncentral F is the F distribution, which has a function of its own.
     return float(stats.ncf.sf(critical, df, residual_df, f * f * runs)) if f else alpha
@@ -207,14 +208,14 @@ def _effect(
     whole: tuple[float, int, float],
 ) -> Effect:
     residual, residual_df, total = whole
-    name, nan = " × ".join(term), float("nan")
+    name = " × ".join(term)
     if len(y) == 0 or columns[term].shape[1] == 0:
-        reason = "it has the same value in every run" if len(y) else "there are no runs to analyse"
-        return Effect(name, 0, 0.0, *[nan] * 7, reason=reason)
+        why = "it has the same value in every run" if len(y) else "there are no runs to analyse"
+        return Effect(name, 0, 0.0, reason=why)
     rank, without = fit(_design(columns, others, len(y)), y)
     rank_with, with_it = fit(_design(columns, [*others, term], len(y)), y)
     df, squares = rank_with - rank, max(without - with_it, 0.0)
-    eta = squares / total if total else nan
+    eta = squares / total if total else math.nan
     reason = None
     if df == 0:
         reason = "its values change only together with those of the others"
@@ -223,13 +224,13 @@ def _effect(
     elif residual == 0:
         reason = "runs with the same settings do not differ at all"
     if reason:
-        return Effect(name, df, squares, nan, nan, eta, *[nan] * 4, reason=reason)
+        return Effect(name, df, squares, eta_squared=eta, reason=reason)
     mean = residual / residual_df
     f = squares / df / mean
-    power = [anova_power(size, len(y), df, residual_df) for size in (MEDIUM, LARGE)]
+    medium, large = (anova_power(size, len(y), df, residual_df) for size in (MEDIUM, LARGE))
     omega = (squares - df * mean) / (total + mean)
     p = float(stats.f.sf(f, df, residual_df))
-    return Effect(name, df, squares, f, p, eta, squares / (squares + residual), omega, *power)
+    return Effect(name, df, squares, f, p, eta, squares / (squares + residual), omega, medium, large)
 
 
 def _caveats(effects: dict[str, Effect], runs: int) -> list[str]:

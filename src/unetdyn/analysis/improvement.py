@@ -30,7 +30,10 @@ class Improvement(Result):
     reason: str | None = None
 
     def _rows(self) -> list[tuple[str, str]]:
-        rows = [("improvement factor", number(self.factor)), ("new over old", f"{number(self.new)} / {number(self.old)}")]
+        rows = [
+            ("improvement factor", number(self.factor)),
+            ("new over old", f"{number(self.new)} / {number(self.old)}"),
+        ]
         if not np.isnan(self.low):
             rows.append(("95 % interval", interval(self.low, self.high)))
         return rows + ([("note", self.reason)] if self.reason else [])
@@ -60,7 +63,8 @@ def improvement_factor(new: ArrayLike, old: ArrayLike) -> Improvement:
         95 % interval       2.03 to 3.02
 
     Reference:
-        Welch, The generalization of "Student's" problem when several different population variances are involved (1947).
+        Welch, The generalization of "Student's" problem when several different population variances are involved
+        (1947).
     """
     sides = []
     for name, values in (("new", new), ("old", old)):
@@ -69,15 +73,17 @@ def improvement_factor(new: ArrayLike, old: ArrayLike) -> Improvement:
             raise ValueError(f"`{name}` must hold at least one number. Received: {name}={values!r}.")
         sides.append(array)
     nan = float("nan")
+    one, two = sides
     if not all(np.isfinite(side).all() and (side > 0).all() for side in sides):
-        means = [float(np.mean(side)) for side in sides]
-        return Improvement(nan, nan, nan, *means, "a ratio needs values above 0 on both sides")
-    logs = [np.log(side) for side in sides]
-    means = [float(np.exp(side.mean())) for side in logs]
-    factor = means[0] / means[1]
-    if min(len(side) for side in sides) < 2:
-        return Improvement(factor, nan, nan, *means, "one run can't tell what another seed would do")
-    if max(np.ptp(side) for side in logs) == 0:
-        return Improvement(factor, nan, nan, *means, "the repeated values are all the same")
-    low, high = stats.ttest_ind(*logs, equal_var=False).confidence_interval(0.95)
-    return Improvement(factor, float(np.exp(low)), float(np.exp(high)), *means)
+        why = "a ratio needs values above 0 on both sides"
+        return Improvement(nan, nan, nan, float(one.mean()), float(two.mean()), why)
+    one, two = np.log(one), np.log(two)
+    mean_new, mean_old = float(np.exp(one.mean())), float(np.exp(two.mean()))
+    factor = mean_new / mean_old
+    if min(len(one), len(two)) < 2:
+        why = "one run can't tell what another seed would do"
+        return Improvement(factor, nan, nan, mean_new, mean_old, why)
+    if np.ptp(one) == 0 and np.ptp(two) == 0:
+        return Improvement(factor, nan, nan, mean_new, mean_old, "the repeated values are all the same")
+    low, high = stats.ttest_ind(one, two, equal_var=False).confidence_interval(0.95)
+    return Improvement(factor, float(np.exp(low)), float(np.exp(high)), mean_new, mean_old)

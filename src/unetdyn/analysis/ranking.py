@@ -122,8 +122,7 @@ def combined_score(runs: Any, w: Sequence[float] = WEIGHTS) -> Ranking:
         summaries = []
     widest = max((run.stability for run in summaries), default=0.0)
     scores = {
-        run.name: weights[0] * run.performance / largest
-        + weights[1] * (1 - run.stability / widest if widest else 1.0)
+        run.name: weights[0] * run.performance / largest + weights[1] * (1 - run.stability / widest if widest else 1.0)
         for run in summaries
     }
     ranked = sorted(summaries, key=lambda run: -scores[run.name])

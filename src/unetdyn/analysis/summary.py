@@ -120,7 +120,7 @@ def summarise(
     """
     if isinstance(source, RunSummary):
         given = {"name": name, "parameters": parameters, "memory": memory}
-        changed = {key: value for key, value in given.items() if value is not None}
+        changed: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         return replace(source, factors={**source.factors, **(factors or {})}, **changed)
     check_window(window, 1)
     run = _opened(source)
@@ -220,7 +220,11 @@ def _metric(curves: Curves, metric: str | None) -> dict[str, Any]:
     if not np.isfinite(finite).any():
         return {**nothing, "watched": watched, "notes": [f"{watched} was never a number"]}
     best = int(np.argmax(finite))
-    found = {"performance": float(finite[best]), "final": float(curve.values[-1]), "peak_epoch": int(curve.epochs[best])}
+    found = {
+        "performance": float(finite[best]),
+        "final": float(curve.values[-1]),
+        "peak_epoch": int(curve.epochs[best]),
+    }
     return {**found, "watched": watched, "notes": []}
 
 
