@@ -82,21 +82,23 @@ def good_enough(found: Sequence[Choice], tolerance: float) -> tuple[list[Choice]
     best = max((choice.performance for choice in found), default=0.0)
     least = best - tolerance * abs(best)
     kept = [choice for choice in found if choice.performance >= least]
+    below = f"is more than {100 * tolerance:g} % below the best"
     return kept, {
-        run.name: f"its settings' performance {number(choice.performance)} is more than {100 * tolerance:g} % below the best"
+        run.name: f"its settings' performance {number(choice.performance)} {below}"
         for choice in found
         if choice.performance < least
         for run in choice.runs
     }
 
 
-def evidence(best: Choice | None, second: Choice | None, sign: int) -> Evidence:
+def evidence(best: Choice | None, second: Choice | None, sign: int, exact: bool = False) -> Evidence:
     """Whether the best's lead is larger than the scatter over seeds: Welch's t interval of the difference of means.
 
     Args:
         best: the first; None where no run was eligible.
         second: the next; None where there is only one.
         sign: 1 where more is better, -1 where less is.
+        exact: whether the criterion does not depend on the seed, as a number of parameters doesn't.
     """
     nan = float("nan")
     if best is None:
@@ -105,6 +107,9 @@ def evidence(best: Choice | None, second: Choice | None, sign: int) -> Evidence:
         return Evidence(nan, nan, nan, None, "there is nothing to compare it with")
     one, two = sign * np.array(best.values), sign * np.array(second.values)
     difference = float(one.mean() - two.mean())
+    if exact:
+        sure = "the seed has no part in it; whether the performance is good enough, only repeated seeds can tell"
+        return Evidence(difference, nan, nan, difference > 0, sure if difference > 0 else "both need the same")
     if max(len(one), len(two)) == 1:
         return Evidence(difference, nan, nan, None, "one run each can't tell: repeat both with other seeds")
     if min(len(one), len(two)) == 1:

@@ -147,10 +147,10 @@ def recommend(
     if not more:
         found, worse = good_enough(found, tolerance)
         excluded |= worse
-    ranked = sorted(found, key=lambda choice: -choice.value if more else choice.value)
+    ranked = sorted(found, key=lambda choice: (-choice.value if more else choice.value, -choice.performance))
     best, second = [*ranked, None, None][:2]
     criterion = _FEWEST if needed[-1] == "parameters" else _CRITERIA[priority]
-    shown = evidence(best, second, 1 if more else -1)
+    shown = evidence(best, second, 1 if more else -1, exact=priority == "memory")
     return Recommendation(priority, criterion, best, second, *shown, excluded, notes=tuple(comparison_notes(kept)))
 
 
@@ -200,7 +200,9 @@ def _eligible(
                 continue
             if value is None:
                 reasons.append(f"{_WORDS[name]} is not recorded")
-            elif value > bound or (name == "stability" and value == bound):
+            elif name == "stability" and not value < bound:
+                reasons.append(f"{_WORDS[name]} {number(value)} is not below {number(bound)}")
+            elif value > bound:
                 reasons.append(f"{_WORDS[name]} {number(value)} is above {number(bound)}")
         if reasons:
             excluded[run.name] = "; ".join(dict.fromkeys([*reasons, *run.notes]))

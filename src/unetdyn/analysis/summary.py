@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -171,12 +172,11 @@ def as_summaries(runs: Any, metric: str | None = None, window: int = WINDOW) -> 
         )
     named = list(runs.items()) if isinstance(runs, Mapping) else [(None, run) for run in runs]
     summaries = [summarise(run, name, metric=metric, window=window) for name, run in named]
-    taken: Counter[str] = Counter()
-    for index, summary in enumerate(summaries):
-        taken[summary.name] += 1
-        if taken[summary.name] > 1:
-            summaries[index] = replace(summary, name=f"{summary.name} ({taken[summary.name]})")
-    return summaries
+    names: dict[str, None] = {}
+    for summary in summaries:
+        numbered = (f"{summary.name} ({number})" for number in count(2))
+        names[next(name for name in chain([summary.name], numbered) if name not in names)] = None
+    return [replace(summary, name=name) for summary, name in zip(summaries, names, strict=True)]
 
 
 def comparison_notes(summaries: Sequence[RunSummary]) -> list[str]:
