@@ -1,13 +1,14 @@
 """Variance components of a balanced set, from its mean squares."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn.analysis.component_cells import Cells
 
-_DRAWS = 100_000  # of the pivots: the ends of a 95 % interval are then exact to about 1 %
+_DRAWS = 20_000  # of the pivots: the 2.5 % beyond an end of an interval are then 2.5 % ± 0.1 %
 _SEED = 0
 
 
@@ -31,15 +32,20 @@ def by_moments(cells: Cells, active: Sequence[str], confidence: float) -> dict[s
     """
     squares, degrees = _mean_squares(cells)
     weights = _weights(cells, squares)
-    draws = np.random.default_rng(_SEED).chisquare(list(degrees.values()), (_DRAWS, len(degrees)))
     means = np.array(list(squares.values()))
-    pivots = means * np.array(list(degrees.values())) / draws
+    pivots = means / _chi_squares(tuple(degrees.values()))
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     found = {}
     for name in active:
         low, high = np.maximum(np.quantile(pivots @ weights[name], tails), 0.0)
         found[name] = (float(means @ weights[name]), float(low), float(high))
     return found
+
+
+@lru_cache(maxsize=4)
+def _chi_squares(degrees: tuple[int, ...]) -> NDArray[np.float64]:
+    """`(draws, strata)` of χ²_d / d, the same for the same degrees of freedom."""
+    return np.random.default_rng(_SEED).chisquare(degrees, (_DRAWS, len(degrees))) / np.array(degrees)
 
 
 def _mean_squares(cells: Cells) -> tuple[dict[str, float], dict[str, int]]:

@@ -60,7 +60,7 @@ def stability_exponent(learning_rates: ArrayLike, sigmas: ArrayLike, confidence:
 
     Returns:
         A `StabilityExponent`. Runs whose rate or σ is 0, negative or not finite are left out, and counted. With fewer
-        than two different rates β is not defined, with fewer than three runs its interval isn't.
+        than two different rates β is not defined; with fewer than three runs, or one σ in all, its interval isn't.
 
     Raises:
         ValueError: if the two are not one-dimensional and of one length, or `confidence` is not between 0 and 1.
@@ -93,8 +93,8 @@ def stability_exponent(learning_rates: ArrayLike, sigmas: ArrayLike, confidence:
         return StabilityExponent(nan, nan, nan, nan, nan, runs, left_out, confidence, reason)
     line = stats.linregress(x, y)
     slope, constant, explained = float(line.slope), float(10.0**line.intercept), float(line.rvalue**2)
-    if runs < 3:
-        reason = "two runs always lie on a line: an interval needs three"
+    if runs < 3 or np.ptp(y) == 0:
+        reason = "two runs always lie on a line: an interval needs three" if runs < 3 else "σ is the same in every run"
         return StabilityExponent(slope, nan, nan, constant, explained, runs, left_out, confidence, reason)
     half = float(stats.t.isf((1 - confidence) / 2, runs - 2)) * float(line.stderr)
     return StabilityExponent(slope, slope - half, slope + half, constant, explained, runs, left_out, confidence)
