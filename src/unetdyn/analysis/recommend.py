@@ -27,7 +27,7 @@ _FEWEST = "fewest parameters, as not every run has its memory recorded"
 _WORDS = {
     "performance": "its performance",
     "stability": "its σ",
-    "memory": "its memory",
+    "memory": "its memory in bytes",
     "parameters": "its number of parameters",
     "seconds": "its time",
 }
