@@ -183,6 +183,23 @@ def test_components_say_what_a_set_does_not_tell():
     assert variance_components([]).stochastic.reason is not None
 
 
+def test_stochastic_part_of_an_unbalanced_set_without_repeated_settings():
+    """The architectures' differences are no part of it, though they can't be told from those of the settings."""
+    found = variance_components(make({("a", 8): [0.1, 0.2], ("b", 16): [2.2, 2.5, 2.8], ("c", 32): [7.1, 7.2]}))
+    assert found.method == "REML"
+    assert "one setting of its own" in found.architecture.reason
+    assert found.stochastic.variance == pytest.approx((0.005 + 0.18 + 0.005) / 4, rel=1e-3)
+
+
+def test_components_tell_of_other_differences_within_settings():
+    runs = make({("a", 8): [0.1, 0.2], ("a", 16): [0.3, 0.2]})
+    wider = [summarise(run, factors={"filters": 8 * (1 + k % 2), "name": f"take {k}"}) for k, run in enumerate(runs)]
+    note = "runs of the same settings differ in filters too, which σ² stochastic then contains"
+    assert note in variance_components(wider).notes
+    assert note not in variance_components(wider, settings=("batch_size", "filters")).notes
+    assert not any("too, which" in note for note in variance_components(runs).notes)
+
+
 def test_components_mind_repeated_seeds_few_architectures_and_missing_numbers():
     runs = make({("a", 8): [0.1, 0.2], ("a", 16): [0.3, 0.2], ("b", 8): [0.5, 0.7], ("b", 16): [0.4, 0.5]})
     again = [summarise(run, factors={"seed": 0}) for run in runs]

@@ -8,9 +8,7 @@ import numpy as np
 from scipy import stats
 
 from unetdyn.analysis.result import number
-from unetdyn.analysis.summary import RunSummary
-
-_NOT_SETTINGS = ("seed", "name", "run_directory")  # what repetitions of one experiment may differ in
+from unetdyn.analysis.summary import NOT_SETTINGS, RunSummary
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def choices(runs: Sequence[RunSummary], value: Callable[[RunSummary], float]) ->
     """
     groups: dict[object, list[RunSummary]] = {}
     for run in runs:
-        settings = sorted((name, repr(v)) for name, v in run.factors.items() if name not in _NOT_SETTINGS)
+        settings = sorted((name, repr(v)) for name, v in run.factors.items() if name not in NOT_SETTINGS)
         groups.setdefault(tuple(settings) or run.name, []).append(run)
     return [Choice(group[0].name, tuple(group), tuple(map(value, group))) for group in groups.values()]
 

@@ -99,7 +99,8 @@ def by_reml(cells: Cells, active: Sequence[str], confidence: float) -> dict[str,
     Reference:
         Patterson and Thompson, Recovery of inter-block information when block sizes are unequal (1971).
     """
-    likelihood = _Likelihood(cells, active)
+    # Where each architecture has one setting, the means of cells differ by more than chance, whatever it is called.
+    likelihood = _Likelihood(cells, active if len(active) > 1 else ["optimisation", "stochastic"])
     starts = [likelihood.start(), likelihood.start() + np.linspace(-3, 0, len(likelihood.start()))]
     value, best = min((likelihood.lowest(start, {}) for start in starts), key=lambda found: found[0])
     allowed = value + float(stats.chi2.ppf(confidence, 1))
@@ -107,9 +108,9 @@ def by_reml(cells: Cells, active: Sequence[str], confidence: float) -> dict[str,
     for index, name in enumerate(likelihood.names):
         ends = [_end(likelihood, best, index, direction, allowed) for direction in (-1, 1)]
         variances = [float(np.exp(x)) for x in (best[index], *ends)]
-        low, high = (0.0 if v < _ZERO else v * likelihood.scale for v in variances[1:])
-        found[name] = (0.0 if variances[0] < _ZERO else variances[0] * likelihood.scale, low, high)
-    return found
+        estimate, low, high = (0.0 if v < _ZERO else v * likelihood.scale for v in variances)
+        found[name] = (estimate, low, high if ends[1] < _MOST else float("inf"))
+    return {name: found[name] for name in active}
 
 
 def _end(likelihood: _Likelihood, best: NDArray[np.float64], index: int, direction: int, allowed: float) -> float:

@@ -12,7 +12,7 @@ from unetdyn.analysis.component_moments import by_moments
 from unetdyn.analysis.component_reml import by_reml
 from unetdyn.analysis.design import responses, usable
 from unetdyn.analysis.result import Result, interval, number
-from unetdyn.analysis.summary import RunSummary, as_summaries, comparison_notes
+from unetdyn.analysis.summary import NOT_SETTINGS, RunSummary, as_summaries, comparison_notes
 
 SETTINGS = ("learning_rate", "batch_size")
 _NAMES = ("architecture", "optimisation", "stochastic")
@@ -162,7 +162,7 @@ def variance_components(
     found = estimate(cells, active, confidence) if active else {}
     total = sum(max(raw, 0.0) for raw, _, _ in found.values()) if found else float("nan")
     components = {name: _component(found.get(name), total, missing.get(name), not missing) for name in _NAMES}
-    notes = (*comparison_notes(kept), *_notes(components, cells), *_same_seeds(kept, pairs))
+    notes = (*comparison_notes(kept), *_notes(components, cells), *_repetitions(kept, pairs, [architecture, *settings]))
     method = "moments" if cells.balanced else "REML"
     return VarianceComponents(
         **components,
@@ -221,9 +221,21 @@ def _notes(components: dict[str, Component], cells: Cells) -> list[str]:
     return notes
 
 
-def _same_seeds(kept: Sequence[RunSummary], pairs: Sequence[Any]) -> list[str]:
+def _repetitions(kept: Sequence[RunSummary], pairs: Sequence[Any], modelled: Sequence[str]) -> list[str]:
+    """Whether the runs of a cell differ in their seed, and in nothing else."""
+    notes = []
     seeded = [(pair, run.factors["seed"]) for pair, run in zip(pairs, kept, strict=True) if "seed" in run.factors]
     repeated = len(seeded) - len(set(seeded))
-    if not repeated:
-        return []
-    return [f"{repeated} runs repeat settings with the same seed: σ² stochastic is then of what a seed does not fix"]
+    if repeated:
+        notes.append(
+            f"{repeated} runs repeat settings with the same seed: σ² stochastic is of what a seed does not fix"
+        )
+    first: dict[Any, dict[str, Any]] = {}
+    others: dict[str, None] = {}
+    for pair, run in zip(pairs, kept, strict=True):
+        left = {k: v for k, v in run.factors.items() if k not in (*NOT_SETTINGS, *modelled)}
+        same = first.setdefault(pair, left)
+        others |= dict.fromkeys(name for name in same | left if same.get(name) != left.get(name))
+    if others:
+        notes.append(f"runs of the same settings differ in {', '.join(others)} too, which σ² stochastic then contains")
+    return notes

@@ -37,7 +37,7 @@ def usable(
         if summaries and factor not in known:
             raise ValueError(
                 f"No run has the factor {factor!r}; they have {', '.join(known) or 'none'}.{nearest(factor, known)} "
-                "Received: factors that `summarise(run, factors={...})` can add."
+                f"Name one of these, or add it with `summarise(run, factors={{...}})`. Received: {factor!r}."
             )
     kept, excluded = [], {}
     for run in summaries:

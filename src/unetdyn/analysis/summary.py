@@ -16,6 +16,7 @@ from unetdyn.analysis.result import Result, epoch, number
 from unetdyn.analysis.stability import WINDOW, check_window, stability
 
 MAIN_FACTORS = ("architecture", "filters", "learning_rate", "batch_size", "seed")
+NOT_SETTINGS = ("seed", "name", "run_directory")  # factors in which repetitions of one experiment may differ
 _LESS_IS_BETTER = ("loss", "error")
 
 
