@@ -42,7 +42,7 @@ def test_pareto_front_keeps_equal_runs_and_leaves_out_what_has_no_number():
     found = pareto_front([run(0.5, 0.25, "a"), run(0.5, 0.25, "b"), run(float("nan"), 0.1, "c")])
     assert [one.name for one in found.front] == ["a", "b"]
     assert found.excluded == {"c": "val_jaccard was never a number"}
-    assert "c  left out: val_jaccard was never a number" in str(found)
+    assert "left out  c: val_jaccard was never a number" in str(found)
 
 
 def test_combined_score_against_its_formula():

@@ -12,7 +12,7 @@ from scipy import stats
 
 from unetdyn.analysis.design import dummies, fit, levels, responses, usable
 from unetdyn.analysis.result import Result, number
-from unetdyn.analysis.summary import as_summaries, comparison_notes
+from unetdyn.analysis.summary import as_summaries, comparison_notes, left_out
 
 FACTORS = ("architecture", "learning_rate", "batch_size")
 MEDIUM, LARGE = 0.25, 0.40  # Cohen's f
@@ -26,6 +26,7 @@ class Effect(Result):
         name: the factor, or the factors of an interaction with `×` between them.
         df: degrees of freedom; 0 where it can't be tested.
         sum_of_squares: type II.
+        residual_df: those of what the factors leave.
         f: F; NaN where not defined.
         p: the probability of an F at least as large if there is no effect; NaN where not defined.
         eta_squared: its share of the total sum of squares, η².
@@ -39,6 +40,7 @@ class Effect(Result):
     name: str
     df: int
     sum_of_squares: float
+    residual_df: int
     f: float = math.nan
     p: float = math.nan
     eta_squared: float = math.nan
@@ -53,8 +55,8 @@ class Effect(Result):
 
     def _sentence(self) -> str:
         return (
-            f"F = {self.f:.3f} with {self.df} df, p = {self.p:.3g}; η² {self.eta_squared:.3f}, "
-            f"ω² {self.omega_squared:.3f}; power {100 * self.power_medium:.0f} % for a medium effect, "
+            f"F({self.df}, {self.residual_df}) = {number(self.f)}, p = {number(self.p)}; "
+            f"η² {number(self.eta_squared)}, ω² {number(self.omega_squared)}; power {100 * self.power_medium:.0f} % for a medium effect, "
             f"{100 * self.power_large:.0f} % for a large one"
         )
 
@@ -88,8 +90,7 @@ class Anova(Result):
         rows += [row for effect in self.effects.values() for row in effect._rows()]
         left = f"{self.residual_df} df, sum of squares {number(self.residual_sum_of_squares)}"
         rows.append(("residual", f"{left} of {number(self.total_sum_of_squares)}"))
-        rows += [(name, f"left out: {why}") for name, why in self.excluded.items()]
-        return rows + [("note", note) for note in self.notes]
+        return rows + left_out(self.excluded, self.notes)
 
 
 def anova(runs: Any, factors: Sequence[str] = FACTORS, response: str = "performance", order: int = 1) -> Anova:
@@ -211,7 +212,7 @@ def _effect(
     name = " × ".join(term)
     if len(y) == 0 or columns[term].shape[1] == 0:
         why = "it has the same value in every run" if len(y) else "there are no runs to analyse"
-        return Effect(name, 0, 0.0, reason=why)
+        return Effect(name, 0, 0.0, residual_df, reason=why)
     rank, without = fit(_design(columns, others, len(y)), y)
     rank_with, with_it = fit(_design(columns, [*others, term], len(y)), y)
     df, squares = rank_with - rank, max(without - with_it, 0.0)
@@ -224,13 +225,13 @@ def _effect(
     elif residual == 0:
         reason = "runs with the same settings do not differ at all"
     if reason:
-        return Effect(name, df, squares, eta_squared=eta, reason=reason)
+        return Effect(name, df, squares, residual_df, eta_squared=eta, reason=reason)
     mean = residual / residual_df
     f = squares / df / mean
     medium, large = (anova_power(size, len(y), df, residual_df) for size in (MEDIUM, LARGE))
     omega = (squares - df * mean) / (total + mean)
     p = float(stats.f.sf(f, df, residual_df))
-    return Effect(name, df, squares, f, p, eta, squares / (squares + residual), omega, medium, large)
+    return Effect(name, df, squares, residual_df, f, p, eta, squares / (squares + residual), omega, medium, large)
 
 
 def _caveats(effects: dict[str, Effect], runs: int) -> list[str]:

@@ -12,7 +12,7 @@ from unetdyn.analysis.component_moments import by_moments
 from unetdyn.analysis.component_reml import by_reml
 from unetdyn.analysis.design import responses, usable
 from unetdyn.analysis.result import Result, interval, number
-from unetdyn.analysis.summary import NOT_SETTINGS, RunSummary, as_summaries, comparison_notes
+from unetdyn.analysis.summary import NOT_SETTINGS, RunSummary, as_summaries, comparison_notes, left_out
 
 SETTINGS = ("learning_rate", "batch_size")
 _NAMES = ("architecture", "optimisation", "stochastic")
@@ -83,8 +83,7 @@ class VarianceComponents(Result):
         rows += [(f"σ² {name}", str(getattr(self, name))) for name in _NAMES]
         counts = f"{self.runs} runs of {self.architectures} architectures in {self.cells} settings"
         rows.append(("from", f"{counts}; {self.design}, {self.method}; {100 * self.confidence:g} % intervals"))
-        rows += [(name, f"left out: {why}") for name, why in self.excluded.items()]
-        return rows + [("note", note) for note in self.notes]
+        return rows + left_out(self.excluded, self.notes)
 
 
 def variance_components(
@@ -227,9 +226,8 @@ def _repetitions(kept: Sequence[RunSummary], pairs: Sequence[Any], modelled: Seq
     seeded = [(pair, run.factors["seed"]) for pair, run in zip(pairs, kept, strict=True) if "seed" in run.factors]
     repeated = len(seeded) - len(set(seeded))
     if repeated:
-        notes.append(
-            f"{repeated} runs repeat settings with the same seed: σ² stochastic is of what a seed does not fix"
-        )
+        fixed = "σ² stochastic is then of what a seed does not fix"
+        notes.append(f"{repeated} runs repeat settings with the same seed: {fixed}")
     first: dict[Any, dict[str, Any]] = {}
     others: dict[str, None] = {}
     for pair, run in zip(pairs, kept, strict=True):

@@ -11,7 +11,7 @@ from scipy import stats
 
 from unetdyn.analysis.design import dummies, levels, responses, usable
 from unetdyn.analysis.result import Result, interval, number
-from unetdyn.analysis.summary import RunSummary, as_summaries, comparison_notes
+from unetdyn.analysis.summary import RunSummary, as_summaries, comparison_notes, left_out
 
 _ALONE = 1e-9  # of 1: how near to 1 a leverage is 1
 
@@ -74,8 +74,7 @@ class Sensitivity(Result):
         ]
         rows += [("intervals", f"{100 * self.confidence:g} %")]
         rows += [("held", ", ".join(self.held))] if self.held else []
-        rows += [(name, f"left out: {why}") for name, why in self.excluded.items()]
-        return rows + [("note", note) for note in self.notes]
+        return rows + left_out(self.excluded, self.notes)
 
 
 def sensitivity(

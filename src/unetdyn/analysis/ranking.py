@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from unetdyn.analysis.result import Result, number
-from unetdyn.analysis.summary import RunSummary, as_summaries, comparison_notes
+from unetdyn.analysis.summary import RunSummary, as_summaries, comparison_notes, left_out
 
 WEIGHTS = (0.7, 0.3)
 
@@ -32,7 +32,7 @@ class Ranking(Result):
 
     def _rows(self) -> list[tuple[str, str]]:
         rows = [(run.name, f"score {number(self.scores[run.name])}: {_numbers(run)}") for run in self.runs]
-        return rows + _left_out(self.excluded, self.notes)
+        return rows + left_out(self.excluded, self.notes)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Front(Result):
     def _rows(self) -> list[tuple[str, str]]:
         rows = [(run.name, f"on the front: {_numbers(run)}") for run in self.front]
         rows += [(name, f"beaten by {by}") for name, by in self.dominated.items()]
-        return rows + _left_out(self.excluded, self.notes)
+        return rows + left_out(self.excluded, self.notes)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class BestWithin(Result):
         bound = f"σ < {number(self.max_sigma)}"
         best = "none" if self.best is None else f"{self.best.name}: {_numbers(self.best)}"
         rows = [(f"best with {bound}", best), ("runs within", str(len(self.within)))]
-        return rows + _left_out(self.excluded, self.notes)
+        return rows + left_out(self.excluded, self.notes)
 
 
 def combined_score(runs: Any, w: Sequence[float] = WEIGHTS) -> Ranking:
@@ -189,7 +189,7 @@ def best_within(runs: Any, max_sigma: float) -> BestWithin:
         >>> print(best_within({"calm": calm, "wild": wild}, max_sigma=0.05))
         best with σ < 0.05  calm: performance 0.6, σ 0.00527
         runs within         1
-        wild                left out: σ 0.158 is not below 0.05
+        left out            wild: σ 0.158 is not below 0.05
     """
     if not max_sigma > 0:
         raise ValueError(f"`max_sigma` must be a standard deviation above 0. Received: max_sigma={max_sigma!r}.")
@@ -219,7 +219,3 @@ def _missing(run: RunSummary) -> str | None:
 
 def _numbers(run: RunSummary) -> str:
     return f"performance {number(run.performance)}, σ {number(run.stability)}"
-
-
-def _left_out(excluded: dict[str, str], notes: Sequence[str]) -> list[tuple[str, str]]:
-    return [(name, f"left out: {why}") for name, why in excluded.items()] + [("note", note) for note in notes]

@@ -11,7 +11,7 @@ from unetdyn.analysis.choices import Choice, Evidence, choices, evidence, good_e
 from unetdyn.analysis.on_record import ON_RECORD, Record
 from unetdyn.analysis.ranking import WEIGHTS, combined_score
 from unetdyn.analysis.result import Result, interval, number
-from unetdyn.analysis.summary import RunSummary, as_summaries, comparison_notes
+from unetdyn.analysis.summary import RunSummary, as_summaries, comparison_notes, left_out
 
 PRIORITIES = ("performance", "stability", "balanced", "memory", "speed")
 TOLERANCE = 0.05
@@ -74,8 +74,7 @@ class Recommendation(Result):
             rows.append(("difference", f"{number(self.difference)} ({interval(self.low, self.high)})"))
         rows.append(("how sure", self.verdict))
         rows += [("on record", f"{record.statement} [{record.origin}]") for record in self.records]
-        rows += [(name, f"left out: {why}") for name, why in self.excluded.items()]
-        return rows + [("note", note) for note in self.notes]
+        return rows + left_out(self.excluded, self.notes)
 
     def _value(self, choice: Choice) -> str:
         """The criterion's value where the choice's own line does not have it."""

@@ -199,6 +199,24 @@ def comparison_notes(summaries: Sequence[RunSummary]) -> list[str]:
     return notes
 
 
+def left_out(excluded: Mapping[str, str], notes: Iterable[str]) -> list[tuple[str, str]]:
+    """The rows that end the table of a comparison: the runs left out, together where for one reason, and the notes.
+
+    >>> left_out({"a": "no σ", "b": "no loss", "c": "no σ"}, ["beware"])
+    [('left out', 'a, c: no σ'), ('left out', 'b: no loss'), ('note', 'beware')]
+    """
+    together: dict[str, list[str]] = {}
+    for name, why in excluded.items():
+        together.setdefault(why, []).append(name)
+    rows = [("left out", f"{_some(names)}: {why}") for why, names in together.items()]
+    return rows + [("note", note) for note in notes]
+
+
+def _some(names: Sequence[str], shown: int = 4) -> str:
+    more = "" if len(names) <= shown else f" and {len(names) - shown} more"
+    return ", ".join(names[:shown]) + more
+
+
 def _opened(source: Any) -> "unetdyn.runs.Run | None":
     """The run directory, where the source is one."""
     if isinstance(source, str | os.PathLike) and Path(source).is_dir():
