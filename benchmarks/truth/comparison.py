@@ -26,6 +26,8 @@ def rows(draws: int, seed: int) -> list[Row]:
         *component_rows("nested, 6 architectures × 4 settings × 3 seeds", draws, lambda: nested(rng, 6, 4, 3)),
         *component_rows("crossed, 6 architectures × 6 settings × 3 seeds", draws, lambda: crossed(rng, 6, 6, 3)),
         *component_rows("nested, a third of the runs lost, REML", draws, lambda: thinned(rng, nested(rng, 8, 4, 4))),
+        *component_rows("crossed, 3 architectures × 4 settings × 2 seeds", draws, lambda: crossed(rng, 3, 4, 2)),
+        *component_rows("nested 3 × 3 × 3, a third lost, REML", draws, lambda: thinned(rng, nested(rng, 3, 3, 3))),
         *exponent_rows(draws, rng),
         *sensitivity_rows(draws, rng),
         *anova_rows(draws, rng),

@@ -54,11 +54,9 @@ class Effect(Result):
         return [(self.name, f"not tested: {self.reason}" if self.reason else self._sentence())]
 
     def _sentence(self) -> str:
-        return (
-            f"F({self.df}, {self.residual_df}) = {number(self.f)}, p = {number(self.p)}; "
-            f"η² {number(self.eta_squared)}, ω² {number(self.omega_squared)}; power {100 * self.power_medium:.0f} % for a medium effect, "
-            f"{100 * self.power_large:.0f} % for a large one"
-        )
+        power = f"{100 * self.power_medium:.0f} % for a medium effect, {100 * self.power_large:.0f} % for a large one"
+        test = f"F({self.df}, {self.residual_df}) = {number(self.f)}, p = {number(self.p)}"
+        return f"{test}; η² {number(self.eta_squared)}, ω² {number(self.omega_squared)}; power {power}"
 
 
 @dataclass(frozen=True)
