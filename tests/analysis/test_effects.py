@@ -82,6 +82,15 @@ def test_sensitivity_leaves_out_runs_without_numbers():
     assert found.learning_rate == sensitivity(runs).learning_rate
 
 
+def test_sensitivity_takes_numbers_of_numpy():
+    frame, runs = planted()
+    again = [
+        summarise(run, factors={"learning_rate": np.float32(row.learning_rate), "batch_size": np.int64(row.batch_size)})
+        for run, row in zip(runs, frame.itertuples(), strict=True)
+    ]
+    assert sensitivity(again).learning_rate[:3] == pytest.approx(sensitivity(runs).learning_rate[:3], rel=1e-5)
+
+
 def test_sensitivity_refuses_wrong_arguments():
     with pytest.raises(ValueError, match=r"`confidence` must be between 0 and 1.*Received: confidence=95"):
         sensitivity([], confidence=95)

@@ -55,7 +55,7 @@ class Effect(Result):
 
     def _sentence(self) -> str:
         power = f"{100 * self.power_medium:.0f} % for a medium effect, {100 * self.power_large:.0f} % for a large one"
-        test = f"F({self.df}, {self.residual_df}) = {number(self.f)}, p = {number(self.p)}"
+        test = f"F({self.df}, {self.residual_df}) = {number(self.f, 4)}, p = {number(self.p)}"
         return f"{test}; η² {number(self.eta_squared)}, ω² {number(self.omega_squared)}; power {power}"
 
 

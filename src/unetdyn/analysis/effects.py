@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -147,7 +148,7 @@ def sensitivity(
 
 def _is_positive(run: RunSummary) -> bool:
     values = (run.factors["learning_rate"], run.factors["batch_size"])
-    return all(isinstance(value, int | float) and 0 < value < np.inf for value in values)
+    return all(isinstance(value, Real) and 0 < value < np.inf for value in values)
 
 
 def _rank(design: NDArray[np.float64]) -> int:
@@ -180,7 +181,7 @@ def _standard_error(
     residual_df: int,
     robust: bool,
 ) -> float:
-    """Of one coefficient: HC3, Σ cᵢ² eᵢ² / (1 − hᵢ)², or that of equal scatter, Σ cᵢ² · Σ eᵢ² / df."""
+    """Of one coefficient: the root of Σ cᵢ² eᵢ² / (1 − hᵢ)² (HC3), or with equal scatter of Σ cᵢ² · Σ eᵢ² / df."""
     weights, residuals = inverse[column], y - design @ (inverse @ y)
     if not robust:
         return float(np.sqrt(np.sum(weights**2) * np.sum(residuals**2) / residual_df))
