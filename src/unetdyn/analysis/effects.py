@@ -148,7 +148,7 @@ def sensitivity(
 
 def _is_positive(run: RunSummary) -> bool:
     values = (run.factors["learning_rate"], run.factors["batch_size"])
-    return all(isinstance(value, Real) and 0 < value < np.inf for value in values)
+    return all(isinstance(value, Real) and 0 < float(value) < np.inf for value in values)
 
 
 def _rank(design: NDArray[np.float64]) -> int:

@@ -80,10 +80,13 @@ class Recommendation(Result):
         """The criterion's value where the choice's own line does not have it."""
         if self.priority in ("performance", "stability"):
             return ""
-        unit = {"balanced": "score", "speed": "seconds", "memory": "parameters"}[self.priority]
-        if self.priority == "memory" and self.criterion != _FEWEST:
-            return f", {choice.value / 2**20:,.0f} MiB"
-        return f", {number(choice.value)} {unit}" if unit != "score" else f", score {number(choice.value)}"
+        if self.priority == "balanced":
+            return f", score {number(choice.value)}"
+        if self.priority == "speed":
+            return f", {number(choice.value)} seconds"
+        if self.criterion == _FEWEST:
+            return f", {choice.value:,.0f} parameters"
+        return f", {choice.value / 2**20:,.0f} MiB"
 
 
 def recommend(
@@ -99,8 +102,8 @@ def recommend(
     Runs whose `factors` differ in the seed alone are one choice, and its value is their mean. Choices are ordered by
     the priority: the highest performance; the smallest σ; the highest `combined_score`; the least memory (parameters
     where not every run has its memory recorded); the least time. The winner is compared with the runner-up by Welch's t
-    over the seeds. As the winner was picked by the same runs, that interval flatters it: repeat the two with new seeds
-    where much depends on it.
+    over the seeds (except for memory, which does not depend on the seed). As the winner was picked by the same runs,
+    that interval flatters it: repeat the two with new seeds where much depends on it.
 
     Args:
         runs: see `as_summaries`. Without any, what the studies and this project have on record is quoted instead.
