@@ -1,7 +1,8 @@
 """Histories in, numbers out: NumPy and SciPy only, no Keras and no backend."""
 
 from unetdyn.analysis.curves import Curve, Curves, read_history
-from unetdyn.analysis.result import Result
+from unetdyn.analysis.health import TrainingHealth, TrainingStability, training_health, training_stability
+from unetdyn.analysis.result import KeyedResult, Result
 from unetdyn.analysis.stability import (
     STABILITY_CLASSES,
     Stability,
@@ -15,11 +16,16 @@ __all__ = [
     "STABILITY_CLASSES",
     "Curve",
     "Curves",
+    "KeyedResult",
     "Result",
     "Stability",
     "StabilityClass",
+    "TrainingHealth",
+    "TrainingStability",
     "read_history",
     "sliding_stability",
     "stability",
     "stability_class",
+    "training_health",
+    "training_stability",
 ]
