@@ -102,6 +102,7 @@ def test_two_collapses_are_two():
     found = collapses(values)
     assert [event.epoch for event in found.events] == [20, 40]
     assert len(found) == 2
+    assert tuple(found) == found.events
 
 
 def test_a_peak_is_no_collapse_of_what_follows():

@@ -77,7 +77,9 @@ def test_health_and_stability_are_dictionaries_too():
         assert list(as_dict) == list(found)
         assert as_dict["loss_stability"] == found["loss_stability"] == found.loss_stability
         assert json.loads(json.dumps(as_dict))["stability_class"] == found.stability_class
-        with pytest.raises(KeyError, match=r"No 'loss_stabilty' here; .* Did you mean 'loss_stability'"):
+        with pytest.raises(
+            KeyError, match=r"has .*loss_stability, .* Received: 'loss_stabilty'. Did you mean 'loss_stability'"
+        ):
             found["loss_stabilty"]
 
 

@@ -31,6 +31,15 @@ def test_noise_hardly_oscillates(memory, epochs):
     assert alarms <= 7
 
 
+def test_noise_with_gaps_hardly_oscillates():
+    for memory in (0.0, 0.6):
+        alarms = 0
+        for seed in range(200):
+            kept = np.sort(np.random.default_rng(seed).permutation(100)[:65])
+            alarms += oscillation(curve(100, memory, seed)[kept], kept).kind is not None
+        assert alarms <= 7
+
+
 def test_the_chance_of_a_false_alarm_is_the_one_asked_for():
     """A test that never fires would pass the one above."""
     alarms = sum(oscillation(curve(100, 0.3, seed), significance=0.3).kind is not None for seed in range(200))

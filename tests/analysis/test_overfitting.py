@@ -181,3 +181,11 @@ def test_arguments_that_mean_nothing_are_refused(kwargs, text):
 def test_a_history_without_a_loss_is_refused():
     with pytest.raises(ValueError, match="'loss' was not logged"):
         overfitting({"jaccard": [0.1] * 30})
+
+
+def test_a_window_of_many_epochs_is_averaged_down():
+    t = np.arange(20_000)
+    noise = 0.02 * np.random.default_rng(0).normal(size=(2, len(t)))
+    found = overfitting({"loss": 0.2 + noise[0], "val_loss": 0.3 + noise[1]}, window=10_000)
+    width = found.gap_interval[1] - found.gap
+    assert width == pytest.approx(1.96 * 0.02 * np.sqrt(2) / np.sqrt(10_000), rel=0.2)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn.analysis.curves import Curve, Curves, read_history
+from unetdyn.analysis.loss_pairs import loss_pairs
 from unetdyn.analysis.result import KeyedResult, epoch, number
 from unetdyn.analysis.stability import DDOF, WINDOW, Stability, check_window, stability
 
@@ -260,11 +261,9 @@ def _rates(curve: Curve) -> NDArray[np.float64]:
 
 def _gap(curves: Curves, window: int) -> NDArray[np.float64]:
     """Validation minus training loss in the last epochs that have both."""
-    if "loss" not in curves or "val_loss" not in curves:
-        return np.empty(0)
-    _, validated, trained = np.intersect1d(curves["val_loss"].epochs, curves["loss"].epochs, return_indices=True)
+    _, trained, validated = loss_pairs(curves)
     with np.errstate(invalid="ignore"):
-        return (curves["val_loss"].values[validated] - curves["loss"].values[trained])[-window:]
+        return (validated - trained)[-window:]
 
 
 def _mean(values: NDArray[np.float64]) -> float:

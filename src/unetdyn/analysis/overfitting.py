@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn.analysis.curves import Curves, read_history
+from unetdyn.analysis.loss_pairs import loss_pairs
 from unetdyn.analysis.noise import Noise, ar1, detrend
 from unetdyn.analysis.result import Result, epoch, interval, number
 from unetdyn.analysis.stability import DDOF, WINDOW, check_window
@@ -91,6 +92,10 @@ def overfitting(history: Any, window: int = WINDOW, confidence: float = 0.95, fa
     rise, training went wrong otherwise. The onset is the hinge of the least-squares fit "flat, then a rising line" from
     the lowest stretch on.
 
+    Measured on simulated trainings, at noise that remembers up to φ = 0.8: from 50 epochs on, 1 % of false alarms and
+    92 to 99 % of the 95 % intervals holding the gap. With 20 epochs this needs φ ≤ 0.5: at 0.8 it is 9 % and 80 %.
+    Histories of more than 1,000 epochs are first averaged to at most so many points, for the onset.
+
     The end is judged: a rise that came down again (see `double_descent`) is no onset. Asked after every epoch of a
     training, the chance of a false alarm adds up.
 
@@ -134,7 +139,7 @@ def overfitting(history: Any, window: int = WINDOW, confidence: float = 0.95, fa
         nan = float("nan")
         return Overfitting(gap, (nan, nan), confidence, None, False, reason, nan, nan, nan, nan, window, len(last))
     margin = _margin(epochs, validated - trained, len(last), confidence)
-    found = _rise(window, false_alarm, *_thin(epochs, trained, validated))
+    found = _rise(window, false_alarm, *_thin(-(-len(epochs) // _MOST), epochs, trained, validated))
     return Overfitting(
         gap=gap,
         gap_interval=(gap - margin, gap + margin),
@@ -163,23 +168,22 @@ def _check(window: int, confidence: float, false_alarm: float) -> None:
 
 def _both(curves: Curves) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Epochs, training and validation losses where both are finite."""
-    if "loss" not in curves or "val_loss" not in curves:
-        return np.empty(0), np.empty(0), np.empty(0)
-    training, validation = curves["loss"], curves["val_loss"]
-    epochs, i, j = np.intersect1d(training.epochs, validation.epochs, return_indices=True)
-    whole = np.isfinite(training.values[i]) & np.isfinite(validation.values[j])
-    return epochs[whole], training.values[i][whole], validation.values[j][whole]
+    pairs = loss_pairs(curves)
+    whole = np.isfinite(pairs[1]) & np.isfinite(pairs[2])
+    epochs, trained, validated = (values[whole] for values in pairs)
+    return epochs, trained, validated
 
 
 def _margin(epochs: NDArray[Any], gaps: NDArray[Any], count: int, confidence: float) -> float:
-    means = ar1(detrend(epochs, gaps)).draw_plausible(count, _DRAWS, np.random.default_rng(0)).mean(axis=1)
+    block = -(-count // _MOST)
+    noise = ar1(detrend(*_thin(block, epochs, gaps)))
+    means = noise.draw_plausible(count // block, _DRAWS, np.random.default_rng(0)).mean(axis=1)
     return float(np.quantile(np.abs(means), confidence))
 
 
-def _thin(*series: NDArray[Any]) -> list[NDArray[Any]]:
-    """The means of as many neighbours as leave `_MOST` points; the oldest epochs that fill no block are left out."""
-    block = -(-len(series[0]) // _MOST)
-    return [values[len(values) % block :].reshape(-1, block).mean(axis=1) for values in series]
+def _thin(block: int, *values: NDArray[Any]) -> list[NDArray[Any]]:
+    """The means of `block` neighbours each; the oldest epochs, which fill no block, are left out."""
+    return [one[len(one) % block :].reshape(-1, block).mean(axis=1) for one in values]
 
 
 def _rise(

@@ -54,7 +54,7 @@ class KeyedResult(Result, Mapping[str, Any]):
 
     def __getitem__(self, key: str) -> Any:
         if key not in set(self):
-            raise KeyError(f"No {key!r} here; there are {', '.join(self)}.{nearest(key, self)}")
+            raise KeyError(f"{type(self).__name__} has {', '.join(self)}. Received: {key!r}.{nearest(key, self)}")
         return getattr(self, key)
 
     def __iter__(self) -> Iterator[str]:
