@@ -31,7 +31,7 @@ def rows(draws: int, seed: int) -> list[tuple[str, str, str]]:
             table.append((name, _share(right, draws), "100 %"))
     for memory in (-0.4, -0.7):
         found = sum(oscillation(curve(100, memory, rng)).kind == "zigzag" for _ in range(draws))
-        table.append((f"zigzag without a beat, φ = {memory:g}, 100 epochs: found", _share(found, draws), "100 %"))
+        table.append((f"zigzag without a period, φ = {memory:g}, 100 epochs: found", _share(found, draws), "100 %"))
     return table
 
 

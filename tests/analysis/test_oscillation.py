@@ -58,10 +58,10 @@ def test_a_planted_swing_is_found_with_its_period(period, kind):
 def test_a_cycle_in_noise_that_remembers_is_found():
     found = [oscillation(curve(200, 0.7, seed, 1.5, 6)) for seed in range(30)]
     assert sum(one.kind == "cycle" for one in found) >= 29
-    assert np.median([one.memory for one in found]) == pytest.approx(0.7, abs=0.15)
+    assert np.median([one.autocorrelation for one in found]) == pytest.approx(0.7, abs=0.15)
 
 
-def test_a_zigzag_without_a_beat_is_found_by_its_signs():
+def test_a_zigzag_without_a_period_is_found_by_its_signs():
     """Steps that overshoot: each value falls to the other side of the trend, by a random size."""
     found = [oscillation(curve(100, -0.8, seed)) for seed in range(30)]
     assert sum(one.kind == "zigzag" for one in found) >= 28

@@ -67,7 +67,7 @@ def test_an_interval_that_forgot_the_memory_would_be_too_narrow():
     found = overfitting(history)
     naive = 1.96 * np.std((history["val_loss"] - history["loss"])[-10:], ddof=1) / np.sqrt(10)
     assert (found.gap_interval[1] - found.gap) > 1.5 * naive
-    assert found.memory == pytest.approx(0.8, abs=0.15)
+    assert found.autocorrelation == pytest.approx(0.8, abs=0.15)
 
 
 def test_the_gap_is_the_mean_difference_of_the_last_epochs():

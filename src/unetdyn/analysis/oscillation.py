@@ -27,8 +27,8 @@ class Oscillation(Result):
         kind: `"cycle"`, `"zigzag"` (up and down from one value to the next), or None where noise explains it.
         period: epochs of the strongest swing, significant or not; NaN where not determined.
         share: its share of the power around the trend, with both neighbouring frequencies, from 0 to 1.
-        p_value: chance of a line as strong in noise with that memory.
-        memory: φ, from 0 to 0.95, of the first-order autoregressive noise whose spectrum lies under the lines.
+        p_value: chance of a line as strong in noise with that autocorrelation.
+        autocorrelation: φ, from 0 to 0.95, of the first-order autoregressive noise whose spectrum lies under the lines.
         sign_changes: share of consecutive differences, those of 0 left out, whose signs differ.
         sign_changes_p: chance of that share or more in white noise, for which 2/3 is expected.
         scatter: standard deviation around the trend, in the unit of the values.
@@ -41,7 +41,7 @@ class Oscillation(Result):
     period: float
     share: float
     p_value: float
-    memory: float
+    autocorrelation: float
     sign_changes: float
     sign_changes_p: float
     scatter: float
@@ -79,20 +79,20 @@ def oscillation(values: ArrayLike, epochs: ArrayLike | None = None, significance
 
     The trend (a quadratic and three decays) is taken away. Then two tests, each at half of `significance`:
 
-    - **Spectrum.** The periodogram P(f) = |Σ rₜ exp(−2πi f t)|² / n over the epochs that are there, without gaps
-      `scipy.signal.periodogram`. It is divided by the spectrum 1 / (1 + φ² − 2φ cos 2πf) of noise whose memory φ ≥ 0
-      fits its logarithm with the least absolute deviation, which a few lines do not move. The strongest of the m
+    - **Spectrum.** The periodogram P(f) = |Σ rₜ exp(−2πi f t)|² / n over the epochs that are there, which without
+      gaps is `scipy.signal.periodogram`. It is divided by the spectrum 1 / (1 + φ² − 2φ cos 2πf) of noise whose memory
+      φ ≥ 0 fits its logarithm with the least absolute deviation, which a few lines do not move. The strongest of the m
       frequencies holds the share g of what is left; noise does that with the chance m (1 − g)^(m − 1) at most: Fisher's
       test.
     - **Signs.** Two consecutive differences of white noise have different signs in 2/3 of cases, with variance
-      (16n − 29) / 90 of their number. More is a zigzag that need not keep a beat, as of steps that overshoot.
+      (16n − 29) / 90 of their number. More is a zigzag, which need not be periodic: steps that overshoot
+      make one.
 
-    Measured on simulated trainings of 20 to 300 epochs with φ up to 0.8: false alarms in 0.2 to 2.0 %.
+    Measured on simulated trainings of 20 to 300 epochs with φ up to 0.8: false alarms in at most 2 %.
 
     A line of a period below 2.5 is a zigzag too, any other a cycle. Periods of more than a third of the history are
     trend. A period is told to within period² / (2 · history). One value an epoch shows nothing of what happens within
-    an
-    epoch: a cycle of steps may show as a slow one, or not at all.
+    an epoch: a cycle of steps may show as a slow one, or not at all.
 
     Args:
         values: shape `(epochs,)`, oldest first: a loss or a metric. What is not finite is left out as a gap.

@@ -12,7 +12,7 @@ from unetdyn.analysis.noise import Noise, ar1, detrend
 from unetdyn.analysis.result import Result, epoch, interval, number
 from unetdyn.analysis.stability import DDOF, WINDOW, check_window
 
-_LEAST = 20  # epochs: the trend takes six, and with fewer than twice as many more nothing is sure
+_LEAST = 20  # epochs: the trend takes six, and the memory of the noise needs the rest
 _MOST = 1000  # points; a longer history is averaged down to it, which a curve's shape does not feel
 _DRAWS = 1999
 _FALL_ERRORS = 2.0  # standard errors by which the training loss must have fallen: one in forty by chance
@@ -34,7 +34,7 @@ class Overfitting(Result):
         rise: mean validation loss of the end − that of its lowest stretch; NaN where undetermined.
         rise_of_noise: what noise alone reaches with the chance `false_alarm`, where nothing overfits.
         fall: mean training loss beside the lowest stretch − that of the end; NaN where undetermined.
-        memory: φ of the validation loss's noise, what one epoch remembers of the one before.
+        autocorrelation: φ of the validation loss's noise, what one epoch remembers of the one before.
         window: epochs that the gap's window has when it is full.
         count: how many epochs it really had.
     """
@@ -48,7 +48,7 @@ class Overfitting(Result):
     rise: float
     rise_of_noise: float
     fall: float
-    memory: float
+    autocorrelation: float
     window: int
     count: int
 
@@ -74,7 +74,7 @@ class _Rise(NamedTuple):
     rise: float
     rise_of_noise: float
     fall: float
-    memory: float
+    autocorrelation: float
 
 
 def overfitting(history: Any, window: int = WINDOW, confidence: float = 0.95, false_alarm: float = 0.01) -> Overfitting:
@@ -104,7 +104,7 @@ def overfitting(history: Any, window: int = WINDOW, confidence: float = 0.95, fa
         window: how many of the last epochs the gap is a mean of, ≥ 2. 10 is what the studies used.
         confidence: of the gap's interval, between 0 and 1. Default 0.95.
         false_alarm: chance of an onset where nothing overfits, between 0 and 0.5. Default 0.01: one training in a
-            hundred.
+            hundred. The 1,999 simulated ones tell nothing below 0.001.
 
     Returns:
         An `Overfitting`. Epochs in which either loss is missing or not finite are left out. Below 20 epochs it is
@@ -150,7 +150,7 @@ def overfitting(history: Any, window: int = WINDOW, confidence: float = 0.95, fa
         rise=found.rise,
         rise_of_noise=found.rise_of_noise,
         fall=found.fall,
-        memory=found.memory,
+        autocorrelation=found.autocorrelation,
         window=window,
         count=len(last),
     )
