@@ -85,10 +85,12 @@ def oscillation(values: ArrayLike, epochs: ArrayLike | None = None, significance
       frequencies holds the share g of what is left; noise does that with the chance m (1 − g)^(m − 1) at most: Fisher's
       test.
     - **Signs.** Two consecutive differences of white noise have different signs in 2/3 of cases, with variance
-      (16n − 29) / 90 of their number. More is a zigzag, which need not be periodic: steps that overshoot
-      make one.
+      (16n − 29) / 90 of their number. More is a zigzag, which need not be periodic: steps that overshoot make
+      one.
 
-    Measured on simulated trainings of 20 to 300 epochs with φ up to 0.8: false alarms in at most 2 %.
+    Measured on 1,000 simulated trainings each of 20 to 300 epochs with φ up to 0.8: false alarms in 0.4 to 1.8 %, and
+    in 2.9 % of those of 50 epochs with φ = 0.8. In 100 epochs a cycle of seven epochs is found in every training where
+    its root mean square is that of the noise, in a third where it is half of it.
 
     A line of a period below 2.5 is a zigzag too, any other a cycle. Periods of more than a third of the history are
     trend. A period is told to within period² / (2 · history). One value an epoch shows nothing of what happens within
