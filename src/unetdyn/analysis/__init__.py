@@ -2,16 +2,20 @@
 
 from unetdyn.analysis.anova import Anova, Effect, anova, anova_power
 from unetdyn.analysis.choices import Choice
+from unetdyn.analysis.collapses import Collapse, Collapses, collapses
 from unetdyn.analysis.components import Component, VarianceComponents, variance_components
 from unetdyn.analysis.curves import Curve, Curves, read_history
 from unetdyn.analysis.effects import Sensitivity, Slope, sensitivity
 from unetdyn.analysis.exponent import StabilityExponent, stability_exponent
+from unetdyn.analysis.health import TrainingHealth, TrainingStability, training_health, training_stability
 from unetdyn.analysis.improvement import Improvement, improvement_factor
 from unetdyn.analysis.jaccard_sensitivity import JaccardSensitivity, jaccard_sensitivity
 from unetdyn.analysis.on_record import ON_RECORD, Record
+from unetdyn.analysis.oscillation import Oscillation, oscillation
+from unetdyn.analysis.overfitting import Overfitting, overfitting
 from unetdyn.analysis.ranking import BestWithin, Front, Ranking, best_within, combined_score, pareto_front
 from unetdyn.analysis.recommend import Recommendation, recommend
-from unetdyn.analysis.result import Result
+from unetdyn.analysis.result import KeyedResult, Result
 from unetdyn.analysis.stability import (
     STABILITY_CLASSES,
     Stability,
@@ -29,6 +33,8 @@ __all__ = [
     "Anova",
     "BestWithin",
     "Choice",
+    "Collapse",
+    "Collapses",
     "Component",
     "Curve",
     "Curves",
@@ -36,6 +42,9 @@ __all__ = [
     "Front",
     "Improvement",
     "JaccardSensitivity",
+    "KeyedResult",
+    "Oscillation",
+    "Overfitting",
     "Ranking",
     "Recommendation",
     "Record",
@@ -47,14 +56,19 @@ __all__ = [
     "StabilityClass",
     "StabilityExponent",
     "ThresholdCurve",
+    "TrainingHealth",
+    "TrainingStability",
     "VarianceComponents",
     "anova",
     "anova_power",
     "as_summaries",
     "best_within",
+    "collapses",
     "combined_score",
     "improvement_factor",
     "jaccard_sensitivity",
+    "oscillation",
+    "overfitting",
     "pareto_front",
     "read_history",
     "recommend",
@@ -65,5 +79,7 @@ __all__ = [
     "stability_exponent",
     "summarise",
     "threshold_curve",
+    "training_health",
+    "training_stability",
     "variance_components",
 ]
