@@ -10,6 +10,13 @@ from unetdyn.analysis.stability import (
     stability,
     stability_class,
 )
+from unetdyn.analysis.updates import (
+    UpdateVarianceRatio,
+    patience,
+    scale_learning_rate,
+    update_variance,
+    update_variance_ratio,
+)
 
 __all__ = [
     "STABILITY_CLASSES",
@@ -18,8 +25,13 @@ __all__ = [
     "Result",
     "Stability",
     "StabilityClass",
+    "UpdateVarianceRatio",
+    "patience",
     "read_history",
+    "scale_learning_rate",
     "sliding_stability",
     "stability",
     "stability_class",
+    "update_variance",
+    "update_variance_ratio",
 ]
