@@ -1,6 +1,15 @@
 """Histories in, numbers out: NumPy and SciPy only, no Keras and no backend."""
 
+from unetdyn.analysis.convergence import Convergence, convergence
+from unetdyn.analysis.criteria import (
+    ChangeCriterion,
+    Criterion,
+    StabilityCriterion,
+    converged_by_change,
+    converged_by_stability,
+)
 from unetdyn.analysis.curves import Curve, Curves, read_history
+from unetdyn.analysis.equivalence import SlopeCriterion, converged_by_slope
 from unetdyn.analysis.result import Result
 from unetdyn.analysis.stability import (
     STABILITY_CLASSES,
@@ -20,12 +29,21 @@ from unetdyn.analysis.updates import (
 
 __all__ = [
     "STABILITY_CLASSES",
+    "ChangeCriterion",
+    "Convergence",
+    "Criterion",
     "Curve",
     "Curves",
     "Result",
+    "SlopeCriterion",
     "Stability",
     "StabilityClass",
+    "StabilityCriterion",
     "UpdateVarianceRatio",
+    "converged_by_change",
+    "converged_by_slope",
+    "converged_by_stability",
+    "convergence",
     "patience",
     "read_history",
     "scale_learning_rate",
