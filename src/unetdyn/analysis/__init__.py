@@ -9,6 +9,7 @@ from unetdyn.analysis.criteria import (
     converged_by_stability,
 )
 from unetdyn.analysis.curves import Curve, Curves, read_history
+from unetdyn.analysis.double_descent import DoubleDescent, double_descent
 from unetdyn.analysis.equivalence import SlopeCriterion, converged_by_slope
 from unetdyn.analysis.result import Result
 from unetdyn.analysis.stability import (
@@ -34,6 +35,7 @@ __all__ = [
     "Criterion",
     "Curve",
     "Curves",
+    "DoubleDescent",
     "Result",
     "SlopeCriterion",
     "Stability",
@@ -44,6 +46,7 @@ __all__ = [
     "converged_by_slope",
     "converged_by_stability",
     "convergence",
+    "double_descent",
     "patience",
     "read_history",
     "scale_learning_rate",
