@@ -1,20 +1,13 @@
 """Converged or not, and when: curves that still fall by just more than the margin, and curves that went flat."""
 
 import numpy as np
-from scipy.signal import lfilter
+from truth._planted import ar1, share
 
 from unetdyn.analysis import converged_by_slope
 
 EPOCHS, TURN, WINDOW, ALPHA = 100, 40, 30, 0.05
 DELTA = 0.001
 TOO_FAST = 1.02 * DELTA
-
-
-def noise(rng: np.random.Generator, epochs: int, phi: float) -> np.ndarray:
-    """AR(1) noise of variance one."""
-    warm_up = 200
-    drawn = lfilter([1], [1, -phi], rng.standard_normal(epochs + warm_up))[warm_up:]
-    return drawn * np.sqrt(1 - phi**2)
 
 
 def loss(slope: float, epochs: int = EPOCHS) -> np.ndarray:
@@ -30,30 +23,26 @@ def sigma(phi: float, part: float) -> float:
 
 def still_falling(rng: np.random.Generator, phi: float, part: float) -> tuple[bool, bool]:
     """Whether a curve outside the margin is called converged at its end, and whether in any epoch."""
-    found = converged_by_slope(loss(TOO_FAST) + sigma(phi, part) * noise(rng, EPOCHS, phi), WINDOW, DELTA, alpha=ALPHA)
+    found = converged_by_slope(loss(TOO_FAST) + sigma(phi, part) * ar1(rng, EPOCHS, phi), WINDOW, DELTA, alpha=ALPHA)
     return found.converged, found.first_epoch is not None
 
 
 def default_margin(rng: np.random.Generator, phi: float) -> bool:
     """The same with the margin that comes from the curve's own range."""
-    clean = loss(TOO_FAST)
-    slope = 1.02 * 0.001 * np.ptp(clean[2:-2])  # the running median of five leaves these out
-    for _ in range(20):  # the tail is part of the range
+    slope = TOO_FAST
+    for _ in range(
+        20
+    ):  # the tail is itself part of the range; a running median of five leaves out two values at an end
         slope = 1.02 * 0.001 * np.ptp(loss(slope)[2:-2])
-    return converged_by_slope(loss(slope) + sigma(phi, 0.2) * noise(rng, EPOCHS, phi), WINDOW).converged
+    return converged_by_slope(loss(slope) + sigma(phi, 0.2) * ar1(rng, EPOCHS, phi), WINDOW).converged
 
 
 def flat(rng: np.random.Generator, phi: float, part: float) -> tuple[bool, float, float]:
     """Whether a curve that went flat is found at its end, and how long after the turn: `since`, `first_epoch`."""
-    found = converged_by_slope(loss(0) + sigma(phi, part) * noise(rng, EPOCHS, phi), WINDOW, DELTA, alpha=ALPHA)
+    found = converged_by_slope(loss(0) + sigma(phi, part) * ar1(rng, EPOCHS, phi), WINDOW, DELTA, alpha=ALPHA)
     nan = float("nan")
     since = nan if found.since is None else found.since - TURN
     return found.converged, since, nan if found.first_epoch is None else found.first_epoch - TURN
-
-
-def share(hits: list[bool]) -> str:
-    rate = float(np.mean(hits))
-    return f"{100 * rate:.1f} ± {100 * np.sqrt(rate * (1 - rate) / len(hits)):.1f} %"
 
 
 def rows(draws: int, seed: int) -> list[tuple[str, str, str]]:

@@ -1,18 +1,11 @@
 """Double descent: seldom found in curves that have none, often in curves that have one."""
 
 import numpy as np
-from scipy.signal import lfilter
+from truth._planted import ar1, share
 
 from unetdyn.analysis import double_descent
 
 SIGMA = 0.05
-
-
-def noise(rng: np.random.Generator, epochs: int, phi: float) -> np.ndarray:
-    """AR(1) noise of standard deviation SIGMA."""
-    warm_up = 200
-    drawn = lfilter([1], [1, -phi], rng.standard_normal(epochs + warm_up))[warm_up:]
-    return SIGMA * drawn * np.sqrt(1 - phi**2)
 
 
 def single(epochs: int) -> dict[str, np.ndarray]:
@@ -33,10 +26,6 @@ def bumps(epochs: int) -> dict[str, np.ndarray]:
     return {f"bump of {height} σ": fall + height * SIGMA * bump for height in (2, 4, 6)}
 
 
-def rate(curve: np.ndarray, phi: float, draws: int, rng: np.random.Generator) -> float:
-    return float(np.mean([double_descent(curve + noise(rng, len(curve), phi)).found for _ in range(draws)]))
-
-
 def rows(draws: int, seed: int) -> list[tuple[str, str, str]]:
     found = []
     for wanted, curves in (("≤ 5 %", single), ("high", bumps)):
@@ -44,8 +33,7 @@ def rows(draws: int, seed: int) -> list[tuple[str, str, str]]:
             for phi in (0.0, 0.3, 0.6):
                 for number, (name, curve) in enumerate(curves(epochs).items()):
                     rng = np.random.default_rng([seed, epochs, int(10 * phi), number])
-                    share = rate(curve, phi, draws, rng)
-                    error = 100 * np.sqrt(share * (1 - share) / draws)
+                    hits = [double_descent(curve + SIGMA * ar1(rng, epochs, phi)).found for _ in range(draws)]
                     what = f"{name}, {epochs} epochs, AR(1) φ = {phi:g}: called double descent"
-                    found.append((what, f"{100 * share:.1f} ± {error:.1f} %", wanted))
+                    found.append((what, share(hits), wanted))
     return found

@@ -5,8 +5,8 @@ import time
 
 import numpy as np
 import pytest
-from scipy.signal import lfilter
 
+from planted_noise import ar1
 from unetdyn.analysis import (
     converged_by_change,
     converged_by_slope,
@@ -18,10 +18,6 @@ from unetdyn.analysis import (
 WAVE = 0.001 * np.sin(2.3 * np.arange(100))
 LEFT = np.exp(-np.arange(100) / 8)
 HISTORY = {"val_loss": 0.2 + 0.6 * LEFT + WAVE, "val_jaccard": 0.8 - 0.7 * LEFT + WAVE}
-
-
-def ar1(rng, count, phi):
-    return lfilter([1], [1, -phi], rng.standard_normal(count + 100))[100:] * np.sqrt(1 - phi**2)
 
 
 def when(held):

@@ -5,8 +5,8 @@ import time
 
 import numpy as np
 import pytest
-from scipy.signal import lfilter
 
+from planted_noise import ar1
 from unetdyn.analysis import double_descent
 from unetdyn.analysis.double_descent import _turns
 
@@ -18,11 +18,6 @@ SINGLE = {
     "falls, rises, plateau": np.where(T < 0.2, 1 - 5 * T, np.minimum(4 * (T - 0.2), 0.8)),
     "falls, plateau, falls": np.where(T < 0.1, 1 - 5 * T, np.where(T < 0.7, 0.5, 1.2 - T)),
 }
-
-
-def noise(rng, phi, count=100):
-    drawn = lfilter([1], [1, -phi], rng.standard_normal(count + 100))[100:]
-    return SIGMA * drawn * np.sqrt(1 - phi**2)
 
 
 def double(count, height, peak=0.5):
@@ -50,7 +45,7 @@ def test_turns_are_those_of_a_search_over_all_triples():
 @pytest.mark.parametrize("name", SINGLE)
 def test_false_alarms_are_as_few_as_stated(name, phi):
     rng = np.random.default_rng(1)
-    found = [double_descent(SINGLE[name] + noise(rng, phi)).found for _ in range(60)]
+    found = [double_descent(SINGLE[name] + SIGMA * ar1(rng, 100, phi)).found for _ in range(60)]
     # 5 % are allowed: 3 of 60, and three binomial standard errors more are 8.
     assert np.sum(found) <= 8
 
@@ -58,7 +53,7 @@ def test_false_alarms_are_as_few_as_stated(name, phi):
 @pytest.mark.parametrize(("phi", "share"), [(0.0, 0.9), (0.6, 0.5)])
 def test_a_planted_double_descent_is_found_where_it_is(phi, share):
     rng = np.random.default_rng(2)
-    found = [double_descent(double(100, 6 * SIGMA) + noise(rng, phi)) for _ in range(40)]
+    found = [double_descent(double(100, 6 * SIGMA) + SIGMA * ar1(rng, 100, phi)) for _ in range(40)]
     assert np.mean([result.found for result in found]) >= share
     assert np.median([result.peak for result in found]) == pytest.approx(50, abs=4)
     assert np.median([result.rise for result in found]) == pytest.approx(0.25, abs=0.1)
@@ -98,7 +93,7 @@ def test_a_single_wild_epoch_is_no_double_descent():
 
 
 def test_the_same_seed_gives_the_same_p_value_and_scale_does_not_matter():
-    curve = double(100, 0.1) + noise(np.random.default_rng(5), 0.0)
+    curve = double(100, 0.1) + SIGMA * ar1(np.random.default_rng(5), 100, 0.0)
     first = double_descent(curve, seed=1)
     assert first == double_descent(curve, seed=1)
     assert double_descent(3 + 100 * curve, seed=1).p_value == first.p_value
@@ -145,7 +140,7 @@ def test_double_descent_shows_itself():
 
 
 def test_a_hundred_thousand_epochs_are_fast():
-    curve = double(100_000, 0.2) + noise(np.random.default_rng(7), 0.3, 100_000)
+    curve = double(100_000, 0.2) + SIGMA * ar1(np.random.default_rng(7), 100_000, 0.3)
     began = time.process_time()
     result = double_descent(curve)
     assert time.process_time() - began < 2

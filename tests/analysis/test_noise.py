@@ -2,14 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy.signal import lfilter
 
+from planted_noise import ar1
 from unetdyn.analysis.noise import _PHI, Noise, _expected, noise_of
-
-
-def ar1(rng, draws, count, phi):
-    drawn = rng.standard_normal((draws, count + 100))
-    return lfilter([1], [1, -phi], drawn, axis=1)[:, 100:] * np.sqrt(1 - phi**2)
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.3, 0.6])
@@ -17,7 +12,7 @@ def ar1(rng, draws, count, phi):
 def test_planted_noise_is_found_on_whatever_curve(phi, curve):
     rng = np.random.default_rng(0)
     clean = np.zeros(400) if curve == "flat" else np.exp(-np.arange(400) / 40)
-    found = [noise_of(clean + 0.05 * noise) for noise in ar1(rng, 60, 400, phi)]
+    found = [noise_of(clean + 0.05 * noise) for noise in ar1(rng, (60, 400), phi)]
     added = np.sqrt((1 - phi**2) / 400)  # φ is raised by a standard error on purpose
     assert np.mean([noise.phi for noise in found]) == pytest.approx(phi + added, abs=0.06)
     assert np.median([noise.sigma for noise in found]) == pytest.approx(0.05, rel=0.08)
@@ -27,7 +22,7 @@ def test_planted_noise_is_found_on_whatever_curve(phi, curve):
 def test_what_a_parabola_leaves_of_noise_is_as_by_brute_force(phi):
     window, x = 20, np.arange(20)
     without, mean_squares, lag_ones = _expected(window)
-    drawn = ar1(np.random.default_rng(1), 4000, window, phi)
+    drawn = ar1(np.random.default_rng(1), (4000, window), phi)
     left = drawn - np.array([np.polyval(fit, x) for fit in np.polyfit(x, drawn.T, 2).T])
     assert drawn @ without == pytest.approx(left, abs=1e-9)
     place = np.argmin(np.abs(_PHI - phi))

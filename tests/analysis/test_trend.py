@@ -2,15 +2,10 @@
 
 import numpy as np
 import pytest
-from scipy.signal import lfilter
 from scipy.stats import theilslopes
 
+from planted_noise import ar1
 from unetdyn.analysis.trend import _factor, sliding_slopes, window_for
-
-
-def ar1(rng, shape, phi):
-    drawn = rng.standard_normal((*shape[:-1], shape[-1] + 100))
-    return lfilter([1], [1, -phi], drawn, axis=-1)[..., 100:] * np.sqrt(1 - phi**2)
 
 
 @pytest.mark.parametrize("gaps", [1, 5])
