@@ -66,8 +66,12 @@ def converged_by_slope(
     A look at every epoch is many tests. The verdict is one test, of the last window. `since` goes back from there for
     as long as each earlier window passes, and stops at the first that does not: tests in an order fixed beforehand, so
     the chance that any of its claims is false stays at α without a correction. `first_epoch` is the best of many looks
-    and has no such guarantee: of curves that fell by just more than δ in each of the last 60 of 100 epochs, at most
-    3.4 % were called converged, but 11 to 28 % had a `first_epoch` (AR(1) noise, φ from 0 to 0.6).
+    and has no such guarantee.
+
+    What was measured on 100 epochs with autoregressive noise, φ = 0, 0.3 and 0.6: of curves that fell by 1.02 δ in each
+    of the last 60, 1 to 4 % were called converged, and 13 to 27 % had a `first_epoch`. Of curves that went flat at
+    epoch 40, all were found where the standard error of the slope was δ / 10, with a `since` 26 epochs later; and 81 to
+    86 % where it was δ / 4, 28 to 36 epochs later.
 
     Args:
         values: shape `(epochs,)`, oldest first: a loss or a metric.

@@ -10,7 +10,7 @@ from scipy.stats import norm
 SHORTEST_WINDOW = 10  # below it the autocorrelation of the residuals says nothing
 
 _LARGEST_PHI = 0.95
-_WORK = 20_000_000  # pairs of values; about half a second
+_WORK = 10_000_000  # pairs of values; some tenths of a second
 _CHUNK = 1_000_000  # pairs of values at a time, 8 MB for each array of them
 _TO_SIGMA = 1.4826
 _CLIP = 2.5  # robust scales; a spike would hide the autocorrelation
