@@ -232,8 +232,11 @@ def test_convergence_of_a_loss_that_left_the_numbers():
     assert result.slope.reason == "NaN or infinite in 3 of the last 30 epochs"
     assert result.slope.verdict == result.stability.verdict == result.change.verdict == "undetermined"
     assert result.slope.first_epoch == convergence(HISTORY).slope.first_epoch
-    loss[:] = np.nan
-    assert convergence({"val_loss": loss}).slope.verdict == "undetermined"
+    for broken in (np.nan, np.inf):
+        loss[:] = broken
+        result = convergence({"val_loss": loss, "val_jaccard": -loss})
+        assert result.slope.verdict == result.stability.verdict == result.change.verdict == "undetermined"
+        assert result.slope.first_epoch is result.stability.first_epoch is result.change.first_epoch is None
 
 
 def test_convergence_of_a_curve_that_never_changed():

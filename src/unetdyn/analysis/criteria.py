@@ -7,6 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
+from unetdyn.analysis.checks import check_count, check_positive
 from unetdyn.analysis.curves import Curve, Curves, read_history
 from unetdyn.analysis.result import Result, epoch, number
 from unetdyn.analysis.stability import DDOF, WINDOW, sliding_stability
@@ -45,19 +46,12 @@ class Criterion(Result):
         """Verdict and epochs in one line."""
         if self.verdict == "undetermined":
             return f"undetermined: {self.reason}"
-        if self.since is not None:
-            first = (
-                ""
-                if self.since == self.first_epoch
-                else f", and for the first time after epoch {epoch(self.first_epoch)}"
-            )
-            return f"converged: held from epoch {epoch(self.since)} to the end{first}"
-        held = (
-            "never held"
-            if self.first_epoch is None
-            else f"held after epoch {epoch(self.first_epoch)}, but not to the end"
-        )
-        return f"not converged: {held}"
+        first = epoch(self.first_epoch)
+        if self.since is None:
+            held = "never held" if self.first_epoch is None else f"held after epoch {first}, but not to the end"
+            return f"not converged: {held}"
+        earlier = f", and for the first time after epoch {first}" if self.since != self.first_epoch else ""
+        return f"converged: held from epoch {epoch(self.since)} to the end{earlier}"
 
     def _rows(self) -> list[tuple[str, str]]:
         return [
@@ -143,7 +137,7 @@ def converged_by_stability(
     last = [float(sigma[-1]) if len(sigma) else float("nan") for sigma in sigmas]
     signs = ["<" if sigma < bound else "≥" for sigma, bound in zip(last, (loss_sigma, metric_sigma), strict=True)]
     reason = f"σ {number(last[0])} {signs[0]} {loss_sigma:g} and σ {number(last[1])} {signs[1]} {metric_sigma:g}"
-    unknown = cannot_tell(np.sum(values, axis=0), window)
+    unknown = cannot_tell(np.where(np.isfinite(values).all(axis=0), 0.0, np.nan), window)
     return StabilityCriterion(f"{loss_name} and {metric_name}", *verdict(epochs, held, reason, unknown), *last)
 
 
@@ -160,7 +154,8 @@ def converged_by_change(
     |L_t − L_(t−k)| / |L_(t−k)| < tolerance. No change from 0 to 0 counts as 0.
 
     The change is relative to the loss itself, so that a loss with a large floor passes early; and noise of more than
-    about the tolerance keeps it from ever passing. `converged_by_slope` suffers from neither.
+    about the tolerance keeps it from ever passing. `converged_by_slope` looks at the range of the curve instead of its
+    height, and says so where noise hides the answer.
 
     Args:
         values: shape `(epochs,)`, oldest first: a loss.
@@ -191,7 +186,7 @@ def converged_by_change(
     curve = as_curve(values, epochs)
     before, after = curve.values[:-lag], curve.values[lag:]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        change = np.where(after == before, 0.0, np.abs(after - before) / np.abs(before))
+        change = np.where((after == before) & np.isfinite(after), 0.0, np.abs(after - before) / np.abs(before))
     held = np.zeros(len(curve.values), dtype=bool)
     if len(change) >= in_a_row:
         held[lag + in_a_row - 1 :] = sliding_window_view(change < tolerance, in_a_row).all(axis=1)
@@ -235,20 +230,6 @@ def as_curve(values: ArrayLike, epochs: ArrayLike | None) -> Curve:
             f"{str(numbers[:8].tolist())[1:-1]}{' ...' if numbers.size > 8 else ''}."
         )
     return Curve(numbers.astype(np.int64), array)
-
-
-def check_positive(argument: str, value: float) -> None:
-    """Refuse a number that is not above 0."""
-    if not (value > 0 and np.isfinite(value)):
-        raise ValueError(f"`{argument}` must be a finite number above 0. Received: {argument}={value!r}.")
-
-
-def check_count(argument: str, value: int, least: int) -> None:
-    """Refuse what is not a whole number of epochs."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(
-            f"`{argument}` must be a whole number of epochs, {least} or more. Received: {argument}={value!r}."
-        )
 
 
 def _metric_curve(curves: Curves, metric: str | None) -> tuple[str, Curve | None]:

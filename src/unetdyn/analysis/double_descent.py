@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from unetdyn._messages import unknown_choice
 from unetdyn.analysis.criteria import as_curve
 from unetdyn.analysis.curves import Curve
-from unetdyn.analysis.noise import noise_of
+from unetdyn.analysis.local_noise import local_noise
 from unetdyn.analysis.result import Result, epoch, number
 
 LEVEL = 0.05
@@ -149,7 +149,7 @@ def double_descent(
     if not turns.depth > 0:
         reason = "it never falls, rises and falls"
         return DoubleDescent("none found", reason, 1.0, level, 0.0, 0.0, 0.0, None, None, None, None, span)
-    drawn = _smoothed(noise_of(losses).draw(np.random.default_rng(seed), _DRAWS, count), window)
+    drawn = _smoothed(local_noise(losses).draw(np.random.default_rng(seed), _DRAWS, count), window)
     p_value = float(1 + np.sum(np.ptp(drawn, axis=1) >= turns.depth)) / (1 + _DRAWS)
     low, high, last = (float(smooth[place]) for place in turns[1:])
     first_minimum, peak, second_minimum = (int(middles[place]) for place in turns[1:])

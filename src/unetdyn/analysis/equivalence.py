@@ -6,7 +6,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
-from unetdyn.analysis.criteria import Criterion, as_curve, cannot_tell, check_count, check_positive, verdict
+from unetdyn.analysis.checks import check_count, check_positive
+from unetdyn.analysis.criteria import Criterion, as_curve, cannot_tell, verdict
 from unetdyn.analysis.result import interval, number
 from unetdyn.analysis.trend import SHORTEST_WINDOW, sliding_slopes, window_for
 

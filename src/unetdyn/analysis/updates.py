@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from unetdyn._messages import unknown_choice
+from unetdyn.analysis.checks import check_count, check_positive
 from unetdyn.analysis.result import Result, number
 
 _ROUNDING = 1e-12  # 1.1 / 0.1 is 11.000000000000002, and eleven epochs are enough
@@ -74,7 +75,7 @@ def update_variance(lr: float, batch_size: int, grad_variance: float) -> float:
         SGD with batch size and momentum.
     """
     _check_not_negative("lr", lr)
-    _check_batch_size("batch_size", batch_size)
+    check_count("batch_size", batch_size, least=1, unit="samples")
     _check_not_negative("grad_variance", grad_variance)
     return lr**2 * grad_variance / batch_size
 
@@ -106,10 +107,10 @@ def update_variance_ratio(
         both                        variance of a step 200 times smaller
     """
     new_batch_size = batch_size if new_batch_size is None else new_batch_size
-    _check_positive("lr", lr)
-    _check_positive("new_lr", new_lr)
-    _check_batch_size("batch_size", batch_size)
-    _check_batch_size("new_batch_size", new_batch_size)
+    check_positive("lr", lr)
+    check_positive("new_lr", new_lr)
+    check_count("batch_size", batch_size, least=1, unit="samples")
+    check_count("new_batch_size", new_batch_size, least=1, unit="samples")
     from_lr, from_batch_size = (lr / new_lr) ** 2, new_batch_size / batch_size
     return UpdateVarianceRatio(
         lr, new_lr, batch_size, new_batch_size, from_lr, from_batch_size, from_lr * from_batch_size
@@ -148,9 +149,9 @@ def scale_learning_rate(
         variance: Krizhevsky, One weird trick for parallelizing convolutional neural networks (2014); for Adam and
         RMSprop: Malladi et al., On the SDEs and scaling rules for adaptive gradient algorithms (2022).
     """
-    _check_positive("lr", lr)
-    _check_batch_size("batch_size", batch_size)
-    _check_batch_size("new_batch_size", new_batch_size)
+    check_positive("lr", lr)
+    check_count("batch_size", batch_size, least=1, unit="samples")
+    check_count("new_batch_size", new_batch_size, least=1, unit="samples")
     if rule not in ("linear", "sqrt"):
         raise ValueError(unknown_choice("rule", rule, ["linear", "sqrt"]))
     factor = new_batch_size / batch_size
@@ -176,8 +177,8 @@ def patience(plateau_seconds: float, epoch_seconds: float) -> int:
         >>> patience(plateau_seconds=600, epoch_seconds=45)
         14
     """
-    _check_positive("plateau_seconds", plateau_seconds)
-    _check_positive("epoch_seconds", epoch_seconds)
+    check_positive("plateau_seconds", plateau_seconds)
+    check_positive("epoch_seconds", epoch_seconds)
     return max(math.ceil(plateau_seconds / epoch_seconds * (1 - _ROUNDING)), 1)
 
 
@@ -189,16 +190,6 @@ def _times(factor: float) -> str:
     return f"variance of a step {number(shown)} times {word}"
 
 
-def _check_positive(argument: str, value: float) -> None:
-    if not (value > 0 and math.isfinite(value)):
-        raise ValueError(f"`{argument}` must be a finite number above 0. Received: {argument}={value!r}.")
-
-
 def _check_not_negative(argument: str, value: float) -> None:
     if not (value >= 0 and math.isfinite(value)):
         raise ValueError(f"`{argument}` must be a finite number, 0 or more. Received: {argument}={value!r}.")
-
-
-def _check_batch_size(argument: str, value: int) -> None:
-    if isinstance(value, bool) or not (1 <= value < math.inf and value == int(value)):
-        raise ValueError(f"`{argument}` must be a whole number of samples, 1 or more. Received: {argument}={value!r}.")

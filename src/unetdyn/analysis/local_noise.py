@@ -18,7 +18,7 @@ _TO_SIGMA, _CLIP = 1.4826, 5.0
 _WARM_UP = 100  # 0.95¹⁰⁰ is 0.006
 
 
-class Noise(NamedTuple):
+class LocalNoise(NamedTuple):
     """First-order autoregressive noise, eₜ = φ eₜ₋₁ + innovation.
 
     Attributes:
@@ -30,13 +30,13 @@ class Noise(NamedTuple):
     phi: float
 
     def draw(self, rng: np.random.Generator, draws: int, count: int) -> NDArray[np.float64]:
-        """Noise of shape `(draws, count)`."""
+        """LocalNoise of shape `(draws, count)`."""
         innovations = rng.standard_normal((draws, count + _WARM_UP))
         drawn = lfilter([1], [1, -self.phi], innovations, axis=1)[:, _WARM_UP:]
         return self.sigma * np.sqrt(1 - self.phi**2) * drawn
 
 
-def noise_of(values: NDArray[np.float64]) -> Noise:
+def local_noise(values: NDArray[np.float64]) -> LocalNoise:
     """The noise around a curve that a parabola follows over a sixth of its length, or over 15 values.
 
     Values further than 5 robust scales from the running median of five are first drawn in to there, so that a wild
@@ -61,7 +61,7 @@ def noise_of(values: NDArray[np.float64]) -> Noise:
     lag_one = np.divide(products, squares, out=np.zeros_like(squares), where=squares > 0)
     phi = np.interp(np.median(lag_one), lag_ones, _PHI)
     phi = min(phi + _GUARD * np.sqrt((1 - phi**2) / len(values)), _PHI[-1])
-    return Noise(float(np.sqrt(np.median(squares) / np.interp(phi, _PHI, mean_squares))), float(phi))
+    return LocalNoise(float(np.sqrt(np.median(squares) / np.interp(phi, _PHI, mean_squares))), float(phi))
 
 
 @cache

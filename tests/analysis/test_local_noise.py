@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from planted_noise import ar1
-from unetdyn.analysis.noise import _PHI, Noise, _expected, noise_of
+from unetdyn.analysis.local_noise import _PHI, LocalNoise, _expected, local_noise
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.3, 0.6])
@@ -12,7 +12,7 @@ from unetdyn.analysis.noise import _PHI, Noise, _expected, noise_of
 def test_planted_noise_is_found_on_whatever_curve(phi, curve):
     rng = np.random.default_rng(0)
     clean = np.zeros(400) if curve == "flat" else np.exp(-np.arange(400) / 40)
-    found = [noise_of(clean + 0.05 * noise) for noise in ar1(rng, (60, 400), phi)]
+    found = [local_noise(clean + 0.05 * noise) for noise in ar1(rng, (60, 400), phi)]
     added = np.sqrt((1 - phi**2) / 400)  # φ is raised by a standard error on purpose
     assert np.mean([noise.phi for noise in found]) == pytest.approx(phi + added, abs=0.06)
     assert np.median([noise.sigma for noise in found]) == pytest.approx(0.05, rel=0.08)
@@ -33,7 +33,7 @@ def test_what_a_parabola_leaves_of_noise_is_as_by_brute_force(phi):
 
 
 def test_drawn_noise_has_the_size_and_correlation_it_says():
-    drawn = Noise(2.0, 0.6).draw(np.random.default_rng(2), 500, 100)
+    drawn = LocalNoise(2.0, 0.6).draw(np.random.default_rng(2), 500, 100)
     assert drawn.shape == (500, 100)
     assert np.std(drawn) == pytest.approx(2, rel=0.03)
     assert np.mean(drawn[:, 1:] * drawn[:, :-1]) / np.mean(drawn**2) == pytest.approx(0.6, abs=0.02)
@@ -42,11 +42,11 @@ def test_drawn_noise_has_the_size_and_correlation_it_says():
 def test_a_spike_is_not_taken_for_noise():
     rng = np.random.default_rng(3)
     values = rng.normal(0, 0.05, 200)
-    calm = noise_of(values).sigma
+    calm = local_noise(values).sigma
     values[[20, 90, 150]] += 5
-    assert noise_of(values).sigma < 1.2 * calm
+    assert local_noise(values).sigma < 1.2 * calm
 
 
 def test_a_curve_without_noise_has_none():
-    assert noise_of(np.linspace(1, 0, 50)).sigma == pytest.approx(0, abs=1e-12)
-    assert noise_of(np.ones(15)).sigma == pytest.approx(0, abs=1e-12)
+    assert local_noise(np.linspace(1, 0, 50)).sigma == pytest.approx(0, abs=1e-12)
+    assert local_noise(np.ones(15)).sigma == pytest.approx(0, abs=1e-12)
