@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from unetdyn.analysis.checks import check_count, check_positive
 from unetdyn.analysis.criteria import Criterion, as_curve, cannot_tell, verdict
 from unetdyn.analysis.result import interval, number
-from unetdyn.analysis.trend import SHORTEST_WINDOW, sliding_slopes, window_for
+from unetdyn.analysis.trend import LONGEST_WINDOW, SHORTEST_WINDOW, sliding_slopes, window_for
 
 SLOPE_WINDOW = 30
 SHARE = 0.001
@@ -76,7 +76,7 @@ def converged_by_slope(
 
     Args:
         values: shape `(epochs,)`, oldest first: a loss or a metric.
-        window: how many values count, ≥ 10. Default 30: fewer say too little about their own autocorrelation. The
+        window: how many values count, 10 to 2000. Default 30: fewer say too little about their own autocorrelation. The
             interval narrows with window^(3/2).
         delta: the margin δ an epoch, in the unit of the values, > 0. Default None: `share` of the curve's range.
         share: δ as a share of the range of the curve, smoothed by a running median of five, > 0. Default 0.001: ten
@@ -108,6 +108,11 @@ def converged_by_slope(
         comparisons in drug clinical trials and preclinical assays: a-priori ordered hypotheses (1995), for the order.
     """
     check_count("window", window, SHORTEST_WINDOW)
+    if window > LONGEST_WINDOW:
+        raise ValueError(
+            f"`window` must be {LONGEST_WINDOW} epochs at most, for every pair in it is compared: pass every tenth "
+            f"value, and `epochs`, for a longer one. Received: window={window!r}."
+        )
     check_positive("share", share)
     if not 0 < alpha < 0.5:
         raise ValueError(f"`alpha` must be between 0 and 0.5. Received: alpha={alpha!r}.")
@@ -140,7 +145,7 @@ def _reason(slope: float, low: float, high: float, delta: float, alpha: float, w
     reason = f"the slope an epoch is uncertain ({said}) and reaches out of ±{number(delta)}"
     if np.isfinite(high - low) and abs(slope) < delta:
         enough = window_for((high - low) / 2, delta - abs(slope), window)
-        reason += f"; a window of about {max(enough, window + 1)} epochs might tell"
+        reason += f"; a window of about {max(enough, window + 1)} epochs might tell" if enough <= LONGEST_WINDOW else ""
     return reason, False
 
 

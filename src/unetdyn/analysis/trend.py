@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 SHORTEST_WINDOW = 10  # below it the autocorrelation of the residuals says nothing
+LONGEST_WINDOW = 2000  # every pair is compared: two million of them
 
 _LARGEST_PHI = 0.95
 _WORK = 10_000_000  # pairs of values; some tenths of a second
@@ -52,7 +53,7 @@ def sliding_slopes(
     Args:
         epochs: `(n,)` ascending.
         values: `(n,)`.
-        window: how many values count, ≥ `SHORTEST_WINDOW`.
+        window: how many values count, from `SHORTEST_WINDOW` to `LONGEST_WINDOW`.
         confidence: of the two-sided interval, such as 0.9.
         guard: how many standard errors of φ to allow for, ≥ 0. With 1 (default), at most 5 % of the 90 % intervals lie
             wholly on either side of the true slope for φ up to 0.6 and windows of 20 or more.
