@@ -104,9 +104,9 @@ def double_descent(
 
     What was measured on 60 and 200 epochs with autoregressive noise, φ = 0, 0.3 and 0.6: of curves that fall, that fall
     and rise, and that fall, rise and stay, at most 1 % were called double descents; of curves that fall, stay and fall
-    again at most 2 %, but 3 to 5 % with 60 epochs and φ = 0.6. Of double descents with a Gaussian bump of 6 σ, whose own
-    standard deviation was a tenth of the training, 70 to 100 % were found with 60 epochs and all with 200; of 4 σ, 43 to
-    73 % and 87 to 100 %; of 2 σ, 6 to 13 % and 25 to 52 %: the less the noise correlates, the more.
+    again at most 2 %, but 3 % with 60 epochs and φ = 0.6. Of double descents with a Gaussian bump 6 σ high, whose own
+    standard deviation was a tenth of the training, 70 to 100 % were found with 60 epochs and all with 200; with 4 σ 43
+    to 73 % and 87 to 100 %; with 2 σ 6 to 13 % and 25 to 52 %.
 
     Args:
         values: shape `(epochs,)`, oldest first: a validation loss or error. NaN and infinity are left out.
