@@ -4,8 +4,18 @@ from unetdyn.analysis.anova import Anova, Effect, anova, anova_power
 from unetdyn.analysis.choices import Choice
 from unetdyn.analysis.collapses import Collapse, Collapses, collapses
 from unetdyn.analysis.components import Component, VarianceComponents, variance_components
+from unetdyn.analysis.convergence import Convergence, convergence
+from unetdyn.analysis.criteria import (
+    ChangeCriterion,
+    Criterion,
+    StabilityCriterion,
+    converged_by_change,
+    converged_by_stability,
+)
 from unetdyn.analysis.curves import Curve, Curves, read_history
+from unetdyn.analysis.double_descent import DoubleDescent, double_descent
 from unetdyn.analysis.effects import Sensitivity, Slope, sensitivity
+from unetdyn.analysis.equivalence import SlopeCriterion, converged_by_slope
 from unetdyn.analysis.exponent import StabilityExponent, stability_exponent
 from unetdyn.analysis.health import TrainingHealth, TrainingStability, training_health, training_stability
 from unetdyn.analysis.improvement import Improvement, improvement_factor
@@ -26,18 +36,29 @@ from unetdyn.analysis.stability import (
 )
 from unetdyn.analysis.summary import RunSummary, as_summaries, summarise
 from unetdyn.analysis.threshold_curve import ThresholdCurve, threshold_curve
+from unetdyn.analysis.updates import (
+    UpdateVarianceRatio,
+    patience,
+    scale_learning_rate,
+    update_variance,
+    update_variance_ratio,
+)
 
 __all__ = [
     "ON_RECORD",
     "STABILITY_CLASSES",
     "Anova",
     "BestWithin",
+    "ChangeCriterion",
     "Choice",
     "Collapse",
     "Collapses",
     "Component",
+    "Convergence",
+    "Criterion",
     "Curve",
     "Curves",
+    "DoubleDescent",
     "Effect",
     "Front",
     "Improvement",
@@ -52,12 +73,15 @@ __all__ = [
     "RunSummary",
     "Sensitivity",
     "Slope",
+    "SlopeCriterion",
     "Stability",
     "StabilityClass",
+    "StabilityCriterion",
     "StabilityExponent",
     "ThresholdCurve",
     "TrainingHealth",
     "TrainingStability",
+    "UpdateVarianceRatio",
     "VarianceComponents",
     "anova",
     "anova_power",
@@ -65,13 +89,20 @@ __all__ = [
     "best_within",
     "collapses",
     "combined_score",
+    "converged_by_change",
+    "converged_by_slope",
+    "converged_by_stability",
+    "convergence",
+    "double_descent",
     "improvement_factor",
     "jaccard_sensitivity",
     "oscillation",
     "overfitting",
     "pareto_front",
+    "patience",
     "read_history",
     "recommend",
+    "scale_learning_rate",
     "sensitivity",
     "sliding_stability",
     "stability",
@@ -81,5 +112,7 @@ __all__ = [
     "threshold_curve",
     "training_health",
     "training_stability",
+    "update_variance",
+    "update_variance_ratio",
     "variance_components",
 ]
