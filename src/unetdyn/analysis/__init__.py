@@ -1,6 +1,9 @@
 """Histories in, numbers out: NumPy and SciPy only, no Keras and no backend."""
 
+from unetdyn.analysis.convergence_held_out import HeldOutTail
+from unetdyn.analysis.convergence_result import ConvergenceFit
 from unetdyn.analysis.curves import Curve, Curves, read_history
+from unetdyn.analysis.fit_convergence import fit_convergence
 from unetdyn.analysis.result import Result
 from unetdyn.analysis.stability import (
     STABILITY_CLASSES,
@@ -13,11 +16,14 @@ from unetdyn.analysis.stability import (
 
 __all__ = [
     "STABILITY_CLASSES",
+    "ConvergenceFit",
     "Curve",
     "Curves",
+    "HeldOutTail",
     "Result",
     "Stability",
     "StabilityClass",
+    "fit_convergence",
     "read_history",
     "sliding_stability",
     "stability",
