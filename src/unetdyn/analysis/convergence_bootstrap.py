@@ -20,8 +20,8 @@ def autocorrelation(residuals: Array) -> Array:
         residuals: `(curves, n)`, n > 5.
 
     Reference:
-        Kendall (1954) and Marriott and Pope (1954) for the mean; the terms for a line and beyond follow their pattern, and
-        the coverage that they give was measured.
+        Kendall (1954) and Marriott and Pope (1954) for the mean; the others follow the pattern, and the intervals that
+        they lead to were measured to cover.
     """
     n = residuals.shape[1]
     squares = np.sum(residuals**2, axis=1)
@@ -72,9 +72,8 @@ class Noise:
 
 def refits(grid: Grid, fit: Fit, values: Array, noise: Noise) -> tuple[Array, Array, Array]:
     """J∞, a and r, each `(curves, draws)`, of the shape fitted to curves made anew from its own fit."""
-    curves, n = values.shape
     e = noise.like(values - fit.fitted)
-    projection = (grid.unit @ e.reshape(n, -1)).reshape(-1, *e.shape[1:])
+    projection = (grid.unit @ e.reshape(len(e), -1)).reshape(-1, *e.shape[1:])
     projection += (grid.unit @ fit.fitted.T)[:, :, None]
     mean = fit.fitted.mean(axis=1)[:, None] + e.mean(axis=0)
     return models.interpolated(grid, projection, mean)

@@ -13,7 +13,9 @@ from unetdyn.analysis.result import interval
 
 NAMES = (*(shape.name for shape in SHAPES), LAST_VALUE)
 _PARAMETERS = (*(3 for _ in SHAPES), 1)
+_CLOCKS = (*SHAPES, EXPONENTIAL)  # a level has arrived by any clock
 _NEGLIGIBLE = 1e-3  # a model of a smaller weight hardly moves a tail of 2.5 %
+_FARTHEST = 0.2  # of a history's range, outside it: what lies farther is the model's word alone
 _ROUNDING = 1e-6  # of a curve's range: smaller residuals are no noise
 
 
@@ -46,8 +48,10 @@ def estimated(times: Array, rows: Array, noise: bootstrap.Noise, wanted: Wanted)
     weights = models.aicc_weights(rows, fits, _PARAMETERS, phi)
     best = np.argmax(weights, axis=0)
     tails = held_out(times, rows, SHAPES, best, phi)
-    drawn = _drawn(times, rows, fits, weights, noise, wanted)
-    ends, reach = (np.transpose(bootstrap.mixed_interval(part, weights, wanted.confidence)).tolist() for part in drawn)
+    counted = np.where(weights < _NEGLIGIBLE, 0.0, weights)
+    counted /= counted.sum(axis=0)
+    drawn = _drawn(times, rows, fits, counted, noise, wanted)
+    ends, reach = (np.transpose(bootstrap.mixed_interval(part, counted, wanted.confidence)).tolist() for part in drawn)
     results = []
     for i, chosen in enumerate(best):
         doubt = _doubt(rows[i], ends[i], float(correlation[i]), tails[i])
@@ -79,11 +83,11 @@ def _correlation(rows: Array, fits: list[Fit]) -> Array:
 def _drawn(
     times: Array, rows: Array, fits: list[Fit], weights: Array, noise: bootstrap.Noise, wanted: Wanted
 ) -> tuple[Array, Array]:
-    """J∞ and the epoch within reach of it, `(models, curves, draws)`; zeros for models of next to no weight."""
+    """J∞ and the epoch within reach of it, `(models, curves, draws)`; zeros for models of no weight."""
     asymptotes = np.zeros((len(fits), len(rows), noise.normal.size))
     reached = np.zeros_like(asymptotes)
     for number, fit in enumerate(fits):
-        some = np.flatnonzero(weights[number] >= _NEGLIGIBLE)
+        some = np.flatnonzero(weights[number])
         if some.size:
             part = Fit(*(array[some] for array in fit))
             if number < len(SHAPES):
@@ -97,8 +101,7 @@ def _drawn(
 
 
 def _reached(number: int, found: tuple[Array, Array, Array], times: Array, wanted: Wanted) -> Array:
-    shape = SHAPES[number % len(SHAPES)]  # of a level, which has arrived, any
-    return models.epochs_to_within(shape, wanted.within, found, times[0])
+    return models.epochs_to_within(_CLOCKS[number], wanted.within, found, times[0])
 
 
 def _model(number: int, fit: Fit, times: Array, wanted: Wanted) -> dict[str, Any]:
@@ -116,13 +119,13 @@ def _model(number: int, fit: Fit, times: Array, wanted: Wanted) -> dict[str, Any
 
 def _doubt(row: Array, ends: tuple[float, float], correlation: float, tail: HeldOutTail) -> str:
     """Why the history doesn't tell where it is heading to; empty where it does."""
-    (low, high), span = ends, np.ptp(row)
+    (low, high), span, seen = ends, np.ptp(row), interval(row.min(), row.max())
     if high - low > span:
-        return f"the interval, {interval(low, high)}, is wider than the range of the values, {interval(row.min(), row.max())}"
-    if low < row.min() - span or high > row.max() + span:
-        return f"the interval, {interval(low, high)}, is far outside the values, {interval(row.min(), row.max())}"
+        return f"the interval, {interval(low, high)}, is wider than the range of the values, {seen}"
+    if low < row.min() - _FARTHEST * span or high > row.max() + _FARTHEST * span:
+        return f"the interval, {interval(low, high)}, reaches far beyond the values, {seen}"
     if correlation > bootstrap.LARGEST_PHI:
         return "the values stray from the fit for many epochs on end, so that none of the models has their shape"
     if tail.worse:
-        return f"the last value predicts the last {tail.epochs} epochs better than the fit to the earlier ones does"
+        return "the last value predicts the last fifth of the epochs better than the fit to the earlier ones does"
     return ""

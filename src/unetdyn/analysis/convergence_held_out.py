@@ -1,4 +1,4 @@
-"""Whether a fitted curve foretells the epochs that it has not seen, and better than nothing at all would."""
+"""Whether a fitted curve predicts epochs that it has not seen, and better than the last value would."""
 
 from dataclasses import dataclass
 
@@ -19,10 +19,10 @@ class HeldOutTail:
     """The last fifth of the epochs, at least 3, predicted from those before.
 
     Attributes:
-        epochs: How many were held out.
+        epochs: How many were held out; of a history that was averaged in groups, how many groups.
         fit_error: Root mean square error of the model, fitted to the earlier epochs.
         last_value_error: The same of the last value: the mean of a tenth of the earlier epochs, at least 3.
-        worse: Whether the fit's error is larger by a tenth or more, and by more than chance would make it.
+        worse: Whether the fit's error is larger by more than a tenth, and by more than chance would make it.
     """
 
     epochs: int
@@ -36,13 +36,15 @@ class HeldOutTail:
         return self.fit_error < self.last_value_error
 
 
-def held_out(epochs: Array, values: Array, shapes: tuple[Shape, ...], best: NDArray[np.intp], phi: Array) -> list[HeldOutTail]:
+def held_out(
+    epochs: Array, values: Array, shapes: tuple[Shape, ...], best: NDArray[np.intp], phi: Array
+) -> list[HeldOutTail]:
     """The check on each curve, of the shape that describes it best.
 
     On a curve that has arrived, the fit and the last value predict alike, and which is nearer is a matter of chance: in
-    a third of such curves it is the last value. So a fit is worse only where its error is larger by a tenth, and
-    the mean of the differences of the squared errors, fit less last value, is above 0 by Student's t, one-sided, at 5 %,
-    with a standard error enlarged by sqrt((1 + φ) / (1 − φ)).
+    a third of such curves it is the last value. So a fit is worse only where its error is larger by a tenth, and the
+    mean of the differences of the squared errors, fit less last value, is above 0 by Student's t, one-sided, at 5 %, with
+    a standard error enlarged by sqrt((1 + φ) / (1 − φ)).
 
     Args:
         epochs: `(n,)`, n ≥ 10.

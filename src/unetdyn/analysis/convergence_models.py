@@ -1,10 +1,10 @@
 """The curves that a training may follow to its end, and their least-squares fit to many histories at once.
 
-Every curve is `J(t) = J∞ + a exp(−r · clock(t))`: linear in J∞ and a, so that for a given rate r both follow in closed form,
-and only the rate is searched (variable projection; Golub and Pereyra, 1973).
+Every curve is `J(t) = J∞ + a exp(−r · clock(t))`: linear in J∞ and a, so that for a given rate r both follow in closed
+form, and only the rate is searched (variable projection; Golub and Pereyra, 1973).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -87,7 +87,8 @@ def grid(shape: Shape, epochs: Array) -> Grid:
     (64, 20)
     """
     clock = shape.clock(epochs, epochs[0])
-    log_rates = np.linspace(*np.log(shape.rates(clock)), _STARTS)
+    slowest, fastest = shape.rates(clock)
+    log_rates = np.linspace(np.log(slowest), np.log(fastest), _STARTS)
     return Grid(log_rates, *_unit(np.exp(-np.exp(log_rates)[:, None] * clock)))
 
 
@@ -201,12 +202,12 @@ def epochs_to_within(shape: Shape, within: float, found: tuple[Array, Array, Arr
     return np.where(amplitude == 0, first, np.maximum(reached, first))
 
 
-def aicc_weights(values: Array, fits: list[Fit], parameters: list[int], phi: Array) -> Array:
+def aicc_weights(values: Array, fits: list[Fit], parameters: Sequence[int], phi: Array) -> Array:
     """What each model deserves to be believed, by the corrected Akaike information criterion.
 
     AICc = n ln(RSS / n) + 2k + 2k(k + 1) / (n − k − 1), weight = exp(−ΔAICc / 2) over the sum of these, where k counts
     the parameters of the curve, the noise's variance and its autocorrelation φ. RSS is that of the innovations
-    e₁ sqrt(1 − φ²), eₜ − φ eₜ₋₁: neighbouring epochs err alike, and plain residuals would count one error several times.
+    e₁ sqrt(1 − φ²), eₜ − φ eₜ₋₁: neighbouring epochs err alike, and plain residuals would count an error repeatedly.
 
     Args:
         values: `(curves, n)`.

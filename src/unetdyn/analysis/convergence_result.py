@@ -19,7 +19,7 @@ class ConvergenceFit(Result):
     """Where a logged value is heading to, as `fit_convergence` found it.
 
     Attributes:
-        model: `"exponential"`, `"power law"` or `"last value"`, the one of largest weight; None where nothing was fitted.
+        model: `"exponential"`, `"power law"` or `"last value"`: that of the largest weight; None where nothing was fitted.
         params: The model's parameters by the names in its formula: `J_inf`, and `J_0` and `lambda`, or `C` and `beta`.
         asymptote: J∞ of the model; NaN where nothing was fitted.
         asymptote_interval: Lower and upper end.
@@ -79,21 +79,27 @@ class ConvergenceFit(Result):
         level = f"{100 * self.confidence:g} % interval"
         low, high = self.epochs_to_within_interval
         others = ", ".join(f"{name} {weight:.2f}" for name, weight in self.weights.items())
+        found = f"{number(self.asymptote)} ({level} {interval(*self.asymptote_interval)})"
+        asymptote = [("asymptote", found)]
+        if not self.determined:
+            asymptote = [("asymptote", f"undetermined: {self.reason}"), ("best guess", found)]
         return [
-            ("asymptote", f"{number(self.asymptote)}, {level} {interval(*self.asymptote_interval)}"),
-            ("determined", "yes" if self.determined else f"undetermined: {self.reason}"),
-            (f"within {100 * self.within:g} % of it", f"{self._reached(self.epochs_to_within)}, {level} {_whole(low)} to {_whole(high)}"),
+            *asymptote,
+            (f"within {100 * self.within:g} % of it", f"{self._reached()} ({level} {_whole(low)} to {_whole(high)})"),
             ("model", f"{self.model} (weights: {others})"),
             ("parameters", ", ".join(f"{name} {number(value)}" for name, value in self.params.items())),
             (
-                f"last {self.held_out.epochs} epochs predicted",
-                f"RMS error {number(self.held_out.fit_error)} by the model, {number(self.held_out.last_value_error)} by the last value",
+                "last fifth predicted",
+                f"RMS error {number(self.held_out.fit_error)} by the model, "
+                f"{number(self.held_out.last_value_error)} by the last value",
             ),
         ]
 
-    def _reached(self, value: float) -> str:
-        beyond = "" if value <= self.span[1] else f", beyond the last, {epoch(self.span[1])}"
-        return f"from epoch {_whole(value)} on{beyond}" if math.isfinite(value) else "never"
+    def _reached(self) -> str:
+        value, last = self.epochs_to_within, self.span[1]
+        if not math.isfinite(value):
+            return "never"
+        return f"from epoch {_whole(value)} on" + (f", after the last, {epoch(last)}" if value > last else "")
 
 
 def _whole(value: float) -> str:
