@@ -15,7 +15,7 @@ NAMES = (*(shape.name for shape in SHAPES), LAST_VALUE)
 _PARAMETERS = (*(3 for _ in SHAPES), 1)
 _CLOCKS = (*SHAPES, EXPONENTIAL)  # a level has arrived by any clock
 _NEGLIGIBLE = 1e-3  # a model of a smaller weight hardly moves a tail of 2.5 %
-_FARTHEST = 0.2  # of a history's range, outside it: what lies farther is the model's word alone
+_FARTHEST = 0.2  # of the values' range beyond them: what lies farther is the model's word alone
 _ROUNDING = 1e-6  # of a curve's range: smaller residuals are no noise
 
 
@@ -123,7 +123,9 @@ def _doubt(row: Array, ends: tuple[float, float], correlation: float, tail: Held
     if high - low > span:
         return f"the interval, {interval(low, high)}, is wider than the range of the values, {seen}"
     if low < row.min() - _FARTHEST * span or high > row.max() + _FARTHEST * span:
-        return f"the interval, {interval(low, high)}, reaches far beyond the values, {seen}"
+        return (
+            f"the interval, {interval(low, high)}, reaches more than a fifth of their range beyond the values, {seen}"
+        )
     if correlation > bootstrap.LARGEST_PHI:
         return "the values stray from the fit for many epochs on end, so that none of the models has their shape"
     if tail.worse:

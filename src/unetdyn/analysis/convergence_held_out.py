@@ -10,7 +10,7 @@ from unetdyn.analysis import convergence_models as models
 from unetdyn.analysis.convergence_models import Array, Shape
 
 _LEVEL = 0.05  # of the test: how often chance alone may pass it
-_NOTICEABLE = 1.1  # times the last value's error
+_NOTICEABLE = 1.25  # times the last value's error
 _ROUNDING = 1e-6  # of a curve's range: a smaller error isn't counted
 
 
@@ -22,7 +22,7 @@ class HeldOutTail:
         epochs: How many were held out; of a history that was averaged in groups, how many groups.
         fit_error: Root mean square error of the model, fitted to the earlier epochs.
         last_value_error: The same of the last value: the mean of a tenth of the earlier epochs, at least 3.
-        worse: Whether the fit's error is larger by more than a tenth, and by more than chance would make it.
+        worse: Whether the fit's error is larger by more than a quarter, and by more than chance would make it.
     """
 
     epochs: int
@@ -42,9 +42,9 @@ def held_out(
     """The check on each curve, of the shape that describes it best.
 
     On a curve that has arrived, the fit and the last value predict alike, and which is nearer is a matter of chance: in
-    a third of such curves it is the last value. So a fit is worse only where its error is larger by a tenth, and the
-    mean of the differences of the squared errors, fit less last value, is above 0 by Student's t, one-sided, at 5 %, with
-    a standard error enlarged by sqrt((1 + φ) / (1 − φ)).
+    a third of such curves it is the last value. So a fit is worse only where its error is larger by a quarter, and the
+    mean of the differences of the squared errors, fit less last value, is above 0 by Student's t, one-sided, at 5 %,
+    with a standard error enlarged by sqrt((1 + φ) / (1 − φ)).
 
     Args:
         epochs: `(n,)`, n ≥ 10.

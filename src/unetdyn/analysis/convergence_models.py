@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 LAST_VALUE = "last value"
-_STARTS = 64  # rates of the grid: the neighbours of 100 epochs differ by 12 %, and the search goes on between them
+_STARTS = 64  # rates of the grid: for 100 epochs, neighbours differ by 14 %, and the search goes on between them
+_NEAR = np.arange(-2, 3)
+_QUARTIC = np.linalg.inv(
+    np.vander(_NEAR, increasing=True)
+)  # five values -> the coefficients of the quartic through them
+_NEWTON_STEPS = 4  # from half a grid step off
 _GOLDEN_STEPS = 40  # each narrows the bracket by 0.618: to 1e-8 of a grid step
 _GOLDEN = (5**0.5 - 1) / 2
 _ROUNDING = 1e-12  # of a curve's range: what rounding leaves of a fit without noise
@@ -100,7 +105,9 @@ def _unit(g: Array) -> tuple[Array, Array, Array]:
 
 
 def interpolated(grid: Grid, projection: Array, mean: Array) -> tuple[Array, Array, Array]:
-    """The best rate of each curve from its projections alone, by a parabola through the best start and its neighbours.
+    """The best rate of each curve from its projections alone, by the quartic through the five starts around the best.
+
+    With a parabola through three, J∞ would be off by a third of its standard error at a noise of 0.3 % of the range.
 
     Args:
         grid: Of one shape.
@@ -110,20 +117,29 @@ def interpolated(grid: Grid, projection: Array, mean: Array) -> tuple[Array, Arr
     Returns:
         J∞, a and r, each `(...)`.
     """
-    best = np.clip(np.argmax(np.abs(projection), axis=0), 1, _STARTS - 2)
-    near = best + np.array([-1, 0, 1]).reshape(-1, *[1] * best.ndim)
+    best = np.argmax(np.abs(projection), axis=0)
+    middle = np.clip(best, 2, _STARTS - 3)
+    near = middle + _NEAR.reshape(-1, *[1] * best.ndim)
     p = np.take_along_axis(projection, near, axis=0)
-    left, middle, right = p**2
-    bend = left - 2 * middle + right
-    bends = bend < 0
-    vertex = np.where(bends, 0.5 * (left - right) / np.where(bends, bend, 1.0), np.sign(right - left))
-    x = np.clip(vertex, -1.0, 1.0)
-    weights = np.stack([0.5 * x * (x - 1), 1 - x * x, 0.5 * x * (x + 1)])
+    x = _peak(np.tensordot(_QUARTIC, p, axes=1), (best - middle).astype(np.float64))
+    weights = np.tensordot(_QUARTIC.T, np.stack([x**0, x, x**2, x**3, x**4]), axes=1)
     amplitudes = p / grid.norm[near]
     amplitude = np.sum(weights * amplitudes, axis=0)
     asymptote = mean - np.sum(weights * amplitudes * grid.mean[near], axis=0)
     step = grid.log_rates[1] - grid.log_rates[0]
-    return asymptote, amplitude, np.exp(grid.log_rates[best] + x * step)
+    return asymptote, amplitude, np.exp(grid.log_rates[middle] + x * step)
+
+
+def _peak(coefficients: Array, x: Array) -> Array:
+    """Where |c₀ + c₁ x + ... + c₄ x⁴| is largest near x, by Newton's method, within −2 ... 2."""
+    c0, c1, c2, c3, c4 = coefficients
+    for _ in range(_NEWTON_STEPS):
+        slope = c1 + x * (2 * c2 + x * (3 * c3 + x * 4 * c4))
+        bend = 2 * c2 + x * (6 * c3 + x * 12 * c4)
+        peaked = bend * c0 < 0
+        newton = -slope / np.where(peaked, bend, 1.0)
+        x = np.clip(np.where(peaked, x + newton, x), -2.0, 2.0)
+    return x
 
 
 def fit(shape: Shape, epochs: Array, values: Array) -> Fit:

@@ -19,7 +19,7 @@ class ConvergenceFit(Result):
     """Where a logged value is heading to, as `fit_convergence` found it.
 
     Attributes:
-        model: `"exponential"`, `"power law"` or `"last value"`: that of the largest weight; None where nothing was fitted.
+        model: `"exponential"`, `"power law"` or `"last value"`, by the largest weight; None where nothing was fitted.
         params: The model's parameters by the names in its formula: `J_inf`, and `J_0` and `lambda`, or `C` and `beta`.
         asymptote: J∞ of the model; NaN where nothing was fitted.
         asymptote_interval: Lower and upper end.

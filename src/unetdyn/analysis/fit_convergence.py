@@ -62,8 +62,7 @@ def fit_convergence(
         seed: Of the draws. A curve's result is the same alone and in company.
 
     Returns:
-        A `ConvergenceFit`, or a tuple of them for a table. Of more than 500 epochs, the values are averaged in 500 groups
-        first.
+        A `ConvergenceFit`, or a tuple of them for a table. More than 500 epochs are averaged in 500 groups first.
 
     Raises:
         ValueError: If a shape, the order of the epochs or a setting is wrong.
