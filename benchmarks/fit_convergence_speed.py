@@ -2,9 +2,9 @@
 
     python benchmarks/fit_convergence_speed.py --curves 1000 --epochs 100 --repeats 5
 
-One thread. The plain way fits both models from five starts, then each model again to every curve that the bootstrap makes
-anew: as many as `fit_convergence` makes. It is timed on a few curves, in turns with `fit_convergence` on all of them, and
-compared by time a curve. It spares what else a result holds: the weights, the tail, the epochs to within 1 %.
+One thread. The plain way fits both models from five starts, then each model again to every curve that the bootstrap
+makes anew, as many as `fit_convergence` makes. It is timed on a few curves, in turns with `fit_convergence` on all of
+them, and compared by time a curve. It spares what else a result holds: weights, the tail, the epochs to within 1 %.
 """
 
 # ruff: noqa: E402 - the number of threads must be set before NumPy is imported

@@ -48,8 +48,8 @@ class Noise:
         """Noise as in the residuals: a sieve bootstrap of first order.
 
         eₜ = φ eₜ₋₁ + uₜ, with u drawn from the fit's own innovations, which are enlarged by sqrt(n / (n − 3)) for the
-        parameters that were fitted. φ isn't known either: each draw has its own, from its approximate normal
-        distribution, cut to 0 ... 0.9.
+        parameters that were fitted. φ isn't known either: each draw has its own, from a normal distribution around the
+        estimate (standard deviation sqrt(n (1 − φ²)) / (n − 5)), cut to 0 ... 0.9.
 
         Args:
             residuals: `(curves, n)`.
@@ -61,7 +61,7 @@ class Noise:
         estimate = autocorrelation(residuals)
         u = models.innovations(residuals, np.clip(estimate, 0, LARGEST_PHI))
         u = (u - u.mean(axis=1, keepdims=True)) * np.sqrt(n / (n - _FITTED))
-        spread = np.sqrt((1 - np.clip(estimate, -0.95, 0.95) ** 2) / n)
+        spread = np.sqrt(n * (1 - np.clip(estimate, -0.95, 0.95) ** 2)) / (n - _FITTED - 2)
         phi = np.clip(estimate[:, None] + spread[:, None] * self.normal, 0, LARGEST_PHI)
         noise = np.empty((n, *phi.shape))
         noise[0] = u[:, self.chosen[0]] / np.sqrt(1 - phi**2)
