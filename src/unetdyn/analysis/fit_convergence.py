@@ -41,8 +41,8 @@ def fit_convergence(
     order, because neighbouring epochs err alike), and the model is fitted to them. The interval is that of the
     percentiles, where each model's draws count by its weight. Of 30 to 100 epochs along one of the models, an interval
     of 95 % covered J∞ in 93 to 97 % of the histories (`benchmarks/truth/fits.py`). It is too narrow for a curve of yet
-    another shape, such as a stretched exponential, and for fewer than 30 epochs of strongly correlated noise. A training
-    that changes its course after the last epoch isn't foreseen.
+    another shape, such as a stretched exponential, for fewer than 30 epochs of strongly correlated noise, and for noise
+    that grows with the epochs. A training that changes its course after the last epoch isn't foreseen.
 
     *Determined* is a history unless
 
@@ -73,7 +73,7 @@ def fit_convergence(
         >>> import numpy as np
         >>> jaccard = 0.8 - 0.7 * np.exp(-0.1 * np.arange(40)) + np.random.default_rng(0).normal(0, 0.01, 40)
         >>> print(fit_convergence(jaccard))
-        asymptote             0.804 (95 % interval 0.795 to 0.814)
+        asymptote             0.804 (95 % interval 0.794 to 0.814)
         within 1 % of it      from epoch 48 on, after the last, 40 (95 % interval 45 to 50)
         model                 exponential (weights: exponential 1.00, power law 0.00, last value 0.00)
         parameters            J_inf 0.804, J_0 0.105, lambda 0.097
