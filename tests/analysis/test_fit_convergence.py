@@ -184,6 +184,14 @@ def test_a_hundred_thousand_epochs_are_fast_and_right():
         (list(exponential(9)), "it has 9 of the 10 epochs that a fit needs"),
         ([0.5] * 20, "all of its 20 values are the same"),
         (
+            [1e300, -1e300] * 10,
+            "its values differ by 1e+300 and more, too little or too much to compute with: give another unit",
+        ),
+        (
+            list(4e-200 * exponential(20, 0.0, 1.0, 1.0)),
+            "its values differ by 2e-200 and more, too little or too much to compute with: give another unit",
+        ),
+        (
             [*exponential(20), math.nan, math.inf],
             "2 of its 22 values are NaN or infinite; leave them out, and give `epochs` for the rest",
         ),

@@ -71,12 +71,20 @@ class Noise:
 
 
 def refits(grid: Grid, fit: Fit, values: Array, noise: Noise) -> tuple[Array, Array, Array]:
-    """J∞, a and r, each `(curves, draws)`, of the shape fitted to curves made anew from its own fit."""
+    """J∞, a and r, each `(curves, draws)`, of the shape fitted to curves made anew from its own fit.
+
+    What the interpolation makes of the fit itself, without noise, is off by a little; all draws are shifted by that.
+    """
     e = noise.like(values - fit.fitted)
     projection = (grid.unit @ e.reshape(len(e), -1)).reshape(-1, *e.shape[1:])
-    projection += (grid.unit @ fit.fitted.T)[:, :, None]
-    mean = fit.fitted.mean(axis=1)[:, None] + e.mean(axis=0)
-    return models.interpolated(grid, projection, mean)
+    own, mean = grid.unit @ fit.fitted.T, fit.fitted.mean(axis=1)
+    asymptote, amplitude, rate = models.interpolated(grid, projection + own[:, :, None], mean[:, None] + e.mean(axis=0))
+    plain = models.interpolated(grid, own, mean)
+    return (
+        asymptote + (fit.asymptote - plain[0])[:, None],
+        amplitude + (fit.amplitude - plain[1])[:, None],
+        rate * (fit.rate / plain[2])[:, None],
+    )
 
 
 def relevelled(fit: Fit, values: Array, noise: Noise) -> Array:

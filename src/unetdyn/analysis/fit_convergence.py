@@ -12,6 +12,7 @@ from unetdyn.analysis.curves import Curve
 LEAST_EPOCHS = 10
 LEAST_DRAWS = 100
 _GROUPS = 500  # longer histories are averaged into so many groups of epochs
+_COMPUTABLE = (1e-70, 1e70)  # their fourth powers, and sums of these, are numbers
 _AT_ONCE = 4_000_000  # values of curves made anew that are held in memory: 32 MB
 
 
@@ -135,7 +136,12 @@ def _unfit(row: Array) -> str:
         return f"{broken} of its {len(row)} values are NaN or infinite; leave them out, and give `epochs` for the rest"
     if len(row) < LEAST_EPOCHS:
         return f"it has {len(row)} of the {LEAST_EPOCHS} epochs that a fit needs"
-    return f"all of its {len(row)} values are the same" if np.ptp(row) == 0 else ""
+    half = row.max() / 2 - row.min() / 2  # the range itself may overflow
+    if half == 0:
+        return f"all of its {len(row)} values are the same"
+    if not _COMPUTABLE[0] < half < _COMPUTABLE[1]:
+        return f"its values differ by {half:.0e} and more, too little or too much to compute with: give another unit"
+    return ""
 
 
 def _grouped(values: Array) -> Array:
