@@ -41,7 +41,7 @@ def fit_convergence(
     *Interval.* Curves are made anew from each model's fit and noise like its residuals (a sieve bootstrap of first
     order, because neighbouring epochs err alike), and the model is fitted to them. The interval is that of the
     percentiles, where each model's draws count by its weight. Of 30 to 100 epochs along one of the models, an interval
-    of 95 % covered J∞ in 93 to 97 % of the histories (`benchmarks/truth/fits.py`). It is too narrow for a curve of yet
+    of 95 % covered J∞ in 92 to 98 % of the histories (`benchmarks/truth/fits.py`). It is too narrow for a curve of yet
     another shape, such as a stretched exponential, for fewer than 30 epochs of strongly correlated noise, and for noise
     that grows with the epochs. A training that changes its course after the last epoch isn't foreseen.
 
