@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from unetdyn.dynamics.distributed import replica_count, summed
+from unetdyn.dynamics.own_product import own_product
 from unetdyn.dynamics.probe import AddVariable, Control, Probe, Step
 from unetdyn.dynamics.reductions import dense, nonfinite_counts, snapshot, squared_changes, squared_norms
 from unetdyn.dynamics.ring import Ring
@@ -87,7 +88,7 @@ class Instrument:
             # float8 training hands over new scales in place of gradients, to be assigned as they are.
             if gradient is None or getattr(self.variables[place], "overwrite_with_gradient", False):
                 continue
-            whole = dense(gradient)
+            whole = own_product(dense(gradient))
             aligned[place] = whole if scale is None else whole / ops.cast(scale, whole.dtype)
         return aligned
 
