@@ -261,8 +261,10 @@ class GradientMonitor(TapMonitor):
 
 
 def _clipped(rows: Rows) -> NDArray[np.bool_]:
-    """Steps that applied less than the gradient they had, beyond rounding."""
-    offered = rows.grad_norm
-    if rows.accumulated_grad_norm_sq is not None:
-        offered = norm(rows.accumulated_grad_norm_sq)
-    return rows.applied & (rows.applied_grad_norm < offered * (1 - 1e-4))
+    """Steps that applied less than the gradient they had, beyond rounding; under accumulation also those that added
+    another gradient than they had.
+    """
+    if rows.accumulated_grad_norm_sq is None:
+        return rows.applied & (rows.applied_grad_norm < rows.grad_norm * (1 - 1e-4))
+    smaller = rows.applied_grad_norm < norm(rows.accumulated_grad_norm_sq) * (1 - 1e-4)
+    return rows.controlled | (rows.applied & smaller)
