@@ -12,23 +12,10 @@ import numpy as np
 import pytest
 
 from monitored_units import CONTROLS, MONITORS
+from ways_to_train import WAYS_TO_TRAIN, supported
 
 BACKEND = keras.config.backend()
 UNITS = MONITORS | CONTROLS
-
-WAYS_TO_TRAIN = {
-    "plain": {},
-    "float16": {"dtype": "mixed_float16"},
-    "bfloat16": {"dtype": "mixed_bfloat16"},
-    "eager": {"run_eagerly": True},
-    "jit": {"jit_compile": True},
-    "several steps an execution": {"steps_per_execution": 2},
-    "gradient accumulation": {"gradient_accumulation_steps": 2},
-}
-NOT_SUPPORTED = {
-    ("torch", "jit"): "torch.compile takes minutes and a C++ compiler",
-    ("torch", "several steps an execution"): "Keras refuses steps_per_execution > 1 on PyTorch",
-}
 
 
 def make_model(dtype="float32", gradient_accumulation_steps=None, seed=1, **compile_arguments):
@@ -138,11 +125,6 @@ def training(name, way, folders):
 
 def units(name, folders):
     return [UNITS[name](folders())] if name else []
-
-
-def supported(way):
-    reason = NOT_SUPPORTED.get((BACKEND, way))
-    return pytest.param(way, marks=pytest.mark.skip(reason=reason)) if reason else way
 
 
 @pytest.fixture(params=map(supported, WAYS_TO_TRAIN), scope="session")
