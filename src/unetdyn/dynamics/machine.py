@@ -136,8 +136,10 @@ class Machine:
             self._model.jax_state_sync()
 
     def _build_if_possible(self) -> None:
-        """Keras builds an optimizer at the first step; on JAX its variables must be there before."""
-        if not self._optimizer.built and self._model.built:
+        """On JAX, where Keras too builds it before the first step, with all of the model's variables. Elsewhere it is
+        built by what the first step gives it, which in a `train_step` of the user's own may be only some of them.
+        """
+        if keras.backend.backend() == "jax" and not self._optimizer.built and self._model.built:
             self._optimizer.build(self._model.trainable_variables)
 
     def _ready_instrument(self) -> Instrument:

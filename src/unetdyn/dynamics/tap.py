@@ -81,7 +81,7 @@ class OptimizerTap:
     def variables(self) -> list[keras.Variable]:
         """The optimizer's trainable variables, in the order of the rows' columns.
 
-        Empty where neither model nor optimizer has been built; complete after the first step.
+        Empty where the optimizer has not been built; complete after the first step.
         """
         if self._machine is not None:
             self._variables = self._machine.variables
