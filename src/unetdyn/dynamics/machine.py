@@ -136,10 +136,11 @@ class Machine:
             self._model.jax_state_sync()
 
     def _build_if_possible(self) -> None:
-        """On JAX, where Keras too builds it before the first step, with all of the model's variables. Elsewhere it is
-        built by what the first step gives it, which in a `train_step` of the user's own may be only some of them.
+        """On JAX and under `tf.distribute`, where Keras too builds it beforehand, with all of the model's variables.
+        Elsewhere the first step may give it only some of them, from a `train_step` of the user's own.
         """
-        if keras.backend.backend() == "jax" and not self._optimizer.built and self._model.built:
+        beforehand = keras.backend.backend() == "jax" or getattr(self._optimizer, "_distribution_strategy", None)
+        if beforehand and not self._optimizer.built and self._model.built:
             self._optimizer.build(self._model.trainable_variables)
 
     def _ready_instrument(self) -> Instrument:
