@@ -133,6 +133,12 @@ def test_messages_come_when_trouble_begins_and_not_while_it_lasts():
     assert [epoch for epoch, text in monitor.messages] == [0, 3]
 
 
+def test_a_place_that_comes_and_goes_while_trouble_lasts_is_no_news():
+    monitor = GradientMonitor()
+    places = ["ab", "a", "ab", "abc", "", "a"]
+    assert [monitor._is_news("exploding", set(each)) for each in places] == [True, False, False, True, False, True]
+
+
 def test_messages_are_printed_only_when_asked(capsys):
     one_weight([20.0])
     assert capsys.readouterr().out == ""

@@ -254,10 +254,10 @@ class GradientMonitor(TapMonitor):
             self._say(messages.spiking(rows.step, norms, by_block, spiking, self.spike, self.window))
 
     def _is_news(self, kind: str, places: set[str]) -> bool:
-        """Whether trouble is in places where it was not in the epoch before."""
-        news = bool(places - self._said.get(kind, set()))
-        self._said[kind] = places
-        return news
+        """Whether trouble begins, comes back after an epoch without any, or reaches further places."""
+        told = self._said.get(kind, set())
+        self._said[kind] = told | places if places else set()
+        return bool(places - told)
 
 
 def _clipped(rows: Rows) -> NDArray[np.bool_]:
