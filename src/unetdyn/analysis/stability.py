@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unetdyn._messages import unknown_choice
+from unetdyn.analysis.result import Result, number
 
 WINDOW = 10
 DDOF = 1
@@ -42,8 +43,8 @@ STABILITY_CLASSES = (
 
 
 @dataclass(frozen=True)
-class Stability:
-    """What `stability` found. Shows itself as a sentence.
+class Stability(Result):
+    """What `stability` found. Shows itself as a sentence, in a notebook as a table.
 
     Attributes:
         sigma: standard deviation of the window; NaN where not defined or where a value of the window is not finite.
@@ -77,6 +78,15 @@ class Stability:
     def poor(self) -> bool:
         """Whether the class is Poor or Very poor."""
         return self.label in ("Poor", "Very poor")
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [
+            ("σ", number(self.sigma)),
+            ("class", self.label or f"not defined: {len(self.values)} of the {self.window} epochs that it needs"),
+            ("coefficient of variation", number(self.coefficient_of_variation)),
+            ("mean", number(self.mean)),
+            ("window", f"{self.window} epochs"),
+        ]
 
     def __str__(self) -> str:
         if not self.defined:
@@ -159,7 +169,7 @@ def stability(values: ArrayLike, window: int = WINDOW, ddof: int = DDOF) -> Stab
         return Stability(nan, nan, nan, None, window, ddof, kept)
     if not np.isfinite(last).all():
         return Stability(nan, nan, nan, stability_class(nan), window, ddof, kept)
-    sigma, mean = _standard_deviation(last, ddof), float(np.mean(last))
+    sigma, mean = float(_standard_deviation(last, ddof)), float(np.mean(last))
     variation = sigma / abs(mean) if mean else nan
     return Stability(sigma, mean, variation, stability_class(sigma), window, ddof, kept)
 
@@ -185,17 +195,17 @@ def sliding_stability(values: ArrayLike, window: int = WINDOW, ddof: int = DDOF)
     """
     checked = _checked(values, window, ddof)
     result = np.full(checked.shape, np.nan)
-    for end in range(window, len(checked) + 1):
-        last = checked[end - window : end]
-        if np.isfinite(last).all():
-            result[end - 1] = _standard_deviation(last, ddof)
+    if len(checked) >= window:
+        windows = np.lib.stride_tricks.sliding_window_view(checked, window)
+        whole = np.isfinite(windows).all(axis=1)
+        result[window - 1 :][whole] = _standard_deviation(windows[whole], ddof)
     return result
 
 
-def _standard_deviation(values: NDArray[np.float64], ddof: int) -> float:
-    """`numpy.std`, exactly 0 for values that are all the same: a rounded mean would leave 1e-17 there."""
+def _standard_deviation(values: NDArray[np.float64], ddof: int) -> NDArray[np.float64]:
+    """`numpy.std` of the last axis, exactly 0 for values that are all the same: a rounded mean would leave 1e-17."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.std(values - values[0], ddof=ddof))
+        return np.std(values - values[..., :1], axis=-1, ddof=ddof)
 
 
 def check_window(window: int, ddof: int) -> None:

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 import unetdyn.runs
+from unetdyn.analysis.curves import Curves, read_history
 from unetdyn.analysis.stability import DDOF, WINDOW, Stability, check_window, stability
 
 Series = tuple[NDArray[Any], NDArray[np.float64]]
@@ -23,7 +24,6 @@ VALIDATION: dict[str, Any] = {"color": "#D55E00", "marker": "s", "label": "valid
 RATE: dict[str, Any] = {"color": "#000000", "marker": ".", "label": "learning rate"}
 SHADE = "#999999"
 DECADES = 20  # factor between the largest and the smallest loss from which its axis is logarithmic
-NOT_A_METRIC = ("stability", "stability_cv", "learning_rate", "seconds", "epoch")
 
 
 class HistoryDisplay:
@@ -71,9 +71,24 @@ class HistoryDisplay:
         if metric is not None and not {metric, f"val_{metric}"} & set(series):
             raise ValueError(f"`metric` must be a logged value. Received: metric={metric!r}; logged were {known}.")
         self.series = dict(series)
-        self.metric = metric or _first_metric(self.series)
+        self.metric = metric or Curves(self.series).default_metric
         self.window = window
         self.stability: Stability = stability(self._watched[1], window, ddof)
+
+    @classmethod
+    def from_history(cls, history: Any, validation_freq: int | Sequence[int] = 1, **kwargs: Any) -> "HistoryDisplay":
+        """The picture of a training, wherever it was logged.
+
+        Args:
+            history: whatever `unetdyn.analysis.read_history` takes: a `keras.callbacks.History`, its `history`
+                dictionary, a file of `CSVLogger`, a run.
+            validation_freq: what was passed to `fit`: a History does not say in which epochs validation took place.
+            **kwargs: `metric`, `window`, `ddof` as above.
+
+        Raises:
+            ValueError: if `val_loss` has another number of values than `validation_freq` leads to.
+        """
+        return cls(read_history(history, validation_freq), **kwargs)
 
     @classmethod
     def from_run(cls, run: "unetdyn.runs.Run | str | Path", **kwargs: Any) -> "HistoryDisplay":
@@ -83,37 +98,7 @@ class HistoryDisplay:
             run: an open run, or the path of one.
             **kwargs: `metric`, `window`, `ddof` as above.
         """
-        if not isinstance(run, unetdyn.runs.Run):
-            run = unetdyn.runs.open(run)
-        return cls({name: run.series(name) for name in run.history if name != "epoch"}, **kwargs)
-
-    @classmethod
-    def from_history(cls, history: Any, validation_freq: int | Sequence[int] = 1, **kwargs: Any) -> "HistoryDisplay":
-        """The picture of what `model.fit` returned.
-
-        Args:
-            history: a `keras.callbacks.History`, or its `history` dictionary.
-            validation_freq: what was passed to `fit`: a History does not say in which epochs validation took place.
-            **kwargs: `metric`, `window`, `ddof` as above.
-
-        Raises:
-            ValueError: if `val_loss` has another number of values than `validation_freq` leads to.
-        """
-        logs = getattr(history, "history", history)
-        count = max((len(values) for values in logs.values()), default=0)
-        epochs = np.asarray(getattr(history, "epoch", range(count)))[-count:] if count else np.arange(0)
-        validated = epochs[[_is_validated(int(epoch), validation_freq) for epoch in epochs]]
-        series = {}
-        for name, values in logs.items():
-            own = validated if name.startswith("val_") else epochs
-            if len(values) > len(own) or (name == "val_loss" and len(values) != len(own)):
-                raise ValueError(
-                    f"`validation_freq` must be what was passed to `fit`. Received: validation_freq={validation_freq}, "
-                    f"which makes {len(own)} validations in {count} epochs, but {name} has {len(values)} values."
-                )
-            # A key that callbacks add late, such as `stability`, has values for the last epochs only.
-            series[name] = (own[len(own) - len(values) :], np.asarray(values, dtype=float))
-        return cls(series, **kwargs)
+        return cls(read_history(run), **kwargs)
 
     def plot(self, axes: Sequence[Axes] | None = None) -> "HistoryDisplay":
         """Draw.
@@ -217,17 +202,6 @@ class HistoryDisplay:
     def _limits(self) -> tuple[float, float]:
         epochs = np.concatenate([epochs for epochs, _ in self.series.values()]) + 1
         return epochs.min() - 0.5, epochs.max() + 0.5
-
-
-def _first_metric(series: Mapping[str, Series]) -> str | None:
-    names = [name.removeprefix("val_") for name in series if not name.endswith(NOT_A_METRIC)]
-    metrics = [name for name in dict.fromkeys(names) if name != "loss"]
-    return "jaccard" if "jaccard" in metrics else metrics[0] if metrics else None
-
-
-def _is_validated(epoch: int, frequency: int | Sequence[int]) -> bool:
-    """Keras' own rule, for epochs that count from 0."""
-    return (epoch + 1) % frequency == 0 if isinstance(frequency, int) else epoch + 1 in frequency
 
 
 def _mark_not_finite(ax: Axes, epochs: NDArray[Any], style: Mapping[str, Any]) -> None:

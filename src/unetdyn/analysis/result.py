@@ -1,0 +1,98 @@
+"""What the results of an analysis share: they show themselves, as text and as a table in a notebook."""
+
+import dataclasses
+import html
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from unetdyn._messages import nearest
+
+
+class Result:
+    """Base of the result dataclasses. A subclass says in `_rows` what a person should read, in order.
+
+    Attributes of results count epochs from 0, as Keras' callbacks do; what is shown counts from 1, as Keras prints.
+
+    Example:
+        >>> class Peak(Result):
+        ...     def _rows(self):
+        ...         return [("peak", number(0.71828)), ("at epoch", "3")]
+        >>> print(Peak())
+        peak      0.718
+        at epoch  3
+    """
+
+    def _rows(self) -> list[tuple[str, str]]:
+        """Label and value of each line."""
+        raise TypeError(f"{type(self).__name__} must define `_rows`.")
+
+    def __str__(self) -> str:
+        rows = self._rows()
+        width = max((len(label) for label, _ in rows), default=0)
+        return "\n".join(f"{label.ljust(width)}  {value}".rstrip() for label, value in rows)
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(label)}</th>"
+            f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
+            for label, value in self._rows()
+        )
+        return f"<table>{cells}</table>"
+
+
+class KeyedResult(Result, Mapping[str, Any]):
+    """A result whose attributes are also keys, for scripts that had a dictionary before. Subclasses are dataclasses.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Peak(KeyedResult):
+        ...     peak_epoch: int
+        >>> Peak(3)["peak_epoch"], Peak(3).as_dict()
+        (3, {'peak_epoch': 3})
+    """
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in set(self):
+            raise KeyError(f"{type(self).__name__} has {', '.join(self)}. Received: {key!r}.{nearest(key, self)}")
+        return getattr(self, key)
+
+    def __iter__(self) -> Iterator[str]:
+        return (field.name for field in dataclasses.fields(self))  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(dataclasses.fields(self))  # type: ignore[arg-type]
+
+    def as_dict(self) -> dict[str, Any]:
+        """A dictionary of all of it."""
+        return dict(self)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number as a person writes it; "not defined" for None and NaN.
+
+    >>> number(0.0123456), number(float("nan")), number(12345.6)
+    ('0.0123', 'not defined', '12346')
+    """
+    if value is None or math.isnan(value):
+        return "not defined"
+    # Significant digits would write 12345.6 as 1.23e+04, and an epoch or a pixel count is not read like that.
+    return f"{value:.0f}" if 10**digits <= abs(value) < 1e7 else f"{value:.{digits}g}"
+
+
+def interval(low: float, high: float, digits: int = 3) -> str:
+    """Both ends of an interval.
+
+    >>> interval(0.12345, 0.2)
+    '0.123 to 0.2'
+    """
+    return f"{number(low, digits)} to {number(high, digits)}"
+
+
+def epoch(value: int | float | None) -> str:
+    """An epoch that counts from 0, as a person counts; "never" for None and NaN.
+
+    >>> epoch(0), epoch(None)
+    ('1', 'never')
+    """
+    return "never" if value is None or math.isnan(value) else f"{int(value) + 1}"

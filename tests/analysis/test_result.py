@@ -1,0 +1,33 @@
+from dataclasses import dataclass
+
+import pytest
+
+from unetdyn.analysis.result import Result, epoch, interval, number
+
+
+@dataclass(frozen=True)
+class Found(Result):
+    name: str
+
+    def _rows(self):
+        return [("name", self.name), ("a longer label", "1")]
+
+
+def test_result_shows_itself_as_aligned_text():
+    assert str(Found("x")) == "name            x\na longer label  1"
+
+
+def test_result_escapes_what_it_shows_in_a_notebook():
+    assert "&lt;script&gt;" in Found("<script>")._repr_html_()
+    assert "<script>" not in Found("<script>")._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "0"), (0.02884, "0.0288"), (131.072, "131"), (65536, "65536"), (None, "not defined")]
+)
+def test_number_is_written_as_a_person_does(value, text):
+    assert number(value) == text
+
+
+def test_epochs_are_counted_from_one():
+    assert (epoch(9), epoch(float("nan")), interval(1.0, 2.5)) == ("10", "never", "1 to 2.5")
