@@ -139,7 +139,7 @@ class Machine:
         """On JAX and under `tf.distribute`, where Keras too builds it beforehand, with all of the model's variables.
         Elsewhere the first step may give it only some of them, from a `train_step` of the user's own.
         """
-        beforehand = keras.backend.backend() == "jax" or getattr(self._optimizer, "_distribution_strategy", None)
+        beforehand = keras.backend.backend() == "jax" or getattr(self._model, "_distribute_strategy", None)
         if beforehand and not self._optimizer.built and self._model.built:
             self._optimizer.build(self._model.trainable_variables)
 
