@@ -73,6 +73,7 @@ def test_recorder_writes_the_history_that_fit_returns(tmp_path):
     np.testing.assert_allclose(run.history["learning_rate"], 0.1, rtol=1e-6)
     assert (run.history["seconds"] >= 0).all()
     assert run.summary["epochs"] == 3
+    assert run.summary["parameters"] == recorder.model.count_params()
     assert [event["kind"] for event in run.events if event["kind"] != "best"] == ["train_begin", "train_end"]
 
 

@@ -190,6 +190,8 @@ class RunRecorder(keras.callbacks.Callback):
 
     def _summary(self) -> dict[str, Any]:
         summary: dict[str, Any] = {"epochs": self._last_epoch + 1, "seconds": round(self._seconds, 3)}
+        if getattr(self.model, "built", False):
+            summary["parameters"] = self.model.count_params()
         if self.best is not None:
             summary |= {"best_epoch": self.best[0], f"best_{self.save_best}": self.best[1]}
         for monitor in self.monitors:
