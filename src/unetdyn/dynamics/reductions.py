@@ -43,7 +43,8 @@ def _torch_squared_norms(tensors: Sequence[Tensor | None]) -> Tensor:
     """One fused call over chunks: `sum(square(t))` allocates a copy of each tensor, and takes 100 times as long."""
     import torch
 
-    chunks, owners = [], []
+    chunks: list[Tensor] = []
+    owners: list[int] = []
     for owner, tensor in enumerate(tensors):
         if tensor is not None:
             flat = tensor.reshape(-1).to(torch.float32)
