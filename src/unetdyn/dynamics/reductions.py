@@ -137,9 +137,9 @@ def weight_and_change_norms(
         return before_norms, squared_norms(wide)
     after = snapshot(variables)
     if keras.backend.backend() == "jax":
-        pairs = [
-            (ops.cast(_as_stored(a), "float32"), ops.cast(b, "float32")) for a, b in zip(after, before, strict=True)
-        ]
+        after = [_as_stored(value) for value in after]
+    pairs = [(ops.cast(a, "float32"), ops.cast(b, "float32")) for a, b in zip(after, before, strict=True)]
+    if keras.backend.backend() == "jax":
         weights, changes = joint_sums([[ops.square(b), ops.square(a - b)] for a, b in pairs])
         return weights, changes
     return before_norms, squared_norms([a - b for a, b in pairs])
