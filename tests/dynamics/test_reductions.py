@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from unetdyn.dynamics.reductions import nonfinite_counts, squared_norms
+from unetdyn.dynamics.reductions import norms_and_nonfinite, snapshot, squared_norms, weight_and_change_norms
 
 to_numpy = keras.ops.convert_to_numpy
 
@@ -28,6 +28,23 @@ def test_missing_tensors_count_as_zeros():
 
 
 def test_nonfinite_counts_count_entries_and_not_overflowing_sums():
-    tensors = [np.array(values, "float32") for values in ([1.0, np.nan, np.inf, -np.inf], [1e30, 1e30], [0.0])]
-    tensors = [keras.ops.convert_to_tensor(t) for t in tensors] + [None]
-    assert to_numpy(nonfinite_counts(tensors, squared_norms(tensors))).tolist() == [3.0, 0.0, 0.0, 0.0]
+    arrays = [np.array(values, "float32") for values in ([1.0, np.nan, np.inf, -np.inf], [1e30, 1e30], [0.0])]
+    large = np.ones((3, 1000, 2), "float32")
+    large[1, 5:12] = np.nan
+    tensors = [keras.ops.convert_to_tensor(array) for array in (*arrays, large)] + [None]
+    squares, counts = norms_and_nonfinite(tensors)
+    assert to_numpy(counts).tolist() == [3.0, 0.0, 0.0, 14.0, 0.0]
+    np.testing.assert_array_equal(to_numpy(squares), to_numpy(squared_norms(tensors)))
+
+
+@pytest.mark.parametrize("shape", [(), (7,), (1024,), (1025,), (3, 3, 64, 128)], ids=str)
+def test_norms_of_weights_and_changes_against_float64(shape):
+    rng = np.random.default_rng(0)
+    old, new = (rng.normal(size=shape).astype("float32") for _ in range(2))
+    variables = [keras.Variable(old), keras.Variable(np.ones(5, "float32"))]
+    before = snapshot(variables)
+    norms = squared_norms(before)
+    variables[0].assign(new)
+    weights, changes = weight_and_change_norms(variables, before, norms)
+    np.testing.assert_allclose(to_numpy(weights), [np.sum(old.astype("float64") ** 2), 5.0], rtol=2e-6)
+    np.testing.assert_allclose(to_numpy(changes), [np.sum((new.astype("float64") - old) ** 2), 0.0], rtol=2e-6)

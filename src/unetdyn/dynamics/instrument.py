@@ -10,10 +10,17 @@ from keras import ops
 from unetdyn.dynamics.distributed import replica_count, summed
 from unetdyn.dynamics.own_product import own_product
 from unetdyn.dynamics.probe import AddVariable, Control, Probe, Step
-from unetdyn.dynamics.reductions import dense, nonfinite_counts, snapshot, squared_changes, squared_norms
+from unetdyn.dynamics.reductions import (
+    dense,
+    norms_and_nonfinite,
+    snapshot,
+    squared_norms,
+    weight_and_change_norms,
+)
 from unetdyn.dynamics.ring import Ring
 from unetdyn.dynamics.rows import Columns
 from unetdyn.dynamics.skipping import apply_unless
+from unetdyn.dynamics.sums import settled
 
 Tensor = Any
 Apply = Callable[[list[Tensor | None], list[keras.Variable]], None]
@@ -66,6 +73,7 @@ class Instrument:
     def step(self, gradients: Sequence[Tensor | None], variables: Sequence[keras.Variable], apply: Apply) -> None:
         """Measure, let controls act, apply, measure what it did, and write the row."""
         places = [self.inner._get_variable_index(v) for v in variables]
+        gradients = [settled(gradient) for gradient in gradients]
         local = self._aligned(gradients, places)
         weights = snapshot(self.variables)
         iteration = snapshot([self.inner._iterations])[0]
@@ -76,7 +84,8 @@ class Instrument:
         values |= self._applied_norms(acted, parts, iteration)
         handed = self._handed(gradients, places, outgoing)
         apply_unless(skip, lambda: apply(handed, list(variables)), [*self.variables, *self.optimizer.variables])
-        values["update_norm_sq"] = squared_changes(self.variables, weights)
+        sums = weight_and_change_norms(self.variables, weights, seen.weight_norm_sq)
+        values["weight_norm_sq"], values["update_norm_sq"] = sums
         values["applied"] = self._applied(iteration)
         values["applied_grad_norm_sq"] = ops.where(values["applied"], values["applied_grad_norm_sq"], float("nan"))
         self.ring.write(self.columns.pack(values))
@@ -99,13 +108,13 @@ class Instrument:
         return self.inner.loss_scale_factor
 
     def _seen(self, gradients: list[Tensor | None], weights: list[Tensor]) -> Step:
-        norms = squared_norms(gradients)
+        norms, nonfinite = norms_and_nonfinite(gradients)
         return Step(
             gradients=gradients,
             weights=weights,
             grad_norm_sq=norms,
             weight_norm_sq=squared_norms(weights),
-            nonfinite=nonfinite_counts(gradients, norms),
+            nonfinite=nonfinite,
             learning_rate=ops.cast(self.inner.learning_rate, "float32"),
             number=snapshot([self.ring.count])[0],
         )
@@ -115,7 +124,6 @@ class Instrument:
             "behind": seen.number - ops.cast(iteration, seen.number.dtype),
             "learning_rate": seen.learning_rate,
             "grad_norm_sq": seen.grad_norm_sq,
-            "weight_norm_sq": seen.weight_norm_sq,
             "nonfinite": seen.nonfinite,
         }
         if "replica_grad_norm_sq" in self.columns.widths:

@@ -1,11 +1,13 @@
 """The scalar product of each step's gradient with the one before, taken inside the compiled step."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from unetdyn.dynamics.probe import AddVariable, Probe, Step
+from unetdyn.dynamics.sums import joint_sums
 
 Tensor = Any
 
@@ -28,14 +30,21 @@ class ConsecutiveProbe(Probe):
     def measure(self, step: Step) -> dict[str, Tensor]:
         """The scalar product, then the copy for the next step."""
         seen = [(g, p) for g, p in zip(step.gradients, self._previous, strict=True) if g is not None]
-        total = sum((_dot(gradient, previous.value) for gradient, previous in seen), ops.zeros((), "float32"))
+        total = _dot([(gradient, previous.value) for gradient, previous in seen])
         for gradient, previous in seen:
             previous.assign(ops.cast(gradient, previous.dtype))
         return {"dot": total}
 
 
-def _dot(left: Tensor, right: Tensor) -> Tensor:
-    left, right = ops.cast(left, "float32"), ops.cast(right, "float32")
+def _dot(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """Σ left · right over all entries of all pairs."""
+    wide = [(ops.cast(left, "float32"), ops.cast(right, "float32")) for left, right in pairs]
+    if keras.backend.backend() == "jax" and wide:
+        return ops.sum(joint_sums([[left * right] for left, right in wide]))
+    return sum((_one_dot(left, right) for left, right in wide), ops.zeros((), "float32"))
+
+
+def _one_dot(left: Tensor, right: Tensor) -> Tensor:
     if keras.backend.backend() == "torch":
         import torch
 

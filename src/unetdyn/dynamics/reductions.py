@@ -6,9 +6,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from unetdyn.dynamics.sums import joint_sums
+
 Tensor = Any
 
-_CHUNK = 1 << 16  # one float32 accumulator over more entries than this is off by more than 1e-5 on PyTorch
+_CHUNK = 1 << 16  # one float32 accumulator over more entries than this is off by more than 1e-5 in PyTorch on a CPU
 
 
 def squared_norms(tensors: Sequence[Tensor | None]) -> Tensor:
@@ -29,50 +31,53 @@ def squared_norms(tensors: Sequence[Tensor | None]) -> Tensor:
     if keras.backend.backend() == "torch":
         return _torch_squared_norms(tensors)
     zero = ops.zeros((), "float32")
-    return ops.stack([zero if t is None else _sum_of_squares(ops.cast(t, "float32")) for t in tensors])
+    wide = [zero if t is None else ops.cast(t, "float32") for t in tensors]
+    if keras.backend.backend() == "jax":
+        return joint_sums([[ops.square(t)] for t in wide])[0]
+    import tensorflow as tf
 
-
-def _sum_of_squares(tensor: Tensor) -> Tensor:
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        return 2.0 * tf.nn.l2_loss(tensor)  # one kernel and no temporary; exact, as halving is
-    return ops.sum(ops.square(tensor))
+    return ops.stack([2.0 * tf.nn.l2_loss(t) for t in wide])  # one kernel and no temporary; exact, as halving is
 
 
 def _torch_squared_norms(tensors: Sequence[Tensor | None]) -> Tensor:
     """One fused call over chunks: `sum(square(t))` allocates a copy of each tensor, and takes 100 times as long."""
     import torch
 
-    chunks, owners = [], []
+    chunks: list[Tensor] = []
+    owners: list[int] = []
     for owner, tensor in enumerate(tensors):
         if tensor is not None:
-            pieces = tensor.reshape(-1).to(torch.float32).split(_CHUNK)
+            flat = tensor.reshape(-1).to(torch.float32)
+            pieces = flat.split(_CHUNK) if flat.device.type == "cpu" else [flat]
             chunks.extend(pieces)
             owners.extend([owner] * len(pieces))
     total = torch.zeros(len(tensors), device=chunks[0].device if chunks else None)
     if not chunks:
         return total
-    index = torch.tensor(owners, device=total.device)
+    index = torch.tensor(owners).to(total.device, non_blocking=True)  # made there it would make the host wait
     return total.index_add_(0, index, torch.stack(torch._foreach_norm(chunks)).square())
 
 
-def nonfinite_counts(tensors: Sequence[Tensor | None], squares: Tensor) -> Tensor:
-    """Number of entries of each tensor that are NaN or infinite, as float32.
+def norms_and_nonfinite(tensors: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
+    """Sum of squares of each tensor, as `squared_norms`, and number of its entries that are NaN or infinite.
 
     Args:
-        tensors: Tensors of any shape; `None` has none.
-        squares: What `squared_norms(tensors)` gave. A tensor with a non-finite entry has a non-finite sum of squares,
-            so where all are finite nothing needs to be counted.
+        tensors: Tensors of any shape; `None` counts as zeros.
 
     Returns:
-        A float32 tensor of shape `(len(tensors),)`, exact below 2**24.
+        Two float32 tensors of shape `(len(tensors),)`; the counts are exact below 2**24.
 
     Example:
-        >>> gradient = keras.ops.array([1.0, float("nan"), float("inf")])
-        >>> float(nonfinite_counts([gradient], squared_norms([gradient]))[0])
+        >>> squares, counts = norms_and_nonfinite([keras.ops.array([1.0, float("nan"), float("inf")])])
+        >>> float(counts[0])
         2.0
     """
+    if keras.backend.backend() == "jax":
+        zero = ops.zeros((), "float32")
+        wide = [zero if t is None else ops.cast(t, "float32") for t in tensors]
+        squares, counts = joint_sums([[ops.square(t), ops.logical_not(ops.isfinite(t))] for t in wide])
+        return squares, counts
+    squares = squared_norms(tensors)
 
     def counted() -> Tensor:
         zero = ops.zeros((), "float32")
@@ -81,9 +86,8 @@ def nonfinite_counts(tensors: Sequence[Tensor | None], squares: Tensor) -> Tenso
         ]
         return ops.stack(counts)
 
-    if keras.backend.backend() == "jax":
-        return counted()  # XLA computes it in the same pass as the squares; a branch would make the host wait
-    return ops.cond(ops.all(ops.isfinite(squares)), lambda: ops.zeros_like(squares), counted)
+    # A tensor with an entry that is not finite has such a sum of squares: where all are finite nothing is counted.
+    return squares, ops.cond(ops.all(ops.isfinite(squares)), lambda: ops.zeros_like(squares), counted)
 
 
 def dense(gradient: Tensor) -> Tensor:
@@ -110,21 +114,35 @@ def snapshot(variables: Sequence[keras.Variable]) -> list[Tensor]:
     return [v.value for v in variables]
 
 
-def squared_changes(variables: Sequence[keras.Variable], before: list[Tensor]) -> Tensor:
-    """Sum of squares of `variable - before` for each variable, float32 of shape `(len(variables),)`.
+def weight_and_change_norms(
+    variables: Sequence[keras.Variable], before: list[Tensor], before_norms: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Sums of squares of the weights before the update and of its change, `variable - before`.
 
-    On PyTorch `before` is used up: the difference is taken in its place, so that no third copy of the weights exists.
+    Args:
+        variables: As they are now.
+        before: What `snapshot(variables)` gave before the update. On PyTorch it is used up: the difference is taken in
+            its place, so that no third copy of the weights exists.
+        before_norms: What `squared_norms(before)` gave.
+
+    Returns:
+        Two float32 tensors of shape `(len(variables),)`. On JAX the first is computed anew, together with the second
+        in the kernel of the update; XLA drops `before_norms` where nothing else needs it.
     """
     if keras.backend.backend() == "torch":
         import torch
 
         wide = [tensor.to(torch.float32) for tensor in before]
         torch._foreach_sub_(wide, [v.value.detach() for v in variables])
-        return squared_norms(wide)
+        return before_norms, squared_norms(wide)
     after = snapshot(variables)
     if keras.backend.backend() == "jax":
         after = [_as_stored(value) for value in after]
-    return squared_norms([ops.cast(a, "float32") - ops.cast(b, "float32") for a, b in zip(after, before, strict=True)])
+    pairs = [(ops.cast(a, "float32"), ops.cast(b, "float32")) for a, b in zip(after, before, strict=True)]
+    if keras.backend.backend() == "jax":
+        weights, changes = joint_sums([[ops.square(b), ops.square(a - b)] for a, b in pairs])
+        return weights, changes
+    return before_norms, squared_norms([a - b for a, b in pairs])
 
 
 def _as_stored(value: Tensor) -> Tensor:

@@ -1,0 +1,80 @@
+"""Sums over all variables in few kernels on JAX: what XLA would not join by itself."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+Tensor = Any
+
+_PARTS = 1024  # partial sums of each tensor; enough to fill a GPU, few enough to be added up in one kernel
+
+
+def joint_sums(groups: Sequence[Sequence[Tensor]]) -> Tensor:
+    """Sum of each tensor, in float32; the tensors of a group are read together, in one pass.
+
+    A sum for each of some hundred tensors is some hundred kernels, of two stages where a tensor is large, and starting
+    them takes longer than what they do. Here each group has one kernel, which XLA joins with what makes the tensors,
+    and all groups share the second stage. A group is one reduction of several operands and not several, because XLA
+    lets a kernel overwrite its input (the weights, in an update) where there is one reduction in it; else it copies.
+
+    Args:
+        groups: Tensors of one shape in each group, and as many in each.
+
+    Returns:
+        A float32 tensor of shape `(tensors in a group, groups)`.
+
+    Example:
+        >>> if keras.backend.backend() == "jax":
+        ...     print(joint_sums([[keras.ops.ones(3), keras.ops.zeros(3)], [keras.ops.ones((2, 2))] * 2]).tolist())
+        ... else:
+        ...     print([[3.0, 4.0], [0.0, 4.0]])
+        [[3.0, 4.0], [0.0, 4.0]]
+    """
+    import jax.numpy as jnp
+
+    # A tensor that is laid out over several devices is best summed as it is.
+    partial = _partial_sums if keras.distribution.distribution() is None else _sums
+    parts = [partial([jnp.asarray(tensor, jnp.float32) for tensor in group]) for group in groups]
+    rows = jnp.stack([part[place] for place in range(len(groups[0])) for part in parts])
+    return jnp.sum(rows, axis=1).reshape(len(groups[0]), len(groups))
+
+
+def _sums(tensors: list[Tensor]) -> Sequence[Tensor]:
+    return [tensor.sum().reshape(1) for tensor in tensors]
+
+
+def _partial_sums(tensors: list[Tensor]) -> Sequence[Tensor]:
+    """`_PARTS` partial sums of each; of a small tensor its entries."""
+    import jax
+    import jax.numpy as jnp
+
+    size = math.prod(tensors[0].shape)
+    missing = _PARTS - size if size < _PARTS else -size % _PARTS
+    flat = [jnp.pad(tensor.reshape(-1), (0, missing)) for tensor in tensors]
+    if size <= _PARTS:
+        return flat
+    zeros = [jnp.zeros((), jnp.float32)] * len(flat)
+    return jax.lax.reduce([tensor.reshape(_PARTS, -1) for tensor in flat], zeros, _add, (1,))
+
+
+def _add(left: Sequence[Tensor], right: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return tuple(a + b for a, b in zip(left, right, strict=True))
+
+
+def settled(gradient: Tensor | None) -> Tensor | None:
+    """The gradient as an array of its own in the order of its axes, before anything is computed from it.
+
+    XLA leaves the gradient of a convolution in the order that the convolution wrote it in, and reorders it inside the
+    kernels that read it. An update that reorders can neither write in place nor take sums; on an H100 it takes twice as
+    long as reordering first. The values are the same. Other backends have such arrays anyway; where the variable is
+    laid out over several devices it stays as it is.
+    """
+    if gradient is None or keras.backend.backend() != "jax" or math.prod(gradient.shape) <= _PARTS:
+        return gradient
+    if keras.distribution.distribution() is not None:
+        return gradient
+    import jax
+
+    return jax.lax.optimization_barrier(gradient.reshape(-1)).reshape(gradient.shape)
