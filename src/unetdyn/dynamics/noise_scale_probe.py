@@ -31,9 +31,20 @@ class ConsecutiveProbe(Probe):
         """The scalar product, then the copy for the next step."""
         seen = [(g, p) for g, p in zip(step.gradients, self._previous, strict=True) if g is not None]
         total = _dot([(gradient, previous.value) for gradient, previous in seen])
-        for gradient, previous in seen:
-            previous.assign(ops.cast(gradient, previous.dtype))
+        _remember([previous for _, previous in seen], [gradient for gradient, _ in seen])
         return {"dot": total}
+
+
+def _remember(variables: Sequence[keras.Variable], gradients: Sequence[Tensor]) -> None:
+    if keras.backend.backend() == "torch":
+        import torch
+
+        # One call for all; an `assign` for each costs the host more than the copying.
+        if variables:
+            torch._foreach_copy_([v.value.detach() for v in variables], [g.detach() for g in gradients])
+        return
+    for variable, gradient in zip(variables, gradients, strict=True):
+        variable.assign(ops.cast(gradient, variable.dtype))
 
 
 def _dot(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
