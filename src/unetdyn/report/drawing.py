@@ -1,25 +1,42 @@
-"""What the displays with one panel share: a figure of their own, a file, a picture in the notebook."""
+"""What the displays share: colours, a figure of their own, a file, a picture in the notebook."""
 
 import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 import unetdyn.runs
 
+# Okabe and Ito (2008): told apart with every common colour vision.
+BLUE = "#0072B2"
+VERMILION = "#D55E00"
+GREEN = "#009E73"
+ORANGE = "#E69F00"
+PURPLE = "#CC79A7"
+SKY = "#56B4E9"
+YELLOW = "#F0E442"
+GREY = "#999999"
+BLACK = "#000000"
+
+WIDTH = 7.5  # inches
+MANY_POINTS = 60  # from so many on, a marker at each would make a thick band of the line
+
 
 class Display:
-    """Base of the displays that draw one panel with `plot(ax=None)`."""
+    """Base of the displays: drawn by `plot`, saved, shown in a notebook."""
 
     figure_: Any
     ax_: Axes
 
-    def plot(self, ax: Axes | None = None) -> "Display":
-        """Draw into `ax`, or a new figure; every display has its own."""
-        raise TypeError(f"{type(self).__name__} must define `plot`. Received: ax={ax!r}.")
+    def plot(self, *args: Any, **kwargs: Any) -> Any:
+        """Draw into given axes, or a new figure; every display has its own."""
+        raise TypeError(f"{type(self).__name__} must define `plot`. Received: {args} {kwargs}.")
 
     def save(self, path: str | Path, dpi: int = 120) -> None:
         """Write a PNG, all at once or not at all; draws first where `plot` was not called.
@@ -39,10 +56,7 @@ class Display:
     def _axes(self, ax: Axes | None, height: float = 3.2) -> Axes:
         """The axes to draw into, which become the display's own."""
         if ax is None:
-            figure = Figure(figsize=(7.5, height), layout="constrained")
-            # A canvas of its own: drawing then never asks pyplot for a window system.
-            FigureCanvasAgg(figure)
-            ax = figure.subplots()
+            ax = new_axes(1, height)[0]
         self.ax_, self.figure_ = ax, ax.figure
         return ax
 
@@ -55,6 +69,29 @@ class Display:
         buffer = io.BytesIO()
         self._drawn().savefig(buffer, format="png", dpi=96)
         return buffer.getvalue()
+
+
+def new_axes(rows: int, height: float, width: float = WIDTH, **kwargs: Any) -> list[Axes]:
+    """Axes below each other in a new figure, which no pyplot window owns; sizes in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    # A canvas of its own: drawing then never asks pyplot for a window system.
+    FigureCanvasAgg(figure)
+    return figure.subplots(rows, 1, squeeze=False, **kwargs)[:, 0].tolist()
+
+
+def epoch_axis(ax: Axes, epochs: NDArray[Any]) -> None:
+    """Whole epochs from the first to the last, as a person counts them."""
+    ax.set_xlabel("epoch")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if len(epochs):
+        ax.set_xlim(epochs.min() + 0.5, epochs.max() + 1.5)
+
+
+def mark_not_finite(ax: Axes, places: NDArray[Any], color: str, label: str, height: float = 0.96) -> None:
+    """Crosses at the top of the panel, where a curve has no height."""
+    if len(places):
+        at = np.full(len(places), height)
+        ax.plot(places, at, "x", color=color, label=label, transform=ax.get_xaxis_transform())
 
 
 def arrays_of(run: "unetdyn.runs.Run | str | Path", name: str) -> dict[str, Any]:

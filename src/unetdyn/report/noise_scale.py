@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import unetdyn.runs
-from unetdyn.report.drawing import Display, arrays_of
+from unetdyn.report.drawing import Display, arrays_of, new_axes
 
 # Blue, vermilion and bluish green of Okabe and Ito (2008); the first two as in HistoryDisplay.
 SCALE = "#0072B2"
@@ -109,10 +107,7 @@ class NoiseScaleDisplay(Display):
 
     def _two_axes(self, axes: Sequence[Axes] | None) -> tuple[Axes, Axes]:
         if axes is None:
-            figure = Figure(figsize=(7.5, 5.0), layout="constrained")
-            # A canvas of its own: drawing then never asks pyplot for a window system.
-            FigureCanvasAgg(figure)
-            axes = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2)).tolist()
+            axes = new_axes(2, 5.0, sharex=True, height_ratios=(3, 2))
         if isinstance(axes, Axes) or len(axes) != 2:
             count = 1 if isinstance(axes, Axes) else len(axes)
             raise ValueError(f"`ax` must be two axes, for the noise scale and its estimates. Received: {count} axes.")
