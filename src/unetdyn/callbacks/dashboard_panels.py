@@ -14,12 +14,18 @@ from unetdyn.analysis.stability import sliding_stability, stability
 TRAINING: dict[str, Any] = {"color": "#0072B2", "marker": "o", "label": "training"}
 VALIDATION: dict[str, Any] = {"color": "#D55E00", "marker": "s", "label": "validation"}
 
+DECADES = 20  # a loss that spans more is drawn on a log axis, as in `report`
+
 
 def draw_curves(ax: Axes, curves: Curves, name: str) -> None:
     """The training's curve and the validation's, of a loss or a metric."""
     for key, style in ((name, TRAINING), (f"val_{name}", VALIDATION)):
         if key in curves:
             ax.plot(curves[key].epochs + 1, curves[key].values, markersize=3, linewidth=1.3, **style)
+    drawn = np.concatenate([line.get_ydata() for line in ax.get_lines()])
+    drawn = drawn[np.isfinite(drawn)]
+    if name == "loss" and drawn.size and drawn.min() > 0 and drawn.max() > DECADES * drawn.min():
+        ax.set_yscale("log")
     ax.set_ylabel("Jaccard" if name == "jaccard" else name.replace("_", " "))
     _finish(ax)
     ax.legend(fontsize=8, frameon=False)
@@ -35,6 +41,7 @@ def draw_stability(ax: Axes, curves: Curves, window: int) -> None:
     ax.plot(curve.epochs + 1, drawn, markersize=3, linewidth=1.3, color=TRAINING["color"], marker="o")
     ax.set_title(str(stability(curve.values, window)).split("; ")[0], loc="left", fontsize=8)
     ax.set_ylabel(f"σ of the {name.replace('val_', 'validation ')}")
+    ax.set_xlim(0.5, curve.epochs[-1] + 1.5)
     _finish(ax)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 import unetdyn.runs
@@ -25,6 +25,7 @@ GREY = "#999999"
 BLACK = "#000000"
 
 WIDTH = 7.5  # inches
+FEW_DECADES = 200  # up to this factor, a log axis has room for 2 and 5 between the powers of ten
 MANY_POINTS = 60  # from so many on, a marker at each would make a thick band of the line
 
 
@@ -85,6 +86,19 @@ def epoch_axis(ax: Axes, epochs: NDArray[Any]) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if len(epochs):
         ax.set_xlim(epochs.min() + 0.5, epochs.max() + 1.5)
+
+
+def plain_log(ax: Axes, which: str = "y") -> None:
+    """A log axis with its numbers written out, 0.02, 0.05, 0.1; powers of ten alone where there are many.
+
+    To be called when everything is drawn, because it looks at the axis' limits.
+    """
+    getattr(ax, f"set_{which}scale")("log")
+    axis = ax.yaxis if which == "y" else ax.xaxis
+    low, high = sorted(axis.get_view_interval())
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < FEW_DECADES * low else (1.0,)))
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def mark_not_finite(ax: Axes, places: NDArray[Any], color: str, label: str, height: float = 0.96) -> None:

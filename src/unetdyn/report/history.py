@@ -21,6 +21,7 @@ from unetdyn.report.drawing import (
     epoch_axis,
     mark_not_finite,
     new_axes,
+    plain_log,
 )
 
 Series = tuple[NDArray[Any], NDArray[np.float64]]
@@ -155,7 +156,7 @@ class HistoryDisplay(Display):
                 height = 0.96 if style is TRAINING else 0.88
                 mark_not_finite(ax, epochs[~finite] + 1, style["color"], f"{style['label']} not finite", height)
         if name == "learning_rate" or (name == "loss" and self._loss_spans_decades()):
-            ax.set_yscale("log")
+            plain_log(ax)
         ax.set_ylabel("Jaccard" if name == "jaccard" else name.replace("_", " "))
         ax.grid(alpha=0.25)
 

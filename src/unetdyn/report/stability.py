@@ -23,6 +23,7 @@ from unetdyn.report.drawing import (
     Display,
     epoch_axis,
     mark_not_finite,
+    plain_log,
 )
 
 BANDS = dict(zip((row.label for row in STABILITY_CLASSES), (GREEN, SKY, YELLOW, ORANGE, VERMILION), strict=True))
@@ -119,12 +120,13 @@ class StabilityDisplay(Display):
         self._limit(ax, drawn)
         self._draw_bands(ax)
         self._mark_extremes(ax)
+        plain_log(ax)
         ax.set_title(self._title(), loc="left", fontsize=9)
         ax.set_ylabel(f"σ of the {self.name}\n(last {self.window} values)")
         epoch_axis(ax, self.epochs)
         ax.grid(alpha=0.25)
         if len(ax.get_legend_handles_labels()[1]) > 1:
-            ax.legend(loc="upper left", fontsize=8, framealpha=0.8, edgecolor="none")
+            ax.legend(loc="upper right", fontsize=8, framealpha=0.8, edgecolor="none")
         return self
 
     def _limit(self, ax: Axes, drawn: NDArray[np.float64]) -> None:
@@ -143,7 +145,7 @@ class StabilityDisplay(Display):
                 if high / low > (top / bottom) ** 0.06:  # a narrower band has no room for its name
                     middle = (low * high) ** 0.5
                     place = ax.get_yaxis_transform()
-                    ax.text(0.99, middle, row.label, ha="right", va="center", fontsize=8, transform=place)
+                    ax.text(0.01, middle, row.label, ha="left", va="center", fontsize=8, transform=place)
 
     def _mark_extremes(self, ax: Axes) -> None:
         seen = np.arange(len(self.sigma)) >= self.window - 1

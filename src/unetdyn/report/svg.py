@@ -38,7 +38,7 @@ def inline_svg(figure: Any, name: str, label: str, width: float = WIDTH) -> Mark
         >>> from matplotlib.figure import Figure
         >>> figure = Figure()
         >>> _ = figure.subplots().plot([1, 2])
-        >>> inline_svg(figure, "loss", "The loss rises.")[:53]
+        >>> str(inline_svg(figure, "loss", "The loss rises."))[:53]
         '<svg role="img" aria-label="The loss rises." xmlns:xl'
     """
     figure.set_size_inches(width, figure.get_size_inches()[1])
