@@ -116,7 +116,7 @@ def test_display_marks_what_is_not_finite():
     np.testing.assert_array_equal(points(drawn["validation"])[1], [0.9, 0.5, math.nan, math.nan, 0.4])
     assert points(drawn["validation not finite"])[0] == [3, 4]
     assert "training not finite" not in drawn
-    assert display.axes_["loss"].get_title(loc="right").endswith("σ not finite, Very poor")
+    assert display.axes_["loss"].get_title(loc="right").endswith("σ not finite,\nVery poor")
     assert display.axes_["loss"].get_ylim()[1] < 1.0
 
 
@@ -201,3 +201,29 @@ def test_display_refuses_what_it_cannot_draw():
 def test_history_display_loss_axis_is_logarithmic_from_a_factor_of_20(first: float, scale: str) -> None:
     display = HistoryDisplay.from_history({"loss": [first, 0.1, 0.2], "val_loss": [0.3, 0.2, 0.1]}).plot()
     assert display.axes_["loss"].get_yscale() == scale
+
+
+def test_best_epoch_of_the_metric_is_ringed():
+    history = HISTORY | {"val_jaccard": [0.1, 0.3, math.nan, 0.6, 0.55]}
+    ax = HistoryDisplay.from_history(history).plot().axes_["jaccard"]
+    ring = next(line for line in ax.get_lines() if line.get_markerfacecolor() == "none")
+    assert points(ring) == ([4], [0.6])
+    title = ax.get_title(loc="right").replace("\n", " ")
+    assert title == "best validation 0.6 at epoch 4 (ringed), 0.55 at the end"
+
+
+def test_best_of_a_metric_that_should_fall_is_its_lowest():
+    ax = HistoryDisplay.from_history({"loss": LOSS, "absolute_error": LOSS}).plot().axes_["absolute_error"]
+    assert ax.get_title(loc="right").startswith("best training 0.43 at epoch 5")
+
+
+def test_metric_that_never_was_a_number_says_so():
+    ax = HistoryDisplay.from_history({"loss": LOSS, "jaccard": [math.nan] * 5}).plot().axes_["jaccard"]
+    assert ax.get_title(loc="right") == "never a number"
+
+
+def test_many_epochs_have_no_markers_and_keep_all_values():
+    values = np.linspace(1, 0.1, 500).tolist()
+    drawn = lines(HistoryDisplay.from_history({"loss": values}).plot().axes_["loss"])["training"]
+    assert drawn.get_marker() == ""
+    assert points(drawn)[1] == values

@@ -83,7 +83,7 @@ def test_display_takes_the_training_where_there_is_no_validation_and_any_metric(
     for epoch, value in enumerate(VALUES):
         writer.log_epoch(epoch, {"loss": value, "val_jaccard": 1 - value})
     display = StabilityDisplay.from_run(tmp_path / "run", "val_jaccard", window=2)
-    assert display.name == "validation jaccard"
+    assert display.name == "validation Jaccard"
     np.testing.assert_allclose(display.values, 1 - np.array(VALUES))
     with pytest.raises(ValueError, match=r"'dice' was not logged in run, which has"):
         StabilityDisplay.from_run(tmp_path / "run", "dice")

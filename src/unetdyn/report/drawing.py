@@ -1,6 +1,8 @@
 """What the displays share: colours, a figure of their own, a file, a picture in the notebook."""
 
 import io
+import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ BLACK = "#000000"
 
 WIDTH = 7.5  # inches
 FEW_DECADES = 200  # up to this factor, a log axis has room for 2 and 5 between the powers of ten
+LINE = 56  # characters above a panel, in a report's narrow figures too
 MANY_POINTS = 60  # from so many on, a marker at each would make a thick band of the line
 
 
@@ -80,6 +83,12 @@ def new_axes(rows: int, height: float, width: float = WIDTH, **kwargs: Any) -> l
     return figure.subplots(rows, 1, squeeze=False, **kwargs)[:, 0].tolist()
 
 
+def say(ax: Axes, text: str, loc: str = "left") -> None:
+    """The sentence above a panel, in lines that fit also where the figure is narrow."""
+    lines = [line for part in text.split("\n") for line in textwrap.wrap(part, LINE) or [""]]
+    ax.set_title("\n".join(lines), loc=loc, fontsize=9)
+
+
 def epoch_axis(ax: Axes, epochs: NDArray[Any]) -> None:
     """Whole epochs from the first to the last, as a person counts them."""
     ax.set_xlabel("epoch")
@@ -96,7 +105,10 @@ def plain_log(ax: Axes, which: str = "y") -> None:
     getattr(ax, f"set_{which}scale")("log")
     axis = ax.yaxis if which == "y" else ax.xaxis
     low, high = sorted(axis.get_view_interval())
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < FEW_DECADES * low else (1.0,)))
+    subs: tuple[float, ...] = (1.0, 2.0, 5.0) if high < FEW_DECADES * low else (1.0,)
+    if high < 8 * low:
+        subs = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
+    axis.set_major_locator(LogLocator(subs=subs))
     axis.set_major_formatter(lambda value, _: f"{value:g}")
     axis.set_minor_formatter(NullFormatter())
 
@@ -106,6 +118,31 @@ def mark_not_finite(ax: Axes, places: NDArray[Any], color: str, label: str, heig
     if len(places):
         at = np.full(len(places), height)
         ax.plot(places, at, "x", color=color, label=label, transform=ax.get_xaxis_transform())
+
+
+def readable(logged: str) -> str:
+    """A logged name as a person says it.
+
+    >>> readable("val_jaccard"), readable("loss")
+    ('validation Jaccard', 'loss')
+    """
+    words = logged.replace("val_", "validation ", 1) if logged.startswith("val_") else logged
+    return words.replace("_", " ").replace("jaccard", "Jaccard")
+
+
+def common(logged: Iterable[str | None]) -> str:
+    """What several runs logged, as a person says it, where it is the same in all of them.
+
+    >>> common(["val_jaccard", "val_jaccard"]), common(["val_jaccard", "jaccard"]), common(["val_dice", "jaccard"])
+    ('validation Jaccard', 'Jaccard, of the validation where there is one', "each run's own metric")
+    """
+    names = {name for name in logged if name}
+    if len(names) == 1:
+        return readable(names.pop())
+    bases = {name.removeprefix("val_") for name in names}
+    return (
+        f"{readable(bases.pop())}, of the validation where there is one" if len(bases) == 1 else "each run's own metric"
+    )
 
 
 def arrays_of(run: "unetdyn.runs.Run | str | Path", name: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from unetdyn.report.drawing import (
     mark_not_finite,
     new_axes,
     plain_log,
+    say,
 )
 
 Series = tuple[NDArray[Any], NDArray[np.float64]]
@@ -171,15 +172,13 @@ class HistoryDisplay(Display):
         watched = "validation loss" if "val_loss" in self.series else "loss"
         found = self.stability
         if not found.defined:
-            ax.set_title(
-                f"stability not defined: {len(found.values)} of {found.window} values", loc="right", fontsize=9
-            )
+            say(ax, f"stability not defined: {len(found.values)} of {found.window} values", "right")
             return
         epochs = self._watched[0][-self.window :] + 1
         ax.axvspan(epochs[0] - 0.5, epochs[-1] + 0.5, color=GREY, alpha=0.25, linewidth=0, zorder=0)
         sigma = f"σ = {found.sigma:.3g}" if found.finite else "σ not finite"
         text = f"{watched}, last {found.window} values (shaded): {sigma}, {found.label}"
-        ax.set_title(text, loc="right", fontsize=9)
+        say(ax, text, "right")
 
     def _mark_best(self, ax: Axes) -> None:
         """Ring the best epoch of the metric; the label says what it was and where the training ended."""
@@ -187,13 +186,13 @@ class HistoryDisplay(Display):
         epochs, values = self.series[watched]
         best = best_epoch(watched, values)
         if best is None:
-            ax.set_title("never a number", loc="right", fontsize=9)
+            say(ax, "never a number", "right")
             return
         ax.plot(epochs[best] + 1, values[best], "o", markersize=11, markerfacecolor="none", color=BLACK)
         ax.axvline(epochs[best] + 1, color=BLACK, linewidth=0.8, linestyle=":")
         of = "validation" if watched.startswith("val_") else "training"
         text = f"best {of} {values[best]:.3g} at epoch {epochs[best] + 1} (ringed), {values[-1]:.3g} at the end"
-        ax.set_title(text, loc="right", fontsize=9)
+        say(ax, text, "right")
 
 
 def best_epoch(name: str, values: NDArray[np.float64]) -> int | None:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 import unetdyn.runs
-from unetdyn.report.drawing import Display, arrays_of, new_axes
+from unetdyn.report.drawing import Display, arrays_of, new_axes, say
 
 # Blue, vermilion and bluish green of Okabe and Ito (2008); the first two as in HistoryDisplay.
 SCALE = "#0072B2"
@@ -93,7 +93,7 @@ class NoiseScaleDisplay(Display):
             panel.grid(alpha=0.25)
         self._draw_scale(upper)
         self._draw_estimates(lower)
-        upper.set_title(self._summary(), loc="left", fontsize=9)
+        say(upper, self._summary())
         upper.set_ylabel("noise scale (samples)")
         lower.set_ylabel("squared gradient")
         lower.set_xlabel("step")

@@ -24,6 +24,8 @@ from unetdyn.report.drawing import (
     epoch_axis,
     mark_not_finite,
     plain_log,
+    readable,
+    say,
 )
 
 BANDS = dict(zip((row.label for row in STABILITY_CLASSES), (GREEN, SKY, YELLOW, ORANGE, VERMILION), strict=True))
@@ -96,7 +98,7 @@ class StabilityDisplay(Display):
             **kwargs: `window`, `ddof` as above.
         """
         logged, curve = read_history(history, validation_freq).watched(name.removeprefix("val_"))
-        return cls(curve.values, curve.epochs, logged.replace("val_", "validation ").replace("_", " "), **kwargs)
+        return cls(curve.values, curve.epochs, readable(logged), **kwargs)
 
     @classmethod
     def from_run(cls, run: "unetdyn.runs.Run | str | Path", name: str = "loss", **kwargs: Any) -> "StabilityDisplay":
@@ -121,7 +123,7 @@ class StabilityDisplay(Display):
         self._draw_bands(ax)
         self._mark_extremes(ax)
         plain_log(ax)
-        ax.set_title(self._title(), loc="left", fontsize=9)
+        say(ax, self._title())
         ax.set_ylabel(f"σ of the {self.name}\n(last {self.window} values)")
         epoch_axis(ax, self.epochs)
         ax.grid(alpha=0.25)

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-WIDTH = 5.6  # inches: at 400 pixels, the width of a phone, its text of 9 points is still to be read
+WIDTH = 4.8  # inches: in a window of 400 pixels, text of 9 points is then about as many pixels high
 MOST_POINTS = 2000  # of a line; more than three for each pixel of its width
 DPI = 110  # of what is rasterised
 
