@@ -41,9 +41,7 @@ def test_title_says_limit_interval_and_when():
     assert abs(int(title.split("from epoch ")[1].split(" ")[0]) - 1 - reached) <= 4
 
 
-@pytest.mark.parametrize(
-    "values", [[0.1, 0.2], [0.1] * 4 + [math.nan] * 10, [], (0.1 + 0.01 * np.arange(20)).tolist()]
-)
+@pytest.mark.parametrize("values", [[0.1, 0.2], [0.1] * 4 + [math.nan] * 10, [], (0.1 + 0.01 * np.arange(20)).tolist()])
 def test_undetermined_is_said_and_no_band_drawn(values):
     display = ConvergenceDisplay(values).plot()
     assert not display.fit.determined

@@ -136,6 +136,7 @@ class BlockHeatmap(Display):
         ax.set_xlabel("step")
         say(ax, self._title())
         bar = ax.figure.colorbar(mesh, ax=ax, extend="both", pad=0.01)
+        bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         for mark in self.marks:
             bar.ax.axhline(mark, color="black", linewidth=1.2)
         return self

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 import unetdyn.runs
-from unetdyn.report.drawing import Display, arrays_of, new_axes, say
+from unetdyn.report.drawing import Display, arrays_of, new_axes, plain_log, say
 
 # Blue, vermilion and bluish green of Okabe and Ito (2008); the first two as in HistoryDisplay.
 SCALE = "#0072B2"
@@ -100,6 +100,7 @@ class NoiseScaleDisplay(Display):
         start, end = self._edges[0], self._edges[-1]
         for panel in (upper, lower):
             panel.set_xlim(start - 0.01 * (end - start), end + 0.01 * (end - start) + 0.5)
+            plain_log(panel)
             handles, labels = panel.get_legend_handles_labels()
             if handles:
                 panel.legend(handles, labels, loc="best", fontsize=8, framealpha=0.8, edgecolor="none")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 LEVELS = ("unknown", "good", "watch", "ill")
 """From what says nothing to what is worst."""
 
-WORDS = {"unknown": "can't be told", "good": "good", "watch": "watch", "ill": "ill"}
+WORDS = {"unknown": "open", "good": "good", "watch": "watch", "ill": "ill"}
 SYMBOLS = {"unknown": "?", "good": "✓", "watch": "!", "ill": "✕"}
 
 
