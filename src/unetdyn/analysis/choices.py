@@ -1,0 +1,120 @@
+"""Runs that differ in their seed alone, as one choice of settings, and how sure the better of two is the better."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from unetdyn.analysis.result import number
+from unetdyn.analysis.summary import NOT_SETTINGS, RunSummary
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Runs that differ in their seed alone.
+
+    Attributes:
+        name: that of the first run.
+        runs: all of them.
+        values: `(runs,)` of the criterion by which choices are compared.
+    """
+
+    name: str
+    runs: tuple[RunSummary, ...]
+    values: tuple[float, ...]
+
+    @property
+    def value(self) -> float:
+        """The mean of the criterion."""
+        return float(np.mean(self.values))
+
+    @property
+    def performance(self) -> float:
+        """The mean performance."""
+        return float(np.mean([run.performance for run in self.runs]))
+
+    def __str__(self) -> str:
+        of = "" if len(self.runs) == 1 else f"mean of {len(self.runs)} runs: "
+        sigma = float(np.mean([run.stability for run in self.runs]))
+        return f"{self.name}: {of}performance {number(self.performance)}, σ {number(sigma)}"
+
+
+class Evidence(NamedTuple):
+    """How the better of two choices compares with the other.
+
+    Attributes:
+        difference: how much better its mean is, ≥ 0; NaN where there is no other.
+        low: lower end of the 95 % interval; NaN where there is none.
+        high: upper end.
+        decided: True where the interval lies above 0, False where it doesn't, None where it can't be told.
+        verdict: the same in words.
+    """
+
+    difference: float
+    low: float
+    high: float
+    decided: bool | None
+    verdict: str
+
+
+def choices(runs: Sequence[RunSummary], value: Callable[[RunSummary], float]) -> list[Choice]:
+    """Runs by their settings; a run without recorded settings is a choice of its own.
+
+    >>> from unetdyn.analysis.summary import summarise
+    >>> logs = {"val_jaccard": [0.5]}
+    >>> runs = [summarise(logs, f"run {s}", factors={"filters": 8, "seed": s}) for s in (0, 1)]
+    >>> [str(choice) for choice in choices(runs, lambda run: run.performance)]
+    ['run 0: mean of 2 runs: performance 0.5, σ not defined']
+    """
+    groups: dict[object, list[RunSummary]] = {}
+    for run in runs:
+        settings = sorted((name, repr(v)) for name, v in run.factors.items() if name not in NOT_SETTINGS)
+        groups.setdefault(tuple(settings) or run.name, []).append(run)
+    return [Choice(group[0].name, tuple(group), tuple(map(value, group))) for group in groups.values()]
+
+
+def good_enough(found: Sequence[Choice], tolerance: float) -> tuple[list[Choice], dict[str, str]]:
+    """The choices within `tolerance` of the best performance, and name → why of the other runs."""
+    best = max((choice.performance for choice in found), default=0.0)
+    least = best - tolerance * abs(best)
+    kept = [choice for choice in found if choice.performance >= least]
+    below = f"is more than {100 * tolerance:g} % below the best"
+    return kept, {
+        run.name: f"its settings' performance {number(choice.performance)} {below}"
+        for choice in found
+        if choice.performance < least
+        for run in choice.runs
+    }
+
+
+def evidence(best: Choice | None, second: Choice | None, sign: int, exact: bool = False) -> Evidence:
+    """Whether the best's lead is larger than the scatter over seeds: Welch's t interval of the difference of means.
+
+    Args:
+        best: the first; None where no run was eligible.
+        second: the next; None where there is only one.
+        sign: 1 where more is better, -1 where less is.
+        exact: whether the criterion does not depend on the seed, as a number of parameters doesn't.
+    """
+    nan = float("nan")
+    if best is None:
+        return Evidence(nan, nan, nan, None, "no run has what was asked for: see why each was left out")
+    if second is None:
+        return Evidence(nan, nan, nan, None, "there is nothing to compare it with")
+    one, two = sign * np.array(best.values), sign * np.array(second.values)
+    difference = float(one.mean() - two.mean())
+    if exact:
+        sure = "the seed has no part in it; whether the performance is good enough, only repeated seeds can tell"
+        return Evidence(difference, nan, nan, difference > 0, sure if difference > 0 else "both need the same")
+    if max(len(one), len(two)) == 1:
+        return Evidence(difference, nan, nan, None, "one run each can't tell: repeat both with other seeds")
+    if min(len(one), len(two)) == 1:
+        return Evidence(difference, nan, nan, None, "one run of either can't tell: repeat it with other seeds")
+    if np.ptp(one) == 0 and np.ptp(two) == 0:
+        return Evidence(difference, nan, nan, None, "the repeated runs do not differ at all, which tells nothing")
+    low, high = map(float, stats.ttest_ind(one, two, equal_var=False).confidence_interval(0.95))
+    if low > 0:
+        return Evidence(difference, low, high, True, "the difference is larger than the scatter over seeds explains")
+    return Evidence(difference, low, high, False, "the scatter over seeds explains the difference: either may win")

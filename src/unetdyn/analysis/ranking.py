@@ -1,0 +1,221 @@
+"""Which run is best, when performance and stability pull apart."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from unetdyn.analysis.result import Result, number
+from unetdyn.analysis.summary import RunSummary, as_summaries, comparison_notes, left_out
+
+WEIGHTS = (0.7, 0.3)
+
+
+@dataclass(frozen=True)
+class Ranking(Result):
+    """What `combined_score` found.
+
+    Attributes:
+        scores: name → score, the best first.
+        weights: of performance and of stability.
+        runs: the runs that were scored, the best first.
+        excluded: name → why it has no score.
+        notes: what makes these runs hard to compare.
+    """
+
+    scores: dict[str, float]
+    weights: tuple[float, float]
+    runs: tuple[RunSummary, ...]
+    excluded: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+    def _rows(self) -> list[tuple[str, str]]:
+        rows = [(run.name, f"score {number(self.scores[run.name])}: {_numbers(run)}") for run in self.runs]
+        return rows + left_out(self.excluded, self.notes)
+
+
+@dataclass(frozen=True)
+class Front(Result):
+    """What `pareto_front` found.
+
+    Attributes:
+        front: the runs that no other beats, the highest performance first.
+        dominated: name → the name of a run on the front that beats it.
+        excluded: name → why it can't be compared.
+        notes: what makes these runs hard to compare.
+    """
+
+    front: tuple[RunSummary, ...]
+    dominated: dict[str, str]
+    excluded: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+    def _rows(self) -> list[tuple[str, str]]:
+        rows = [(run.name, f"on the front: {_numbers(run)}") for run in self.front]
+        rows += [(name, f"beaten by {by}") for name, by in self.dominated.items()]
+        return rows + left_out(self.excluded, self.notes)
+
+
+@dataclass(frozen=True)
+class BestWithin(Result):
+    """What `best_within` found.
+
+    Attributes:
+        best: the run; None where no run is stable enough.
+        max_sigma: the bound.
+        within: the names of all runs below it, the highest performance first.
+        excluded: name → why it was not eligible.
+        notes: what makes these runs hard to compare.
+    """
+
+    best: RunSummary | None
+    max_sigma: float
+    within: tuple[str, ...]
+    excluded: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+    def _rows(self) -> list[tuple[str, str]]:
+        bound = f"σ < {number(self.max_sigma)}"
+        best = "none" if self.best is None else f"{self.best.name}: {_numbers(self.best)}"
+        rows = [(f"best with {bound}", best), ("runs within", str(len(self.within)))]
+        return rows + left_out(self.excluded, self.notes)
+
+
+def combined_score(runs: Any, w: Sequence[float] = WEIGHTS) -> Ranking:
+    """One score from performance and stability: w₀ · J / max J + w₁ · (1 − σ / max σ).
+
+    How exactly the studies combined the two is not on record beyond the weights; this is our reading of it. Its
+    caveats: the score depends on which runs are compared, since both terms are relative to the set's largest, so one
+    run that diverged makes all others look alike in stability; and a difference in it has no unit. `pareto_front`
+    has neither fault.
+
+    Args:
+        runs: see `as_summaries`.
+        w: weights of performance and stability, ≥ 0. Default (0.7, 0.3), the studies'.
+
+    Returns:
+        A `Ranking`. Where every σ is 0, each run's term of stability is w₁. Runs without a J or a σ are excluded, with
+        the reason; so are all where the largest J is not above 0.
+
+    Raises:
+        TypeError: as `as_summaries`.
+        ValueError: if `w` is not two weights ≥ 0 with a sum above 0.
+
+    Example:
+        >>> calm = {"val_jaccard": [0.6] * 10, "val_loss": [0.3, 0.31] * 5}
+        >>> wild = {"val_jaccard": [0.7] * 10, "val_loss": [0.3, 0.6] * 5}
+        >>> print(combined_score({"calm": calm, "wild": wild}))
+        calm  score 0.89: performance 0.6, σ 0.00527
+        wild  score 0.7: performance 0.7, σ 0.158
+
+    Reference:
+        The weights: the studies this project grew from.
+    """
+    weights = tuple(float(weight) for weight in w)
+    if len(weights) != 2 or not np.isfinite(weights).all() or min(weights) < 0 or sum(weights) == 0:
+        raise ValueError(f"`w` must be two weights, of performance and of stability, 0 or more. Received: w={w!r}.")
+    summaries, excluded, notes = _comparable(runs)
+    largest = max((run.performance for run in summaries), default=0.0)
+    if largest <= 0:
+        excluded |= {run.name: "no performance of the set is above 0" for run in summaries}
+        summaries = []
+    widest = max((run.stability for run in summaries), default=0.0)
+    scores = {
+        run.name: weights[0] * run.performance / largest + weights[1] * (1 - run.stability / widest if widest else 1.0)
+        for run in summaries
+    }
+    ranked = sorted(summaries, key=lambda run: -scores[run.name])
+    return Ranking({run.name: scores[run.name] for run in ranked}, weights, tuple(ranked), excluded, notes)
+
+
+def pareto_front(runs: Any) -> Front:
+    """The runs that no other beats: more performance only at the price of a larger σ.
+
+    A run is beaten by another with J at least as high and σ at least as low, one of them strictly. Equal runs don't
+    beat each other.
+
+    Args:
+        runs: see `as_summaries`.
+
+    Returns:
+        A `Front`. Runs without a J or a σ are excluded, with the reason.
+
+    Raises:
+        TypeError: as `as_summaries`.
+
+    Example:
+        >>> flat, steps = [0.3] * 10, [0.3, 0.5] * 5
+        >>> print(pareto_front({
+        ...     "a": {"val_jaccard": [0.6], "val_loss": flat},
+        ...     "b": {"val_jaccard": [0.7], "val_loss": steps},
+        ...     "c": {"val_jaccard": [0.5], "val_loss": steps},
+        ... }))
+        b  on the front: performance 0.7, σ 0.105
+        a  on the front: performance 0.6, σ 0
+        c  beaten by b
+    """
+    summaries, excluded, notes = _comparable(runs)
+    front: list[RunSummary] = []
+    dominated = {}
+    best: RunSummary | None = None  # the highest J so far, at its lowest σ
+    for run in sorted(summaries, key=lambda run: (run.stability, -run.performance)):
+        if best is None or run.performance > best.performance:
+            best = run
+        elif (run.performance, run.stability) != (best.performance, best.stability):
+            dominated[run.name] = best.name
+            continue
+        front.append(run)
+    return Front(tuple(sorted(front, key=lambda run: -run.performance)), dominated, excluded, notes)
+
+
+def best_within(runs: Any, max_sigma: float) -> BestWithin:
+    """The best run among those that are stable enough: argmax J subject to σ < max_sigma.
+
+    Args:
+        runs: see `as_summaries`.
+        max_sigma: the bound, > 0. σ has the unit of the loss; 0.05 is where the studies' class "Good" ends.
+
+    Returns:
+        A `BestWithin`; of runs with one J the one with the smaller σ.
+
+    Raises:
+        TypeError: as `as_summaries`.
+        ValueError: if `max_sigma` is not above 0.
+
+    Example:
+        >>> calm = {"val_jaccard": [0.6] * 10, "val_loss": [0.3, 0.31] * 5}
+        >>> wild = {"val_jaccard": [0.7] * 10, "val_loss": [0.3, 0.6] * 5}
+        >>> print(best_within({"calm": calm, "wild": wild}, max_sigma=0.05))
+        best with σ < 0.05  calm: performance 0.6, σ 0.00527
+        runs within         1
+        left out            wild: σ 0.158 is not below 0.05
+    """
+    if not max_sigma > 0:
+        raise ValueError(f"`max_sigma` must be a standard deviation above 0. Received: max_sigma={max_sigma!r}.")
+    summaries, excluded, notes = _comparable(runs)
+    within = [run for run in summaries if run.stability < max_sigma]
+    for run in summaries:
+        if not run.stability < max_sigma:
+            excluded[run.name] = f"σ {number(run.stability)} is not below {number(max_sigma)}"
+    ranked = sorted(within, key=lambda run: (-run.performance, run.stability))
+    names = tuple(run.name for run in ranked)
+    return BestWithin(ranked[0] if ranked else None, max_sigma, names, excluded, notes)
+
+
+def _comparable(runs: Any) -> tuple[list[RunSummary], dict[str, str], tuple[str, ...]]:
+    """Those with a performance and a σ, why the others have none, and what makes the first hard to compare."""
+    summaries = as_summaries(runs)
+    excluded = {run.name: why for run in summaries if (why := _missing(run))}
+    kept = [run for run in summaries if run.name not in excluded]
+    return kept, excluded, tuple(comparison_notes(kept))
+
+
+def _missing(run: RunSummary) -> str | None:
+    if not np.isnan([run.performance, run.stability]).any():
+        return None
+    return "; ".join(run.notes) or "its performance or σ is not a number"
+
+
+def _numbers(run: RunSummary) -> str:
+    return f"performance {number(run.performance)}, σ {number(run.stability)}"

@@ -1,0 +1,281 @@
+"""One run in a few numbers: what a comparison of runs starts from."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import unetdyn.runs
+from unetdyn.analysis.curves import Curves, read_history
+from unetdyn.analysis.result import Result, epoch, number
+from unetdyn.analysis.stability import WINDOW, check_window, stability
+
+MAIN_FACTORS = ("architecture", "filters", "learning_rate", "batch_size", "seed")
+NOT_SETTINGS = ("seed", "name", "run_directory")  # factors in which repetitions of one experiment may differ
+_LESS_IS_BETTER = ("loss", "error")
+
+
+@dataclass(frozen=True)
+class RunSummary(Result):
+    """What `summarise` found.
+
+    Attributes:
+        name: what the run is called in tables.
+        performance: the highest value of the metric; NaN where there is none.
+        final: its last value; NaN where there is none.
+        peak_epoch: the first epoch with the highest value, from 0; None where there is none.
+        stability: σ of the loss over the last `window` values, `ddof=1`; NaN where not defined or not finite.
+        coefficient_of_variation: σ / |mean| over the same values; NaN where not defined.
+        epochs: how many epochs were logged.
+        seconds: the sum of the logged `seconds`; None where not recorded.
+        parameters: how many the model has; None where not recorded.
+        memory: peak memory in bytes; None where not recorded.
+        factors: what the run was made with, name → text or number: `architecture`, `learning_rate`, `batch_size` …
+        watched: the name under which the metric was logged: `val_jaccard`, or `jaccard` without validation.
+        watched_loss: the same of the loss; None where no loss was logged.
+        window: how many values `stability` is of.
+        notes: in words, what could not be told and why.
+    """
+
+    name: str
+    performance: float
+    final: float
+    peak_epoch: int | None
+    stability: float
+    coefficient_of_variation: float
+    epochs: int
+    seconds: float | None
+    parameters: int | None
+    memory: float | None
+    factors: dict[str, Any]
+    watched: str | None
+    watched_loss: str | None
+    window: int = WINDOW
+    notes: tuple[str, ...] = ()
+
+    def _rows(self) -> list[tuple[str, str]]:
+        variation = self.coefficient_of_variation
+        percent = "" if np.isnan(variation) else f"; coefficient of variation {100 * variation:.1f} %"
+        rows = [("run", self.name)]
+        if self.peak_epoch is not None:
+            peak = f"{number(self.performance)} at epoch {epoch(self.peak_epoch)}, {number(self.final)} at the end"
+            rows.append((f"best {self.watched}", peak))
+        if not np.isnan(self.stability):
+            rows.append((f"σ of {self.watched_loss}", f"{number(self.stability)} over {self.window} values{percent}"))
+        rows += [("epochs", str(self.epochs))]
+        rows += [("seconds", number(self.seconds))] if self.seconds is not None else []
+        rows += [("parameters", f"{self.parameters:,}")] if self.parameters is not None else []
+        rows += [("peak memory", f"{self.memory / 2**20:,.0f} MiB")] if self.memory is not None else []
+        rows += [(name.replace("_", " "), str(self.factors[name])) for name in MAIN_FACTORS if name in self.factors]
+        return rows + [("note", note) for note in self.notes]
+
+
+def summarise(
+    source: Any,
+    name: str | None = None,
+    factors: Mapping[str, Any] | None = None,
+    metric: str | None = None,
+    window: int = WINDOW,
+    parameters: int | None = None,
+    memory: float | None = None,
+) -> RunSummary:
+    """One run in the numbers that comparisons use.
+
+    performance = max J over the epochs; stability = sqrt(Σ (Lᵢ − L̄)² / (window − 1)) over the last `window` losses.
+    Both are of the validation where it was logged, otherwise of the training; `watched` says which.
+
+    Args:
+        source: anything `read_history` takes, or a `RunSummary`, which comes back with what is given here replaced.
+        name: what to call it; None (default): the run directory's or file's name.
+        factors: name → text or number, added to those recorded. A run directory brings the texts, numbers and
+            switches of its configuration, under their own key where it occurs once or at the top, otherwise under the
+            path with dots: `architecture`, `learning_rate`, `batch_size`, `seed`, but `loss.kind` and `optimizer.kind`.
+        metric: the metric, with or without `val_`, of which more is better; None (default): `Curves.default_metric`.
+        window: how many losses σ is of, ≥ 2. 10 is what the studies used.
+        parameters: how many the model has; None (default): `parameters` of the run's summary, where recorded.
+        memory: peak memory in bytes; None (default): `memory` of the run's summary, where recorded.
+
+    Returns:
+        A `RunSummary`. A run without epochs, with a metric that was never a number, or with too few losses for σ has
+        NaN there and says why in `notes`.
+
+    Raises:
+        TypeError: if `source` is nothing that `read_history` takes.
+        ValueError: if the metric was not logged, less of it is better, or `window` < 2.
+
+    Example:
+        >>> logs = {"val_loss": [0.9, 0.5, 0.4], "val_jaccard": [0.1, 0.6, 0.5]}
+        >>> print(summarise(logs, name="first", factors={"learning_rate": 1e-3}, window=3))
+        run               first
+        best val_jaccard  0.6 at epoch 2, 0.5 at the end
+        σ of val_loss     0.265 over 3 values; coefficient of variation 44.1 %
+        epochs            3
+        learning rate     0.001
+
+    Reference:
+        Peak, final value and σ are those of the studies this project grew from.
+    """
+    if isinstance(source, RunSummary):
+        given = {"name": name, "parameters": parameters, "memory": memory}
+        changed: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        return replace(source, factors={**source.factors, **(factors or {})}, **changed)
+    check_window(window, 1)
+    run = _opened(source)
+    curves = read_history(source if run is None else run)
+    recorded = {} if run is None else run.summary
+    seconds = curves["seconds"].values if "seconds" in curves else np.array([])
+    measured = _metric(curves, metric)
+    scatter = _scatter(curves, window)
+    return RunSummary(
+        name=name or curves.source,
+        epochs=curves.epochs,
+        seconds=float(np.nansum(seconds)) if np.isfinite(seconds).any() else None,
+        parameters=recorded.get("parameters") if parameters is None else parameters,
+        memory=recorded.get("memory") if memory is None else memory,
+        factors={**({} if run is None else _recorded_factors(run)), **(factors or {})},
+        window=window,
+        notes=tuple(measured.pop("notes") + scatter.pop("notes")),
+        **measured,
+        **scatter,
+    )
+
+
+def as_summaries(runs: Any, metric: str | None = None, window: int = WINDOW) -> list[RunSummary]:
+    """Every run as a `RunSummary`, under names that differ.
+
+    Args:
+        runs: a sequence of what `summarise` takes (summaries, run directories, histories, CSV files), or a dictionary
+            name → such. Of two runs with one name the later becomes `name (2)`.
+        metric: see `summarise`; summaries keep theirs.
+        window: see `summarise`; summaries keep theirs.
+
+    Returns:
+        A list in the order of `runs`.
+
+    Raises:
+        TypeError: if `runs` is one run, or nothing that holds runs.
+        ValueError: as `summarise`.
+
+    Example:
+        >>> calm, wild = {"val_jaccard": [0.1, 0.6]}, {"val_jaccard": [0.5, 0.2]}
+        >>> [(run.name, run.performance) for run in as_summaries({"calm": calm, "wild": wild})]
+        [('calm', 0.6), ('wild', 0.5)]
+    """
+    if isinstance(runs, str | os.PathLike | RunSummary | Curves | unetdyn.runs.Run) or not isinstance(runs, Iterable):
+        raise TypeError(
+            "`runs` must be a sequence of runs, or a dictionary name → run; put a single one in a list. "
+            f"Received: {type(runs).__name__}."
+        )
+    named = list(runs.items()) if isinstance(runs, Mapping) else [(None, run) for run in runs]
+    summaries = [summarise(run, name, metric=metric, window=window) for name, run in named]
+    names: dict[str, None] = {}
+    for summary in summaries:
+        numbered = (f"{summary.name} ({number})" for number in count(2))
+        names[next(name for name in chain([summary.name], numbered) if name not in names)] = None
+    return [replace(summary, name=name) for summary, name in zip(summaries, names, strict=True)]
+
+
+def comparison_notes(summaries: Sequence[RunSummary]) -> list[str]:
+    """What makes runs hard to compare: values that are not of the same thing.
+
+    >>> one, two = summarise({"val_jaccard": [0.5]}), summarise({"jaccard": [0.5]})
+    >>> comparison_notes([one, two])
+    ['the performance is not of one thing: val_jaccard in some runs, jaccard in others']
+    """
+    notes = []
+    for what, names in (
+        ("performance", [run.watched for run in summaries]),
+        ("stability", [run.watched_loss for run in summaries]),
+    ):
+        different = list(dict.fromkeys(name for name in names if name is not None))
+        if len(different) > 1:
+            others = " in some runs, ".join(different)
+            notes.append(f"the {what} is not of one thing: {others} in others")
+    return notes
+
+
+def left_out(excluded: Mapping[str, str], notes: Iterable[str]) -> list[tuple[str, str]]:
+    """The rows that end the table of a comparison: the runs left out, together where for one reason, and the notes.
+
+    >>> left_out({"a": "no σ", "b": "no loss", "c": "no σ"}, ["beware"])
+    [('left out', 'a, c: no σ'), ('left out', 'b: no loss'), ('note', 'beware')]
+    """
+    together: dict[str, list[str]] = {}
+    for name, why in excluded.items():
+        together.setdefault(why, []).append(name)
+    rows = [("left out", f"{_some(names)}: {why}") for why, names in together.items()]
+    return rows + [("note", note) for note in notes]
+
+
+def _some(names: Sequence[str], shown: int = 4) -> str:
+    more = "" if len(names) <= shown else f" and {len(names) - shown} more"
+    return ", ".join(names[:shown]) + more
+
+
+def _opened(source: Any) -> "unetdyn.runs.Run | None":
+    """The run directory, where the source is one."""
+    if isinstance(source, str | os.PathLike) and Path(source).is_dir():
+        return unetdyn.runs.open(Path(source))
+    return source if isinstance(source, unetdyn.runs.Run) else None
+
+
+def _metric(curves: Curves, metric: str | None) -> dict[str, Any]:
+    nothing = {"performance": float("nan"), "final": float("nan"), "peak_epoch": None}
+    if curves.epochs == 0:
+        return {**nothing, "watched": None, "notes": ["no epoch was logged"]}
+    base = curves.metric(metric)
+    if any(word in base for word in _LESS_IS_BETTER):
+        raise ValueError(
+            "`metric` must be one of which more is better, such as jaccard: the performance is its highest value. "
+            f"Received: metric={metric!r}, which takes {base!r} of {curves.source}."
+        )
+    watched, curve = curves.watched(base)
+    finite = np.where(np.isfinite(curve.values), curve.values, -np.inf)
+    if not np.isfinite(finite).any():
+        return {**nothing, "watched": watched, "notes": [f"{watched} was never a number"]}
+    best = int(np.argmax(finite))
+    found = {
+        "performance": float(finite[best]),
+        "final": float(curve.values[-1]),
+        "peak_epoch": int(curve.epochs[best]),
+    }
+    return {**found, "watched": watched, "notes": []}
+
+
+def _scatter(curves: Curves, window: int) -> dict[str, Any]:
+    nan = float("nan")
+    if "loss" not in curves and "val_loss" not in curves:
+        notes = ["no loss was logged, so that there is no σ"] if curves.epochs else []
+        return {"stability": nan, "coefficient_of_variation": nan, "watched_loss": None, "notes": notes}
+    watched, curve = curves.watched("loss")
+    found = stability(curve.values, window)
+    return {
+        "stability": found.sigma,
+        "coefficient_of_variation": found.coefficient_of_variation,
+        "watched_loss": watched,
+        "notes": [] if found.defined and found.finite else [f"{watched}: {found}"],
+    }
+
+
+def _recorded_factors(run: "unetdyn.runs.Run") -> dict[str, Any]:
+    leaves = list(_leaves(run.config))
+    often = Counter(path[-1] for path, _ in leaves)
+    top = {path[0] for path, _ in leaves if len(path) == 1}
+    factors = {}
+    for path, value in leaves:
+        plain = len(path) == 1 or (often[path[-1]] == 1 and path[-1] not in top)
+        factors[path[-1] if plain else ".".join(path)] = value
+    return factors if run.seed is None else {**factors, "seed": run.seed}
+
+
+def _leaves(config: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, (*above, key))
+        elif isinstance(value, str | int | float):
+            yield (*above, key), value
