@@ -5,7 +5,7 @@ import pytest
 
 from unetdyn.analysis import read_history
 from unetdyn.report.findings import findings_of
-from unetdyn.report.tables import MOST_EPOCHS, chosen, configuration, epochs_table, origin, tested
+from unetdyn.report.tables import MOST_EPOCHS, chosen, configuration, epochs_table, measured_on_the_test_set, origin
 from unetdyn.runs import RunWriter, open
 
 
@@ -59,7 +59,7 @@ def test_configuration_origin_and_test_figures(tmp_path):
     assert rows["begun"] == run.header["created"]
     assert rows["ended"] == run.header["finished"]
     assert run.versions.items() <= rows.items()
-    assert tested(run) == [("soft jaccard", "0.7124")]
+    assert measured_on_the_test_set(run) == [("soft jaccard", "0.7124")]
     assert configuration(open(RunWriter(tmp_path / "bare").path)) == ""
 
 

@@ -54,7 +54,13 @@ def test_healthy_run_is_called_healthy(tmp_path):
 
 
 def jumping(scale):
-    return 0.7 + scale * 0.7 * np.tile([0.5, -0.5], EPOCHS // 2)
+    noise = 0.02 * np.random.default_rng(1).normal(size=EPOCHS)
+    return 0.7 + scale * 0.7 * (np.tile([0.5, -0.5], EPOCHS // 2) + noise)
+
+
+def swinging(scale, steps):
+    """With a wave of so many radians an epoch; π is up and down from one epoch to the next."""
+    return healthy()["val_jaccard"] + scale * np.cos(steps * np.arange(EPOCHS))
 
 
 def falling(*, back):
@@ -70,6 +76,13 @@ def falling(*, back):
     [
         ({"val_jaccard": jumping(0.07)}, "jumps", "watch", "jumps by 7%"),
         ({"val_jaccard": jumping(0.20)}, "jumps", "ill", "jumps by 18%"),
+        ({"val_jaccard": healthy()["val_jaccard"] + 0.02 * (-1.0) ** np.arange(40)}, "oscillation", "watch", "zigzags"),
+        (
+            {"val_jaccard": healthy()["val_jaccard"] + 0.03 * np.sin(np.arange(40))},
+            "oscillation",
+            "watch",
+            "swings every",
+        ),
         ({"val_jaccard": falling(back=True)}, "collapses", "watch", "collapsed once"),
         ({"val_jaccard": falling(back=False)}, "collapses", "ill", "collapsed once"),
         ({"val_jaccard": np.full(EPOCHS, math.nan)}, "validation Jaccard", "ill", "never was a number"),

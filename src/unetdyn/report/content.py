@@ -97,7 +97,7 @@ def content_of(run: Run, metric: str | None, name: str, anchor: str) -> RunConte
         findings=findings_of(run),
         pictures=pictures_of(run, curves, chosen, settings, anchor),
         epochs=tables.epochs_table(run, curves, chosen, best),
-        tested=tables.tested(run),
+        tested=tables.measured_on_the_test_set(run),
         configuration=tables.configuration(run),
         origin=tables.origin(run),
     )

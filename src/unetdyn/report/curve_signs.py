@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from unetdyn.analysis import Curve, Curves, collapses, convergence, overfitting
+from unetdyn.analysis import Curve, Curves, collapses, convergence, oscillation, overfitting
 from unetdyn.analysis.result import epoch, number
 from unetdyn.analysis.stability import stability
 from unetdyn.report.drawing import readable
@@ -30,6 +30,7 @@ def curve_signs(curves: Curves, metric: str | None, window: int, ddof: int) -> I
         yield _best(readable(logged), logged, curve)
         yield _jumps(readable(logged), logged, curve, window)
         yield _collapses(readable(logged), curve)
+        yield _oscillation(readable(logged), curve)
     yield _scatter(curves, window, ddof)
     yield _overfitting(curves, window)
     yield _convergence(curves, metric, window)
@@ -72,6 +73,17 @@ def _collapses(words: str, curve: Curve) -> Sign:
     level = "watch" if len(found) == 1 and found.events[0].recovered else "ill"
     deepest = max(found.events, key=lambda event: event.depth if event.finite else 1.0)
     return Sign("collapses", level, f"{times}; the deepest: {deepest}", f"its {words} collapsed {times}")
+
+
+def _oscillation(words: str, curve: Curve) -> Sign:
+    """Whether the metric swings more than noise does."""
+    found = oscillation(curve.values, curve.epochs)
+    if not found.determined:
+        return Sign("oscillation", "unknown", found.reason)
+    if found.kind is None:
+        return Sign("oscillation", "good", "none beyond noise")
+    how = "zigzags from epoch to epoch" if found.kind == "zigzag" else f"swings every {number(found.period)} epochs"
+    return Sign("oscillation", "watch", f"{how}, by {number(found.scatter)} around its trend", f"its {words} {how}")
 
 
 def _scatter(curves: Curves, window: int, ddof: int) -> Sign:

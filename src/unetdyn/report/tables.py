@@ -72,7 +72,7 @@ def origin(run: Run) -> list[tuple[str, str]]:
     return rows + [(name, str(version)) for name, version in run.versions.items()]
 
 
-def tested(run: Run) -> list[tuple[str, str]]:
+def measured_on_the_test_set(run: Run) -> list[tuple[str, str]]:
     """What was measured on the test set, if anything was."""
     names = [name for name in sorted(run.summary) if name.startswith("test_")]
     return [(name.removeprefix("test_").replace("_", " "), number(run.summary[name], 4)) for name in names]
