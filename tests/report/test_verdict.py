@@ -54,7 +54,7 @@ def test_healthy_run_is_called_healthy(tmp_path):
 
 
 def jumping(scale):
-    noise = 0.02 * np.random.default_rng(1).normal(size=EPOCHS)
+    noise = 0.1 * np.random.default_rng(1).normal(size=EPOCHS)
     return 0.7 + scale * 0.7 * (np.tile([0.5, -0.5], EPOCHS // 2) + noise)
 
 
