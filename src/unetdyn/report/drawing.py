@@ -105,7 +105,8 @@ def plain_log(ax: Axes, which: str = "y") -> None:
     getattr(ax, f"set_{which}scale")("log")
     axis = ax.yaxis if which == "y" else ax.xaxis
     low, high = sorted(axis.get_view_interval())
-    subs: tuple[float, ...] = (1.0, 2.0, 5.0) if high < FEW_DECADES * low else (1.0,)
+    few = FEW_DECADES if which == "y" else FEW_DECADES / 8  # labels beside each other need more room
+    subs: tuple[float, ...] = (1.0, 2.0, 5.0) if high < few * low else (1.0,)
     if high < 8 * low:
         subs = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
     axis.set_major_locator(LogLocator(subs=subs))
