@@ -1,7 +1,12 @@
 """What the results of an analysis share: they show themselves, as text and as a table in a notebook."""
 
+import dataclasses
 import html
 import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from unetdyn._messages import nearest
 
 
 class Result:
@@ -34,6 +39,33 @@ class Result:
             for label, value in self._rows()
         )
         return f"<table>{cells}</table>"
+
+
+class KeyedResult(Result, Mapping[str, Any]):
+    """A result whose attributes are also keys, for scripts that had a dictionary before. Subclasses are dataclasses.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Peak(KeyedResult):
+        ...     peak_epoch: int
+        >>> Peak(3)["peak_epoch"], Peak(3).as_dict()
+        (3, {'peak_epoch': 3})
+    """
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in set(self):
+            raise KeyError(f"{type(self).__name__} has {', '.join(self)}. Received: {key!r}.{nearest(key, self)}")
+        return getattr(self, key)
+
+    def __iter__(self) -> Iterator[str]:
+        return (field.name for field in dataclasses.fields(self))  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(dataclasses.fields(self))  # type: ignore[arg-type]
+
+    def as_dict(self) -> dict[str, Any]:
+        """A dictionary of all of it."""
+        return dict(self)
 
 
 def number(value: float | None, digits: int = 3) -> str:

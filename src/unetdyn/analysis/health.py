@@ -1,0 +1,274 @@
+"""How a training went, in one table: its peak, its end, its scatter and how far validation lies behind training."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unetdyn.analysis.curves import Curve, Curves, read_history
+from unetdyn.analysis.loss_pairs import loss_pairs
+from unetdyn.analysis.result import KeyedResult, epoch, number
+from unetdyn.analysis.stability import DDOF, WINDOW, Stability, check_window, stability
+
+_NOTHING = Curve(np.empty(0, np.int64), np.empty(0))
+
+
+@dataclass(frozen=True)
+class TrainingHealth(KeyedResult):
+    """What `training_health` found. Each attribute is a key too: `health["peak_epoch"]`, `health.as_dict()`.
+
+    Attributes:
+        convergence_rate: mean change of the metric per epoch over the last window; NaN below two epochs or where the
+            window holds a value that is not finite.
+        loss_stability: σ of the loss over the last window; NaN where not defined.
+        jaccard_stability: σ of the metric over the last window, whatever the metric's name; NaN where not defined.
+        overfitting_gap: mean validation loss − mean training loss over the last window: positive where the network does
+            worse on what it has not seen. NaN without validation.
+        peak_epoch: epoch, from 0, of the highest finite value of the metric, the first of equals; None without one.
+        learning_efficiency: peak / (peak epoch + 1): what was gained per epoch until the peak.
+        final_performance: the metric's last value, NaN where that is what was logged.
+        peak_performance: the metric's highest finite value.
+        stability_class: the class of `loss_stability`; None where not defined.
+        convergence_rates: the metric's change per epoch at each of its epochs.
+        watched: name under which the metric was logged, None where none was.
+        watched_loss: name under which the loss was logged.
+        window: epochs that the window has when it is full.
+        counts: how many epochs each windowed value really had, by its key.
+    """
+
+    convergence_rate: float
+    loss_stability: float
+    jaccard_stability: float
+    overfitting_gap: float
+    peak_epoch: int | None
+    learning_efficiency: float
+    final_performance: float
+    peak_performance: float
+    stability_class: str | None
+    convergence_rates: tuple[float, ...] = field(repr=False)
+    watched: str | None
+    watched_loss: str
+    window: int
+    counts: dict[str, int] = field(repr=False)
+
+    def _rows(self) -> list[tuple[str, str]]:
+        metric = self.watched or "metric"
+        peak = "not defined" if self.peak_epoch is None else f" at epoch {epoch(self.peak_epoch)}"
+        rate = number(self.convergence_rate)
+        return [
+            (f"peak {metric}", peak if self.peak_epoch is None else number(self.peak_performance) + peak),
+            (f"final {metric}", number(self.final_performance)),
+            ("learning efficiency", f"{number(self.learning_efficiency)} per epoch until the peak"),
+            ("convergence rate", f"{rate} per epoch" + self._over("convergence_rate")),
+            (f"σ of {self.watched_loss}", number(self.loss_stability) + self._over("loss_stability")),
+            (f"σ of {metric}", number(self.jaccard_stability) + self._over("jaccard_stability")),
+            ("overfitting gap", number(self.overfitting_gap) + self._over("overfitting_gap")),
+            ("stability", self.stability_class or "not defined"),
+        ]
+
+    def _over(self, key: str) -> str:
+        count = self.counts[key]
+        if count == 0:
+            return ": not logged"
+        return f" over the last {count} epochs" if count == self.window else f", {count} of {self.window} epochs"
+
+
+@dataclass(frozen=True)
+class TrainingStability(KeyedResult):
+    """What `training_stability` found. Each attribute is a key too: `result["loss_stability"]`, `result.as_dict()`.
+
+    Attributes:
+        loss_stability: σ of the loss over the last window; NaN where not defined.
+        jaccard_stability: σ of the metric over the last window, whatever the metric's name; NaN where not defined.
+        loss_cv: σ / |mean| of the loss, a fraction.
+        jaccard_cv: σ / |mean| of the metric, a fraction.
+        mean_loss: mean of the loss over the window; NaN where σ is.
+        mean_jaccard: mean of the metric over the window; NaN where σ is.
+        stability_class: the class of `loss_stability`; None where not defined.
+        watched: name under which the metric was logged, None where none was.
+        watched_loss: name under which the loss was logged.
+        window: epochs that the window has when it is full.
+        counts: how many epochs each σ really had, by its key.
+    """
+
+    loss_stability: float
+    jaccard_stability: float
+    loss_cv: float
+    jaccard_cv: float
+    mean_loss: float
+    mean_jaccard: float
+    stability_class: str | None
+    watched: str | None
+    watched_loss: str
+    window: int
+    counts: dict[str, int] = field(repr=False)
+
+    def _rows(self) -> list[tuple[str, str]]:
+        loss = (self.watched_loss, self.loss_stability, self.mean_loss, self.loss_cv, "loss_stability")
+        metric = (self.watched or "metric", self.jaccard_stability, self.mean_jaccard, self.jaccard_cv)
+        word = self.stability_class or "not defined"
+        return [self._row(*loss), self._row(*metric, "jaccard_stability"), ("class", word)]
+
+    def _row(self, name: str, sigma: float, mean: float, variation: float, key: str) -> tuple[str, str]:
+        count = self.counts[key]
+        if count < self.window:
+            return f"σ of {name}", f"not defined: {count} of the {self.window} epochs that it needs"
+        if np.isnan(sigma):
+            return f"σ of {name}", f"not defined: a value of the last {self.window} is NaN or infinite"
+        share = "" if np.isnan(variation) else f", {100 * variation:.1f} % of it"
+        return f"σ of {name}", f"{number(sigma)} around a mean of {number(mean)}{share}"
+
+
+def training_health(history: Any, window: int = WINDOW, metric: str | None = None, ddof: int = DDOF) -> TrainingHealth:
+    """How a whole training went, with the keys that the studies' function of this name returned.
+
+    - convergence rate: ∂J/∂t by `numpy.gradient` over the epochs that have the metric; its mean over the window;
+    - loss and Jaccard stability: sqrt(Σ (vᵢ − v̄)² / (window − ddof)) over the last `window` values;
+    - overfitting gap: mean of `val_loss` − mean of `loss` over the last `window` epochs that have both;
+    - learning efficiency: peak / (peak epoch + 1), with epochs from 0.
+
+    The validation curves are used where they were logged, otherwise the training's: `watched` and `watched_loss` say
+    which. A history shorter than the window has no σ; rate and gap are then means over the epochs there are.
+
+    Keras' training loss is a mean over the epoch while the weights improve, with dropout on; the validation loss is
+    taken after the epoch, with dropout off. So a network that does not overfit at all has a gap a little below zero.
+    For the gap with its uncertainty see `overfitting`.
+
+    Args:
+        history: anything `read_history` takes.
+        window: how many logged values count, ≥ 2. 10 is what the studies used.
+        metric: a metric of which more is better, with or without `val_`. Default: the Jaccard where logged, else the
+            first metric.
+        ddof: 1 (default), the sample standard deviation, the studies' formula; 0, `numpy.std`, which their code used.
+
+    Returns:
+        A `TrainingHealth`. What cannot be told (no validation, no metric, too few epochs, NaN) is NaN or None.
+
+    Raises:
+        ValueError: if no loss was logged, `metric` was not, or `window` or `ddof` is out of range.
+
+    Example:
+        >>> history = {
+        ...     "loss": [0.9, 0.6, 0.4, 0.3], "val_loss": [0.8, 0.6, 0.5, 0.5], "val_jaccard": [0.1, 0.4, 0.7, 0.6]
+        ... }
+        >>> health = training_health(history, window=3)
+        >>> round(health["overfitting_gap"], 3), health.peak_epoch, round(health.learning_efficiency, 3)
+        (0.1, 2, 0.233)
+        >>> print(health)
+        peak val_jaccard     0.7 at epoch 3
+        final val_jaccard    0.6
+        learning efficiency  0.233 per epoch until the peak
+        convergence rate     0.1 per epoch over the last 3 epochs
+        σ of val_loss        0.0577 over the last 3 epochs
+        σ of val_jaccard     0.153 over the last 3 epochs
+        overfitting gap      0.1 over the last 3 epochs
+        stability            Moderate
+
+    Reference:
+        The studies this project grew from.
+    """
+    curves, names, losses, scores = _watched(history, window, metric, ddof)
+    values = names[1].values
+    rates = _rates(names[1])
+    best = int(np.argmax(np.where(np.isfinite(values), values, -np.inf))) if np.isfinite(values).any() else None
+    peak_epoch = None if best is None else int(names[1].epochs[best])
+    peak = float("nan") if best is None else float(values[best])
+    gap = _gap(curves, window)
+    return TrainingHealth(
+        convergence_rate=_mean(rates[-window:]),
+        loss_stability=losses.sigma,
+        jaccard_stability=scores.sigma,
+        overfitting_gap=_mean(gap),
+        peak_epoch=peak_epoch,
+        learning_efficiency=peak / (peak_epoch + 1) if peak_epoch is not None else float("nan"),
+        final_performance=float(values[-1]) if len(values) else float("nan"),
+        peak_performance=peak,
+        stability_class=losses.label,
+        convergence_rates=tuple(rates.tolist()),
+        watched=names[0],
+        watched_loss=curves.watched("loss")[0],
+        window=window,
+        counts={"convergence_rate": len(rates[-window:]), "overfitting_gap": len(gap), **_counts(losses, scores)},
+    )
+
+
+def training_stability(
+    history: Any, window: int = WINDOW, metric: str | None = None, ddof: int = DDOF
+) -> TrainingStability:
+    """How much the loss and the metric of a training scattered over its last epochs.
+
+    σ, mean and coefficient of variation (σ / |mean|) are those of `stability`, for the loss and for the metric.
+
+    Args:
+        history: anything `read_history` takes.
+        window: how many logged values count, ≥ 2. 10 is what the studies used.
+        metric: the metric beside the loss, with or without `val_`. Default: the Jaccard where logged, else the first
+            metric.
+        ddof: 1 (default), the sample standard deviation, the studies' formula; 0, `numpy.std`, which their code used.
+
+    Returns:
+        A `TrainingStability`; NaN and None for what is not defined.
+
+    Raises:
+        ValueError: if no loss was logged, `metric` was not, or `window` or `ddof` is out of range.
+
+    Example:
+        >>> history = {"val_loss": [0.30, 0.34, 0.32, 0.28], "val_jaccard": [0.5, 0.6, 0.5, 0.6]}
+        >>> print(training_stability(history, window=4))
+        σ of val_loss     0.0258 around a mean of 0.31, 8.3 % of it
+        σ of val_jaccard  0.0577 around a mean of 0.55, 10.5 % of it
+        class             Good
+
+    Reference:
+        The studies this project grew from.
+    """
+    curves, (watched, _), losses, scores = _watched(history, window, metric, ddof)
+    return TrainingStability(
+        loss_stability=losses.sigma,
+        jaccard_stability=scores.sigma,
+        loss_cv=losses.coefficient_of_variation,
+        jaccard_cv=scores.coefficient_of_variation,
+        mean_loss=losses.mean,
+        mean_jaccard=scores.mean,
+        stability_class=losses.label,
+        watched=watched,
+        watched_loss=curves.watched("loss")[0],
+        window=window,
+        counts=_counts(losses, scores),
+    )
+
+
+def _watched(
+    history: Any, window: int, metric: str | None, ddof: int
+) -> tuple[Curves, tuple[str | None, Curve], Stability, Stability]:
+    check_window(window, ddof)
+    curves = read_history(history)
+    loss = curves.watched("loss")[1]
+    name: str | None = None
+    score = _NOTHING
+    if metric is not None or curves.default_metric is not None:
+        name, score = curves.watched(curves.metric(metric))
+    return curves, (name, score), stability(loss.values, window, ddof), stability(score.values, window, ddof)
+
+
+def _rates(curve: Curve) -> NDArray[np.float64]:
+    if len(curve.values) < 2:
+        return np.empty(0)
+    with np.errstate(invalid="ignore", divide="ignore"):  # infinity − infinity; an epoch that was logged twice
+        return np.gradient(curve.values, curve.epochs)
+
+
+def _gap(curves: Curves, window: int) -> NDArray[np.float64]:
+    """Validation minus training loss in the last epochs that have both."""
+    _, trained, validated = loss_pairs(curves)
+    with np.errstate(invalid="ignore"):
+        return (validated - trained)[-window:]
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(np.mean(values)) if len(values) and np.isfinite(values).all() else float("nan")
+
+
+def _counts(losses: Stability, scores: Stability) -> dict[str, int]:
+    return {"loss_stability": len(losses.values), "jaccard_stability": len(scores.values)}

@@ -1,0 +1,228 @@
+"""Overfitting: how far validation lies behind training, how sure that is, and from which epoch it grew."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unetdyn.analysis.curves import Curves, read_history
+from unetdyn.analysis.loss_pairs import loss_pairs
+from unetdyn.analysis.noise import Noise, ar1, detrend
+from unetdyn.analysis.result import Result, epoch, interval, number
+from unetdyn.analysis.stability import DDOF, WINDOW, check_window
+
+_LEAST = 20  # epochs: the trend takes six, and the memory of the noise needs the rest
+_MOST = 1000  # points; a longer history is averaged down to it, which a curve's shape does not feel
+_DRAWS = 1999
+_FALL_ERRORS = 2.0  # standard errors by which the training loss must have fallen: one in forty by chance
+
+
+@dataclass(frozen=True)
+class Overfitting(Result):
+    """What `overfitting` found.
+
+    Attributes:
+        gap: mean validation loss − mean training loss over the last window: positive where the network does worse on
+            what it has not seen. NaN where not defined.
+        gap_interval: (low, high) of the gap; NaN where undetermined.
+        confidence: how often such an interval holds the true gap.
+        onset: epoch, from 0, from which the validation loss rose while the training loss fell on; None where the
+            evidence or the history was not enough.
+        determined: whether there were enough epochs to judge.
+        reason: in words, why there is an onset or none.
+        rise: mean validation loss of the end − that of its lowest stretch; NaN where undetermined.
+        rise_of_noise: what noise alone reaches with the chance `false_alarm`, where nothing overfits.
+        fall: mean training loss beside the lowest stretch − that of the end; NaN where undetermined.
+        autocorrelation: φ of the validation loss's noise, what one epoch remembers of the one before.
+        window: epochs that the gap's window has when it is full.
+        count: how many epochs it really had.
+    """
+
+    gap: float
+    gap_interval: tuple[float, float]
+    confidence: float
+    onset: int | None
+    determined: bool
+    reason: str
+    rise: float
+    rise_of_noise: float
+    fall: float
+    autocorrelation: float
+    window: int
+    count: int
+
+    def _rows(self) -> list[tuple[str, str]]:
+        gap, (low, high) = number(self.gap), self.gap_interval
+        if self.count:
+            gap += f" over the last {self.count} epochs"
+        known = np.isfinite(low)
+        return [
+            ("overfitting", f"from epoch {epoch(self.onset)}" if self.onset is not None else self._none()),
+            ("because", self.reason),
+            ("gap", gap),
+            (f"gap, {100 * self.confidence:g} % interval", interval(low, high) if known else "undetermined"),
+        ]
+
+    def _none(self) -> str:
+        return "no onset found" if self.determined else "undetermined"
+
+
+class _Rise(NamedTuple):
+    onset: int | None
+    reason: str
+    rise: float
+    rise_of_noise: float
+    fall: float
+    autocorrelation: float
+
+
+def overfitting(history: Any, window: int = WINDOW, confidence: float = 0.95, false_alarm: float = 0.01) -> Overfitting:
+    """Whether, from when and by how much a training overfitted.
+
+    **Gap.** Mean of (validation loss − training loss) over the last `window` epochs. One epoch remembers the one
+    before, so that ten epochs are worth less than ten values: the interval is that of the mean of so many neighbours in
+    first-order autoregressive noise, whose memory and scatter are estimated from the whole history without its trend,
+    and drawn anew for each of 1,999 simulated means, because they are estimates.
+
+    **Onset.** The mean validation loss of the end is compared with that of its lowest stretch of the same length, a
+    window or a quarter of the history. Some stretch is the lowest in pure noise too: the rise counts where it exceeds
+    what such noise around a flat curve reaches with the chance `false_alarm`. A flat curve is the worst case; around
+    one that falls, noise reaches less. The training loss must have fallen meanwhile by two standard errors: where both
+    rise, training went wrong otherwise. The onset is the hinge of the least-squares fit "flat, then a rising line" from
+    the lowest stretch on.
+
+    Measured on 500 simulated trainings each, with φ up to 0.8: from 50 epochs on, false alarms in 0.2 to 1.0 %, and 95
+    to 98 % of the 95 % intervals hold the gap. Twenty epochs don't show how noise remembers: there it is 1 % and 97 %
+    for φ = 0, 5 % and 94 % for 0.5, 10 % and 82 % for 0.8. Histories of more than 1,000 epochs are first averaged to at
+    most so many points, for the onset.
+
+    The end is judged: a rise that came down again (see `double_descent`) is no onset. Asked after every epoch of a
+    training, the chance of a false alarm adds up.
+
+    Args:
+        history: anything `read_history` takes.
+        window: how many of the last epochs the gap is a mean of, ≥ 2. 10 is what the studies used.
+        confidence: of the gap's interval, between 0 and 1. Default 0.95.
+        false_alarm: chance of an onset where nothing overfits, between 0 and 0.5. Default 0.01: one training in a
+            hundred. The 1,999 simulated ones tell nothing below 0.001.
+
+    Returns:
+        An `Overfitting`. Epochs in which either loss is missing or not finite are left out. Below 20 epochs it is
+        undetermined, without validation not defined, and says so.
+
+    Raises:
+        ValueError: if no loss was logged, or another argument is out of range.
+
+    Example:
+        >>> t = np.arange(80)
+        >>> noise = 0.01 * np.random.default_rng(0).normal(size=(2, 80))
+        >>> loss = 0.1 + 0.8 * np.exp(-t / 20) + noise[0]
+        >>> val_loss = 0.3 + 0.6 * np.exp(-t / 10) + 0.003 * np.maximum(t - 40, 0) + noise[1]
+        >>> print(overfitting({"loss": loss, "val_loss": val_loss}))
+        overfitting         from epoch 45
+        because             validation loss 0.0806 above its lowest (noise alone: 0.0164), training loss 0.084 lower
+        gap                 0.274 over the last 10 epochs
+        gap, 95 % interval  0.262 to 0.286
+
+    Reference:
+        Rising validation loss as the sign: Prechelt, Early stopping, but when? (1998). Means of autocorrelated values:
+        Bayley & Hammersley, The "effective" number of independent observations in an autocorrelated time series (1946).
+    """
+    _check(window, confidence, false_alarm)
+    curves = read_history(history)
+    curves.watched("loss")
+    epochs, trained, validated = _both(curves)
+    last = (validated - trained)[-window:]
+    gap = float(np.mean(last)) if len(last) else float("nan")
+    if len(epochs) < _LEAST:
+        reason = f"{len(epochs)} of the {_LEAST} epochs that it needs" if "val_loss" in curves else "no validation loss"
+        nan = float("nan")
+        return Overfitting(gap, (nan, nan), confidence, None, False, reason, nan, nan, nan, nan, window, len(last))
+    margin = _margin(epochs, validated - trained, len(last), confidence)
+    found = _rise(window, false_alarm, *_thin(-(-len(epochs) // _MOST), epochs, trained, validated))
+    return Overfitting(
+        gap=gap,
+        gap_interval=(gap - margin, gap + margin),
+        confidence=confidence,
+        onset=found.onset,
+        determined=True,
+        reason=found.reason,
+        rise=found.rise,
+        rise_of_noise=found.rise_of_noise,
+        fall=found.fall,
+        autocorrelation=found.autocorrelation,
+        window=window,
+        count=len(last),
+    )
+
+
+def _check(window: int, confidence: float, false_alarm: float) -> None:
+    check_window(window, DDOF)
+    if not 0 < confidence < 1:
+        raise ValueError(f"`confidence` must lie between 0 and 1, such as 0.95. Received: confidence={confidence!r}.")
+    if not 0 < false_alarm < 0.5:
+        raise ValueError(
+            f"`false_alarm` must lie between 0 and 0.5, such as 0.01. Received: false_alarm={false_alarm!r}."
+        )
+
+
+def _both(curves: Curves) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Epochs, training and validation losses where both are finite."""
+    pairs = loss_pairs(curves)
+    whole = np.isfinite(pairs[1]) & np.isfinite(pairs[2])
+    epochs, trained, validated = (values[whole] for values in pairs)
+    return epochs, trained, validated
+
+
+def _margin(epochs: NDArray[Any], gaps: NDArray[Any], count: int, confidence: float) -> float:
+    block = -(-count // _MOST)
+    noise = ar1(detrend(*_thin(block, epochs, gaps)))
+    means = noise.draw_plausible(count // block, _DRAWS, np.random.default_rng(0)).mean(axis=1)
+    return float(np.quantile(np.abs(means), confidence))
+
+
+def _thin(block: int, *values: NDArray[Any]) -> list[NDArray[Any]]:
+    """The means of `block` neighbours each; the oldest epochs, which fill no block, are left out."""
+    return [one[len(one) % block :].reshape(-1, block).mean(axis=1) for one in values]
+
+
+def _rise(
+    window: int, false_alarm: float, epochs: NDArray[Any], trained: NDArray[Any], validated: NDArray[Any]
+) -> _Rise:
+    length = min(window, len(epochs) // 4)
+    noise = ar1(detrend(epochs, validated))
+    levels = _levels(validated, length)
+    lowest = int(np.argmin(levels))
+    rise = float(levels[-1] - levels[lowest])
+    of_noise = _rise_of_noise(noise, len(epochs), length, false_alarm)
+    training = _levels(trained, length)
+    fall = float(training[lowest] - training[-1])
+    fell = fall > _FALL_ERRORS * np.sqrt(2) * ar1(detrend(epochs, trained)).error_of_mean(length)
+    onset = None
+    reason = f"validation loss {number(rise)} above its lowest (noise alone: {number(of_noise)})"
+    if rise > of_noise and not fell:
+        reason += ", but the training loss did not fall meanwhile"
+    elif rise > of_noise:
+        reason += f", training loss {number(fall)} lower"
+        onset = int(epochs[lowest + _hinge(epochs[lowest:], validated[lowest:])])
+    return _Rise(onset, reason, rise, of_noise, fall, noise.memory)
+
+
+def _levels(values: NDArray[Any], length: int) -> NDArray[np.float64]:
+    """Means of all stretches of that length along the last axis."""
+    return np.lib.stride_tricks.sliding_window_view(values, length, axis=-1).mean(axis=-1)
+
+
+def _rise_of_noise(noise: Noise, epochs: int, length: int, false_alarm: float) -> float:
+    """What the last stretch of a flat noisy curve lies above its lowest, with that chance at most."""
+    levels = _levels(noise.draw_plausible(epochs, _DRAWS, np.random.default_rng(0)), length)
+    return float(np.quantile(levels[:, -1] - levels.min(axis=1), 1 - false_alarm))
+
+
+def _hinge(epochs: NDArray[Any], values: NDArray[Any]) -> int:
+    """Index τ for which "flat until τ, then a rising line" fits best."""
+    rising = np.maximum(epochs[None, :] - epochs[:-1, None], 0.0)
+    rising -= rising.mean(axis=1, keepdims=True)
+    along = rising @ (values - values.mean())
+    return int(np.argmax(np.where(along > 0, along, 0.0) ** 2 / np.sum(rising**2, axis=1)))
