@@ -5,6 +5,8 @@ from unetdyn.analysis.choices import Choice
 from unetdyn.analysis.collapses import Collapse, Collapses, collapses
 from unetdyn.analysis.components import Component, VarianceComponents, variance_components
 from unetdyn.analysis.convergence import Convergence, convergence
+from unetdyn.analysis.convergence_held_out import HeldOutTail
+from unetdyn.analysis.convergence_result import ConvergenceFit
 from unetdyn.analysis.criteria import (
     ChangeCriterion,
     Criterion,
@@ -17,6 +19,7 @@ from unetdyn.analysis.double_descent import DoubleDescent, double_descent
 from unetdyn.analysis.effects import Sensitivity, Slope, sensitivity
 from unetdyn.analysis.equivalence import SlopeCriterion, converged_by_slope
 from unetdyn.analysis.exponent import StabilityExponent, stability_exponent
+from unetdyn.analysis.fit_convergence import fit_convergence
 from unetdyn.analysis.health import TrainingHealth, TrainingStability, training_health, training_stability
 from unetdyn.analysis.improvement import Improvement, improvement_factor
 from unetdyn.analysis.jaccard_sensitivity import JaccardSensitivity, jaccard_sensitivity
@@ -55,12 +58,14 @@ __all__ = [
     "Collapses",
     "Component",
     "Convergence",
+    "ConvergenceFit",
     "Criterion",
     "Curve",
     "Curves",
     "DoubleDescent",
     "Effect",
     "Front",
+    "HeldOutTail",
     "Improvement",
     "JaccardSensitivity",
     "KeyedResult",
@@ -94,6 +99,7 @@ __all__ = [
     "converged_by_stability",
     "convergence",
     "double_descent",
+    "fit_convergence",
     "improvement_factor",
     "jaccard_sensitivity",
     "oscillation",

@@ -1,0 +1,133 @@
+"""From finite histories to what `fit_convergence` says of them: the parts put together, many histories at once."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from unetdyn.analysis import convergence_bootstrap as bootstrap
+from unetdyn.analysis import convergence_models as models
+from unetdyn.analysis.convergence_held_out import HeldOutTail, held_out
+from unetdyn.analysis.convergence_models import EXPONENTIAL, LAST_VALUE, SHAPES, Array, Fit
+from unetdyn.analysis.convergence_result import ConvergenceFit
+from unetdyn.analysis.result import interval
+
+NAMES = (*(shape.name for shape in SHAPES), LAST_VALUE)
+_PARAMETERS = (*(3 for _ in SHAPES), 1)
+_CLOCKS = (*SHAPES, EXPONENTIAL)  # a level has arrived by any clock
+_NEGLIGIBLE = 1e-3  # a model of a smaller weight hardly moves a tail of 2.5 %
+_FARTHEST = 0.2  # of the values' range beyond them: what lies farther is the model's word alone
+_ROUNDING = 1e-6  # of a curve's range: smaller residuals are no noise
+
+
+class Wanted(NamedTuple):
+    """What is asked of every history.
+
+    Attributes:
+        confidence: Of the intervals.
+        within: Fraction of |J∞|.
+        span: The first and the last epoch, from 0.
+    """
+
+    confidence: float
+    within: float
+    span: tuple[float, float]
+
+
+def estimated(times: Array, rows: Array, noise: bootstrap.Noise, wanted: Wanted) -> list[ConvergenceFit]:
+    """One result for each history.
+
+    Args:
+        times: `(n,)`, ascending, n ≥ 10: the epochs.
+        rows: `(curves, n)`, finite, no row of one value only.
+        noise: For n epochs.
+        wanted: What is asked.
+    """
+    fits = [*(models.fit(shape, times, rows) for shape in SHAPES), models.level(rows)]
+    correlation = _correlation(rows, fits)
+    phi = np.clip(correlation, 0, bootstrap.LARGEST_PHI)
+    weights = models.aicc_weights(rows, fits, _PARAMETERS, phi)
+    best = np.argmax(weights, axis=0)
+    tails = held_out(times, rows, SHAPES, best, phi)
+    counted = np.where(weights < _NEGLIGIBLE, 0.0, weights)
+    counted /= counted.sum(axis=0)
+    drawn = _drawn(times, rows, fits, counted, noise, wanted)
+    ends, reach = (np.transpose(bootstrap.mixed_interval(part, counted, wanted.confidence)).tolist() for part in drawn)
+    results = []
+    for i, chosen in enumerate(best):
+        doubt = _doubt(rows[i], ends[i], float(correlation[i]), tails[i])
+        results.append(
+            ConvergenceFit(
+                **_model(int(chosen), Fit(*(part[i : i + 1] for part in fits[chosen])), times, wanted),
+                asymptote_interval=tuple(ends[i]),
+                determined=not doubt,
+                reason=doubt,
+                weights=dict(zip(NAMES, weights[:, i].tolist(), strict=True)),
+                autocorrelation=float(phi[i]),
+                epochs_to_within_interval=tuple(reach[i]),
+                held_out=tails[i],
+                **wanted._asdict(),
+            )
+        )
+    return results
+
+
+def _correlation(rows: Array, fits: list[Fit]) -> Array:
+    """The noise's, from the residuals of whichever shape is nearer; a level would count the curve itself as noise."""
+    residuals = np.array([rows - fit.fitted for fit in fits[: len(SHAPES)]])
+    nearest = np.argmin(np.sum(residuals**2, axis=2), axis=0)
+    nearer = residuals[nearest, np.arange(len(rows))]
+    noisy = nearer.std(axis=1) > _ROUNDING * np.ptp(rows, axis=1)
+    return np.where(noisy, bootstrap.autocorrelation(nearer), 0.0)
+
+
+def _drawn(
+    times: Array, rows: Array, fits: list[Fit], weights: Array, noise: bootstrap.Noise, wanted: Wanted
+) -> tuple[Array, Array]:
+    """J∞ and the epoch within reach of it, `(models, curves, draws)`; zeros for models of no weight."""
+    asymptotes = np.zeros((len(fits), len(rows), noise.normal.size))
+    reached = np.zeros_like(asymptotes)
+    for number, fit in enumerate(fits):
+        some = np.flatnonzero(weights[number])
+        if some.size:
+            part = Fit(*(array[some] for array in fit))
+            if number < len(SHAPES):
+                found = bootstrap.refits(models.grid(SHAPES[number], times), part, rows[some], noise)
+            else:
+                level = bootstrap.relevelled(part, rows[some], noise)
+                found = level, np.zeros_like(level), np.zeros_like(level)
+            asymptotes[number, some] = found[0]
+            reached[number, some] = _reached(number, found, times, wanted)
+    return asymptotes, reached
+
+
+def _reached(number: int, found: tuple[Array, Array, Array], times: Array, wanted: Wanted) -> Array:
+    return models.epochs_to_within(_CLOCKS[number], wanted.within, found, times[0])
+
+
+def _model(number: int, fit: Fit, times: Array, wanted: Wanted) -> dict[str, Any]:
+    """The fields of a result that the chosen model alone decides."""
+    asymptote, amplitude, rate = (float(part[0]) for part in fit[:3])
+    params = {"J_inf": asymptote}
+    if NAMES[number] == EXPONENTIAL.name:
+        # Of a history that was averaged in groups, the first time is that of the first group.
+        params |= {"J_0": asymptote + amplitude * float(np.exp(rate * (times[0] - wanted.span[0]))), "lambda": rate}
+    elif NAMES[number] != LAST_VALUE:
+        params |= {"C": -amplitude, "beta": rate}
+    reached = float(_reached(number, fit[:3], times, wanted)[0])
+    return {"model": NAMES[number], "params": params, "asymptote": asymptote, "epochs_to_within": reached}
+
+
+def _doubt(row: Array, ends: tuple[float, float], correlation: float, tail: HeldOutTail) -> str:
+    """Why the history doesn't tell where it is heading to; empty where it does."""
+    (low, high), span, seen = ends, np.ptp(row), interval(row.min(), row.max())
+    if high - low > span:
+        return f"the interval, {interval(low, high)}, is wider than the range of the values, {seen}"
+    if low < row.min() - _FARTHEST * span or high > row.max() + _FARTHEST * span:
+        return (
+            f"the interval, {interval(low, high)}, reaches more than a fifth of their range beyond the values, {seen}"
+        )
+    if correlation > bootstrap.LARGEST_PHI:
+        return "the values stray from the fit for many epochs on end, so that none of the models has their shape"
+    if tail.worse:
+        return "the last value predicts the last fifth of the epochs better than the fit to the earlier ones does"
+    return ""
