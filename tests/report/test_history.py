@@ -56,7 +56,7 @@ def test_display_shades_the_window_and_says_its_class():
     assert shades(display.axes_["jaccard"]) == []
     assert display.stability.sigma == pytest.approx(0.01)
     title = display.axes_["loss"].get_title(loc="right")
-    assert title == f"validation loss, last 3 values (shaded): σ = 0.01, {display.stability.label}"
+    assert title == f"validation loss, last 3 (shaded): σ = 0.01, {display.stability.label}"
 
 
 def test_display_of_a_short_history_shades_nothing_and_says_why():
@@ -77,7 +77,7 @@ def test_display_of_one_epoch_shows_points():
 def test_display_without_validation_measures_the_training_loss():
     display = HistoryDisplay.from_history({"loss": LOSS}, window=3).plot()
     assert list(display.axes_) == ["loss"]
-    assert display.axes_["loss"].get_title(loc="right").startswith("loss, last 3 values")
+    assert display.axes_["loss"].get_title(loc="right").startswith("loss, last 3 (shaded)")
     assert "validation" not in lines(display.axes_["loss"])
 
 
@@ -116,7 +116,7 @@ def test_display_marks_what_is_not_finite():
     np.testing.assert_array_equal(points(drawn["validation"])[1], [0.9, 0.5, math.nan, math.nan, 0.4])
     assert points(drawn["validation not finite"])[0] == [3, 4]
     assert "training not finite" not in drawn
-    assert display.axes_["loss"].get_title(loc="right").endswith("σ not finite,\nVery poor")
+    assert display.axes_["loss"].get_title(loc="right").endswith("σ not finite, Very poor")
     assert display.axes_["loss"].get_ylim()[1] < 1.0
 
 
@@ -209,7 +209,7 @@ def test_best_epoch_of_the_metric_is_ringed():
     ring = next(line for line in ax.get_lines() if line.get_markerfacecolor() == "none")
     assert points(ring) == ([4], [0.6])
     title = ax.get_title(loc="right").replace("\n", " ")
-    assert title == "best validation 0.6 at epoch 4 (ringed), 0.55 at the end"
+    assert title == "best validation 0.6 at epoch 4, 0.55 at the end"
 
 
 def test_best_of_a_metric_that_should_fall_is_its_lowest():

@@ -28,7 +28,7 @@ BLACK = "#000000"
 
 WIDTH = 7.5  # inches
 FEW_DECADES = 200  # up to this factor, a log axis has room for 2 and 5 between the powers of ten
-LINE = 56  # characters above a panel, in a report's narrow figures too
+LINE = 58  # characters above a panel, in a report's narrow figures too
 MANY_POINTS = 60  # from so many on, a marker at each would make a thick band of the line
 
 

@@ -177,7 +177,7 @@ class HistoryDisplay(Display):
         epochs = self._watched[0][-self.window :] + 1
         ax.axvspan(epochs[0] - 0.5, epochs[-1] + 0.5, color=GREY, alpha=0.25, linewidth=0, zorder=0)
         sigma = f"σ = {found.sigma:.3g}" if found.finite else "σ not finite"
-        text = f"{watched}, last {found.window} values (shaded): {sigma}, {found.label}"
+        text = f"{watched}, last {found.window} (shaded): {sigma}, {found.label}"
         say(ax, text, "right")
 
     def _mark_best(self, ax: Axes) -> None:
@@ -191,7 +191,7 @@ class HistoryDisplay(Display):
         ax.plot(epochs[best] + 1, values[best], "o", markersize=11, markerfacecolor="none", color=BLACK)
         ax.axvline(epochs[best] + 1, color=BLACK, linewidth=0.8, linestyle=":")
         of = "validation" if watched.startswith("val_") else "training"
-        text = f"best {of} {values[best]:.3g} at epoch {epochs[best] + 1} (ringed), {values[-1]:.3g} at the end"
+        text = f"best {of} {values[best]:.3g} at epoch {epochs[best] + 1}, {values[-1]:.3g} at the end"
         say(ax, text, "right")
 
 
