@@ -70,3 +70,8 @@ def test_rare_validations_and_runs(tmp_path):
     history = {"loss": list(RISING), "val_loss": list(RISING[::2])}
     display = ConvergenceDisplay.from_history(history, "val_loss", validation_freq=2)
     np.testing.assert_array_equal(display.epochs, np.arange(1, 40, 2))
+
+
+def test_several_trainings_at_once_are_refused():
+    with pytest.raises(ValueError, match=r"`values` must be of one training, \(epochs,\)\. Received: shape \(2, 40\)"):
+        ConvergenceDisplay([RISING, RISING])

@@ -1,6 +1,5 @@
 """The picture of several runs beside each other: how good each was, how calm, and which are worth having."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from unetdyn.analysis import RunSummary, as_summaries, combined_score, pareto_fr
 from unetdyn.analysis.ranking import WEIGHTS
 from unetdyn.analysis.result import number
 from unetdyn.analysis.stability import WINDOW
-from unetdyn.report.drawing import BLACK, GREEN, GREY, Display, common, new_axes, plain_log
+from unetdyn.report.drawing import BLACK, GREEN, GREY, Display, common, plain_log
 
 MOST_ROWS = 20  # runs with a row and a number; the others are dots
 _NUMBER_SIZE = 11.0  # points, of a run's number in the upper panel and the room that it needs
@@ -79,26 +78,13 @@ class ComparisonDisplay(Display):
         Raises:
             ValueError: If `ax` isn't two axes.
         """
-        upper, lower = self._two_axes(ax)
+        rows = min(len(self.summaries), MOST_ROWS) + (len(self.summaries) > MOST_ROWS)  # the last says "and 7 more"
+        scores = 0.9 + 0.24 * rows
+        what = "the runs and their scores"
+        upper, lower = self._two_axes(ax, ("runs", "scores"), what, 3.4 + scores, height_ratios=(3.4, scores))
         self._draw_runs(upper)
         self._draw_scores(lower)
         return self
-
-    @property
-    def _rows(self) -> int:
-        """In the lower panel: runs with a score, those without, and perhaps "and 7 more"."""
-        return min(len(self.summaries), MOST_ROWS) + (len(self.summaries) > MOST_ROWS)
-
-    def _two_axes(self, axes: Sequence[Axes] | None) -> tuple[Axes, Axes]:
-        if axes is None:
-            scores = 0.9 + 0.24 * self._rows
-            axes = new_axes(2, 3.4 + scores, height_ratios=(3.4, scores))
-        if isinstance(axes, Axes) or len(axes) != 2:
-            count = 1 if isinstance(axes, Axes) else len(axes)
-            raise ValueError(f"`ax` must be two axes, for the runs and their scores. Received: {count} axes.")
-        self.axes_ = dict(zip(("runs", "scores"), axes, strict=True))
-        self.ax_, self.figure_ = axes[0], axes[0].figure
-        return axes[0], axes[1]
 
     def _draw_runs(self, ax: Axes) -> None:
         runs = self.ranking.runs

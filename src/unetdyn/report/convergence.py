@@ -3,14 +3,14 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 import unetdyn.runs
-from unetdyn.analysis import fit_convergence, read_history
+from unetdyn.analysis import ConvergenceFit, fit_convergence, read_history
 from unetdyn.analysis.result import epoch, interval, number
 from unetdyn.report.drawing import (
     BLACK,
@@ -47,7 +47,7 @@ class ConvergenceDisplay(Display):
         ax_: Its axes.
 
     Raises:
-        ValueError: As `fit_convergence`.
+        ValueError: If `values` is not of one training; as `fit_convergence`.
 
     Example:
         >>> values = [0.8 - 0.7 * 0.8**epoch for epoch in range(30)]
@@ -58,9 +58,11 @@ class ConvergenceDisplay(Display):
 
     def __init__(self, values: ArrayLike, epochs: ArrayLike | None = None, name: str = "value", **kwargs: Any) -> None:
         self.values = np.asarray(values, dtype=np.float64)
+        if self.values.ndim != 1:
+            raise ValueError(f"`values` must be of one training, (epochs,). Received: shape {self.values.shape}.")
         self.epochs = np.arange(len(self.values)) if epochs is None else np.asarray(epochs)
         self.name = name
-        self.fit = fit_convergence(self.values, self.epochs, **kwargs)
+        self.fit = cast(ConvergenceFit, fit_convergence(self.values, self.epochs, **kwargs))  # of one history, one
 
     @classmethod
     def from_history(

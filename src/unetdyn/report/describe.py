@@ -66,7 +66,7 @@ def _best_and_last(epochs: np.ndarray, values: np.ndarray) -> str:
     return f"{values[best]:.4f} at epoch {epochs[best] + 1}, {values[-1]:.4f} at the end"
 
 
-def stability_settings(config: dict[str, Any]) -> dict[str, int]:
+def stability_settings(config: dict[str, Any]) -> dict[str, Any]:
     """`window` and `ddof` as `unetdyn train` records them; a configuration of the user's own may have any shape."""
     callbacks = config.get("callbacks")
     settings = callbacks.get("stability") if isinstance(callbacks, dict) else None

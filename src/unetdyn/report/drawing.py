@@ -4,7 +4,7 @@ import io
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -37,6 +37,7 @@ class Display:
 
     figure_: Any
     ax_: Axes
+    axes_: dict[str, Axes]
 
     def plot(self, *args: Any, **kwargs: Any) -> Any:
         """Draw into given axes, or a new figure; every display has its own."""
@@ -64,6 +65,17 @@ class Display:
         self.ax_, self.figure_ = ax, ax.figure
         return ax
 
+    def _two_axes(self, axes: Any, names: tuple[str, str], what: str, height: float, **kwargs: Any) -> list[Axes]:
+        """Two panels, the upper first, which become the display's own under these names."""
+        if axes is None:
+            axes = new_axes(2, height, **kwargs)
+        if isinstance(axes, Axes) or len(axes) != 2:
+            count = 1 if isinstance(axes, Axes) else len(axes)
+            raise ValueError(f"`ax` must be two axes, for {what}. Received: {count} axes.")
+        self.axes_ = dict(zip(names, axes, strict=True))
+        self.ax_, self.figure_ = axes[0], axes[0].figure
+        return [axes[0], axes[1]]
+
     def _drawn(self) -> Any:
         if not hasattr(self, "figure_"):
             self.plot()
@@ -83,7 +95,7 @@ def new_axes(rows: int, height: float, width: float = WIDTH, **kwargs: Any) -> l
     return figure.subplots(rows, 1, squeeze=False, **kwargs)[:, 0].tolist()
 
 
-def say(ax: Axes, text: str, loc: str = "left") -> None:
+def say(ax: Axes, text: str, loc: Literal["left", "right"] = "left") -> None:
     """The sentence above a panel, in lines that fit also where the figure is narrow."""
     lines = [line for part in text.split("\n") for line in textwrap.wrap(part, LINE) or [""]]
     ax.set_title("\n".join(lines), loc=loc, fontsize=9)

@@ -1,6 +1,6 @@
 """The picture of the gradient noise scale over a training, with the batch size it is to be compared with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 import unetdyn.runs
-from unetdyn.report.drawing import Display, arrays_of, new_axes, plain_log, say
+from unetdyn.report.drawing import Display, arrays_of, plain_log, say
 
 # Blue, vermilion and bluish green of Okabe and Ito (2008); the first two as in HistoryDisplay.
 SCALE = "#0072B2"
@@ -86,7 +86,8 @@ class NoiseScaleDisplay(Display):
         Raises:
             ValueError: If `ax` isn't two axes.
         """
-        upper, lower = self._two_axes(ax)
+        what = "the noise scale and its estimates"
+        upper, lower = self._two_axes(ax, ("noise_scale", "estimates"), what, 5.0, sharex=True, height_ratios=(3, 2))
         for panel in (upper, lower):
             panel.set_yscale("log")
             self._shade_undetermined(panel)
@@ -105,16 +106,6 @@ class NoiseScaleDisplay(Display):
             if handles:
                 panel.legend(handles, labels, loc="best", fontsize=8, framealpha=0.8, edgecolor="none")
         return self
-
-    def _two_axes(self, axes: Sequence[Axes] | None) -> tuple[Axes, Axes]:
-        if axes is None:
-            axes = new_axes(2, 5.0, sharex=True, height_ratios=(3, 2))
-        if isinstance(axes, Axes) or len(axes) != 2:
-            count = 1 if isinstance(axes, Axes) else len(axes)
-            raise ValueError(f"`ax` must be two axes, for the noise scale and its estimates. Received: {count} axes.")
-        self.axes_ = dict(zip(("noise_scale", "estimates"), axes, strict=True))
-        self.ax_, self.figure_ = axes[0], axes[0].figure
-        return axes[0], axes[1]
 
     @property
     def _edges(self) -> NDArray[Any]:

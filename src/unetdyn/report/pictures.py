@@ -24,7 +24,7 @@ class Picture(NamedTuple):
     svg: Markup
 
 
-def pictures_of(run: Run, curves: Curves, metric: str | None, settings: dict[str, int], prefix: str) -> list[Picture]:
+def pictures_of(run: Run, curves: Curves, metric: str | None, settings: dict[str, Any], prefix: str) -> list[Picture]:
     """All that the run has something for.
 
     Args:
@@ -48,7 +48,7 @@ def picture(display: Display, title: str, name: str) -> Picture:
     return Picture(title, inline_svg(figure, name, label))
 
 
-def _displays(run: Run, curves: Curves, metric: str | None, settings: dict[str, int]) -> Iterator[tuple[str, Display]]:
+def _displays(run: Run, curves: Curves, metric: str | None, settings: dict[str, Any]) -> Iterator[tuple[str, Display]]:
     what = ["loss", *([readable(metric)] if metric else []), *(["learning rate"] if "learning_rate" in curves else [])]
     yield _listed(what), HistoryDisplay(curves, metric, **settings)
     yield "Stability", StabilityDisplay.from_history(curves, **settings)

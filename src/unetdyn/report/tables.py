@@ -43,7 +43,7 @@ def chosen(epochs: Any, best: int | None) -> list[int]:
 
     >>> shown = chosen(range(100), best=41)
     >>> len(shown), 41 in shown, shown[:5]
-    (30, True, [0, 1, 2, 3, 8])
+    (30, True, [0, 1, 2, 3, 7])
     """
     epochs = [int(epoch) for epoch in epochs]
     if len(epochs) <= MOST_EPOCHS:
