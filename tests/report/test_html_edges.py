@@ -98,6 +98,14 @@ def test_runs_of_one_name_are_told_apart(tmp_path):
     assert len(set(twice.texts("h3")[:2])) == 2
 
 
+def test_many_runs_have_their_curves_only(tmp_path, other):
+    page = report(tmp_path, *[other] * 7)
+    assert page.faults == []
+    titles = page.texts("figcaption")
+    assert titles == ["The metric of all runs", "Good and calm", *["Loss, Jaccard and learning rate"] * 7]
+    assert "Of more than 6 runs, each has its curves only" in page.texts("main")[0]
+
+
 def test_metric_is_chosen_and_must_be_there(tmp_path, other):
     writer = RunWriter(tmp_path / "run")
     for epoch in range(3):

@@ -18,6 +18,8 @@ from unetdyn.report.pictures import Picture, picture, pictures_of
 from unetdyn.report.verdict import Verdict, verdict
 from unetdyn.runs import Run
 
+MOST_FULL = 6  # runs of which a report shows every picture: ten times as many would make it slow and large
+
 
 @dataclass(frozen=True)
 class RunContent:
@@ -80,8 +82,8 @@ class Comparison:
     notes: list[str]
 
 
-def content_of(run: Run, metric: str | None, name: str, anchor: str) -> RunContent:
-    """Everything that a report says of one run."""
+def content_of(run: Run, metric: str | None, name: str, anchor: str, most: int | None = None) -> RunContent:
+    """Everything that a report says of one run, with so many pictures at most."""
     curves, settings = read_history(run), stability_settings(run.config)
     chosen = curves.metric(metric) if metric is not None else curves.default_metric
     summary = summarise(run, name, metric=chosen, window=settings["window"]) if chosen else None
@@ -95,7 +97,7 @@ def content_of(run: Run, metric: str | None, name: str, anchor: str) -> RunConte
         summary=summary,
         verdict=verdict(run, chosen, **settings),
         findings=findings_of(run),
-        pictures=pictures_of(run, curves, chosen, settings, anchor),
+        pictures=pictures_of(run, curves, chosen, settings, anchor, most),
         epochs=tables.epochs_table(run, curves, chosen, best),
         tested=tables.measured_on_the_test_set(run),
         configuration=tables.configuration(run),
@@ -117,6 +119,8 @@ def comparison_of(contents: Sequence[RunContent]) -> Comparison:
         pictures = [picture(overlay, "The metric of all runs", "all-1"), picture(display, "Good and calm", "all-2")]
         notes += [f"{name} has no score: {why}." for name, why in display.ranking.excluded.items()]
         notes += display.ranking.notes
+    if len(contents) > MOST_FULL:
+        notes.append(f"Of more than {MOST_FULL} runs, each has its curves only; a report of fewer has every picture.")
     rows = [Row(content.anchor, content.name, content.verdict, _cells(content)) for content in contents]
     return Comparison(list(_COLUMNS), rows, pictures, notes)
 

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import unetdyn
 import unetdyn.runs
-from unetdyn.report.content import Comparison, RunContent, comparison_of, content_of
+from unetdyn.report.content import MOST_FULL, Comparison, RunContent, comparison_of, content_of
 from unetdyn.report.verdict import RULES
 from unetdyn.runs import Run
 
@@ -22,6 +22,8 @@ def write_report(runs: Any, path: str | Path, metric: str | None = None) -> Path
     First comes a verdict on each run in plain words (`unetdyn.report.verdict`), then what its monitors found, then
     pictures, the epochs' numbers, and the exact configuration and versions. The file holds everything in itself: no
     script, no font, nothing from a network. It follows the reader's light or dark mode, and prints.
+
+    Of more than six runs, each has its curves, but not the pictures of its monitors.
 
     A run that was killed, has failed or still goes on is reported as far as it came, and the report says so. What a run
     contains is text to the report and never becomes markup. No Keras is imported.
@@ -52,8 +54,9 @@ def write_report(runs: Any, path: str | Path, metric: str | None = None) -> Path
     """
     path = _checked_path(path)
     opened = _opened(runs)
+    most = 1 if len(opened) > MOST_FULL else None
     contents = [
-        content_of(run, metric, name, f"run{place}")
+        content_of(run, metric, name, f"run{place}", most)
         for place, (name, run) in enumerate(zip(_names(opened), opened, strict=True), start=1)
     ]
     comparison = comparison_of(contents) if len(contents) > 1 else None

@@ -1,6 +1,7 @@
 """The pictures of a report: what a run recorded decides which there are."""
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -24,8 +25,10 @@ class Picture(NamedTuple):
     svg: Markup
 
 
-def pictures_of(run: Run, curves: Curves, metric: str | None, settings: dict[str, Any], prefix: str) -> list[Picture]:
-    """All that the run has something for.
+def pictures_of(
+    run: Run, curves: Curves, metric: str | None, settings: dict[str, Any], prefix: str, most: int | None = None
+) -> list[Picture]:
+    """All that the run has something for, or the first of them.
 
     Args:
         run: The run.
@@ -33,10 +36,11 @@ def pictures_of(run: Run, curves: Curves, metric: str | None, settings: dict[str
         metric: The metric that performance is read from, without `val_`; None where there is none.
         settings: `window` and `ddof` of the stability.
         prefix: Begins the ids in these pictures; another one for each run in a page.
+        most: How many pictures at most; None (default) for all.
     """
     return [
         picture(display, title, f"{prefix}-{place}")
-        for place, (title, display) in enumerate(_displays(run, curves, metric, settings))
+        for place, (title, display) in enumerate(islice(_displays(run, curves, metric, settings), most))
     ]
 
 
