@@ -98,6 +98,27 @@ def test_runs_of_one_name_are_told_apart(tmp_path):
     assert len(set(twice.texts("h3")[:2])) == 2
 
 
+def test_names_are_no_mathematics_to_the_pictures(tmp_path):
+    names = [r"_a$\\broken{$", "b$x$"]
+    for name in names:
+        writer = RunWriter(tmp_path / name)
+        for epoch in range(12):
+            writer.log_epoch(epoch, {"loss": 0.5, "val_loss": 0.4, r"val_$\\frac$": 0.1 * epoch})
+    page = report(tmp_path, *(tmp_path / name for name in names))
+    shown = [text.replace("\u200b", "") for text in page.texts("text")]
+    assert set(names) <= set(shown)
+    assert r"validation $\\frac$" in shown
+
+
+def test_an_error_is_drawn_but_is_no_performance(tmp_path, other):
+    writer = RunWriter(tmp_path / "run")
+    for epoch in range(12):
+        writer.log_epoch(epoch, {"loss": 0.5, "val_mean_squared_error": 1 / (epoch + 1)})
+    page = report(tmp_path, writer.path, other)
+    assert "run logged no metric of which more is better, and is not ranked." in page.texts("main")[0]
+    assert "mean squared error" in page.texts("text")
+
+
 def test_many_runs_have_their_curves_only(tmp_path, other):
     page = report(tmp_path, *[other] * 7)
     assert page.faults == []

@@ -149,3 +149,11 @@ def test_healthy_gradients_and_updates_are_called_good():
     assert [(sign.name, sign.level) for sign in found] == [("gradients", "good"), ("updates", "good")]
     assert found[1].text == "median update-to-weight ratio 0.001, within 0.0001 to 0.003"
     assert list(gradient_signs(Curves({}))) == []
+
+
+@pytest.mark.parametrize(("epochs", "word"), [(9, "Too short to tell"), (10, "Healthy")])
+def test_a_run_too_short_for_its_stability_is_not_called_healthy(tmp_path, epochs, word):
+    logs = {"loss": 0.5 + 0.001 * np.arange(epochs), "val_jaccard": 0.5 + 0.001 * np.arange(epochs)}
+    found = verdict(run_of(tmp_path / "run", logs), "jaccard")
+    assert found.word == word
+    assert ("σ not defined: 9 of the 10 epochs" in found.sentence) == (epochs == 9)

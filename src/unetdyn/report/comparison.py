@@ -9,7 +9,7 @@ from unetdyn.analysis import RunSummary, as_summaries, combined_score, pareto_fr
 from unetdyn.analysis.ranking import WEIGHTS
 from unetdyn.analysis.result import number
 from unetdyn.analysis.stability import WINDOW
-from unetdyn.report.drawing import BLACK, GREEN, GREY, Display, common, plain_log
+from unetdyn.report.drawing import BLACK, GREEN, GREY, Display, common, literal, plain_log
 
 MOST_ROWS = 20  # runs with a row and a number; the others are dots
 _NUMBER_SIZE = 11.0  # points, of a run's number in the upper panel and the room that it needs
@@ -34,7 +34,7 @@ class ComparisonDisplay(Display):
         runs: What `unetdyn.analysis.as_summaries` takes: a list of run directories, histories or summaries, or a
             dictionary name → such.
         metric: Without `val_`; default: the metric that performance is read from.
-        window: Over how many values σ is measured; 10 is what the studies used.
+        window: Over how many values σ is measured; 10 is what the studies used. Summaries keep theirs.
         w: Weights of performance and stability, see `unetdyn.analysis.combined_score`.
 
     Attributes:
@@ -64,7 +64,6 @@ class ComparisonDisplay(Display):
             raise ValueError(f"`runs` must be one run or more. Received: {runs!r}.")
         self.ranking = combined_score(self.summaries, w)
         self.front = pareto_front(self.summaries)
-        self.window = window
 
     def plot(self, ax: Any = None) -> "ComparisonDisplay":
         """Draw.
@@ -98,9 +97,11 @@ class ComparisonDisplay(Display):
             color = GREEN if run.name in best else GREY
             size = 6 if place < MOST_ROWS else 3
             ax.plot(run.stability, run.performance, "o", color=color, markersize=size)
-        ax.set_ylabel("best " + common(run.watched for run in self.summaries))
+        ax.set_ylabel(literal("best " + common(run.watched for run in self.summaries)))
         loss = common(run.watched_loss for run in self.summaries)
-        ax.set_xlabel(f"σ of the {loss}, last {self.window} values\n← calm, restless →")
+        windows = {run.window for run in self.summaries}
+        last = f"last {windows.pop()} values" if len(windows) == 1 else "each over its own window"
+        ax.set_xlabel(f"σ of the {loss}, {last}\n← calm, restless →")
         ax.margins(0.12)
         if runs and min(run.stability for run in runs) > 0:
             plain_log(ax, "x")
@@ -134,11 +135,11 @@ class ComparisonDisplay(Display):
         for place, run in enumerate(self.ranking.runs[:MOST_ROWS]):
             score = self.ranking.scores[run.name]
             ax.barh(place, score, color=GREEN if run.name in best else GREY, height=0.7)
-            labels.append(f"{place + 1}  {_short(run.name)}")
+            labels.append(literal(f"{place + 1}  {_short(run.name)}"))
             notes.append(f"{number(score)}: {number(run.performance)}, σ {number(run.stability)}")
         for name, why in list(self.ranking.excluded.items())[: MOST_ROWS - len(labels)]:
-            labels.append(_short(name))
-            notes.append(_short(f"no score: {why}", 52))
+            labels.append(literal(_short(name)))
+            notes.append(literal(_short(f"no score: {why}", 52)))
         if len(self.summaries) > MOST_ROWS:
             labels.append(f"and {len(self.summaries) - MOST_ROWS} more")
             notes.append("")

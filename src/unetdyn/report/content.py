@@ -13,6 +13,7 @@ from unetdyn.report.comparison import ComparisonDisplay
 from unetdyn.report.describe import stability_settings
 from unetdyn.report.drawing import common
 from unetdyn.report.findings import findings_of
+from unetdyn.report.history import less_is_better
 from unetdyn.report.overlay import OverlayDisplay
 from unetdyn.report.pictures import Picture, picture, pictures_of
 from unetdyn.report.verdict import Verdict, verdict
@@ -85,7 +86,7 @@ class Comparison:
 def content_of(run: Run, metric: str | None, name: str, anchor: str, most: int | None = None) -> RunContent:
     """Everything that a report says of one run, with so many pictures at most."""
     curves, settings = read_history(run), stability_settings(run.config)
-    chosen = curves.metric(metric) if metric is not None else curves.default_metric
+    chosen = curves.metric(metric) if metric is not None else _default_metric(curves)
     summary = summarise(run, name, metric=chosen, window=settings["window"]) if chosen else None
     best = summary.peak_epoch if summary else None
     return RunContent(
@@ -105,11 +106,21 @@ def content_of(run: Run, metric: str | None, name: str, anchor: str, most: int |
     )
 
 
+def _default_metric(curves: Curves) -> str | None:
+    """A metric of which more is better, which is what performance means; of an error a report has the curve only."""
+    default = curves.default_metric
+    return None if default is None or less_is_better(default) else default
+
+
 def comparison_of(contents: Sequence[RunContent]) -> Comparison:
     """What there is to say of several runs together."""
     measured = {content.name: content for content in contents if content.metric is not None}
     pictures = []
-    notes = [f"{content.name} logged no metric, and is not ranked." for content in contents if content.metric is None]
+    notes = [
+        f"{content.name} logged no metric of which more is better, and is not ranked."
+        for content in contents
+        if content.metric is None
+    ]
     if measured:
         curves = {name: content.curves.watched(str(content.metric)) for name, content in measured.items()}
         overlay = OverlayDisplay(

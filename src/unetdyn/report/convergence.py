@@ -20,6 +20,7 @@ from unetdyn.report.drawing import (
     VERMILION,
     Display,
     epoch_axis,
+    literal,
     mark_not_finite,
     readable,
     say,
@@ -101,12 +102,14 @@ class ConvergenceDisplay(Display):
         finite = np.isfinite(self.values)
         marker, line = ("o", "") if len(self.values) < MANY_POINTS else ("", "-")
         drawn = np.where(finite, self.values, np.nan)
-        ax.plot(self.epochs + 1, drawn, color=BLUE, marker=marker, linestyle=line, markersize=3.5, label=self.name)
+        ax.plot(
+            self.epochs + 1, drawn, color=BLUE, marker=marker, linestyle=line, markersize=3.5, label=literal(self.name)
+        )
         mark_not_finite(ax, self.epochs[~finite] + 1, BLUE, "not finite")
         if self.fit.model is not None:
             self._draw_fit(ax)
         say(ax, self._title())
-        ax.set_ylabel(self.name)
+        ax.set_ylabel(literal(self.name))
         epoch_axis(ax, self._ahead())
         ax.grid(alpha=0.25)
         ax.legend(loc="best", fontsize=8, framealpha=0.8, edgecolor="none")

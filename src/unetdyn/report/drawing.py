@@ -143,6 +143,16 @@ def readable(logged: str) -> str:
     return words.replace("_", " ").replace("jaccard", "Jaccard")
 
 
+def literal(text: str) -> str:
+    r"""A user's text as a label of matplotlib, which would set `$` as mathematics and hide what begins with `_`.
+
+    >>> literal("price_$_x$"), literal("_run")
+    ('price_\\$_x\\$', '\u200b_run')
+    """
+    text = text.replace("$", r"\$")
+    return f"\u200b{text}" if text.startswith("_") else text
+
+
 def common(logged: Iterable[str | None]) -> str:
     """What several runs logged, as a person says it, where it is the same in all of them.
 

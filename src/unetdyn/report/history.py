@@ -19,9 +19,11 @@ from unetdyn.report.drawing import (
     VERMILION,
     Display,
     epoch_axis,
+    literal,
     mark_not_finite,
     new_axes,
     plain_log,
+    readable,
     say,
 )
 
@@ -158,7 +160,7 @@ class HistoryDisplay(Display):
                 mark_not_finite(ax, epochs[~finite] + 1, style["color"], f"{style['label']} not finite", height)
         if name == "learning_rate" or (name == "loss" and self._loss_spans_decades()):
             plain_log(ax)
-        ax.set_ylabel("Jaccard" if name == "jaccard" else name.replace("_", " "))
+        ax.set_ylabel(literal(readable(name)))
         ax.grid(alpha=0.25)
 
     def _loss_spans_decades(self) -> bool:
@@ -204,9 +206,14 @@ def best_epoch(name: str, values: NDArray[np.float64]) -> int | None:
     usable = np.isfinite(values)
     if not usable.any():
         return None
-    if "loss" in name or "error" in name:
+    if less_is_better(name):
         return int(np.argmin(np.where(usable, values, np.inf)))
     return int(np.argmax(np.where(usable, values, -np.inf)))
+
+
+def less_is_better(name: str) -> bool:
+    """Whether a logged value is one that should fall, by its name."""
+    return "loss" in name or "error" in name
 
 
 def _legend(ax: Axes) -> None:

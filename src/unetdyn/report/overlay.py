@@ -20,6 +20,7 @@ from unetdyn.report.drawing import (
     Display,
     common,
     epoch_axis,
+    literal,
     mark_not_finite,
 )
 
@@ -98,10 +99,17 @@ class OverlayDisplay(Display):
             color, line, marker = STYLES[place]
             marker = marker if len(epochs) < MANY_POINTS else ""
             ax.plot(
-                epochs + 1, drawn, color=color, linestyle=line, marker=marker, markersize=4, linewidth=1.6, label=name
+                epochs + 1,
+                drawn,
+                color=color,
+                linestyle=line,
+                marker=marker,
+                markersize=4,
+                linewidth=1.6,
+                label=literal(name),
             )
-            mark_not_finite(ax, epochs[~finite] + 1, color, f"{name} not finite", 0.97 - 0.04 * place)
-        ax.set_ylabel(self.label)
+            mark_not_finite(ax, epochs[~finite] + 1, color, f"{literal(name)} not finite", 0.97 - 0.04 * place)
+        ax.set_ylabel(literal(self.label))
         epoch_axis(ax, np.concatenate([epochs for epochs, _ in self.curves.values()]))
         ax.grid(alpha=0.25)
         ax.legend(loc="best", fontsize=8, framealpha=0.8, edgecolor="none")

@@ -22,6 +22,7 @@ from unetdyn.report.drawing import (
     YELLOW,
     Display,
     epoch_axis,
+    literal,
     mark_not_finite,
     plain_log,
     readable,
@@ -124,7 +125,7 @@ class StabilityDisplay(Display):
         self._mark_extremes(ax)
         plain_log(ax)
         say(ax, self._title())
-        ax.set_ylabel(f"σ of the {self.name}\n(last {self.window} values)")
+        ax.set_ylabel(f"σ of the {literal(self.name)}\n(last {self.window} values)")
         epoch_axis(ax, self.epochs)
         ax.grid(alpha=0.25)
         if len(ax.get_legend_handles_labels()[1]) > 1:

@@ -9,7 +9,7 @@ from unetdyn.report.gradient_signs import gradient_signs
 from unetdyn.report.signs import SYMBOLS, Sign, worst
 from unetdyn.runs import Run
 
-TITLES = {"unknown": "Can't be told", "good": "Healthy", "watch": "Watch", "ill": "Ill"}
+TITLES = {"unknown": "Too short to tell", "good": "Healthy", "watch": "Watch", "ill": "Ill"}
 RULES = (
     "A run is as ill as its worst sign. Ill: it failed, the loss or the metric is no number at the end, the metric "
     "lost half of its best, jumps by a tenth of it from epoch to epoch or collapsed for good or more than once, the "
@@ -23,7 +23,8 @@ class Verdict:
     """What to think of a run.
 
     Attributes:
-        level: The worst of the signs': `"good"`, `"watch"`, `"ill"`; `"unknown"` where nothing could be told.
+        level: The worst of the signs': `"good"`, `"watch"`, `"ill"`; `"unknown"` where nothing speaks against a run that is
+            too short for its stability to be told.
         sentence: Why, in plain words.
         signs: What was looked at, one each.
     """
@@ -55,6 +56,9 @@ def verdict(run: Run, metric: str | None, window: int = WINDOW, ddof: int = DDOF
     curves = read_history(run)
     signs = [_status(run), *curve_signs(curves, metric, window, ddof), *gradient_signs(curves)]
     level = worst(sign.level for sign in signs)
+    stable = next(sign for sign in signs if sign.name == "stability")
+    if level == "good" and stable.level == "unknown":
+        return Verdict("unknown", f"Nothing speaks against it yet; {stable.text}.", tuple(signs))
     return Verdict(level, _sentence(signs), tuple(signs))
 
 
