@@ -23,8 +23,8 @@ class Verdict:
     """What to think of a run.
 
     Attributes:
-        level: The worst of the signs': `"good"`, `"watch"`, `"ill"`; `"unknown"` where nothing speaks against a run that is
-            too short for its stability to be told.
+        level: The worst of the signs': `"good"`, `"watch"`, `"ill"`; `"unknown"` where nothing speaks against a run that
+            is too short for its stability to be told.
         sentence: Why, in plain words.
         signs: What was looked at, one each.
     """
