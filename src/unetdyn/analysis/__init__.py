@@ -1,12 +1,17 @@
 """Histories in, numbers out: NumPy and SciPy only, no Keras and no backend."""
 
-from unetdyn.analysis.anova import Anova, Effect, anova, anova_power
-from unetdyn.analysis.choices import Choice
 from unetdyn.analysis.collapses import Collapse, Collapses, collapses
-from unetdyn.analysis.components import Component, VarianceComponents, variance_components
+from unetdyn.analysis.comparison.anova import Anova, Effect, anova, anova_power
+from unetdyn.analysis.comparison.choices import Choice
+from unetdyn.analysis.comparison.components import Component, VarianceComponents, variance_components
+from unetdyn.analysis.comparison.effects import Sensitivity, Slope, sensitivity
+from unetdyn.analysis.comparison.exponent import StabilityExponent, stability_exponent
+from unetdyn.analysis.comparison.improvement import Improvement, improvement_factor
+from unetdyn.analysis.comparison.on_record import ON_RECORD, Record
+from unetdyn.analysis.comparison.ranking import BestWithin, Front, Ranking, best_within, combined_score, pareto_front
+from unetdyn.analysis.comparison.recommend import Recommendation, recommend
+from unetdyn.analysis.comparison.summary import RunSummary, as_summaries, summarise
 from unetdyn.analysis.convergence import Convergence, convergence
-from unetdyn.analysis.convergence_held_out import HeldOutTail
-from unetdyn.analysis.convergence_result import ConvergenceFit
 from unetdyn.analysis.criteria import (
     ChangeCriterion,
     Criterion,
@@ -16,18 +21,13 @@ from unetdyn.analysis.criteria import (
 )
 from unetdyn.analysis.curves import Curve, Curves, read_history
 from unetdyn.analysis.double_descent import DoubleDescent, double_descent
-from unetdyn.analysis.effects import Sensitivity, Slope, sensitivity
 from unetdyn.analysis.equivalence import SlopeCriterion, converged_by_slope
-from unetdyn.analysis.exponent import StabilityExponent, stability_exponent
-from unetdyn.analysis.fit_convergence import fit_convergence
+from unetdyn.analysis.fitting.fit_convergence import fit_convergence
+from unetdyn.analysis.fitting.held_out import HeldOutTail
+from unetdyn.analysis.fitting.result import ConvergenceFit
 from unetdyn.analysis.health import TrainingHealth, TrainingStability, training_health, training_stability
-from unetdyn.analysis.improvement import Improvement, improvement_factor
-from unetdyn.analysis.jaccard_sensitivity import JaccardSensitivity, jaccard_sensitivity
-from unetdyn.analysis.on_record import ON_RECORD, Record
 from unetdyn.analysis.oscillation import Oscillation, oscillation
 from unetdyn.analysis.overfitting import Overfitting, overfitting
-from unetdyn.analysis.ranking import BestWithin, Front, Ranking, best_within, combined_score, pareto_front
-from unetdyn.analysis.recommend import Recommendation, recommend
 from unetdyn.analysis.result import KeyedResult, Result
 from unetdyn.analysis.stability import (
     STABILITY_CLASSES,
@@ -37,8 +37,8 @@ from unetdyn.analysis.stability import (
     stability,
     stability_class,
 )
-from unetdyn.analysis.summary import RunSummary, as_summaries, summarise
-from unetdyn.analysis.threshold_curve import ThresholdCurve, threshold_curve
+from unetdyn.analysis.thresholds.jaccard_sensitivity import JaccardSensitivity, jaccard_sensitivity
+from unetdyn.analysis.thresholds.threshold_curve import ThresholdCurve, threshold_curve
 from unetdyn.analysis.updates import (
     UpdateVarianceRatio,
     patience,

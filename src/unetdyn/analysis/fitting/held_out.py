@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from unetdyn.analysis import convergence_models as models
-from unetdyn.analysis.convergence_models import Array, Shape
+from unetdyn.analysis.fitting import models
+from unetdyn.analysis.fitting.models import Array, Shape
 
 _LEVEL = 0.05  # of the test: how often chance alone may pass it
 _NOTICEABLE = 1.25  # times the last value's error

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unetdyn.analysis import convergence_models as models
-from unetdyn.analysis.convergence_held_out import HeldOutTail
+from unetdyn.analysis.fitting import models
+from unetdyn.analysis.fitting.held_out import HeldOutTail
 from unetdyn.analysis.result import Result, epoch, interval, number
 
 _NAN = float("nan")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unetdyn.analysis.threshold_counts import CELLS, count_above
+from unetdyn.analysis.thresholds.counts import CELLS, count_above
 
 
 def brute_force(images, edges, inclusive):

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn._messages import nearest, unknown_choice
-from unetdyn.analysis.summary import RunSummary
+from unetdyn.analysis.comparison.summary import RunSummary
 
 RESPONSES = ("performance", "final", "stability", "coefficient_of_variation", "seconds")
 
@@ -23,7 +23,7 @@ def usable(
         ValueError: If `response` is none of `RESPONSES`, or no run at all has one of the factors.
 
     Example:
-        >>> from unetdyn.analysis.summary import summarise
+        >>> from unetdyn.analysis.comparison.summary import summarise
         >>> one = summarise({"val_jaccard": [0.5]}, "one", factors={"batch_size": 8})
         >>> two = summarise({"val_jaccard": [0.6]}, "two")
         >>> kept, excluded = usable([one, two], ["batch_size"], "performance")

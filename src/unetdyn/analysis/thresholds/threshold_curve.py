@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from unetdyn._messages import unknown_choice
 from unetdyn.analysis.result import Result, interval, number
-from unetdyn.analysis.threshold_counts import Counts, count_above
-from unetdyn.analysis.threshold_images import images_of
+from unetdyn.analysis.thresholds.counts import Counts, count_above
+from unetdyn.analysis.thresholds.images import images_of
 
 THRESHOLDS = np.arange(101) / 100
 """0, 0.01 … 1: a best threshold is rarely known to 0.01, and 0.5 is among them."""

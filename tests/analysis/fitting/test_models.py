@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.optimize import curve_fit, least_squares
 
-from unetdyn.analysis import convergence_models as models
-from unetdyn.analysis.convergence_models import EXPONENTIAL, POWER_LAW
+from unetdyn.analysis.fitting import models
+from unetdyn.analysis.fitting.models import EXPONENTIAL, POWER_LAW
 
 EPOCHS = np.arange(50.0)
 STARTS = np.geomspace(0.01, 2.0, 7)

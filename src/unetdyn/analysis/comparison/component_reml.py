@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-from unetdyn.analysis.component_cells import Cells
+from unetdyn.analysis.comparison.component_cells import Cells
 
 _LEAST, _MOST = -18.0, 14.0  # bounds of the logarithm of a variance, whose unit is the variance of the cells' means
 _ZERO = 1e-6  # of that unit: what counts as none

@@ -5,9 +5,9 @@ import pytest
 from scipy.optimize import curve_fit
 from scipy.signal import lfilter
 
-from unetdyn.analysis import convergence_bootstrap as bootstrap
-from unetdyn.analysis import convergence_models as models
-from unetdyn.analysis.convergence_models import EXPONENTIAL
+from unetdyn.analysis.fitting import bootstrap as bootstrap
+from unetdyn.analysis.fitting import models
+from unetdyn.analysis.fitting.models import EXPONENTIAL
 
 
 def autoregression(shape, phi, sigma, seed):

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from unetdyn.analysis.comparison.summary import RunSummary, as_summaries, comparison_notes, left_out
 from unetdyn.analysis.result import Result, number
-from unetdyn.analysis.summary import RunSummary, as_summaries, comparison_notes, left_out
 
 WEIGHTS = (0.7, 0.3)
 

@@ -5,8 +5,8 @@ import pytest
 from scipy.optimize import curve_fit
 from scipy.stats import t as student
 
-from unetdyn.analysis.convergence_held_out import held_out
-from unetdyn.analysis.convergence_models import SHAPES
+from unetdyn.analysis.fitting.held_out import held_out
+from unetdyn.analysis.fitting.models import SHAPES
 
 EPOCHS = np.arange(60.0)
 X = EPOCHS / 60

@@ -4,11 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from unetdyn.analysis import convergence_bootstrap as bootstrap
-from unetdyn.analysis import convergence_models as models
-from unetdyn.analysis.convergence_held_out import HeldOutTail, held_out
-from unetdyn.analysis.convergence_models import EXPONENTIAL, LAST_VALUE, SHAPES, Array, Fit
-from unetdyn.analysis.convergence_result import ConvergenceFit
+from unetdyn.analysis.fitting import bootstrap as bootstrap
+from unetdyn.analysis.fitting import models
+from unetdyn.analysis.fitting.held_out import HeldOutTail, held_out
+from unetdyn.analysis.fitting.models import EXPONENTIAL, LAST_VALUE, SHAPES, Array, Fit
+from unetdyn.analysis.fitting.result import ConvergenceFit
 from unetdyn.analysis.result import interval
 
 NAMES = (*(shape.name for shape in SHAPES), LAST_VALUE)

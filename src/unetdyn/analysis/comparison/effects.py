@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from unetdyn.analysis.design import dummies, levels, responses, usable
+from unetdyn.analysis.comparison.design import dummies, levels, responses, usable
+from unetdyn.analysis.comparison.summary import RunSummary, as_summaries, comparison_notes, left_out
 from unetdyn.analysis.result import Result, interval, number
-from unetdyn.analysis.summary import RunSummary, as_summaries, comparison_notes, left_out
 
 _ALONE = 1e-9  # of 1: how near to 1 a leverage is 1
 
@@ -110,7 +110,7 @@ def sensitivity(
             between 0 and 1.
 
     Example:
-        >>> from unetdyn.analysis.summary import summarise
+        >>> from unetdyn.analysis.comparison.summary import summarise
         >>> settings = [(rate, batch) for rate in (1e-4, 1e-3, 1e-2) for batch in (8, 16)]
         >>> jaccards = [0.70, 0.73, 0.61, 0.64, 0.51, 0.52]
         >>> found = sensitivity([

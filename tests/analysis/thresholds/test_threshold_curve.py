@@ -11,7 +11,8 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from sklearn.metrics import f1_score, jaccard_score, precision_score, recall_score
 
-from unetdyn.analysis import threshold_counts, threshold_curve
+from unetdyn.analysis import threshold_curve
+from unetdyn.analysis.thresholds import counts as threshold_counts
 from unetdyn.metrics import thresholded_jaccard
 
 RNG = np.random.default_rng(0)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from unetdyn.analysis.design import dummies, fit, levels, responses, usable
+from unetdyn.analysis.comparison.design import dummies, fit, levels, responses, usable
+from unetdyn.analysis.comparison.summary import as_summaries, comparison_notes, left_out
 from unetdyn.analysis.result import Result, number
-from unetdyn.analysis.summary import as_summaries, comparison_notes, left_out
 
 FACTORS = ("architecture", "learning_rate", "batch_size")
 MEDIUM, LARGE = 0.25, 0.40  # Cohen's f
@@ -117,7 +117,7 @@ def anova(runs: Any, factors: Sequence[str] = FACTORS, response: str = "performa
         ValueError: if no run has one of the factors, `response` is unknown or `order` is not from 1 to their number.
 
     Example:
-        >>> from unetdyn.analysis.summary import summarise
+        >>> from unetdyn.analysis.comparison.summary import summarise
         >>> runs = [
         ...     summarise({"val_jaccard": [value]}, factors={"learning_rate": rate})
         ...     for rate, value in [(1e-2, 0.2), (1e-2, 0.3), (1e-3, 0.6), (1e-3, 0.7)]

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from unetdyn._messages import unknown_choice
-from unetdyn.analysis.choices import Choice, Evidence, choices, evidence, good_enough
-from unetdyn.analysis.on_record import ON_RECORD, Record
-from unetdyn.analysis.ranking import WEIGHTS, combined_score
+from unetdyn.analysis.comparison.choices import Choice, Evidence, choices, evidence, good_enough
+from unetdyn.analysis.comparison.on_record import ON_RECORD, Record
+from unetdyn.analysis.comparison.ranking import WEIGHTS, combined_score
+from unetdyn.analysis.comparison.summary import RunSummary, as_summaries, comparison_notes, left_out
 from unetdyn.analysis.result import Result, interval, number
-from unetdyn.analysis.summary import RunSummary, as_summaries, comparison_notes, left_out
 
 PRIORITIES = ("performance", "stability", "balanced", "memory", "speed")
 TOLERANCE = 0.05

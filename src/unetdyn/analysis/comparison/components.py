@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from unetdyn._messages import unknown_choice
-from unetdyn.analysis.component_cells import Cells
-from unetdyn.analysis.component_moments import by_moments
-from unetdyn.analysis.component_reml import by_reml
-from unetdyn.analysis.design import responses, usable
+from unetdyn.analysis.comparison.component_cells import Cells
+from unetdyn.analysis.comparison.component_moments import by_moments
+from unetdyn.analysis.comparison.component_reml import by_reml
+from unetdyn.analysis.comparison.design import responses, usable
+from unetdyn.analysis.comparison.summary import NOT_SETTINGS, RunSummary, as_summaries, comparison_notes, left_out
 from unetdyn.analysis.result import Result, interval, number
-from unetdyn.analysis.summary import NOT_SETTINGS, RunSummary, as_summaries, comparison_notes, left_out
 
 SETTINGS = ("learning_rate", "batch_size")
 _NAMES = ("architecture", "optimisation", "stochastic")
@@ -132,7 +132,7 @@ def variance_components(
             between 0 and 1.
 
     Example:
-        >>> from unetdyn.analysis.summary import summarise
+        >>> from unetdyn.analysis.comparison.summary import summarise
         >>> jaccards = {("UNet", 8): [0.60, 0.62], ("UNet", 16): [0.66, 0.65],
         ...             ("AttentionUNet", 8): [0.71, 0.70], ("AttentionUNet", 16): [0.78, 0.75]}
         >>> found = variance_components([

@@ -6,7 +6,7 @@ import pytest
 
 import unetdyn.runs
 from unetdyn.analysis import RunSummary, as_summaries, read_history, summarise
-from unetdyn.analysis.summary import comparison_notes
+from unetdyn.analysis.comparison.summary import comparison_notes
 
 
 def history(jaccard, loss=None):

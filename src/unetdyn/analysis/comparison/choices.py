@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from unetdyn.analysis.comparison.summary import NOT_SETTINGS, RunSummary
 from unetdyn.analysis.result import number
-from unetdyn.analysis.summary import NOT_SETTINGS, RunSummary
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Evidence(NamedTuple):
 def choices(runs: Sequence[RunSummary], value: Callable[[RunSummary], float]) -> list[Choice]:
     """Runs by their settings; a run without recorded settings is a choice of its own.
 
-    >>> from unetdyn.analysis.summary import summarise
+    >>> from unetdyn.analysis.comparison.summary import summarise
     >>> logs = {"val_jaccard": [0.5]}
     >>> runs = [summarise(logs, f"run {s}", factors={"filters": 8, "seed": s}) for s in (0, 1)]
     >>> [str(choice) for choice in choices(runs, lambda run: run.performance)]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn.analysis.design import levels
+from unetdyn.analysis.comparison.design import levels
 
 
 @dataclass(frozen=True)

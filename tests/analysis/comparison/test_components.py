@@ -8,8 +8,8 @@ import statsmodels.formula.api as smf
 from scipy import stats
 
 from unetdyn.analysis import summarise, variance_components
-from unetdyn.analysis.component_cells import Cells
-from unetdyn.analysis.component_reml import _Likelihood
+from unetdyn.analysis.comparison.component_cells import Cells
+from unetdyn.analysis.comparison.component_reml import _Likelihood
 
 NAMES = ("architecture", "optimisation", "stochastic")
 PLANTED = {"architecture": 0.05**2, "optimisation": 0.04**2, "stochastic": 0.02**2}

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn.analysis.component_cells import Cells
+from unetdyn.analysis.comparison.component_cells import Cells
 
 _DRAWS = 20_000  # of the pivots: the 2.5 % beyond an end of an interval are then 2.5 % ± 0.1 %
 _SEED = 0

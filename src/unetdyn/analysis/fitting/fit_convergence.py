@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from unetdyn.analysis.convergence_bootstrap import Noise
-from unetdyn.analysis.convergence_estimate import Wanted, estimated
-from unetdyn.analysis.convergence_models import Array
-from unetdyn.analysis.convergence_result import ConvergenceFit
 from unetdyn.analysis.curves import Curve
+from unetdyn.analysis.fitting.bootstrap import Noise
+from unetdyn.analysis.fitting.estimate import Wanted, estimated
+from unetdyn.analysis.fitting.models import Array
+from unetdyn.analysis.fitting.result import ConvergenceFit
 
 LEAST_EPOCHS = 10
 LEAST_DRAWS = 100

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn.analysis import convergence_models as models
-from unetdyn.analysis.convergence_models import Array, Fit, Grid
+from unetdyn.analysis.fitting import models
+from unetdyn.analysis.fitting.models import Array, Fit, Grid
 
 LARGEST_PHI = 0.9
 _FITTED = 3  # parameters of a curve

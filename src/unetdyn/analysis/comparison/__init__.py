@@ -1,0 +1,1 @@
+"""Several runs: which is best, what made the difference, and how sure that is."""

@@ -1,0 +1,1 @@
+"""What the threshold of a mask does to its scores."""
