@@ -5,9 +5,9 @@ from unetdyn.report.convergence import ConvergenceDisplay
 from unetdyn.report.gradients import GradientDisplay
 from unetdyn.report.heatmap import BlockHeatmap
 from unetdyn.report.history import HistoryDisplay
-from unetdyn.report.html import write_report
 from unetdyn.report.noise_scale import NoiseScaleDisplay
 from unetdyn.report.overlay import OverlayDisplay
+from unetdyn.report.page.html import write_report
 from unetdyn.report.stability import StabilityDisplay
 from unetdyn.report.threshold import ThresholdDisplay
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from unetdyn.analysis import RunSummary, as_summaries, combined_score, pareto_front
-from unetdyn.analysis.ranking import WEIGHTS
+from unetdyn.analysis.comparison.ranking import WEIGHTS
 from unetdyn.analysis.result import number
 from unetdyn.analysis.stability import WINDOW
 from unetdyn.report.drawing import BLACK, GREEN, GREY, Display, common, literal, plain_log

@@ -9,7 +9,7 @@ from unetdyn.analysis.result import epoch, number
 from unetdyn.analysis.stability import stability
 from unetdyn.report.drawing import readable
 from unetdyn.report.history import best_epoch
-from unetdyn.report.signs import Sign, graded
+from unetdyn.report.page.signs import Sign, graded
 
 LOST, LOST_MUCH = 0.1, 0.5  # how much of its best the metric has lost at the end
 JUMPS, JUMPS_FAR = 0.05, 0.1  # median change of the metric from one epoch to the next, as a part of its best

@@ -8,15 +8,15 @@ import numpy as np
 
 from unetdyn.analysis import Curves, RunSummary, read_history, summarise
 from unetdyn.analysis.result import epoch, number
-from unetdyn.report import tables
 from unetdyn.report.comparison import ComparisonDisplay
 from unetdyn.report.describe import stability_settings
 from unetdyn.report.drawing import common
-from unetdyn.report.findings import findings_of
 from unetdyn.report.history import less_is_better
 from unetdyn.report.overlay import OverlayDisplay
-from unetdyn.report.pictures import Picture, picture, pictures_of
-from unetdyn.report.verdict import Verdict, verdict
+from unetdyn.report.page import tables
+from unetdyn.report.page.findings import findings_of
+from unetdyn.report.page.pictures import Picture, picture, pictures_of
+from unetdyn.report.page.verdict import Verdict, verdict
 from unetdyn.runs import Run
 
 MOST_FULL = 6  # runs of which a report shows every picture: ten times as many would make it slow and large

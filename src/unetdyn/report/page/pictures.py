@@ -13,8 +13,8 @@ from unetdyn.report.gradients import GradientDisplay
 from unetdyn.report.heatmap import BlockHeatmap
 from unetdyn.report.history import HistoryDisplay
 from unetdyn.report.noise_scale import NoiseScaleDisplay
+from unetdyn.report.page.svg import inline_svg
 from unetdyn.report.stability import StabilityDisplay
-from unetdyn.report.svg import inline_svg
 from unetdyn.runs import Run
 
 

@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 
 from unetdyn.analysis import read_history
-from unetdyn.report.findings import findings_of
-from unetdyn.report.tables import MOST_EPOCHS, chosen, configuration, epochs_table, measured_on_the_test_set, origin
+from unetdyn.report.page.findings import findings_of
+from unetdyn.report.page.tables import (
+    MOST_EPOCHS,
+    chosen,
+    configuration,
+    epochs_table,
+    measured_on_the_test_set,
+    origin,
+)
 from unetdyn.runs import RunWriter, open
 
 

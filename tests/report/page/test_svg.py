@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 from matplotlib.figure import Figure
 
-from unetdyn.report.svg import envelope, inline_svg
+from unetdyn.report.page.svg import envelope, inline_svg
 
 
 def figure_of(values, **kwargs):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from unetdyn.analysis import Curves
-from unetdyn.report.gradient_signs import gradient_signs
-from unetdyn.report.signs import LEVELS
-from unetdyn.report.verdict import verdict
+from unetdyn.report.page.gradient_signs import gradient_signs
+from unetdyn.report.page.signs import LEVELS
+from unetdyn.report.page.verdict import verdict
 from unetdyn.runs import RunWriter, open
 
 EPOCHS = 40

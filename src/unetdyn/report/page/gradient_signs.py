@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn.analysis import Curves
-from unetdyn.report.signs import Sign, worst
+from unetdyn.report.page.signs import Sign, worst
 
 OFTEN = 0.1  # share of the epochs from which trouble that comes back is more than an accident
 LARGE, TOO_LARGE, SMALL = 3e-3, 3e-2, 1e-4  # update-to-weight ratios: UpdateMonitor's band, and ten times its end

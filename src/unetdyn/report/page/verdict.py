@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from unetdyn.analysis import read_history
 from unetdyn.analysis.stability import DDOF, WINDOW
-from unetdyn.report.curve_signs import curve_signs
-from unetdyn.report.gradient_signs import gradient_signs
-from unetdyn.report.signs import SYMBOLS, Sign, worst
+from unetdyn.report.page.curve_signs import curve_signs
+from unetdyn.report.page.gradient_signs import gradient_signs
+from unetdyn.report.page.signs import SYMBOLS, Sign, worst
 from unetdyn.runs import Run
 
 TITLES = {"unknown": "Too short to tell", "good": "Healthy", "watch": "Watch", "ill": "Ill"}
@@ -23,8 +23,8 @@ class Verdict:
     """What to think of a run.
 
     Attributes:
-        level: The worst of the signs': `"good"`, `"watch"`, `"ill"`; `"unknown"` where nothing speaks against a run that
-            is too short for its stability to be told.
+        level: The worst of the signs': `"good"`, `"watch"` or `"ill"`; `"unknown"` where nothing speaks against a run
+            that is too short for its stability to be told.
         sentence: Why, in plain words.
         signs: What was looked at, one each.
     """
