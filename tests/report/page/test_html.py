@@ -129,6 +129,7 @@ def test_epochs_are_those_of_the_run(single, folder):
 def test_several_runs_begin_with_a_comparison_that_says_which_is_ill(double):
     assert double.texts("title") == ["Training report: 2 runs"]
     assert double.texts("h2") == ["Summary", "Side by side", "calm", "wild"]
+    assert double.texts("nav") == ["calm ✓ Healthy wild ✕ Ill"]
     cards = double.texts("article")
     assert cards[0].startswith("calm ✓ Healthy")
     assert cards[1].startswith("wild ✕ Ill Its validation Jaccard")
