@@ -42,7 +42,7 @@ def inline_svg(figure: Any, name: str, label: str, width: float = WIDTH) -> Mark
         '<svg role="img" aria-label="The loss rises." xmlns:xl'
     """
     figure.set_size_inches(width, figure.get_size_inches()[1])
-    for line in figure.findobj(Line2D):
+    for line in (line for ax in figure.axes for line in ax.get_lines()):
         _thin(line)
     buffer = io.StringIO()
     # Without a salt, the ids of clip paths and markers are drawn anew each time; with it, a report can be compared.
