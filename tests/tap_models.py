@@ -1,5 +1,6 @@
 """Small models and data for the tests of the optimizer tap."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +13,10 @@ def conv_model(policy: str = "float32") -> keras.Model:
     keras.utils.set_random_seed(7)
     kwargs = {"dtype": policy}
     inputs = keras.Input((4, 4, 2))
-    x = keras.layers.Conv2D(3, 3, activation="tanh", **kwargs)(inputs)
-    x = keras.layers.BatchNormalization(**kwargs)(x)
+    x = keras.layers.Conv2D(3, 3, activation="tanh", name="conv", **kwargs)(inputs)
+    x = keras.layers.BatchNormalization(name="norm", **kwargs)(x)
     x = keras.layers.Flatten()(x)
-    return keras.Model(inputs, keras.layers.Dense(1, dtype="float32")(x))
+    return keras.Model(inputs, keras.layers.Dense(1, dtype="float32", name="dense")(x))
 
 
 def dense_model() -> keras.Model:
@@ -72,13 +73,19 @@ def _tensorflow(model: keras.Model, x: np.ndarray, y: np.ndarray) -> list[np.nda
 
 
 def _jax(model: keras.Model, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+    state = ([v.value for v in variables] for variables in (model.trainable_variables, model.non_trainable_variables))
+    return [np.array(g) for g in _jax_gradient(model)(*state, x, y)]
+
+
+@functools.lru_cache(maxsize=1)
+def _jax_gradient(model: keras.Model) -> Any:
     import jax
 
-    def loss(trainable: list) -> Any:
-        out, _ = model.stateless_call(trainable, [v.value for v in model.non_trainable_variables], x, training=True)
+    def loss(trainable: list, others: list, x: Any, y: Any) -> Any:
+        out, _ = model.stateless_call(trainable, others, x, training=True)
         return ((out - y) ** 2).mean()
 
-    return [np.array(g) for g in jax.jit(jax.grad(loss))([v.value for v in model.trainable_variables])]
+    return jax.jit(jax.grad(loss))
 
 
 def _torch(model: keras.Model, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
@@ -89,20 +96,31 @@ def _torch(model: keras.Model, x: np.ndarray, y: np.ndarray) -> list[np.ndarray]
 
 
 def brute_force(model: keras.Model, data: tuple[np.ndarray, np.ndarray], batch: int = 4) -> dict[str, np.ndarray]:
+    """Sums of squares `(steps, variables)` of what `second_passes` gives."""
+    steps = second_passes(model, data, batch)
+    return {
+        "grad": np.array([[squares(g) for g in step] for step, _, _ in steps]),
+        "weight": np.array([[squares(w) for w in before] for _, before, _ in steps]),
+        "update": np.array(
+            [[squares(b.astype("float64") - a) for a, b in zip(*weights, strict=True)] for _, *weights in steps]
+        ),
+    }
+
+
+def second_passes(
+    model: keras.Model, data: tuple[np.ndarray, np.ndarray], batch: int = 4
+) -> list[tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]]:
     """Step by step with `train_on_batch`: gradients by a second pass, weights before and after."""
-    rows: dict[str, list] = {"grad": [], "weight": [], "update": []}
+    steps = []
     for start in range(0, len(data[0]), batch):
         x, y = (part[start : start + batch] for part in data)
-        norms = [weights_of_trainable(model)]
-        state = weights_of(model)
-        rows["grad"].append([squares(g) for g in gradients(model, x, y)])
+        before, state = weights_of_trainable(model), weights_of(model)
+        found = gradients(model, x, y)
         for variable, value in zip(model.variables, state, strict=True):
             variable.assign(value)  # the second pass moved batch norm's statistics
         model.train_on_batch(x, y)
-        norms.append(weights_of_trainable(model))
-        rows["weight"].append([squares(w) for w in norms[0]])
-        rows["update"].append([squares(b.astype("float64") - a) for a, b in zip(*norms, strict=True)])
-    return {name: np.array(values) for name, values in rows.items()}
+        steps.append((found, before, weights_of_trainable(model)))
+    return steps
 
 
 def weights_of_trainable(model: keras.Model) -> list[np.ndarray]:

@@ -6,19 +6,19 @@ import pytest
 
 import unetdyn.runs
 from tap_models import brute_force, conv_data, conv_model, dense_data, fit
-from unetdyn.callbacks import GradientMonitor, RunRecorder
+from unetdyn.callbacks import AutoClip, GradientMonitor, RunRecorder
 from unetdyn.dynamics import blocks
 from unetdyn.models import UNet
 
 
-def train(model, data, monitor, optimizer=None, **kwargs):
+def train(model, data, monitor, optimizer=None, controls=(), **kwargs):
     model.compile(optimizer or keras.optimizers.SGD(0.01), "mse")
     settings = {"batch_size": 4, "verbose": 0, "shuffle": False} | kwargs
-    history = model.fit(*data, **settings, callbacks=[monitor])
+    history = model.fit(*data, **settings, callbacks=[monitor, *controls])
     return {name: values[-1] for name, values in history.history.items()}
 
 
-def one_weight(gradients, optimizer=None, **kwargs):
+def one_weight(gradients, optimizer=None, controls=(), **kwargs):
     """Train w in loss = mean (w x)² with batches made so that step t has gradient `gradients[t]`, w being held at 1."""
     monitor = GradientMonitor(**kwargs)
     model = keras.Sequential(
@@ -26,7 +26,7 @@ def one_weight(gradients, optimizer=None, **kwargs):
     )
     x = np.sqrt(np.array(gradients) / 2)[:, None]
     rate = keras.optimizers.SGD(0.0) if optimizer is None else optimizer
-    logs = train(model, (x, np.zeros_like(x)), monitor, rate, batch_size=1)
+    logs = train(model, (x, np.zeros_like(x)), monitor, rate, controls, batch_size=1)
     return monitor, logs
 
 
@@ -133,6 +133,12 @@ def test_messages_come_when_trouble_begins_and_not_while_it_lasts():
     assert [epoch for epoch, text in monitor.messages] == [0, 3]
 
 
+def test_a_place_that_comes_and_goes_while_trouble_lasts_is_no_news():
+    monitor = GradientMonitor()
+    places = ["ab", "a", "ab", "abc", "", "a"]
+    assert [monitor._is_news("exploding", set(each)) for each in places] == [True, False, False, True, False, True]
+
+
 def test_messages_are_printed_only_when_asked(capsys):
     one_weight([20.0])
     assert capsys.readouterr().out == ""
@@ -197,6 +203,14 @@ def test_clipping_is_counted_against_the_mean_of_micro_batches():
     np.testing.assert_allclose(monitor.record["grad_norm"], [4, 2, 1, 2], rtol=1e-5)
     assert monitor.record["applied"].tolist() == [False, True, False, True]
     np.testing.assert_allclose(monitor.record["applied_grad_norm"], [np.nan, 2.5, np.nan, 1.5], rtol=1e-5)
+    assert logs["grad_clipped"] == 1.0
+
+
+def test_a_control_of_micro_batches_counts_as_clipping():
+    """Norms 4, 2, 1, 3 against the least of those so far: the last one is clipped to 1."""
+    optimizer = keras.optimizers.SGD(0.0, gradient_accumulation_steps=2)
+    monitor, logs = one_weight([4.0, 2.0, 1.0, 3.0], optimizer, [AutoClip(0)])
+    np.testing.assert_allclose(monitor.record["applied_grad_norm"], [np.nan, 3.0, np.nan, 1.0], rtol=1e-5)
     assert logs["grad_clipped"] == 1.0
 
 

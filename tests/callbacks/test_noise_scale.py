@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import unetdyn.runs
-from unetdyn.callbacks import NoiseScaleMonitor, RunRecorder
+from unetdyn.callbacks import AutoClip, NoiseScaleMonitor, RunRecorder
 
 SAMPLES, BATCH = 1600, 8
 RATE = 1e-7  # the weights stay where they are, to within the last digits
@@ -73,6 +73,40 @@ def test_monitor_finds_the_closed_form(way, data):
     assert found.observations == observations
     assert f"from {observations} {unit}." in monitor.messages[0][1]
     assert monitor.record["batch_size"].tolist() == [BATCH * optimizer_options.get("gradient_accumulation_steps", 1)]
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["control first", "monitor first"])
+def test_monitor_is_undetermined_where_a_control_changes_what_is_accumulated(before, data):
+    """AutoClip clips the micro-batches, and their mean is that of other gradients than those that were measured."""
+    monitor, control = NoiseScaleMonitor(), AutoClip(10)
+    model = regression(keras.optimizers.SGD(RATE, gradient_accumulation_steps=4))
+    callbacks = [control, monitor] if before else [monitor, control]
+    history = model.fit(*data, batch_size=BATCH, shuffle=False, epochs=2, verbose=0, callbacks=callbacks).history
+    found = monitor.result
+    assert not found.determined
+    assert math.isnan(found.low)
+    assert not {"noise_scale", "noise_scale_low", "noise_scale_high"} & history.keys()
+    assert [text for _, text in monitor.messages] == [
+        f"The gradient noise scale is undetermined, from {monitor.record['observations'][0]} accumulation cycles: a "
+        "control changed gradients before they were accumulated. Keras' own clipping (`global_clipnorm`) acts after "
+        "that, and leaves them to be compared."
+    ]
+
+
+def test_monitor_minds_no_control_that_had_nothing_to_do(data):
+    monitor = NoiseScaleMonitor()
+    model = regression(keras.optimizers.SGD(RATE, gradient_accumulation_steps=4))
+    fit(monitor, data, model, callbacks=[AutoClip(100)])
+    assert monitor.result.observations == 50
+    assert monitor.result.low <= TRACE / GRADIENT_SQ <= monitor.result.high
+
+
+def test_monitor_is_determined_again_once_the_control_is_out_of_the_window(data):
+    monitor, model = NoiseScaleMonitor(window=40), regression(keras.optimizers.SGD(RATE, gradient_accumulation_steps=4))
+    fit(monitor, data, model, callbacks=[AutoClip(10)])
+    assert not monitor.result.determined
+    fit(monitor, data, model, epochs=2, initial_epoch=1)
+    assert monitor.result.determined
 
 
 def test_monitor_corrects_for_the_size_of_the_training_set(data):

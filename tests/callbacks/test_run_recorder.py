@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from unetdyn import runs
-from unetdyn.callbacks import RunRecorder, StabilityMonitor
+from unetdyn.callbacks import GradientMonitor, RunRecorder, StabilityMonitor
 
 X = np.linspace(0, 1, 8).reshape(8, 1)
 
@@ -157,6 +157,47 @@ def test_recorder_tells_how_training_stopped(tmp_path, error, status):
     assert run.events[-1]["kind"] == status
     assert "after 2 whole epochs" in run.events[-1]["message"]
     assert run.model_path is not None
+
+
+class RaiseAt(keras.callbacks.Callback):
+    """Breaks training off in the second of an epoch's two steps."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.now = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.now, batch) == (self.epoch, 1):
+            raise RuntimeError("no memory")
+
+
+def test_recorder_keeps_the_steps_that_led_to_an_error(tmp_path):
+    monitor = GradientMonitor()
+    recorder = RunRecorder(tmp_path, save_best="loss", monitors=[monitor])
+    with pytest.raises(RuntimeError, match="no memory") as caught:
+        fit(monitor, recorder, RaiseAt(2))
+    assert runs.open(tmp_path).arrays("gradient")["epoch"].tolist() == [0, 0, 1, 1]
+    recorder.fail(caught.value)
+    assert runs.open(tmp_path).arrays("gradient")["epoch"].tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_recorder_tells_where_the_unfinished_epoch_cannot_be_read(tmp_path, monkeypatch):
+    def read():
+        raise RuntimeError("the device is lost")
+
+    monitor = GradientMonitor()
+    recorder = RunRecorder(tmp_path, save_best="loss", monitors=[monitor])
+    with pytest.raises(RuntimeError, match="no memory") as caught:
+        fit(monitor, recorder, RaiseAt(2))
+    monkeypatch.setattr(monitor, "read", read)
+    recorder.fail(caught.value)
+    run = runs.open(tmp_path)
+    assert "no memory" in run.summary["error"]
+    expected = "The unfinished epoch could not be read. RuntimeError: the device is lost"
+    assert expected in [event["message"] for event in run.events]
 
 
 def test_recorder_carries_on_with_initial_epoch_and_refuses_a_second_training(tmp_path):

@@ -162,6 +162,19 @@ def test_only_ten_times_the_band_is_told_of_warm_up():
     assert text.startswith("Updates too large: the median over 4 steps of warm-up of ‖Δw‖/‖w‖ was above 0.03 in only")
 
 
+def test_an_epoch_that_is_mostly_warm_up_is_judged_as_such():
+    assert one_weight(0.005, 6, warmup=4).messages == []
+    assert one_weight(1e-6, 6, warmup=4).messages == []
+    assert len(one_weight(0.005, 6, warmup=3).messages) == 1
+
+
+def test_a_block_that_comes_and_goes_while_others_are_outside_is_no_news():
+    monitor = UpdateMonitor()
+    for outside in ("ab", "a", "ab", "abc", "", "a"):
+        monitor._say_of("above", dict.fromkeys(outside, 0.1), "Updates too large in", "")
+    assert [text.count("(0.1)") for _, text in monitor.messages] == [2, 3, 1]
+
+
 def test_a_learning_rate_of_zero_is_minus_infinity_in_the_logs_and_told():
     history = keras.callbacks.History()
     model, monitor = conv_model(), UpdateMonitor(warmup=0)

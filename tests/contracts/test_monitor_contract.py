@@ -12,23 +12,10 @@ import numpy as np
 import pytest
 
 from monitored_units import CONTROLS, MONITORS
+from ways_to_train import WAYS_TO_TRAIN, supported
 
 BACKEND = keras.config.backend()
 UNITS = MONITORS | CONTROLS
-
-WAYS_TO_TRAIN = {
-    "plain": {},
-    "float16": {"dtype": "mixed_float16"},
-    "bfloat16": {"dtype": "mixed_bfloat16"},
-    "eager": {"run_eagerly": True},
-    "jit": {"jit_compile": True},
-    "several steps an execution": {"steps_per_execution": 2},
-    "gradient accumulation": {"gradient_accumulation_steps": 2},
-}
-NOT_SUPPORTED = {
-    ("torch", "jit"): "torch.compile takes minutes and a C++ compiler",
-    ("torch", "several steps an execution"): "Keras refuses steps_per_execution > 1 on PyTorch",
-}
 
 
 def make_model(dtype="float32", gradient_accumulation_steps=None, seed=1, **compile_arguments):
@@ -140,11 +127,6 @@ def units(name, folders):
     return [UNITS[name](folders())] if name else []
 
 
-def supported(way):
-    reason = NOT_SUPPORTED.get((BACKEND, way))
-    return pytest.param(way, marks=pytest.mark.skip(reason=reason)) if reason else way
-
-
 @pytest.fixture(params=map(supported, WAYS_TO_TRAIN), scope="session")
 def way(request):
     return request.param
@@ -231,21 +213,28 @@ class Stop(keras.callbacks.Callback):
 
 
 @functools.cache
-def broken_off(name, way, folders):
+def broken_off(names, way, folders):
     """Keras calls no callback when training raises: the model must be of use all the same, and be watched again."""
     model = make_model(**WAYS_TO_TRAIN[way])
     files = folders() / "after.keras"
     with pytest.raises(RuntimeError, match="stopped by another callback"):
-        fit(model, [*units(name, folders), Stop()])
+        fit(model, [*(unit for name in names for unit in units(name, folders)), Stop()])
     fit(model, [], epochs=1)
     model.save(files)
-    fit(model, units(name, folders), epochs=1)
+    fit(model, [unit for name in names for unit in units(name, folders)], epochs=1)
     return SimpleNamespace(model=model, state=state(model), files=files)
 
 
-@pytest.mark.parametrize("way", ["plain", "float16"])
-def test_monitor_leaves_a_usable_model_after_an_error_elsewhere(name, way, folders):
-    with_it, without = broken_off(name, way, folders), broken_off(None, way, folders)
+def test_monitor_leaves_a_usable_model_after_an_error_elsewhere(name, folders):
+    assert_usable_after_an_error([name], "plain", folders)
+
+
+def test_all_together_leave_a_usable_model_after_an_error_elsewhere(way, folders):
+    assert_usable_after_an_error(UNITS, way, folders)
+
+
+def assert_usable_after_an_error(names, way, folders):
+    with_it, without = broken_off(tuple(names), way, folders), broken_off((), way, folders)
     assert_same(with_it.state, without.state, way)
     assert anatomy(with_it.model) == anatomy(without.model)
     assert_same(*(state(keras.saving.load_model(each.files)) for each in (with_it, without)), way)

@@ -66,6 +66,17 @@ MIRRORED = """
         else:
             assert (rows.applied_grad_norm < rows.grad_norm + 1e-6).all()
 
+    # Keras 3.15 itself cannot accumulate gradients under a MirroredStrategy: it sums over replicas inside of a branch.
+    # When this fails, it can, and the noise scale's sources and the tap must be tried with it.
+    with strategy.scope():
+        accumulating = compiled(gradient_accumulation_steps=3)
+    try:
+        accumulating.fit(x, y, batch_size=8, verbose=0)
+    except RuntimeError as error:
+        assert "merge_call" in str(error), error
+    else:
+        raise AssertionError("Keras can accumulate under a MirroredStrategy now")
+
     with strategy.scope():
         halved, broken = compiled(), compiled()
     rows = fitted(halved, probe=Halve())

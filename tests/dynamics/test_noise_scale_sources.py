@@ -21,7 +21,7 @@ from unetdyn.dynamics.noise_scale_sources import (
 )
 
 
-def rows(gradients, step=None, iteration=None, **columns):
+def rows(gradients, step=None, iteration=None, controlled=None, **columns):
     """Rows of one epoch from `(steps, dimensions)` gradients, each entry a variable of its own."""
     count = len(gradients)
     step = np.arange(count) if step is None else np.array(step)
@@ -35,6 +35,7 @@ def rows(gradients, step=None, iteration=None, **columns):
         weight_norm_sq=wide,
         update_norm_sq=wide,
         nonfinite=wide.astype(int),
+        controlled=flat > 0 if controlled is None else np.array(controlled),
         applied_grad_norm=flat,
         **columns,
     )
@@ -118,6 +119,15 @@ def test_accumulation_takes_the_harmonic_mean_of_unequal_sizes(gradients):
     expected = two_batch_estimates(small, big, 48 / 13, 3 * 48 / 13)
     found = Accumulation(3).observe(seen, sizes)
     assert (found.gradient_sq[0], found.trace_covariance[0]) == pytest.approx(expected)
+
+
+def test_accumulation_leaves_cycles_out_that_a_control_had_a_hand_in_and_says_so(gradients):
+    means = accumulated(gradients, np.arange(12), 3)
+    seen = rows(gradients, controlled=np.isin(np.arange(12), [1, 8]), accumulated_grad_norm_sq=means)
+    found = Accumulation(3).observe(seen, np.full(12, 4.0))
+    assert (found.step.tolist(), found.spoilt) == ([5, 11], 8)
+    untouched = Accumulation(3).observe(rows(gradients, accumulated_grad_norm_sq=means), np.full(12, 4.0))
+    assert (untouched.step.tolist(), untouched.spoilt) == ([2, 5, 8, 11], -1)
 
 
 def test_accumulation_of_less_than_a_cycle_is_empty(gradients):

@@ -108,6 +108,19 @@ def test_controls_act_in_turn_before_keras_clips(clip):
     np.testing.assert_allclose(rows.applied_grad_norm, 0.05 if clip else 3 * rows.grad_norm, rtol=1e-5)
 
 
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+@pytest.mark.parametrize(
+    ("probe", "expected"), [(None, False), (lambda: Scale(1.0), False), (lambda: Scale(0.9), True)]
+)
+def test_rows_tell_whether_a_control_changed_the_gradient(policy, probe, expected):
+    model = conv_model(policy)
+    optimizer = keras.optimizers.SGD(0.01)
+    model.compile(optimizer if policy == "float32" else keras.optimizers.LossScaleOptimizer(optimizer, 8.0), "mse")
+    tap = OptimizerTap(model, probe() if probe else None)
+    fit(model, conv_data(8))
+    assert tap.read().controlled.tolist() == [expected] * 2
+
+
 def test_detached_control_acts_no_more():
     """On JAX the second trace has the same shapes as the first: it must not be taken from a cache."""
     ratios = []

@@ -1,7 +1,10 @@
 """What a configuration file may say, and how it is told that it may not."""
 
+import inspect
+
 import pytest
 
+from unetdyn.callbacks import GradientMonitor, NoiseScaleMonitor, UpdateMonitor
 from unetdyn.experiment import ConfigError, load_config, parse_config
 
 SYNTHETIC = {"data": {"kind": "synthetic"}}
@@ -20,6 +23,15 @@ def test_parse_config_defaults_need_only_the_data():
     assert config.model.norm == "batch"
     assert config.callbacks.stability.window == 10
     assert config.loss.gamma == 2.0
+
+
+@pytest.mark.parametrize(
+    ("section", "monitor"),
+    [("gradient", GradientMonitor), ("update", UpdateMonitor), ("noise_scale", NoiseScaleMonitor)],
+)
+def test_parse_config_monitors_have_the_defaults_of_their_classes(section, monitor):
+    settings, own = getattr(parse_config(SYNTHETIC).callbacks, section).model_dump(), inspect.signature(monitor)
+    assert settings == {name: own.parameters[name].default for name in settings}
 
 
 @pytest.mark.parametrize(

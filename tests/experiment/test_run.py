@@ -8,7 +8,7 @@ import pytest
 
 from unetdyn import runs
 from unetdyn.analysis import stability
-from unetdyn.experiment import parse_config, run_experiment
+from unetdyn.experiment import ConfigError, parse_config, run_experiment
 
 SMALL = {
     "name": "small",
@@ -66,6 +66,29 @@ def test_run_experiment_saved_model_is_the_best_epoch_and_gave_the_test_figures(
 def test_run_experiment_repeats_itself(run, tmp_path):
     again = run_experiment(parse_config({**SMALL, "run_directory": str(tmp_path / "again")}), io.StringIO())
     np.testing.assert_allclose(again.history["val_loss"], run.history["val_loss"], rtol=1e-4)
+
+
+def test_run_experiment_keeps_what_the_monitors_measured_at_every_step(run):
+    steps = 4 * 1  # epochs of one batch: two sections of four tiles
+    assert run.arrays("gradient")["step"].tolist() == list(range(steps))
+    assert set(run.arrays("gradient")["block_grad_norm"]) == {"enc1", "bottleneck", "dec1", "head"}
+    assert np.isfinite(run.arrays("update")["update_ratio"]["head"]).all()
+    assert (run.arrays("noise_scale")["batch_size"] == 8).all()
+    assert run.history["grad_norm"] == pytest.approx(run.arrays("gradient")["grad_norm"], rel=1e-5)
+
+
+def test_run_experiment_watches_only_what_is_asked_for(tmp_path):
+    callbacks = {"gradient": None, "update": None, "noise_scale": None}
+    config = {**SMALL, "run_directory": str(tmp_path / "run"), "callbacks": callbacks, "fit": {"epochs": 1}}
+    run = run_experiment(parse_config(config), io.StringIO())
+    assert [path.name for path in (run.path / "dynamics").iterdir()] == ["stability.npz"]
+
+
+def test_run_experiment_refuses_a_band_upside_down_before_it_trains(tmp_path):
+    config = {**SMALL, "run_directory": str(tmp_path / "run"), "callbacks": {"update": {"low": 0.1}}}
+    with pytest.raises(ConfigError, match=r"`low` must be ≥ 0 and below `high`. Received: low=0.1, high=0.003"):
+        run_experiment(parse_config(config), io.StringIO())
+    assert not (tmp_path / "run").exists()
 
 
 def test_run_experiment_interrupted_says_so(tmp_path):

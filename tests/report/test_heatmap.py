@@ -90,10 +90,22 @@ def test_steps_that_updated_nothing_are_left_out():
     np.testing.assert_array_equal(display.edges, [1, 3, 4])
 
 
+def test_title_says_how_much_lies_outside_the_band():
+    record = updates([1e-5, 1e-3, 4e-3, 5e-3, np.nan])
+    record["update_ratio"]["other"] = np.array([1e-3, 1e-3, 1e-3, 1.0, np.inf])
+    display = BlockHeatmap(record, "ratio", columns=2).plot()
+    assert display.outside == (1 / 8, 3 / 8)
+    assert "‖Δw‖/‖w‖; above the band 38%, below it 12%; black: not finite" in display.ax_.get_title("left")
+    assert BlockHeatmap(gradients([1.0])).outside is None
+
+
 @pytest.mark.parametrize("value", [0.0, 1.0, np.nan])
-def test_limits_of_the_data_exist_for_any_data(value):
-    record = {"step": np.arange(2), "update_norm": {"only": np.full(2, value)}}
-    assert BlockHeatmap(record, "update")._repr_png_().startswith(b"\x89PNG")
+@pytest.mark.parametrize("kind", ["update", "ratio"])
+def test_any_data_can_be_drawn_and_two_pictures_compared(kind, value):
+    record = updates([value, value], update_norm={"only": np.full(2, value)})
+    display = BlockHeatmap(record, kind)
+    assert display._repr_png_().startswith(b"\x89PNG")
+    assert display.limits == {"update": (1e-5, 1.0), "ratio": (1e-5, 1e-1)}[kind]
 
 
 def test_display_from_a_run(tmp_path):

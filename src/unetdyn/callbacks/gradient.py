@@ -254,15 +254,17 @@ class GradientMonitor(TapMonitor):
             self._say(messages.spiking(rows.step, norms, by_block, spiking, self.spike, self.window))
 
     def _is_news(self, kind: str, places: set[str]) -> bool:
-        """Whether trouble is in places where it was not in the epoch before."""
-        news = bool(places - self._said.get(kind, set()))
-        self._said[kind] = places
-        return news
+        """Whether trouble begins, comes back after an epoch without any, or reaches further places."""
+        told = self._said.get(kind, set())
+        self._said[kind] = told | places if places else set()
+        return bool(places - told)
 
 
 def _clipped(rows: Rows) -> NDArray[np.bool_]:
-    """Steps that applied less than the gradient they had, beyond rounding."""
-    offered = rows.grad_norm
-    if rows.accumulated_grad_norm_sq is not None:
-        offered = norm(rows.accumulated_grad_norm_sq)
-    return rows.applied & (rows.applied_grad_norm < offered * (1 - 1e-4))
+    """Steps that applied less than the gradient they had, beyond rounding; under accumulation also those that added
+    another gradient than they had.
+    """
+    if rows.accumulated_grad_norm_sq is None:
+        return rows.applied & (rows.applied_grad_norm < rows.grad_norm * (1 - 1e-4))
+    smaller = rows.applied_grad_norm < norm(rows.accumulated_grad_norm_sq) * (1 - 1e-4)
+    return rows.controlled | (rows.applied & smaller)

@@ -15,6 +15,11 @@ from unetdyn.dynamics.noise_scale_sources import Observations, Source, batch_siz
 from unetdyn.dynamics.probe import Probe
 from unetdyn.dynamics.rows import Rows
 
+_CONTROLLED = (
+    "a control changed gradients before they were accumulated. Keras' own clipping (`global_clipnorm`) acts after "
+    "that, and leaves them to be compared"
+)
+
 
 class NoiseScaleMonitor(TapMonitor):
     """Writes into `logs` the gradient noise scale B_simple = trΣ / |G|², which is about the critical batch size.
@@ -23,7 +28,8 @@ class NoiseScaleMonitor(TapMonitor):
     what the training has anyway:
 
     - with `tf.distribute`, each replica's gradient against the whole batch's;
-    - with `gradient_accumulation_steps`, each micro-batch's against the accumulated mean;
+    - with `gradient_accumulation_steps`, each micro-batch's against the accumulated mean; undetermined where a control
+      (`AutoClip`, `AdaptiveGradientClipping`) changes the micro-batches' gradients on their way into that mean;
     - otherwise each step's against the one before, at the price of one copy of the gradient. This assumes that the
       weights hardly move between two steps; where they do, the noise scale comes out too large, the more so the higher
       the learning rate, the curvature and the noise (`unetdyn.dynamics.noise_scale.consecutive_estimates`).
@@ -149,6 +155,7 @@ class NoiseScaleMonitor(TapMonitor):
         self._size = self.batch_size
         self._said: NoiseScale | None = None
         self._unsized = False
+        self._spoilt = -1
         self.result: NoiseScale | None = None
 
     def _digest(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
@@ -160,6 +167,7 @@ class NoiseScaleMonitor(TapMonitor):
         # Where somebody has read in the midst of the epoch, nothing is known of the size of the last batch.
         samples = self._samples if self._steps == len(rows) else None
         seen = self._source.observe(rows, batch_sizes(self._size, len(rows), samples))
+        self._spoilt = max(self._spoilt, seen.spoilt)
         before = len(self._raw)
         self._raw.append(**self._corrected(seen))
         for end in range(before + self.window, len(self._raw), self.window):
@@ -176,6 +184,9 @@ class NoiseScaleMonitor(TapMonitor):
         """From the window that ends before observation `end`, into the record."""
         raw, window = self._raw.arrays, slice(max(0, end - self.window), end)
         found = noise_scale(raw["gradient_sq"][window], raw["trace_covariance"][window], self.confidence)
+        since = raw["step"][window][:1]
+        if self._spoilt >= (since[0] if len(since) else 0):
+            found = _unknown(found)
         batch = (self._size or 0) * self._source.batches
         row = {
             "step": step,
@@ -206,7 +217,8 @@ class NoiseScaleMonitor(TapMonitor):
         source = f"{found.observations} {self._source.unit}"
         if not found.determined:
             bound = f", but above {found.low:.3g} samples" if found.low > 0 else ""
-            more = f" A `window` longer than {self.window} may tell." if found.observations >= self.window else ""
+            full = found.observations >= self.window and found.reason != _CONTROLLED
+            more = f" A `window` longer than {self.window} may tell." if full else ""
             return f"The gradient noise scale is undetermined{bound}, from {source}: {found.reason}.{more}"
         return (
             f"The gradient noise scale is {found.value:.3g} samples ({self.confidence:.0%} interval {found.low:.3g} to "
@@ -223,6 +235,11 @@ class NoiseScaleMonitor(TapMonitor):
         )
         self.messages.append((self._epoch, text))
         warnings.warn(text, UserWarning, stacklevel=4)
+
+
+def _unknown(found: NoiseScale) -> NoiseScale:
+    """The cycles that no control has changed are those with small gradients: a mean over them would say too little."""
+    return NoiseScale(math.nan, math.nan, math.nan, math.nan, math.nan, found.observations, _CONTROLLED)
 
 
 def _check_count(argument: str, value: int | None, least: int) -> None:
@@ -249,6 +266,8 @@ def _side(found: NoiseScale, batch: int) -> int:
 
 def _is_news(found: NoiseScale, said: NoiseScale | None, batch: int) -> bool:
     """Worth a sentence: the first estimate that could have been one, another verdict, or one that contradicts it."""
+    if found.reason == _CONTROLLED:
+        return said is None or said.reason != _CONTROLLED
     if found.observations < MIN_OBSERVATIONS:
         return False
     if said is None or said.determined != found.determined:

@@ -123,11 +123,14 @@ class RunRecorder(keras.callbacks.Callback):
     def fail(self, error: BaseException) -> None:
         """Record that training stopped with an error: status "failed", or "interrupted" for Ctrl-C.
 
+        The monitors' arrays then have the steps of the unfinished epoch too: those that led to the error.
+
         Args:
             error: what was raised; its type and text are kept, its traceback is not.
         """
         status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         text = f"{type(error).__name__}: {error}"
+        self._read_unfinished_epoch()
         self.writer.event(status, f"Training stopped after {self._last_epoch + 1} whole epochs. {text}")
         self.writer.finish(status, {**self._summary(), "error": text})
 
@@ -142,6 +145,16 @@ class RunRecorder(keras.callbacks.Callback):
             self.writer.resume()
         self._started = True
         self.writer.event("train_begin", f"Training began at epoch {epoch + 1}.", epoch=epoch, **(self.params or {}))
+
+    def _read_unfinished_epoch(self) -> None:
+        """The cause of an error can be that nothing can be read from the device any more: then that is told."""
+        try:
+            for monitor in self.monitors:
+                if hasattr(monitor, "read"):
+                    monitor.read()
+            self._record_monitors()
+        except Exception as error:  # whatever the backend raises; the training's own error is the one to report
+            self.writer.event("monitor", f"The unfinished epoch could not be read. {type(error).__name__}: {error}")
 
     def _record_monitors(self) -> None:
         for monitor in self.monitors:

@@ -46,7 +46,8 @@ class UpdateMonitor(TapMonitor):
         low: Ratio below which a block hardly learns. Default 1e-4.
         high: Ratio above which a block is thrown about. Default 3e-3.
         warmup: The first steps of the optimizer, in which only a ratio above ten times `high` is worth a message:
-            Adam's first updates have the full learning rate in every entry. Default 100.
+            Adam's first updates have the full learning rate in every entry. Default 100. An epoch counts as what the
+            larger part of it is.
         verbose: 1 prints messages as they come; 0 is silent.
         name: The name under which `RunRecorder` keeps the record.
 
@@ -141,6 +142,8 @@ class UpdateMonitor(TapMonitor):
 
     def _look_at_the_band(self, ratios: Mapping[str, NDArray], rows: Rows) -> None:
         warm = rows.applied & (rows.step >= self.warmup)
+        if 2 * warm.sum() < rows.applied.sum():
+            warm = np.zeros_like(warm)  # an epoch of warm-up, for the most part
         medians = {name: finite_median(values[warm]) for name, values in ratios.items()}
         where = f"the median over {warm.sum()} steps (after {self.warmup} of warm-up)"
         high, judged = self.high, medians
@@ -162,11 +165,12 @@ class UpdateMonitor(TapMonitor):
         )
 
     def _say_of(self, side: str, medians: Mapping[str, float], text: str, advice: str) -> None:
-        """Speak where a block is outside that was not in the epoch before."""
-        if set(medians) - self._outside.get(side, set()):
+        """Speak where the trouble begins, comes back, or reaches a further block."""
+        told = self._outside.get(side, set())
+        if set(medians) - told:
             listed = ", ".join(f"{name} ({median:.2g})" for name, median in medians.items())
             self._say(f"{text} {listed}. {advice}")
-        self._outside[side] = set(medians)
+        self._outside[side] = told | set(medians) if medians else set()
 
 
 def _of(blocks: Mapping[str, list[int]], wanted: set[int]) -> list[tuple[str, list[int]]]:

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from unetdyn.dynamics.distributed import replica_count, summed
+from unetdyn.dynamics.own_product import own_product
 from unetdyn.dynamics.probe import AddVariable, Control, Probe, Step
 from unetdyn.dynamics.reductions import dense, nonfinite_counts, snapshot, squared_changes, squared_norms
 from unetdyn.dynamics.ring import Ring
@@ -47,7 +48,7 @@ class Instrument:
 
     def _widths(self) -> dict[str, int]:
         n = len(self.variables)
-        widths = {"behind": 1, "learning_rate": 1, "applied": 1, "applied_grad_norm_sq": 1}
+        widths = {"behind": 1, "learning_rate": 1, "applied": 1, "controlled": 1, "applied_grad_norm_sq": 1}
         widths |= {"grad_norm_sq": n, "weight_norm_sq": n, "update_norm_sq": n, "nonfinite": n}
         if self.inner.gradient_accumulation_steps:
             widths["accumulated_grad_norm_sq"] = n
@@ -71,6 +72,7 @@ class Instrument:
         seen = self._seen(summed(local), weights)
         values = self._measured(seen, iteration, local)
         acted, outgoing, skip, parts = self._controlled(seen, local)
+        values["controlled"] = _differ(seen.grad_norm_sq, acted.grad_norm_sq)
         values |= self._applied_norms(acted, parts, iteration)
         handed = self._handed(gradients, places, outgoing)
         apply_unless(skip, lambda: apply(handed, list(variables)), [*self.variables, *self.optimizer.variables])
@@ -87,7 +89,7 @@ class Instrument:
             # float8 training hands over new scales in place of gradients, to be assigned as they are.
             if gradient is None or getattr(self.variables[place], "overwrite_with_gradient", False):
                 continue
-            whole = dense(gradient)
+            whole = own_product(dense(gradient))
             aligned[place] = whole if scale is None else whole / ops.cast(scale, whole.dtype)
         return aligned
 
@@ -180,3 +182,10 @@ class Instrument:
         applied = ops.not_equal(snapshot([self.inner._iterations])[0], iteration)
         steps = self.inner.gradient_accumulation_steps
         return ops.logical_and(applied, (iteration + 1) % steps == 0) if steps else applied
+
+
+def _differ(before: Tensor, after: Tensor) -> Tensor:
+    """Whether squared norms differ by more than another order of summation makes them."""
+    if after is before:
+        return ops.zeros((), "bool")
+    return ops.any(ops.abs(after - before) > 1e-4 * before)

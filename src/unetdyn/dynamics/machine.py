@@ -136,8 +136,11 @@ class Machine:
             self._model.jax_state_sync()
 
     def _build_if_possible(self) -> None:
-        """Keras builds an optimizer at the first step; on JAX its variables must be there before."""
-        if not self._optimizer.built and self._model.built:
+        """On JAX and under `tf.distribute`, where Keras too builds it beforehand, with all of the model's variables.
+        Elsewhere the first step may give it only some of them, from a `train_step` of the user's own.
+        """
+        beforehand = keras.backend.backend() == "jax" or getattr(self._model, "_distribute_strategy", None)
+        if beforehand and not self._optimizer.built and self._model.built:
             self._optimizer.build(self._model.trainable_variables)
 
     def _ready_instrument(self) -> Instrument:

@@ -1,7 +1,7 @@
 """Where a training has gradients of two batch sizes: replicas, accumulated micro-batches, or the step before."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import keras
@@ -22,11 +22,13 @@ class Observations:
         step: `(n,)` int64, the step at which each was complete.
         gradient_sq: `(n,)` estimates of |G|², finite.
         trace_covariance: `(n,)` estimates of trΣ, finite.
+        spoilt: The last step in whose estimate a control had a hand, which was left out; -1 where there was none.
     """
 
     step: NDArray[np.int64]
     gradient_sq: Array
     trace_covariance: Array
+    spoilt: int = -1
 
     def __len__(self) -> int:
         return len(self.step)
@@ -77,8 +79,9 @@ class Replicas:
 class Accumulation:
     """The gradients of micro-batches, against their accumulated mean.
 
-    The weights do not move within a cycle, so nothing is assumed about that. A control that changes gradients, such as
-    a clipping of each micro-batch, does change their accumulated mean: then the estimates are biased.
+    The weights do not move within a cycle, so nothing is assumed about that. A control that changes a micro-batch's
+    gradient, such as `AutoClip`, changes the accumulated mean too: its cycle is left out and reported, since those that
+    remain are the ones with small gradients.
     """
 
     batches: int
@@ -102,8 +105,12 @@ class Accumulation:
         ends = ends[iteration[ends] - iteration[ends - self.batches + 1] == self.batches - 1]
         members = ends[:, None] - np.arange(self.batches)
         harmonic = 1 / inverse[members].mean(axis=1)
-        estimates = two_batch_estimates(small[members].mean(axis=1), big[ends], harmonic, self.batches * harmonic)
-        return _finite(step[ends], *estimates)
+        gradient_sq, trace = two_batch_estimates(
+            small[members].mean(axis=1), big[ends], harmonic, self.batches * harmonic
+        )
+        changed = rows.controlled[counted][members].any(axis=1)
+        found = _finite(step[ends][~changed], gradient_sq[~changed], trace[~changed])
+        return replace(found, spoilt=int(step[ends][changed].max(initial=-1)))
 
 
 @dataclass(frozen=True)

@@ -50,10 +50,12 @@ class Rows:
         update_norm_sq: `(steps, variables)`. ‖Δw‖² of what the step did to the weights, all told: the rule's update,
             weight decay, constraints and the overwriting by a moving average.
         nonfinite: `(steps, variables)` int64. Entries of the gradient that are NaN or infinite.
+        controlled: `(steps,)` bool. True where a control made another gradient of what came: where it changed ‖g‖² of
+            a variable by more than rounding, 1 part in 10,000. Keras' own clipping is not a control.
         applied_grad_norm: `(steps,)`. Norm of the gradient that reached the update rule: after controls, after the mean
             over accumulated micro-batches, after Keras' clipping. NaN where nothing was applied.
         accumulated_grad_norm_sq: `(steps, variables)` under gradient accumulation, else None. ‖·‖² of the mean over the
-            micro-batches before clipping; NaN at steps that only accumulate.
+            micro-batches after controls, before clipping; NaN at steps that only accumulate.
         replica_grad_norm_sq: `(steps, variables)` under `tf.distribute` with more than one replica, else None. Mean
             over replicas of ‖g_r‖², g_r the gradient of the mean loss over the replica's own share of the batch.
         extra: What this tap's probe measured: name → `(steps, width)`.
@@ -67,6 +69,7 @@ class Rows:
     weight_norm_sq: np.ndarray
     update_norm_sq: np.ndarray
     nonfinite: np.ndarray
+    controlled: np.ndarray
     applied_grad_norm: np.ndarray
     accumulated_grad_norm_sq: np.ndarray | None = None
     replica_grad_norm_sq: np.ndarray | None = None
@@ -98,6 +101,7 @@ def rows_from(chunks: list[Chunk], prefix: str, variables: int) -> Rows:
         weight_norm_sq=joined["weight_norm_sq"],
         update_norm_sq=joined["update_norm_sq"],
         nonfinite=joined["nonfinite"].astype(np.int64),
+        controlled=joined["controlled"][:, 0] > 0,
         applied_grad_norm=np.sqrt(joined["applied_grad_norm_sq"][:, 0]),
         accumulated_grad_norm_sq=joined.get("accumulated_grad_norm_sq"),
         replica_grad_norm_sq=joined.get("replica_grad_norm_sq"),
@@ -108,4 +112,4 @@ def rows_from(chunks: list[Chunk], prefix: str, variables: int) -> Rows:
 def _empty_rows(variables: int) -> Rows:
     none, wide = np.zeros(0, np.float32), np.zeros((0, variables), np.float32)
     number = np.zeros(0, np.int64)
-    return Rows(number, number, none, none > 0, wide, wide, wide, wide.astype(np.int64), none)
+    return Rows(number, number, none, none > 0, wide, wide, wide, wide.astype(np.int64), none > 0, none)

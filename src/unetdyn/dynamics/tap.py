@@ -21,8 +21,8 @@ class OptimizerTap:
     a callback's `on_train_begin` or by hand; the train function is made anew at attach and at detach. Keep the object:
     a tap that nobody holds is dropped.
 
-    Weights come out bit-equal to training without taps on PyTorch and, as a rule, TensorFlow; where a compiler sees the
-    whole step (JAX, `jit_compile`, a product of scalars that TensorFlow regroups) they are equal up to float rounding.
+    Weights come out bit-equal to training without taps on PyTorch and TensorFlow; where XLA sees the whole step (JAX,
+    `jit_compile`) they are equal up to float rounding.
 
     Args:
         model: A compiled Keras model.
@@ -81,7 +81,7 @@ class OptimizerTap:
     def variables(self) -> list[keras.Variable]:
         """The optimizer's trainable variables, in the order of the rows' columns.
 
-        Empty where neither model nor optimizer has been built; complete after the first step.
+        Empty where the optimizer has not been built; complete after the first step.
         """
         if self._machine is not None:
             self._variables = self._machine.variables

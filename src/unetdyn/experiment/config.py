@@ -162,6 +162,29 @@ class StabilityConfig(Part):
     ddof: Literal[0, 1] = 1
 
 
+class GradientConfig(Part):
+    """See `unetdyn.callbacks.GradientMonitor`."""
+
+    explode: PositiveFloat = 10.0
+    vanish: float = Field(1e-6, ge=0)
+    spike: PositiveFloat | None = 6.0
+    window: int = Field(100, ge=4)
+
+
+class UpdateConfig(Part):
+    """See `unetdyn.callbacks.UpdateMonitor`."""
+
+    low: float = Field(1e-4, ge=0)
+    high: PositiveFloat = 3e-3
+    warmup: int = Field(100, ge=0, description="steps")
+
+
+class NoiseScaleConfig(Part):
+    """See `unetdyn.callbacks.NoiseScaleMonitor`; it keeps one copy of the gradient."""
+
+    window: int = Field(200, ge=30, description="observations")
+
+
 class EarlyStoppingConfig(Part):
     """See `keras.callbacks.EarlyStopping`."""
 
@@ -174,6 +197,9 @@ class CallbacksConfig(Part):
     """What watches the training, and what may stop it."""
 
     stability: StabilityConfig = StabilityConfig()
+    gradient: GradientConfig | None = Field(GradientConfig(), description="null: not watched, as with the next two")
+    update: UpdateConfig | None = UpdateConfig()
+    noise_scale: NoiseScaleConfig | None = NoiseScaleConfig()
     save_best: str = Field("val_jaccard", description="`model.keras` is the epoch where this was best")
     early_stopping: EarlyStoppingConfig | None = None
 

@@ -68,19 +68,31 @@ def _draw(path: Path, config: Config) -> None:
 
 def _callbacks(config: Config, stream: TextIO) -> tuple[callbacks.RunRecorder, list[keras.callbacks.Callback]]:
     """In the order in which they see `logs`: what adds to them first, what writes them down last."""
-    settings = config.callbacks
-    stability = callbacks.StabilityMonitor(**settings.stability.model_dump(), verbose=0)
+    settings, monitors = config.callbacks, _monitors(config)
     recorder = callbacks.RunRecorder(
         config.run_directory or _new_directory(config.name),
         config=config.model_dump(mode="json"),
         seed=config.seed,
         save_best=settings.save_best,
-        monitors=[stability],
+        monitors=monitors,
     )
-    watching = [stability, Progress(stream, COLUMNS), recorder]
+    watching = [*monitors, Progress(stream, COLUMNS), recorder]
     if settings.early_stopping is not None:
         watching.append(keras.callbacks.EarlyStopping(**settings.early_stopping.model_dump()))
     return recorder, watching
+
+
+def _monitors(config: Config) -> list[keras.callbacks.Callback]:
+    """What measures. Each leaves its arrays in the run directory's `dynamics/`, and what it says among its events."""
+    settings = config.callbacks
+    monitors = [callbacks.StabilityMonitor(**settings.stability.model_dump())]
+    if settings.gradient is not None:
+        monitors.append(callbacks.GradientMonitor(**settings.gradient.model_dump()))
+    if settings.update is not None:
+        monitors.append(callbacks.UpdateMonitor(**settings.update.model_dump()))
+    if settings.noise_scale is not None:
+        monitors.append(callbacks.NoiseScaleMonitor(config.fit.batch_size, **settings.noise_scale.model_dump()))
+    return monitors
 
 
 def _new_directory(name: str) -> Path:

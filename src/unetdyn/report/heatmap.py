@@ -19,9 +19,9 @@ NOT_FINITE = "black"
 TOO_LARGE = "#D55E00"
 
 # What is shown: (monitor, key of its record, label, colours, limits). Fixed limits make two runs comparable.
-KINDS: dict[str, tuple[str, str, str, str, tuple[float, float] | None]] = {
+KINDS: dict[str, tuple[str, str, str, str, tuple[float, float]]] = {
     "gradient": ("gradient", "block_grad_norm", "gradient norm ‖g‖", "viridis", (1e-4, 1e1)),
-    "update": ("update", "update_norm", "update norm ‖Δw‖", "viridis", None),
+    "update": ("update", "update_norm", "update norm ‖Δw‖", "viridis", (1e-5, 1e0)),
     "ratio": ("update", "update_ratio", "update-to-weight ratio ‖Δw‖/‖w‖", "RdBu_r", (1e-5, 1e-1)),
     "rate": ("update", "effective_rate", "effective update, radians a step", "RdBu_r", (1e-5, 1e-1)),
 }
@@ -35,8 +35,9 @@ class BlockHeatmap(Display):
     is not finite is black: binning never hides it. Steps that updated no weights are left out of updates and ratios.
 
     Gradients have one scale of colours for all runs, from 1e-4 (white below) to 10 or the monitor's own `explode`
-    (vermilion above: exploding); ratios another, white at 1e-3 and saturated at 1e-5 (blue: hardly learns) and 0.1
-    (red: thrown about), with the healthy band marked on its scale. So two pictures can be compared.
+    (vermilion above: exploding); updates one from 1e-5 to 1; ratios another, white at 1e-3 and saturated at 1e-5 (blue:
+    hardly learns) and 0.1 (red: thrown about), with the healthy band marked on its scale, and in the title how many of
+    the values lie above and below it. So two pictures can be compared.
 
     In a notebook the object shows its picture.
 
@@ -45,15 +46,16 @@ class BlockHeatmap(Display):
         kind: `"gradient"`, `"update"` (norms), `"ratio"` (update-to-weight) or `"rate"` (effective rate of
             scale-invariant kernels).
         statistic: `"median"` (default), what is usual in a bin; `"max"`, so that one spike is seen.
-        limits: Least and largest value that colours tell apart; default: see above, for `"update"` those of the data.
+        limits: Least and largest value that colours tell apart; default: see above.
         columns: Largest number of bins. Default 400: more would be narrower than a pixel.
 
     Attributes:
         blocks: Names of the rows.
         edges: `(bins + 1,)`, the steps at which bins begin, and one past the last.
         values: `(blocks, bins)`, what is drawn; NaN where a bin has a value that is not finite.
-        limits: Least and largest value that colours tell apart, or None for those of the data.
+        limits: Least and largest value that colours tell apart.
         marks: What is marked on the scale of colours: the healthy band of ratios.
+        outside: Shares of the finite values, of all blocks and steps, below and above that band; None without a band.
         figure_: The matplotlib figure, after `plot`.
         ax_: Its axes.
 
@@ -93,6 +95,7 @@ class BlockHeatmap(Display):
         if kind != "gradient":
             applied = np.asarray(record.get("applied", np.ones(len(steps), bool)))
             steps, table = steps[applied], table[:, applied]
+        self.outside = _outside(table, self.marks)
         self.edges, self.values = binned(steps, table, statistic, columns)
 
     @classmethod
@@ -121,7 +124,7 @@ class BlockHeatmap(Display):
             The display itself, with `figure_` and `ax_`.
         """
         ax = self._axes(ax, height=1.2 + 0.24 * max(len(self.blocks), 6))
-        low, high = self.limits or _limits(self.values)
+        low, high = self.limits
         ax.set_facecolor(NOT_FINITE)
         mesh = ax.pcolormesh(
             self.edges,
@@ -142,8 +145,11 @@ class BlockHeatmap(Display):
         return self
 
     def _title(self) -> str:
-        bad = np.isnan(self.values).any(axis=0)
-        return self.label + (f"; black: not finite, first at step {self.edges[:-1][bad][0]}" if bad.any() else "")
+        bad, title = np.isnan(self.values).any(axis=0), self.label
+        if self.outside is not None:
+            below, above = self.outside
+            title += f"; above the band {above:.0%}, below it {below:.0%}"
+        return title + (f"; black: not finite, first at step {self.edges[:-1][bad][0]}" if bad.any() else "")
 
 
 def binned(
@@ -169,11 +175,11 @@ def binned(
     return np.append(steps[starts], steps[-1] + 1), np.stack(values, axis=1)
 
 
-def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Those of the data, where there is a range at all."""
-    usable = values[np.isfinite(values) & (values > 0)]
-    low, high = (usable.min(), usable.max()) if usable.size else (0.1, 1.0)
-    return (low, high) if low < high else (low / 2, high * 2)
+def _outside(table: NDArray[np.float64], band: list[float]) -> tuple[float, float] | None:
+    finite = table[np.isfinite(table)]
+    if len(band) < 2 or not len(finite):
+        return None
+    return float((finite < band[0]).mean()), float((finite > band[1]).mean())
 
 
 def _colours(kind: str) -> Colormap:

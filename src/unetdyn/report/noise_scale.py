@@ -100,11 +100,13 @@ class NoiseScaleDisplay(Display):
         lower.set_xlabel("step")
         start, end = self._edges[0], self._edges[-1]
         for panel in (upper, lower):
+            bottom, top = panel.get_ylim()
+            panel.set_ylim(bottom, top * (top / bottom) ** 0.2)  # room for the legend, in a row above what is drawn
             panel.set_xlim(start - 0.01 * (end - start), end + 0.01 * (end - start) + 0.5)
             plain_log(panel)
             handles, labels = panel.get_legend_handles_labels()
             if handles:
-                panel.legend(handles, labels, loc="best", fontsize=8, framealpha=0.8, edgecolor="none")
+                panel.legend(handles, labels, loc="upper left", ncols=6, fontsize=8, framealpha=0.8, edgecolor="none")
         return self
 
     @property

@@ -1,0 +1,24 @@
+"""The ways to train that the contracts of tests/contracts go through, and what a backend has not."""
+
+import keras
+import pytest
+
+WAYS_TO_TRAIN = {
+    "plain": {},
+    "float16": {"dtype": "mixed_float16"},
+    "bfloat16": {"dtype": "mixed_bfloat16"},
+    "eager": {"run_eagerly": True},
+    "jit": {"jit_compile": True},
+    "several steps an execution": {"steps_per_execution": 2},
+    "gradient accumulation": {"gradient_accumulation_steps": 2},
+}
+NOT_SUPPORTED = {
+    ("torch", "jit"): "torch.compile takes minutes and a C++ compiler",
+    ("torch", "several steps an execution"): "Keras refuses steps_per_execution > 1 on PyTorch",
+}
+
+
+def supported(way):
+    """The way as a parameter of a test, skipped with the reason where the backend hasn't got it."""
+    reason = NOT_SUPPORTED.get((keras.config.backend(), way))
+    return pytest.param(way, marks=pytest.mark.skip(reason=reason)) if reason else way
