@@ -101,12 +101,12 @@ class NoiseScaleDisplay(Display):
         start, end = self._edges[0], self._edges[-1]
         for panel in (upper, lower):
             bottom, top = panel.get_ylim()
-            panel.set_ylim(bottom, top * (top / bottom) ** 0.2)  # room for the legend, in a row above what is drawn
+            panel.set_ylim(bottom, top * (top / bottom) ** 0.35)  # room for the legend above what is drawn
             panel.set_xlim(start - 0.01 * (end - start), end + 0.01 * (end - start) + 0.5)
             plain_log(panel)
             handles, labels = panel.get_legend_handles_labels()
             if handles:
-                panel.legend(handles, labels, loc="upper left", ncols=6, fontsize=8, framealpha=0.8, edgecolor="none")
+                panel.legend(handles, labels, loc="upper left", ncols=2, fontsize=8, framealpha=0.8, edgecolor="none")
         return self
 
     @property
@@ -158,8 +158,8 @@ class NoiseScaleDisplay(Display):
     def _draw_estimates(self, ax: Axes) -> None:
         step = self.record["step"]
         for name, color, marker, label in (
-            ("trace_covariance", SCALE, "s", "trΣ, of one sample's gradient"),
-            ("gradient_sq", MEAN, "D", "|G|², of the mean gradient"),
+            ("trace_covariance", SCALE, "s", "trΣ, of one sample"),
+            ("gradient_sq", MEAN, "D", "|G|², of the mean"),
         ):
             values = self.record[name].astype(np.float64)
             drawn = np.where(values > 0, values, np.nan)
