@@ -4,6 +4,7 @@ from unetdyn.callbacks import (
     AdaptiveGradientClipping,
     AutoClip,
     GradientMonitor,
+    LiveDashboard,
     NoiseScaleMonitor,
     NonFiniteGuard,
     RunRecorder,
@@ -15,6 +16,7 @@ MONITORS = {
     "StabilityMonitor": lambda folder: StabilityMonitor(["val_loss", "loss"], window=2),
     "RunRecorder": lambda folder: RunRecorder(folder / "run", save_best="val_loss"),
     "GradientMonitor": lambda folder: GradientMonitor(),
+    "LiveDashboard": lambda folder: LiveDashboard(where="notebook", every_seconds=0),
     "NoiseScaleMonitor": lambda folder: NoiseScaleMonitor(),
     "UpdateMonitor": lambda folder: UpdateMonitor(),
 }

@@ -80,6 +80,44 @@ def test_show_needs_no_keras(invoke, tmp_path):
     assert "running" in done.stdout
 
 
+@pytest.fixture
+def run(tmp_path):
+    from unetdyn.runs import RunWriter
+
+    writer = RunWriter(tmp_path / "run")
+    for epoch in range(3):
+        writer.log_epoch(epoch, {"loss": 0.5, "val_loss": 0.5, "val_jaccard": 0.1 * epoch, "val_dice": 0.5})
+    writer.finish()
+    return writer.path
+
+
+def test_report_of_runs_is_a_file(invoke, run, tmp_path):
+    assert invoke("report", str(run)).output.split() == ["report", "report.html"]
+    assert "Training report: run" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    result = invoke("report", str(run), "run", "-o", "both.html", "--metric", "dice")
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "both.html").read_text(encoding="utf-8")
+    assert "Training report: 2 runs" in page
+    assert "validation dice" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere"], "`path` must be a run directory"),
+        (["run", "-o", "absent/report.html"], "make the folder absent first"),
+        (["run", "-o", "report.pdf"], "`path` must end in .html"),
+        (["run", "--metric", "iou"], "'iou' was not logged in run"),
+    ],
+)
+def test_report_errors_are_one_clear_sentence(invoke, run, arguments, words):
+    result = invoke("report", *arguments)
+    assert result.exit_code == 1
+    assert words in result.output
+    assert "Traceback" not in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
 def test_demo_runs_the_quickstart_recipe(invoke, monkeypatch):
     import unetdyn.experiment
 

@@ -48,6 +48,22 @@ def show(run: tuple[Path, ...]) -> None:
         raise click.ClickException(str(error)) from error
 
 
+@main.command()
+@click.argument("run", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", default="report.html", show_default=True, type=click.Path(path_type=Path), help="File to write."
+)
+@click.option("--metric", help="The metric that performance is read from; the Jaccard where it was logged.")
+def report(run: tuple[Path, ...], output: Path, metric: str | None) -> None:
+    """Write a report of the RUN, or of several side by side, as one HTML file."""
+    from unetdyn.report import write_report
+
+    try:
+        click.echo(f"report  {write_report(run, output, metric)}")
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+
+
 def _train(config: Path, overrides: tuple[str, ...]) -> None:
     with _quiet_stderr():
         from unetdyn.experiment import ConfigError, load_config, run_experiment

@@ -68,6 +68,16 @@ def test_a_zigzag_without_a_period_is_found_by_its_signs():
     assert np.mean([one.sign_changes for one in found]) == pytest.approx(math.acos(-0.9) / math.pi, abs=0.02)
 
 
+@pytest.mark.parametrize("noise", [0.0, 1e-6, 1e-3, 0.01])
+def test_a_zigzag_without_noise_is_one_too(noise):
+    """In an even number of values, its whole power lies in the last frequency."""
+    values = 0.5 + 0.1 * (-1.0) ** np.arange(40) + noise * np.random.default_rng(0).normal(size=40)
+    found = oscillation(values)
+    assert found.kind == "zigzag"
+    assert found.period == 2
+    assert found.share > 0.95
+
+
 def test_share_and_period_equal_scipy():
     values = curve(99, 0.0, 3, 1.0, 9)
     found = oscillation(values)

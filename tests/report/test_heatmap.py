@@ -95,7 +95,8 @@ def test_title_says_how_much_lies_outside_the_band():
     record["update_ratio"]["other"] = np.array([1e-3, 1e-3, 1e-3, 1.0, np.inf])
     display = BlockHeatmap(record, "ratio", columns=2).plot()
     assert display.outside == (1 / 8, 3 / 8)
-    assert "‖Δw‖/‖w‖; above the band 38%, below it 12%; black: not finite" in display.ax_.get_title("left")
+    title = display.ax_.get_title("left").replace("\n", " ")
+    assert "‖Δw‖/‖w‖; above the band 38%, below it 12%; black: not finite" in title
     assert BlockHeatmap(gradients([1.0])).outside is None
 
 

@@ -56,7 +56,7 @@ def test_display_shades_the_window_and_says_its_class():
     assert shades(display.axes_["jaccard"]) == []
     assert display.stability.sigma == pytest.approx(0.01)
     title = display.axes_["loss"].get_title(loc="right")
-    assert title == f"validation loss, last 3 values (shaded): σ = 0.01, {display.stability.label}"
+    assert title == f"validation loss, last 3 (shaded): σ = 0.01, {display.stability.label}"
 
 
 def test_display_of_a_short_history_shades_nothing_and_says_why():
@@ -77,7 +77,7 @@ def test_display_of_one_epoch_shows_points():
 def test_display_without_validation_measures_the_training_loss():
     display = HistoryDisplay.from_history({"loss": LOSS}, window=3).plot()
     assert list(display.axes_) == ["loss"]
-    assert display.axes_["loss"].get_title(loc="right").startswith("loss, last 3 values")
+    assert display.axes_["loss"].get_title(loc="right").startswith("loss, last 3 (shaded)")
     assert "validation" not in lines(display.axes_["loss"])
 
 
@@ -201,3 +201,29 @@ def test_display_refuses_what_it_cannot_draw():
 def test_history_display_loss_axis_is_logarithmic_from_a_factor_of_20(first: float, scale: str) -> None:
     display = HistoryDisplay.from_history({"loss": [first, 0.1, 0.2], "val_loss": [0.3, 0.2, 0.1]}).plot()
     assert display.axes_["loss"].get_yscale() == scale
+
+
+def test_best_epoch_of_the_metric_is_ringed():
+    history = HISTORY | {"val_jaccard": [0.1, 0.3, math.nan, 0.6, 0.55]}
+    ax = HistoryDisplay.from_history(history).plot().axes_["jaccard"]
+    ring = next(line for line in ax.get_lines() if line.get_markerfacecolor() == "none")
+    assert points(ring) == ([4], [0.6])
+    title = ax.get_title(loc="right").replace("\n", " ")
+    assert title == "best validation 0.6 at epoch 4, 0.55 at the end"
+
+
+def test_best_of_a_metric_that_should_fall_is_its_lowest():
+    ax = HistoryDisplay.from_history({"loss": LOSS, "absolute_error": LOSS}).plot().axes_["absolute_error"]
+    assert ax.get_title(loc="right").startswith("best training 0.43 at epoch 5")
+
+
+def test_metric_that_never_was_a_number_says_so():
+    ax = HistoryDisplay.from_history({"loss": LOSS, "jaccard": [math.nan] * 5}).plot().axes_["jaccard"]
+    assert ax.get_title(loc="right") == "never a number"
+
+
+def test_many_epochs_have_no_markers_and_keep_all_values():
+    values = np.linspace(1, 0.1, 500).tolist()
+    drawn = lines(HistoryDisplay.from_history({"loss": values}).plot().axes_["loss"])["training"]
+    assert drawn.get_marker() == ""
+    assert points(drawn)[1] == values

@@ -83,8 +83,8 @@ def test_display_without_a_known_batch_size_draws_none(sizes):
 
 def test_display_draws_the_estimates_and_marks_what_is_not_positive():
     drawn = lines(NoiseScaleDisplay(record()).plot(), "estimates")
-    assert drawn["trΣ, of one sample's gradient"].get_ydata().tolist() == [40, 30, 35, 30, 20]
-    np.testing.assert_array_equal(drawn["|G|², of the mean gradient"].get_ydata(), [2, 1, 0.1, NAN, 0.5])
+    assert drawn["trΣ, of one sample"].get_ydata().tolist() == [40, 30, 35, 30, 20]
+    np.testing.assert_array_equal(drawn["|G|², of the mean"].get_ydata(), [2, 1, 0.1, NAN, 0.5])
     assert drawn["|G|² estimated ≤ 0"].get_xdata().tolist() == [399]
 
 

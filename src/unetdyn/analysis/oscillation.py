@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import chi2, norm
+from scipy.stats import norm
 
 from unetdyn.analysis.noise import detrend
 from unetdyn.analysis.result import Result, number
@@ -161,9 +161,10 @@ def _line(when: NDArray[np.int64], left: NDArray[np.float64]) -> _Line:
     tested = slice(_LEAST_CYCLES - 1, None)
     memory = _memory(frequency[tested], power[tested])
     white = power[tested] * (1 + memory**2 - 2 * memory * np.cos(2 * np.pi * frequency[tested]))
-    # The last frequency of an even number has one degree of freedom, the others two: give it their distribution.
+    # The last frequency of an even number has one degree of freedom, the others two: give it their distribution. It is
+    # P(χ²₁ > x) = 2 P(Z > √x), because the logarithm of SciPy's chi2.sf is infinite from x = 1,500 on.
     scale = float(np.median(white)) / np.log(2) or 1.0
-    white = np.where(is_nyquist[tested], scale * -chi2.logsf(white / scale, 1), white)
+    white = np.where(is_nyquist[tested], -scale * (np.log(2) + norm.logsf(np.sqrt(white / scale))), white)
     best = int(np.argmax(white))
     count, strongest = len(white), float(white[best] / white.sum())
     at = best + _LEAST_CYCLES - 1

@@ -5,6 +5,7 @@ import keras  # noqa: F401  # isort: skip - first: it registers our objects befo
 from unetdyn.callbacks.adaptive_gradient_clipping import AdaptiveGradientClipping
 from unetdyn.callbacks.auto_clip import AutoClip
 from unetdyn.callbacks.gradient import GradientMonitor
+from unetdyn.callbacks.live_dashboard import LiveDashboard
 from unetdyn.callbacks.noise_scale import NoiseScaleMonitor
 from unetdyn.callbacks.non_finite_guard import NonFiniteGuard
 from unetdyn.callbacks.run_recorder import RunRecorder
@@ -15,6 +16,7 @@ __all__ = [
     "AdaptiveGradientClipping",
     "AutoClip",
     "GradientMonitor",
+    "LiveDashboard",
     "NoiseScaleMonitor",
     "NonFiniteGuard",
     "RunRecorder",

@@ -1,8 +1,25 @@
-"""Pictures of a run, as matplotlib Display objects."""
+"""Runs as pictures (matplotlib Display objects) and as one-file HTML reports."""
 
+from unetdyn.report.comparison import ComparisonDisplay
+from unetdyn.report.convergence import ConvergenceDisplay
 from unetdyn.report.gradients import GradientDisplay
 from unetdyn.report.heatmap import BlockHeatmap
 from unetdyn.report.history import HistoryDisplay
 from unetdyn.report.noise_scale import NoiseScaleDisplay
+from unetdyn.report.overlay import OverlayDisplay
+from unetdyn.report.page.html import write_report
+from unetdyn.report.stability import StabilityDisplay
+from unetdyn.report.threshold import ThresholdDisplay
 
-__all__ = ["BlockHeatmap", "GradientDisplay", "HistoryDisplay", "NoiseScaleDisplay"]
+__all__ = [
+    "BlockHeatmap",
+    "ComparisonDisplay",
+    "ConvergenceDisplay",
+    "GradientDisplay",
+    "HistoryDisplay",
+    "NoiseScaleDisplay",
+    "OverlayDisplay",
+    "StabilityDisplay",
+    "ThresholdDisplay",
+    "write_report",
+]

@@ -66,11 +66,16 @@ def _best_and_last(epochs: np.ndarray, values: np.ndarray) -> str:
     return f"{values[best]:.4f} at epoch {epochs[best] + 1}, {values[-1]:.4f} at the end"
 
 
-def _stability(values: np.ndarray, config: dict[str, Any]) -> str:
+def stability_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """`window` and `ddof` as `unetdyn train` records them; a configuration of the user's own may have any shape."""
     callbacks = config.get("callbacks")
     settings = callbacks.get("stability") if isinstance(callbacks, dict) else None
     settings = settings if isinstance(settings, dict) else {}
-    result = stability(values, window=settings.get("window", WINDOW), ddof=settings.get("ddof", DDOF))
+    return {"window": settings.get("window", WINDOW), "ddof": settings.get("ddof", DDOF)}
+
+
+def _stability(values: np.ndarray, config: dict[str, Any]) -> str:
+    result = stability(values, **stability_settings(config))
     if not (result.defined and result.finite):
         return str(result)
     variation = f"coefficient of variation {result.coefficient_of_variation:.1%}"

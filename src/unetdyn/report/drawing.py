@@ -1,25 +1,47 @@
-"""What the displays with one panel share: a figure of their own, a file, a picture in the notebook."""
+"""What the displays share: colours, a figure of their own, a file, a picture in the notebook."""
 
 import io
+import textwrap
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from numpy.typing import NDArray
 
 import unetdyn.runs
 
+# Okabe and Ito (2008): told apart with every common colour vision.
+BLUE = "#0072B2"
+VERMILION = "#D55E00"
+GREEN = "#009E73"
+ORANGE = "#E69F00"
+PURPLE = "#CC79A7"
+SKY = "#56B4E9"
+YELLOW = "#F0E442"
+GREY = "#999999"
+BLACK = "#000000"
+
+WIDTH = 7.5  # inches
+FEW_DECADES = 200  # up to this factor, a log axis has room for 2 and 5 between the powers of ten
+LINE = 58  # characters above a panel, in a report's narrow figures too
+MANY_POINTS = 60  # from so many on, a marker at each would make a thick band of the line
+
 
 class Display:
-    """Base of the displays that draw one panel with `plot(ax=None)`."""
+    """Base of the displays: drawn by `plot`, saved, shown in a notebook."""
 
     figure_: Any
     ax_: Axes
+    axes_: dict[str, Axes]
 
-    def plot(self, ax: Axes | None = None) -> "Display":
-        """Draw into `ax`, or a new figure; every display has its own."""
-        raise TypeError(f"{type(self).__name__} must define `plot`. Received: ax={ax!r}.")
+    def plot(self, *args: Any, **kwargs: Any) -> Any:
+        """Draw into given axes, or a new figure; every display has its own."""
+        raise TypeError(f"{type(self).__name__} must define `plot`. Received: {args} {kwargs}.")
 
     def save(self, path: str | Path, dpi: int = 120) -> None:
         """Write a PNG, all at once or not at all; draws first where `plot` was not called.
@@ -39,12 +61,20 @@ class Display:
     def _axes(self, ax: Axes | None, height: float = 3.2) -> Axes:
         """The axes to draw into, which become the display's own."""
         if ax is None:
-            figure = Figure(figsize=(7.5, height), layout="constrained")
-            # A canvas of its own: drawing then never asks pyplot for a window system.
-            FigureCanvasAgg(figure)
-            ax = figure.subplots()
+            ax = new_axes(1, height)[0]
         self.ax_, self.figure_ = ax, ax.figure
         return ax
+
+    def _two_axes(self, axes: Any, names: tuple[str, str], what: str, height: float, **kwargs: Any) -> list[Axes]:
+        """Two panels, the upper first, which become the display's own under these names."""
+        if axes is None:
+            axes = new_axes(2, height, **kwargs)
+        if isinstance(axes, Axes) or len(axes) != 2:
+            count = 1 if isinstance(axes, Axes) else len(axes)
+            raise ValueError(f"`ax` must be two axes, for {what}. Received: {count} axes.")
+        self.axes_ = dict(zip(names, axes, strict=True))
+        self.ax_, self.figure_ = axes[0], axes[0].figure
+        return [axes[0], axes[1]]
 
     def _drawn(self) -> Any:
         if not hasattr(self, "figure_"):
@@ -55,6 +85,87 @@ class Display:
         buffer = io.BytesIO()
         self._drawn().savefig(buffer, format="png", dpi=96)
         return buffer.getvalue()
+
+
+def new_axes(rows: int, height: float, width: float = WIDTH, **kwargs: Any) -> list[Axes]:
+    """Axes below each other in a new figure, which no pyplot window owns; sizes in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    # A canvas of its own: drawing then never asks pyplot for a window system.
+    FigureCanvasAgg(figure)
+    return figure.subplots(rows, 1, squeeze=False, **kwargs)[:, 0].tolist()
+
+
+def say(ax: Axes, text: str, loc: Literal["left", "right"] = "left") -> None:
+    """The sentence above a panel, in lines that fit also where the figure is narrow."""
+    lines = [line for part in text.split("\n") for line in textwrap.wrap(part, LINE) or [""]]
+    ax.set_title("\n".join(lines), loc=loc, fontsize=9)
+
+
+def epoch_axis(ax: Axes, epochs: NDArray[Any]) -> None:
+    """Whole epochs from the first to the last, as a person counts them."""
+    ax.set_xlabel("epoch")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if len(epochs):
+        ax.set_xlim(epochs.min() + 0.5, epochs.max() + 1.5)
+
+
+def plain_log(ax: Axes, which: str = "y") -> None:
+    """A log axis with its numbers written out, 0.02, 0.05, 0.1; powers of ten alone where there are many.
+
+    To be called when everything is drawn, because it looks at the axis' limits.
+    """
+    getattr(ax, f"set_{which}scale")("log")
+    axis = ax.yaxis if which == "y" else ax.xaxis
+    low, high = sorted(axis.get_view_interval())
+    few = FEW_DECADES if which == "y" else FEW_DECADES / 8  # labels beside each other need more room
+    subs: tuple[float, ...] = (1.0, 2.0, 5.0) if high < few * low else (1.0,)
+    if high < 8 * low:
+        subs = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_minor_formatter(NullFormatter())
+
+
+def mark_not_finite(ax: Axes, places: NDArray[Any], color: str, label: str, height: float = 0.96) -> None:
+    """Crosses at the top of the panel, where a curve has no height."""
+    if len(places):
+        at = np.full(len(places), height)
+        ax.plot(places, at, "x", color=color, label=label, transform=ax.get_xaxis_transform())
+
+
+def readable(logged: str) -> str:
+    """A logged name as a person says it.
+
+    >>> readable("val_jaccard"), readable("loss")
+    ('validation Jaccard', 'loss')
+    """
+    words = logged.replace("val_", "validation ", 1) if logged.startswith("val_") else logged
+    return words.replace("_", " ").replace("jaccard", "Jaccard")
+
+
+def literal(text: str) -> str:
+    r"""A user's text as a label of matplotlib, which would set `$` as mathematics and hide what begins with `_`.
+
+    >>> literal("price_$_x$"), literal("_run")
+    ('price_\\$_x\\$', '\u200b_run')
+    """
+    text = text.replace("$", r"\$")
+    return f"\u200b{text}" if text.startswith("_") else text
+
+
+def common(logged: Iterable[str | None]) -> str:
+    """What several runs logged, as a person says it, where it is the same in all of them.
+
+    >>> common(["val_jaccard", "val_jaccard"]), common(["val_jaccard", "jaccard"]), common(["val_dice", "jaccard"])
+    ('validation Jaccard', 'Jaccard, of the validation where there is one', "each run's own metric")
+    """
+    names = {name for name in logged if name}
+    if len(names) == 1:
+        return readable(names.pop())
+    bases = {name.removeprefix("val_") for name in names}
+    return (
+        f"{readable(bases.pop())}, of the validation where there is one" if len(bases) == 1 else "each run's own metric"
+    )
 
 
 def arrays_of(run: "unetdyn.runs.Run | str | Path", name: str) -> dict[str, Any]:

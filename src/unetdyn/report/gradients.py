@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 import unetdyn.runs
-from unetdyn.report.drawing import Display, arrays_of
+from unetdyn.report.drawing import Display, arrays_of, plain_log, say
 
 # Blue and vermilion of Okabe and Ito (2008), as in HistoryDisplay.
 LINE = "#0072B2"
@@ -89,10 +89,11 @@ class GradientDisplay(Display):
         self._ring(ax, norms > float(self.record.get("explode", np.inf)), "s", "first explosion")
         self._ring(ax, np.asarray(self.record.get("spike", []), dtype=bool), "o", "first spike")
         self._mark_not_finite(ax, steps, norms)
-        ax.set_title(self._summary(norms), loc="left", fontsize=9)
+        say(ax, self._summary(norms))
         ax.set_xlabel("step")
         ax.set_ylabel("gradient norm, before clipping")
         ax.set_xlim(steps[0] - 0.5, steps[-1] + 0.5)
+        plain_log(ax)
         ax.grid(alpha=0.25)
         ax.legend(loc="best", fontsize=8, framealpha=0.8, edgecolor="none")
         return self

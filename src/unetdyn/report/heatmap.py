@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import unetdyn.runs
 from unetdyn._messages import unknown_choice
-from unetdyn.report.drawing import Display, arrays_of
+from unetdyn.report.drawing import Display, arrays_of, say
 
 COLUMNS = 400
 NOT_FINITE = "black"
@@ -137,8 +137,9 @@ class BlockHeatmap(Display):
         ax.set_yticks(np.arange(len(self.blocks)) + 0.5, self.blocks, fontsize=8)
         ax.invert_yaxis()
         ax.set_xlabel("step")
-        ax.set_title(self._title(), loc="left", fontsize=9)
+        say(ax, self._title())
         bar = ax.figure.colorbar(mesh, ax=ax, extend="both", pad=0.01)
+        bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         for mark in self.marks:
             bar.ax.axhline(mark, color="black", linewidth=1.2)
         return self

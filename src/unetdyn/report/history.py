@@ -1,38 +1,48 @@
 """The picture of a training: loss, Jaccard and learning rate over the epochs, with the stability of the end."""
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 import unetdyn.runs
 from unetdyn.analysis.curves import Curves, read_history
 from unetdyn.analysis.stability import DDOF, WINDOW, Stability, check_window, stability
+from unetdyn.report.drawing import (
+    BLACK,
+    BLUE,
+    GREY,
+    MANY_POINTS,
+    VERMILION,
+    Display,
+    epoch_axis,
+    literal,
+    mark_not_finite,
+    new_axes,
+    plain_log,
+    readable,
+    say,
+)
 
 Series = tuple[NDArray[Any], NDArray[np.float64]]
 
-# Blue and vermilion of Okabe and Ito (2008): told apart with every common colour vision, and in grey by their marks.
-TRAINING: dict[str, Any] = {"color": "#0072B2", "marker": "o", "label": "training"}
-VALIDATION: dict[str, Any] = {"color": "#D55E00", "marker": "s", "label": "validation"}
-RATE: dict[str, Any] = {"color": "#000000", "marker": ".", "label": "learning rate"}
-SHADE = "#999999"
+# Told apart with every common colour vision, and in grey by their marks.
+TRAINING: dict[str, Any] = {"color": BLUE, "marker": "o", "label": "training"}
+VALIDATION: dict[str, Any] = {"color": VERMILION, "marker": "s", "label": "validation"}
+RATE: dict[str, Any] = {"color": BLACK, "marker": ".", "label": "learning rate"}
 DECADES = 20  # factor between the largest and the smallest loss from which its axis is logarithmic
 
 
-class HistoryDisplay:
+class HistoryDisplay(Display):
     """Loss, the segmentation metric and the learning rate over a common axis of epochs.
 
     In the loss panel the window over which stability is measured is shaded and carries σ and its class; its axis is
     logarithmic where the loss is positive and spans a factor of 20 or more, so that the end can be seen beside the
-    beginning. Panels without anything to show (no metric, no learning rate) are left out. NaN and infinite values leave
-    gaps, with crosses above.
+    beginning. In the metric's panel the best epoch is ringed. Panels without anything to show (no metric, no learning
+    rate) are left out. NaN and infinite values leave gaps, with crosses above.
 
     In a notebook the object shows its picture.
 
@@ -47,6 +57,7 @@ class HistoryDisplay:
         stability: `unetdyn.analysis.Stability` of the validation loss (of the loss where there was no validation).
         figure_: the matplotlib figure, after `plot`.
         axes_: its axes by panel: `"loss"`, the metric's name, `"learning_rate"`.
+        ax_: the first of them.
 
     Raises:
         ValueError: if no `loss` was logged, or `metric` was not.
@@ -114,48 +125,20 @@ class HistoryDisplay:
         """
         panels = self._panels()
         if axes is None:
-            figure = Figure(figsize=(7.0, 0.6 + 2.2 * len(panels)), layout="constrained")
-            # A canvas of its own: drawing then never asks pyplot for a window system.
-            FigureCanvasAgg(figure)
-            axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0].tolist()
+            axes = new_axes(len(panels), 0.6 + 2.2 * len(panels), width=7.0, sharex=True)
         if len(axes) != len(panels):
             raise ValueError(f"`axes` must be one for each of {', '.join(panels)}. Received: {len(axes)} axes.")
         self.axes_ = dict(zip(panels, axes, strict=True))
-        self.figure_ = axes[0].figure
+        self.ax_, self.figure_ = axes[0], axes[0].figure
         for name, ax in self.axes_.items():
             self._draw_panel(name, ax)
         self._shade_window(self.axes_["loss"])
+        if self.metric:
+            self._mark_best(self.axes_[self.metric])
         for ax in self.axes_.values():
             _legend(ax)
-        axes[-1].set_xlabel("epoch")
-        axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        axes[-1].set_xlim(*self._limits())
+        epoch_axis(axes[-1], np.concatenate([epochs for epochs, _ in self.series.values()]))
         return self
-
-    def save(self, path: str | Path, dpi: int = 120) -> None:
-        """Write a PNG, all at once or not at all; draws first where `plot` was not called.
-
-        Args:
-            path: a file name that ends in `.png`.
-            dpi: dots an inch; 120 makes the width 840 pixels.
-
-        Raises:
-            ValueError: if `path` has another suffix.
-        """
-        if Path(path).suffix.lower() != ".png":
-            raise ValueError(f"`path` must end in .png. Received: {path}.")
-        with unetdyn.runs.replacing(path) as temporary:
-            self._drawn().savefig(temporary, format="png", dpi=dpi)
-
-    def _drawn(self) -> Any:
-        if not hasattr(self, "figure_"):
-            self.plot()
-        return self.figure_
-
-    def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self._drawn().savefig(buffer, format="png", dpi=96)
-        return buffer.getvalue()
 
     @property
     def _watched(self) -> Series:
@@ -171,11 +154,13 @@ class HistoryDisplay:
             if key in self.series:
                 epochs, values = self.series[key]
                 finite = np.isfinite(values)
-                ax.plot(epochs + 1, np.where(finite, values, np.nan), markersize=3.5, linewidth=1.4, **style)
-                _mark_not_finite(ax, epochs[~finite] + 1, style)
+                look = style if len(epochs) < MANY_POINTS else {**style, "marker": ""}
+                ax.plot(epochs + 1, np.where(finite, values, np.nan), markersize=3.5, linewidth=1.4, **look)
+                height = 0.96 if style is TRAINING else 0.88
+                mark_not_finite(ax, epochs[~finite] + 1, style["color"], f"{style['label']} not finite", height)
         if name == "learning_rate" or (name == "loss" and self._loss_spans_decades()):
-            ax.set_yscale("log")
-        ax.set_ylabel("Jaccard" if name == "jaccard" else name.replace("_", " "))
+            plain_log(ax)
+        ax.set_ylabel(literal(readable(name)))
         ax.grid(alpha=0.25)
 
     def _loss_spans_decades(self) -> bool:
@@ -189,27 +174,46 @@ class HistoryDisplay:
         watched = "validation loss" if "val_loss" in self.series else "loss"
         found = self.stability
         if not found.defined:
-            ax.set_title(
-                f"stability not defined: {len(found.values)} of {found.window} values", loc="right", fontsize=9
-            )
+            say(ax, f"stability not defined: {len(found.values)} of {found.window} values", "right")
             return
         epochs = self._watched[0][-self.window :] + 1
-        ax.axvspan(epochs[0] - 0.5, epochs[-1] + 0.5, color=SHADE, alpha=0.25, linewidth=0, zorder=0)
+        ax.axvspan(epochs[0] - 0.5, epochs[-1] + 0.5, color=GREY, alpha=0.25, linewidth=0, zorder=0)
         sigma = f"σ = {found.sigma:.3g}" if found.finite else "σ not finite"
-        text = f"{watched}, last {found.window} values (shaded): {sigma}, {found.label}"
-        ax.set_title(text, loc="right", fontsize=9)
+        text = f"{watched}, last {found.window} (shaded): {sigma}, {found.label}"
+        say(ax, text, "right")
 
-    def _limits(self) -> tuple[float, float]:
-        epochs = np.concatenate([epochs for epochs, _ in self.series.values()]) + 1
-        return epochs.min() - 0.5, epochs.max() + 0.5
+    def _mark_best(self, ax: Axes) -> None:
+        """Ring the best epoch of the metric; the label says what it was and where the training ended."""
+        watched = f"val_{self.metric}" if f"val_{self.metric}" in self.series else str(self.metric)
+        epochs, values = self.series[watched]
+        best = best_epoch(watched, values)
+        if best is None:
+            say(ax, "never a number", "right")
+            return
+        ax.plot(epochs[best] + 1, values[best], "o", markersize=11, markerfacecolor="none", color=BLACK)
+        ax.axvline(epochs[best] + 1, color=BLACK, linewidth=0.8, linestyle=":")
+        of = "validation" if watched.startswith("val_") else "training"
+        text = f"best {of} {values[best]:.3g} at epoch {epochs[best] + 1}, {values[-1]:.3g} at the end"
+        say(ax, text, "right")
 
 
-def _mark_not_finite(ax: Axes, epochs: NDArray[Any], style: Mapping[str, Any]) -> None:
-    """Crosses at the top of the panel, where the curve has no height."""
-    if len(epochs):
-        top = np.full(len(epochs), 0.96 if style is TRAINING else 0.88)
-        label = f"{style['label']} not finite"
-        ax.plot(epochs, top, "x", color=style["color"], label=label, transform=ax.get_xaxis_transform())
+def best_epoch(name: str, values: NDArray[np.float64]) -> int | None:
+    """Where a logged value was best: lowest for a loss or an error, highest for others; None where it never was finite.
+
+    >>> best_epoch("val_jaccard", np.array([0.1, 0.7, np.nan])), best_epoch("val_loss", np.array([0.1, 0.7]))
+    (1, 0)
+    """
+    usable = np.isfinite(values)
+    if not usable.any():
+        return None
+    if less_is_better(name):
+        return int(np.argmin(np.where(usable, values, np.inf)))
+    return int(np.argmax(np.where(usable, values, -np.inf)))
+
+
+def less_is_better(name: str) -> bool:
+    """Whether a logged value is one that should fall, by its name."""
+    return "loss" in name or "error" in name
 
 
 def _legend(ax: Axes) -> None:

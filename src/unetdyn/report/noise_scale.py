@@ -1,17 +1,15 @@
 """The picture of the gradient noise scale over a training, with the batch size it is to be compared with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import unetdyn.runs
-from unetdyn.report.drawing import Display, arrays_of
+from unetdyn.report.drawing import Display, arrays_of, plain_log, say
 
 # Blue, vermilion and bluish green of Okabe and Ito (2008); the first two as in HistoryDisplay.
 SCALE = "#0072B2"
@@ -88,39 +86,28 @@ class NoiseScaleDisplay(Display):
         Raises:
             ValueError: If `ax` isn't two axes.
         """
-        upper, lower = self._two_axes(ax)
+        what = "the noise scale and its estimates"
+        upper, lower = self._two_axes(ax, ("noise_scale", "estimates"), what, 5.0, sharex=True, height_ratios=(3, 2))
         for panel in (upper, lower):
             panel.set_yscale("log")
             self._shade_undetermined(panel)
             panel.grid(alpha=0.25)
         self._draw_scale(upper)
         self._draw_estimates(lower)
-        upper.set_title(self._summary(), loc="left", fontsize=9)
+        say(upper, self._summary())
         upper.set_ylabel("noise scale (samples)")
         lower.set_ylabel("squared gradient")
         lower.set_xlabel("step")
         start, end = self._edges[0], self._edges[-1]
         for panel in (upper, lower):
             bottom, top = panel.get_ylim()
-            panel.set_ylim(bottom, top * (top / bottom) ** 0.2)  # room for the legend, in a row above what is drawn
+            panel.set_ylim(bottom, top * (top / bottom) ** 0.35)  # room for the legend above what is drawn
             panel.set_xlim(start - 0.01 * (end - start), end + 0.01 * (end - start) + 0.5)
+            plain_log(panel)
             handles, labels = panel.get_legend_handles_labels()
             if handles:
-                panel.legend(handles, labels, loc="upper left", ncols=6, fontsize=8, framealpha=0.8, edgecolor="none")
+                panel.legend(handles, labels, loc="upper left", ncols=2, fontsize=8, framealpha=0.8, edgecolor="none")
         return self
-
-    def _two_axes(self, axes: Sequence[Axes] | None) -> tuple[Axes, Axes]:
-        if axes is None:
-            figure = Figure(figsize=(7.5, 5.0), layout="constrained")
-            # A canvas of its own: drawing then never asks pyplot for a window system.
-            FigureCanvasAgg(figure)
-            axes = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2)).tolist()
-        if isinstance(axes, Axes) or len(axes) != 2:
-            count = 1 if isinstance(axes, Axes) else len(axes)
-            raise ValueError(f"`ax` must be two axes, for the noise scale and its estimates. Received: {count} axes.")
-        self.axes_ = dict(zip(("noise_scale", "estimates"), axes, strict=True))
-        self.ax_, self.figure_ = axes[0], axes[0].figure
-        return axes[0], axes[1]
 
     @property
     def _edges(self) -> NDArray[Any]:
@@ -171,8 +158,8 @@ class NoiseScaleDisplay(Display):
     def _draw_estimates(self, ax: Axes) -> None:
         step = self.record["step"]
         for name, color, marker, label in (
-            ("trace_covariance", SCALE, "s", "trΣ, of one sample's gradient"),
-            ("gradient_sq", MEAN, "D", "|G|², of the mean gradient"),
+            ("trace_covariance", SCALE, "s", "trΣ, of one sample"),
+            ("gradient_sq", MEAN, "D", "|G|², of the mean"),
         ):
             values = self.record[name].astype(np.float64)
             drawn = np.where(values > 0, values, np.nan)

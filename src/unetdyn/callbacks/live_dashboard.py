@@ -1,0 +1,207 @@
+"""One picture that is drawn anew while a training runs, or one line an epoch where there is no notebook."""
+
+import io
+import sys
+import time
+import warnings
+from functools import partial
+from itertools import zip_longest
+from typing import Any
+
+import keras
+import numpy as np
+
+# The public keras.utils does not export it; it prints as Keras itself does, and respects disable_interactive_logging.
+from keras.src.utils import io_utils
+from matplotlib.figure import Figure
+
+from unetdyn._messages import nearest, unknown_choice
+from unetdyn.analysis.curves import Curves
+from unetdyn.analysis.stability import WINDOW, check_window, stability
+from unetdyn.callbacks.dashboard_panels import draw_curves, draw_profile, draw_stability
+from unetdyn.callbacks.gradient import GradientMonitor
+
+EVERY_SECONDS = 2.0
+
+
+class LiveDashboard(keras.callbacks.Callback):
+    """Shows a training while it runs: loss, Jaccard, stability and, with a `GradientMonitor`, the gradient by block.
+
+    In a notebook it is one picture under the cell, drawn anew after an epoch, but not more often than every
+    `every_seconds`, and once more at the end. Elsewhere it is one line an epoch. Training is never changed: only `logs`
+    and the monitor's record are read.
+
+    Put it last in the list of callbacks, so that it sees what those before it write into `logs`, and pass `verbose=0`
+    to `fit`, whose progress bar would fill the same place.
+
+    An epoch 0 starts anew; a `fit` with `initial_epoch` > 0 carries on.
+
+    Args:
+        gradient: A `GradientMonitor` in the same `fit`, before this one; None (default) for no gradients.
+        metric: The metric to show, without `val_`; None (default) takes `jaccard` where it is logged, else the first
+            metric.
+        window: Over how many epochs stability is measured, ≥ 2; 10 is what the studies used.
+        every_seconds: Least time between two pictures, ≥ 0. Default 2: a picture takes some tenths of a second, which
+            are so at most about a tenth of the training's time.
+        where: `"notebook"`, `"terminal"`, or `"auto"` (default): the notebook, if that is where Python runs.
+
+    Attributes:
+        curves: `unetdyn.analysis.Curves` of what was logged so far.
+        pictures: How many pictures were shown.
+
+    Raises:
+        TypeError: If `gradient` isn't a `GradientMonitor`.
+        ValueError: If `window`, `every_seconds` or `where` is out of range.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        >>> model.compile(loss="mse", optimizer="sgd")
+        >>> dashboard = LiveDashboard(where="terminal")
+        >>> x = np.ones((4, 1))
+        >>> _ = model.fit(x, x, epochs=2, verbose=0, callbacks=[dashboard])  # doctest: +ELLIPSIS
+        epoch 1/2  loss ...
+        epoch 2/2  loss ...
+        >>> [ax.get_ylabel() for ax in dashboard.draw().axes]
+        ['loss', 'σ of the loss']
+    """
+
+    def __init__(
+        self,
+        gradient: GradientMonitor | None = None,
+        metric: str | None = None,
+        window: int = WINDOW,
+        every_seconds: float = EVERY_SECONDS,
+        where: str = "auto",
+    ) -> None:
+        super().__init__()
+        check_window(window, 1)
+        if gradient is not None and not isinstance(gradient, GradientMonitor):
+            raise TypeError(f"`gradient` must be a GradientMonitor, or None. Received: {type(gradient).__name__}.")
+        if not every_seconds >= 0:
+            raise ValueError(f"`every_seconds` must be 0 or more. Received: every_seconds={every_seconds!r}.")
+        if where not in ("auto", "notebook", "terminal"):
+            raise ValueError(unknown_choice("where", where, ["auto", "notebook", "terminal"]))
+        self.gradient = gradient
+        self.metric = None if metric is None else metric.removeprefix("val_")
+        self.window = window
+        self.every_seconds = every_seconds
+        self.where = ("notebook" if _in_notebook() else "terminal") if where == "auto" else where
+        self.pictures = 0
+        self._logged: dict[str, list[tuple[int, float]]] = {}
+        self._shown: Any = None
+        self._drawn_at = -float("inf")
+        self._drawn_epochs = 0
+        self._warned = False
+
+    @property
+    def curves(self) -> Curves:
+        """What was logged so far."""
+        columns = {name: np.array(rows, dtype=np.float64).T for name, rows in self._logged.items()}
+        return Curves({name: (epochs.astype(np.int64), values) for name, (epochs, values) in columns.items()})
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """A picture of its own for each `fit`."""
+        self._shown = None
+        self._drawn_at = -float("inf")
+        self._drawn_epochs = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Start anew with a new training."""
+        if epoch == 0:
+            self._logged = {}
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keep the numbers, and show them."""
+        for name, value in (logs or {}).items():
+            if np.size(value) == 1:  # a metric with a value a class is no curve
+                self._logged.setdefault(name, []).append((epoch, float(np.asarray(value).reshape(()))))
+        self._warn_once(epoch)
+        if self.where == "terminal":
+            io_utils.print_msg(self._line(epoch))
+        elif time.monotonic() - self._drawn_at >= self.every_seconds:
+            self._show()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """The last picture, which stays."""
+        if self.where == "notebook" and self.curves.epochs > self._drawn_epochs:
+            self._show()
+
+    def draw(self) -> Figure:
+        """The picture of what was logged so far, as a matplotlib figure that no pyplot window owns."""
+        curves = self.curves
+        drawers = [partial(draw_curves, curves=curves, name=name) for name in self._names(curves)]
+        if _logged(curves, "loss"):
+            drawers.append(partial(draw_stability, curves=curves, window=self.window))
+        norms = self._block_norms()
+        if norms:
+            drawers.append(partial(draw_profile, norms=norms))
+        rows = max(1, -(-len(drawers) // 2))
+        figure = Figure(figsize=(10.0, 2.8 * rows), layout="constrained")
+        axes = figure.subplots(rows, 2, squeeze=False).ravel()
+        for draw, ax in zip_longest(drawers, axes):
+            if draw is None:
+                ax.remove()
+            else:
+                draw(ax)
+        return figure
+
+    def _block_norms(self) -> dict[str, float]:
+        """Median gradient norm of each block over the last epoch."""
+        if self.gradient is None:
+            return {}
+        epochs = self.gradient.record["epoch"]
+        return self.gradient.profile(int((epochs == epochs[-1]).sum())).norms if len(epochs) else {}
+
+    def _names(self, curves: Curves) -> list[str]:
+        """The loss and the metric, as far as they were logged."""
+        return [name for name in ("loss", self.metric or curves.default_metric) if name and _logged(curves, name)]
+
+    def _warn_once(self, epoch: int) -> None:
+        curves = self.curves
+        if self._warned or self.metric is None or _logged(curves, self.metric):
+            return
+        self._warned = True
+        text = (
+            f"LiveDashboard: {self.metric!r} is not in the logs of epoch {epoch + 1}, which hold {', '.join(curves)}."
+            f"{nearest(self.metric, curves)} It is shown as soon as it is there."
+        )
+        warnings.warn(text, UserWarning, stacklevel=2)
+
+    def _line(self, epoch: int) -> str:
+        """The epoch's numbers, as far as there are."""
+        curves = self.curves
+        names = [prefix + name for name in self._names(curves) for prefix in ("", "val_")]
+        shown = [f"{name} {curves[name].values[-1]:.4g}" for name in names if name in curves]
+        if _logged(curves, "loss"):
+            found = stability(curves.watched("loss")[1].values, self.window)
+            shown += [f"σ {found.sigma:.3g} {found.label}"] if found.defined else []
+        if "grad_norm" in curves:
+            shown.append(f"grad_norm {curves['grad_norm'].values[-1]:.3g}")
+        epochs = (self.params or {}).get("epochs")
+        return "  ".join([f"epoch {epoch + 1}" + (f"/{epochs}" if epochs else ""), *shown])
+
+    def _show(self) -> None:
+        """Replace the picture under the cell."""
+        from IPython.display import Image, display
+
+        buffer = io.BytesIO()
+        self.draw().savefig(buffer, format="png", dpi=96)
+        picture = Image(data=buffer.getvalue())
+        if self._shown is None:
+            self._shown = display(picture, display_id=True)
+        else:
+            self._shown.update(picture)
+        self.pictures += 1
+        self._drawn_at, self._drawn_epochs = time.monotonic(), self.curves.epochs
+
+
+def _logged(curves: Curves, name: str) -> bool:
+    return name in curves or f"val_{name}" in curves
+
+
+def _in_notebook() -> bool:
+    """Whether an IPython kernel runs this, which shows pictures; IPython in a terminal does not."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return hasattr(shell, "kernel")

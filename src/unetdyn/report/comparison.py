@@ -1,0 +1,186 @@
+"""The picture of several runs beside each other: how good each was, how calm, and which are worth having."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from unetdyn.analysis import RunSummary, as_summaries, combined_score, pareto_front
+from unetdyn.analysis.comparison.ranking import WEIGHTS
+from unetdyn.analysis.result import number
+from unetdyn.analysis.stability import WINDOW
+from unetdyn.report.drawing import BLACK, GREEN, GREY, Display, common, literal, plain_log
+
+MOST_ROWS = 20  # runs with a row and a number; the others are dots
+_NUMBER_SIZE = 11.0  # points, of a run's number in the upper panel and the room that it needs
+# Where a number may stand beside its point, nearest first: above, right, below, left, and further out.
+_PLACES = [
+    (distance * x, distance * y)
+    for distance in (10.0, 20.0, 30.0)
+    for x, y in ((0, 1), (1, 0), (0, -1), (-1, 0), (0.8, 0.8), (0.8, -0.8), (-0.8, -0.8), (-0.8, 0.8))
+]
+
+
+class ComparisonDisplay(Display):
+    """Above, the best metric of each run against σ of its loss, with the Pareto front; below, their combined scores.
+
+    Good runs lie at the top, calm ones on the left. A run on the front (green, joined by steps) is beaten by no other
+    in both; the numbers are the places in the ranking below. Runs without a score, because σ is not defined yet or a
+    value is not finite, are named there with the reason. Of more than 20 runs the best 20 have a number and a row.
+
+    In a notebook the object shows its picture.
+
+    Args:
+        runs: What `unetdyn.analysis.as_summaries` takes: a list of run directories, histories or summaries, or a
+            dictionary name → such.
+        metric: Without `val_`; default: the metric that performance is read from.
+        window: Over how many values σ is measured; 10 is what the studies used. Summaries keep theirs.
+        w: Weights of performance and stability, see `unetdyn.analysis.combined_score`.
+
+    Attributes:
+        summaries: One `RunSummary` a run.
+        ranking: What `combined_score` found.
+        front: What `pareto_front` found.
+        figure_: The matplotlib figure, after `plot`.
+        axes_: Its axes by panel: `"runs"`, `"scores"`.
+        ax_: The first of them.
+
+    Raises:
+        ValueError: If there is no run.
+
+    Example:
+        >>> calm = {"val_jaccard": [0.5, 0.7, 0.69], "val_loss": [0.4, 0.30, 0.31]}
+        >>> wild = {"val_jaccard": [0.6, 0.1, 0.65], "val_loss": [0.4, 2.00, 0.35]}
+        >>> display = ComparisonDisplay({"calm": calm, "wild": wild}, window=3).plot()
+        >>> [run.name for run in display.front.front]
+        ['calm']
+    """
+
+    def __init__(
+        self, runs: Any, metric: str | None = None, window: int = WINDOW, w: tuple[float, float] = WEIGHTS
+    ) -> None:
+        self.summaries: list[RunSummary] = as_summaries(runs, metric=metric, window=window)
+        if not self.summaries:
+            raise ValueError(f"`runs` must be one run or more. Received: {runs!r}.")
+        self.ranking = combined_score(self.summaries, w)
+        self.front = pareto_front(self.summaries)
+
+    def plot(self, ax: Any = None) -> "ComparisonDisplay":
+        """Draw.
+
+        Args:
+            ax: Two axes; default: a new figure, which no pyplot window owns.
+
+        Returns:
+            The display itself, with `figure_`, `axes_` and `ax_`.
+
+        Raises:
+            ValueError: If `ax` isn't two axes.
+        """
+        rows = min(len(self.summaries), MOST_ROWS) + (len(self.summaries) > MOST_ROWS)  # the last says "and 7 more"
+        scores = 0.9 + 0.24 * rows
+        what = "the runs and their scores"
+        upper, lower = self._two_axes(ax, ("runs", "scores"), what, 3.4 + scores, height_ratios=(3.4, scores))
+        self._draw_runs(upper)
+        self._draw_scores(lower)
+        return self
+
+    def _draw_runs(self, ax: Axes) -> None:
+        runs = self.ranking.runs
+        front = sorted((run.stability, run.performance) for run in self.front.front)
+        if not runs:
+            ax.text(0.5, 0.5, "no run has both a metric and a σ", ha="center", transform=ax.transAxes)
+        elif len(front) > 1:
+            ax.step(*zip(*front, strict=True), where="post", color=GREEN, linewidth=1.2, label="Pareto front")
+        best = {run.name for run in self.front.front}
+        for place, run in reversed(list(enumerate(runs))):
+            color = GREEN if run.name in best else GREY
+            size = 6 if place < MOST_ROWS else 3
+            ax.plot(run.stability, run.performance, "o", color=color, markersize=size)
+        ax.set_ylabel(literal("best " + common(run.watched for run in self.summaries)))
+        loss = common(run.watched_loss for run in self.summaries)
+        windows = {run.window for run in self.summaries}
+        last = f"last {windows.pop()} values" if len(windows) == 1 else "each over its own window"
+        ax.set_xlabel(f"σ of the {loss}, {last}\n← calm, restless →")
+        ax.margins(0.12)
+        if runs and min(run.stability for run in runs) > 0:
+            plain_log(ax, "x")
+        ax.grid(alpha=0.25)
+        if len(front) > 1:
+            ax.legend(loc="best", fontsize=8, framealpha=0.8, edgecolor="none")
+        self._number(ax)
+
+    def _number(self, ax: Axes) -> None:
+        """The place in the ranking beside each point, where it covers no other number."""
+        shown = self.ranking.runs[:MOST_ROWS]
+        if not shown:
+            return
+        points = ax.transData.transform([(run.stability, run.performance) for run in shown])
+        offsets = beside(points * 72 / self.figure_.dpi, _NUMBER_SIZE)
+        for place, (run, offset) in enumerate(zip(shown, offsets, strict=True), start=1):
+            ax.annotate(
+                str(place),
+                (run.stability, run.performance),
+                offset,
+                textcoords="offset points",
+                ha="center",
+                va="center",
+                fontsize=8,
+                arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "shrinkB": 2},
+            )
+
+    def _draw_scores(self, ax: Axes) -> None:
+        best = {run.name for run in self.front.front}
+        labels, notes = [], []
+        for place, run in enumerate(self.ranking.runs[:MOST_ROWS]):
+            score = self.ranking.scores[run.name]
+            ax.barh(place, score, color=GREEN if run.name in best else GREY, height=0.7)
+            labels.append(literal(f"{place + 1}  {_short(run.name)}"))
+            notes.append(f"{number(score)}: {number(run.performance)}, σ {number(run.stability)}")
+        for name, why in list(self.ranking.excluded.items())[: MOST_ROWS - len(labels)]:
+            labels.append(literal(_short(name)))
+            notes.append(literal(_short(f"no score: {why}", 52)))
+        if len(self.summaries) > MOST_ROWS:
+            labels.append(f"and {len(self.summaries) - MOST_ROWS} more")
+            notes.append("")
+        for place, note in enumerate(notes):
+            ax.text(0.01, place, note, va="center", fontsize=8, color=BLACK)
+        ax.set_yticks(np.arange(len(labels)), labels, fontsize=8)
+        ax.set_ylim(len(labels) - 0.5, -0.5)
+        ax.set_xlim(0, sum(self.ranking.weights))
+        performance, stability = self.ranking.weights
+        ax.set_xlabel(f"combined score: {performance:g} of performance, {stability:g} of stability")
+
+
+def beside(points: Any, size: float) -> list[tuple[float, float]]:
+    """Where a number may stand beside each point, so that it covers neither a number before nor a point.
+
+    Args:
+        points: `(n, 2)`, in points of print.
+        size: The room a number needs, in points of print.
+
+    Returns:
+        An offset for each; where all places are taken, the one furthest out.
+
+    >>> beside([(0.0, 0.0), (0.0, 10.0)], 8.0)
+    [(10.0, 0.0), (0.0, 10.0)]
+    """
+    points = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+    taken = [tuple(point) for point in points]
+    offsets = []
+    for x, y in points:
+        free = (
+            (right, up)
+            for right, up in _PLACES
+            if all(max(abs(x + right - a), abs(y + up - b)) >= size * 0.75 for a, b in taken)
+        )
+        offset = next(free, _PLACES[-1])
+        taken.append((x + offset[0], y + offset[1]))
+        offsets.append((float(offset[0]), float(offset[1])))
+    return offsets
+
+
+def _short(text: str, most: int = 26) -> str:
+    """Names of runs often differ at their ends only, so what is left out is the middle."""
+    half = (most - 1) // 2
+    return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"

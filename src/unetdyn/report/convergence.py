@@ -1,0 +1,145 @@
+"""The picture of where a training is heading to: its curve, the fitted one, and the interval of the limit."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike, NDArray
+
+import unetdyn.runs
+from unetdyn.analysis import ConvergenceFit, fit_convergence, read_history
+from unetdyn.analysis.result import epoch, interval, number
+from unetdyn.report.drawing import (
+    BLACK,
+    BLUE,
+    GREEN,
+    MANY_POINTS,
+    VERMILION,
+    Display,
+    epoch_axis,
+    literal,
+    mark_not_finite,
+    readable,
+    say,
+)
+
+AHEAD = 1.25  # how far beyond the last epoch the fitted curve is drawn, as a factor of the epochs there are
+
+
+class ConvergenceDisplay(Display):
+    """A curve, the one that was fitted to it, drawn a quarter further, and the limit J∞ with its interval as a band.
+
+    Where the history does not tell the limit there is no band, the fitted curve is faint, and the title says why.
+
+    In a notebook the object shows its picture.
+
+    Args:
+        values: `(n,)`, a logged value, oldest first.
+        epochs: `(n,)`, the epochs (from 0) in which it was logged; default 0, 1, 2, …
+        name: What it is, for the axis.
+        **kwargs: Further arguments of `unetdyn.analysis.fit_convergence`, such as `confidence`.
+
+    Attributes:
+        fit: What `fit_convergence` found.
+        figure_: The matplotlib figure, after `plot`.
+        ax_: Its axes.
+
+    Raises:
+        ValueError: If `values` is not of one training; as `fit_convergence`.
+
+    Example:
+        >>> values = [0.8 - 0.7 * 0.8**epoch for epoch in range(30)]
+        >>> display = ConvergenceDisplay(values, name="validation Jaccard").plot()
+        >>> display.fit.model, round(display.fit.asymptote, 3)
+        ('exponential', 0.8)
+    """
+
+    def __init__(self, values: ArrayLike, epochs: ArrayLike | None = None, name: str = "value", **kwargs: Any) -> None:
+        self.values = np.asarray(values, dtype=np.float64)
+        if self.values.ndim != 1:
+            raise ValueError(f"`values` must be of one training, (epochs,). Received: shape {self.values.shape}.")
+        self.epochs = np.arange(len(self.values)) if epochs is None else np.asarray(epochs)
+        self.name = name
+        self.fit = cast(ConvergenceFit, fit_convergence(self.values, self.epochs, **kwargs))  # of one history, one
+
+    @classmethod
+    def from_history(
+        cls, history: Any, metric: str | None = None, validation_freq: int | Sequence[int] = 1, **kwargs: Any
+    ) -> "ConvergenceDisplay":
+        """The picture of a training, wherever it was logged.
+
+        Args:
+            history: Whatever `unetdyn.analysis.read_history` takes.
+            metric: Which value, with or without `val_`, `"loss"` too; None (default) takes the metric that performance
+                is read from. The validation's is taken where it was logged.
+            validation_freq: What was passed to `fit`; see `read_history`.
+            **kwargs: As above.
+        """
+        curves = read_history(history, validation_freq)
+        logged, curve = curves.watched(curves.metric(metric))
+        return cls(curve.values, curve.epochs, readable(logged), **kwargs)
+
+    @classmethod
+    def from_run(
+        cls, run: "unetdyn.runs.Run | str | Path", metric: str | None = None, **kwargs: Any
+    ) -> "ConvergenceDisplay":
+        """The picture of a run directory, open or its path; arguments as for `from_history`."""
+        return cls.from_history(run, metric, **kwargs)
+
+    def plot(self, ax: Axes | None = None) -> "ConvergenceDisplay":
+        """Draw.
+
+        Args:
+            ax: Where; default: a new figure, which no pyplot window owns.
+
+        Returns:
+            The display itself, with `figure_` and `ax_`.
+        """
+        ax = self._axes(ax)
+        finite = np.isfinite(self.values)
+        marker, line = ("o", "") if len(self.values) < MANY_POINTS else ("", "-")
+        drawn = np.where(finite, self.values, np.nan)
+        ax.plot(
+            self.epochs + 1, drawn, color=BLUE, marker=marker, linestyle=line, markersize=3.5, label=literal(self.name)
+        )
+        mark_not_finite(ax, self.epochs[~finite] + 1, BLUE, "not finite")
+        if self.fit.model is not None:
+            self._draw_fit(ax)
+        say(ax, self._title())
+        ax.set_ylabel(literal(self.name))
+        epoch_axis(ax, self._ahead())
+        ax.grid(alpha=0.25)
+        ax.legend(loc="best", fontsize=8, framealpha=0.8, edgecolor="none")
+        return self
+
+    def _ahead(self) -> NDArray[np.float64]:
+        """The epochs over which the fitted curve is drawn."""
+        if not len(self.epochs):
+            return np.zeros(0)
+        first, last = float(self.epochs[0]), float(self.epochs[-1])
+        return np.linspace(first, first + AHEAD * (last - first + 1), 200)
+
+    def _draw_fit(self, ax: Axes) -> None:
+        fit, ahead = self.fit, self._ahead()
+        alpha = 1.0 if fit.determined else 0.4
+        label = f"fitted: {fit.model}"
+        ax.plot(ahead + 1, fit.predict(ahead), color=VERMILION, linewidth=1.4, alpha=alpha, label=label)
+        ax.axvline(self.epochs[-1] + 1, color=BLACK, linewidth=0.8, linestyle=":", label="last epoch")
+        if fit.determined:
+            ax.axhspan(*fit.asymptote_interval, color=GREEN, alpha=0.2, linewidth=0, zorder=0)
+            label = f"limit J∞, with its {100 * fit.confidence:g} % interval"
+            ax.axhline(fit.asymptote, color=GREEN, linestyle="--", linewidth=1.2, label=label)
+
+    def _title(self) -> str:
+        fit = self.fit
+        if not fit.determined:
+            return f"limit undetermined: {fit.reason}"
+        reached = fit.epochs_to_within
+        when = f"from epoch {epoch(math.ceil(reached))} on" if math.isfinite(reached) else "never"
+        return (
+            f"heading to {number(fit.asymptote)} ({100 * fit.confidence:g} % interval "
+            f"{interval(*fit.asymptote_interval)})\nwithin {100 * fit.within:g} % of it {when}"
+        )

@@ -1,0 +1,123 @@
+"""The report of one run or several: one HTML file that opens anywhere, without a network."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+import unetdyn
+import unetdyn.runs
+from unetdyn.report.page.content import MOST_FULL, Comparison, RunContent, comparison_of, content_of
+from unetdyn.report.page.verdict import RULES
+from unetdyn.runs import Run
+
+SUFFIXES = (".html", ".htm")
+
+
+def write_report(runs: Any, path: str | Path, metric: str | None = None) -> Path:
+    """Write a report of one run, or of several with a comparison first.
+
+    First comes a verdict on each run in plain words (`unetdyn.report.page.verdict`), then what its monitors found, then
+    pictures, the epochs' numbers, and the exact configuration and versions. The file holds everything in itself: no
+    script, no font, nothing from a network. It follows the reader's light or dark mode, and prints.
+
+    Of more than six runs, each has its curves, but not the pictures of its monitors.
+
+    A run that was killed, has failed or still goes on is reported as far as it came, and the report says so. What a run
+    contains is text to the report and never becomes markup. No Keras is imported.
+
+    Args:
+        runs: A run directory's path or an open `unetdyn.runs.Run`, or a sequence of them.
+        path: The file to write, which ends in `.html`; one that is there is replaced, all at once or not at all.
+        metric: The metric that performance is read from, with or without `val_`; None (default) takes `jaccard` where
+            it was logged, else the first metric of each run.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        FileNotFoundError: If a run isn't there, or the folder of `path` isn't.
+        ValueError: If there is no run, one has no epoch yet, `metric` was not logged, or `path` has another ending.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> writer = unetdyn.runs.RunWriter(folder / "first")
+        >>> for epoch, loss in enumerate([0.9, 0.5, 0.4]):
+        ...     writer.log_epoch(epoch, {"loss": loss, "val_loss": loss, "val_jaccard": 1 - loss})
+        >>> writer.finish()
+        >>> report = write_report(folder / "first", folder / "report.html")
+        >>> "<title>Training report: first</title>" in report.read_text(encoding="utf-8")
+        True
+    """
+    path = _checked_path(path)
+    opened = _opened(runs)
+    most = 1 if len(opened) > MOST_FULL else None
+    contents = [
+        content_of(run, metric, name, f"run{place}", most)
+        for place, (name, run) in enumerate(zip(_names(opened), opened, strict=True), start=1)
+    ]
+    comparison = comparison_of(contents) if len(contents) > 1 else None
+    page = render(contents, comparison)
+    with unetdyn.runs.replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def render(contents: Sequence[RunContent], comparison: Comparison | None) -> str:
+    """The page as HTML."""
+    environment = Environment(
+        loader=PackageLoader("unetdyn.report.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html").render(
+        runs=contents,
+        comparison=comparison,
+        rules=RULES,
+        title=contents[0].name if len(contents) == 1 else f"{len(contents)} runs",
+        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        version=unetdyn.__version__,
+    )
+
+
+def _checked_path(path: str | Path) -> Path:
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(f"`path` must end in .html. Received: {path}.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"`path` must lie in a folder that is there. Received: {path}; make the folder {path.parent} first."
+        )
+    return path
+
+
+def _opened(runs: Any) -> list[Run]:
+    """Every run opened, and each of them with an epoch."""
+    single = isinstance(runs, str | Path | Run)
+    opened = [run if isinstance(run, Run) else unetdyn.runs.open(run) for run in ([runs] if single else runs)]
+    if not opened:
+        raise ValueError(f"`runs` must be one run or more. Received: {runs!r}.")
+    for run in opened:
+        if not run.epochs:
+            raise ValueError(
+                f"A report needs a run with at least one epoch. Received: {run.path} (status {run.status}), which has "
+                "none: its first epoch has not ended."
+            )
+    return opened
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    """The names of the folders; of folders with one name, with as much of the path before as tells them apart."""
+    paths = [run.path.resolve() for run in runs]
+    names = [path.name for path in paths]
+    for depth in range(2, max(len(path.parts) for path in paths)):
+        twice = {name for name in names if names.count(name) > 1}
+        names = [
+            "/".join(path.parts[-depth:]) if name in twice else name for path, name in zip(paths, names, strict=True)
+        ]
+    return [name if names[:place].count(name) == 0 else f"{name} ({place + 1})" for place, name in enumerate(names)]

@@ -1,0 +1,169 @@
+"""The picture of a training's stability: the standard deviation of the last epochs, after each epoch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike, NDArray
+
+import unetdyn.runs
+from unetdyn.analysis.curves import read_history
+from unetdyn.analysis.stability import DDOF, STABILITY_CLASSES, WINDOW, Stability, sliding_stability, stability
+from unetdyn.report.drawing import (
+    BLACK,
+    BLUE,
+    GREEN,
+    MANY_POINTS,
+    ORANGE,
+    SKY,
+    VERMILION,
+    YELLOW,
+    Display,
+    epoch_axis,
+    literal,
+    mark_not_finite,
+    plain_log,
+    readable,
+    say,
+)
+
+BANDS = dict(zip((row.label for row in STABILITY_CLASSES), (GREEN, SKY, YELLOW, ORANGE, VERMILION), strict=True))
+ROOM = 1.5  # how far the axis goes beyond the lowest and highest σ, as a factor
+
+
+class StabilityDisplay(Display):
+    """σ of the last `window` values after each epoch, on a log axis over the bands of the five classes.
+
+    A line that falls is a training that calms down. An epoch whose window holds a value that is not finite has a cross
+    at the top, one with σ = 0 a triangle at the bottom, because neither has a height on this axis.
+
+    In a notebook the object shows its picture.
+
+    Args:
+        values: `(n,)`, a logged value, oldest first; NaN and infinity allowed.
+        epochs: `(n,)`, the epochs (from 0) in which it was logged; default 0, 1, 2, …
+        name: What it is, for the axis. Default `"validation loss"`, for which the classes were made.
+        window: Over how many values, ≥ 2; 10 is what the studies used.
+        ddof: 1 or 0, see `unetdyn.analysis.stability`.
+
+    Attributes:
+        sigma: `(n,)`, `unetdyn.analysis.sliding_stability` of the values.
+        stability: `unetdyn.analysis.Stability` at the end.
+        figure_: The matplotlib figure, after `plot`.
+        ax_: Its axes.
+
+    Raises:
+        ValueError: If `values` and `epochs` differ in length, or `window` or `ddof` is out of range.
+
+    Example:
+        >>> display = StabilityDisplay([0.9, 0.5, 0.4, 0.42, 0.41], window=3).plot()
+        >>> display.sigma.round(3).tolist(), display.ax_.get_yscale()
+        ([nan, nan, 0.265, 0.053, 0.01], 'log')
+
+    Reference:
+        The classes are those of the studies this project grew from.
+    """
+
+    def __init__(
+        self,
+        values: ArrayLike,
+        epochs: ArrayLike | None = None,
+        name: str = "validation loss",
+        window: int = WINDOW,
+        ddof: int = DDOF,
+    ) -> None:
+        self.values = np.asarray(values, dtype=np.float64)
+        self.sigma = sliding_stability(self.values, window, ddof)
+        self.stability: Stability = stability(self.values, window, ddof)
+        self.epochs = np.arange(len(self.values)) if epochs is None else np.asarray(epochs)
+        if self.epochs.shape != self.values.shape:
+            raise ValueError(
+                "`epochs` must have one element for each of `values`. "
+                f"Received: {self.epochs.shape} epochs, {self.values.shape} values."
+            )
+        self.name = name
+        self.window = window
+
+    @classmethod
+    def from_history(
+        cls, history: Any, name: str = "loss", validation_freq: int | Sequence[int] = 1, **kwargs: Any
+    ) -> "StabilityDisplay":
+        """The picture of a training, wherever it was logged.
+
+        Args:
+            history: Whatever `unetdyn.analysis.read_history` takes.
+            name: Which value, without `val_`: the validation's is taken where it was logged. Default `"loss"`.
+            validation_freq: What was passed to `fit`; see `read_history`.
+            **kwargs: `window`, `ddof` as above.
+        """
+        logged, curve = read_history(history, validation_freq).watched(name.removeprefix("val_"))
+        return cls(curve.values, curve.epochs, readable(logged), **kwargs)
+
+    @classmethod
+    def from_run(cls, run: "unetdyn.runs.Run | str | Path", name: str = "loss", **kwargs: Any) -> "StabilityDisplay":
+        """The picture of a run directory, open or its path; arguments as for `from_history`."""
+        return cls.from_history(run, name, **kwargs)
+
+    def plot(self, ax: Axes | None = None) -> "StabilityDisplay":
+        """Draw.
+
+        Args:
+            ax: Where; default: a new figure, which no pyplot window owns.
+
+        Returns:
+            The display itself, with `figure_` and `ax_`.
+        """
+        ax = self._axes(ax)
+        ax.set_yscale("log")
+        drawn = np.where(self.sigma > 0, self.sigma, np.nan)
+        marker = "o" if len(self.epochs) < MANY_POINTS else ""
+        ax.plot(self.epochs + 1, drawn, color=BLUE, marker=marker, markersize=3.5, linewidth=1.4, label="σ")
+        self._limit(ax, drawn)
+        self._draw_bands(ax)
+        self._mark_extremes(ax)
+        plain_log(ax)
+        say(ax, self._title())
+        ax.set_ylabel(f"σ of the {literal(self.name)}\n(last {self.window} values)")
+        epoch_axis(ax, self.epochs)
+        ax.grid(alpha=0.25)
+        if len(ax.get_legend_handles_labels()[1]) > 1:
+            ax.legend(loc="upper right", fontsize=8, framealpha=0.8, edgecolor="none")
+        return self
+
+    def _limit(self, ax: Axes, drawn: NDArray[np.float64]) -> None:
+        """All of the curve, and at least one border between two classes, so that the height means something."""
+        known = drawn[np.isfinite(drawn)]
+        low, high = (known.min(), known.max()) if known.size else (0.01, 0.5)
+        nearest = min((row.lower for row in STABILITY_CLASSES[1:]), key=lambda bound: abs(np.log(bound / high)))
+        ax.set_ylim(min(low, nearest) / ROOM, max(high, nearest) * ROOM)
+
+    def _draw_bands(self, ax: Axes) -> None:
+        bottom, top = ax.get_ylim()
+        for row in STABILITY_CLASSES:
+            low, high = max(row.lower, bottom), min(row.upper, top)
+            if low < high:
+                ax.axhspan(low, high, color=BANDS[row.label], alpha=0.22, linewidth=0, zorder=0)
+                if high / low > (top / bottom) ** 0.06:  # a narrower band has no room for its name
+                    middle = (low * high) ** 0.5
+                    place = ax.get_yaxis_transform()
+                    ax.text(0.01, middle, row.label, ha="left", va="center", fontsize=8, transform=place)
+
+    def _mark_extremes(self, ax: Axes) -> None:
+        seen = np.arange(len(self.sigma)) >= self.window - 1
+        mark_not_finite(ax, self.epochs[seen & np.isnan(self.sigma)] + 1, BLACK, "not finite in the window")
+        still = self.epochs[self.sigma == 0] + 1
+        if len(still):
+            at = np.full(len(still), 0.03)
+            ax.plot(still, at, "v", color=BLUE, label="σ = 0", transform=ax.get_xaxis_transform())
+
+    def _title(self) -> str:
+        found = self.stability
+        if not found.defined:
+            return f"σ not defined: {len(found.values)} of the {found.window} values that it needs"
+        if not found.finite:
+            return f"at the end: σ not finite, {found.label}"
+        text = f"at the end: σ = {found.sigma:.3g}, {found.label}"
+        variation = found.coefficient_of_variation
+        return text + (f"; {variation:.1%} of the mean" if np.isfinite(variation) else "")

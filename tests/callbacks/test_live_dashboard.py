@@ -1,0 +1,193 @@
+"""LiveDashboard: what stands in its picture and its lines, and when it draws."""
+
+import io
+import math
+import sys
+import time
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from unetdyn.analysis import sliding_stability
+from unetdyn.callbacks import GradientMonitor, LiveDashboard, StabilityMonitor
+
+EPOCHS = [
+    {"loss": 0.9, "val_loss": 0.8, "jaccard": 0.1, "val_jaccard": 0.2},
+    {"loss": 0.5, "val_loss": 0.6, "jaccard": 0.4, "val_jaccard": 0.3},
+    {"loss": 0.4, "val_loss": 0.5, "jaccard": 0.6, "val_jaccard": 0.5},
+]
+
+
+def fed(epochs=EPOCHS, **arguments):
+    dashboard = LiveDashboard(**{"where": "terminal", "window": 2} | arguments)
+    dashboard.set_params({"epochs": 5})
+    dashboard.on_train_begin()
+    for epoch, logs in enumerate(epochs):
+        dashboard.on_epoch_begin(epoch)
+        dashboard.on_epoch_end(epoch, logs)
+    return dashboard
+
+
+def axes(dashboard):
+    figure = dashboard.draw()
+    assert isinstance(figure, Figure)
+    return {ax.get_ylabel() or ax.get_xlabel(): ax for ax in figure.axes}
+
+
+def heights(ax, label=None):
+    lines = [line for line in ax.get_lines() if label in (None, line.get_label())]
+    return np.asarray(lines[0].get_ydata(), dtype=float)
+
+
+def test_picture_holds_what_was_logged():
+    drawn = axes(fed())
+    assert list(drawn) == ["loss", "Jaccard", "σ of the validation loss"]
+    for panel, name in (("loss", "loss"), ("Jaccard", "jaccard")):
+        for label, key in (("training", name), ("validation", f"val_{name}")):
+            np.testing.assert_array_equal(heights(drawn[panel], label), [logs[key] for logs in EPOCHS])
+    sigma = drawn["σ of the validation loss"]
+    np.testing.assert_array_equal(heights(sigma), sliding_stability([0.8, 0.6, 0.5], window=2))
+    assert sigma.get_title("left") == "σ 0.0707 over the last 2 epochs: Moderate (0.05 ≤ σ < 0.1)"
+    np.testing.assert_array_equal(sigma.get_lines()[0].get_xdata(), [1, 2, 3])
+
+
+def test_lines_say_epoch_numbers_and_class(capsys):
+    fed()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "epoch 1/5  loss 0.9  val_loss 0.8  jaccard 0.1  val_jaccard 0.2"
+    assert lines[2].startswith("epoch 3/5  loss 0.4  ")
+    assert lines[2].endswith("σ 0.0707 Moderate")
+
+
+@pytest.mark.parametrize(
+    "epochs",
+    [
+        [{"loss": math.nan, "val_loss": math.inf}],
+        [{"loss": 1.0}],
+        [{"loss": 1.0}, {"loss": 0.5, "val_loss": 0.4}],
+        [{"loss": 0.0}] * 3,
+        [{"loss": 1.0, "by_class": np.zeros(3)}],
+    ],
+    ids=["not finite", "one epoch", "rare validation", "σ of zero", "a value a class"],
+)
+def test_picture_bears_any_logs(epochs):
+    dashboard = fed(epochs)
+    dashboard.draw().savefig(io.BytesIO(), format="png")
+    assert next(iter(axes(dashboard))) == "loss"
+    assert "by_class" not in dashboard.curves
+
+
+def test_picture_of_a_training_without_a_loss_is_empty():
+    assert fed([{"seconds": 1.0}]).draw().axes == []
+
+
+def training(callbacks, epochs=3):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(3, name="enc1_dense"), keras.layers.Dense(1, name="head_dense")]
+    )
+    model.compile(loss="mse", optimizer=keras.optimizers.SGD(0.01))
+    x = np.random.default_rng(0).random((8, 2)).astype("float32")
+    model.fit(x, x[:, :1], batch_size=2, epochs=epochs, verbose=0, callbacks=callbacks)
+
+
+def test_picture_has_the_gradient_of_the_last_epoch_by_block(capsys):
+    monitor = GradientMonitor()
+    dashboard = LiveDashboard(gradient=monitor, where="terminal")
+    training([monitor, StabilityMonitor("loss", window=2), dashboard])
+    profile = axes(dashboard)["gradient norm, last epoch"]
+    steps = monitor.record["epoch"] == 2
+    assert steps.sum() == 4
+    expected = [np.median(norms[steps]) for norms in monitor.record["block_grad_norm"].values()]
+    np.testing.assert_allclose(profile.get_lines()[0].get_xdata(), expected, rtol=1e-6)
+    assert [tick.get_text() for tick in profile.get_yticklabels()] == list(monitor.record["block_grad_norm"])
+    assert f"grad_norm {dashboard.curves['grad_norm'].values[-1]:.3g}" in capsys.readouterr().out
+    assert dashboard.curves.default_metric is None
+
+
+class Screen:
+    """Stands for IPython's display: counts new pictures and replaced ones."""
+
+    def __init__(self):
+        self.new = self.replaced = 0
+
+    def display(self, picture, display_id):
+        assert picture.data.startswith(b"\x89PNG")
+        self.new += 1
+        return self
+
+    def update(self, picture):
+        self.replaced += 1
+
+
+@pytest.fixture
+def screen(monkeypatch):
+    import IPython.display
+
+    screen = Screen()
+    monkeypatch.setattr(IPython.display, "display", screen.display)
+    return screen
+
+
+def test_notebook_has_one_picture_drawn_anew(screen, capsys):
+    dashboard = fed(where="notebook", every_seconds=0)
+    dashboard.on_train_end()
+    assert (screen.new, screen.replaced) == (1, 2)  # nothing new at the end
+    assert dashboard.pictures == 3
+    assert capsys.readouterr().out == ""
+
+
+def test_pictures_are_not_drawn_more_often_than_asked_but_once_more_at_the_end(screen, monkeypatch):
+    clock = iter([0.0, 0.0, 0.5, 1.0, 1.0, 1.5, 2.0, 2.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    dashboard = fed([{"loss": 1.0}] * 4, where="notebook", every_seconds=1.0)  # at 0.0, not 0.5, at 1.0, not 1.5
+    assert (screen.new, screen.replaced) == (1, 1)
+    dashboard.on_train_end()
+    assert (screen.new, screen.replaced) == (1, 2)
+
+
+def test_second_fit_has_its_own_picture_and_carries_on(screen):
+    dashboard = fed(where="notebook", every_seconds=0)
+    dashboard.on_train_begin()
+    dashboard.on_epoch_begin(3)
+    dashboard.on_epoch_end(3, {"loss": 0.3})
+    assert screen.new == 2
+    assert dashboard.curves["loss"].epochs.tolist() == [0, 1, 2, 3]
+    dashboard.on_epoch_begin(0)
+    assert len(dashboard.curves) == 0
+
+
+def test_where_it_shows_is_found_out(monkeypatch):
+    assert LiveDashboard().where == "terminal"
+    kernel = SimpleNamespace(get_ipython=lambda: SimpleNamespace(kernel=object()))
+    monkeypatch.setitem(sys.modules, "IPython", kernel)
+    assert LiveDashboard().where == "notebook"
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: None))
+    assert LiveDashboard().where == "terminal"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        (
+            {"gradient": StabilityMonitor()},
+            TypeError,
+            r"`gradient` must be a GradientMonitor.* Received: Stab",
+        ),
+        ({"every_seconds": -1}, ValueError, r"`every_seconds` must be 0 or more\. Received: every_seconds=-1\."),
+        ({"where": "notebok"}, ValueError, r"`where` must be one of 'auto', .* Did you mean 'notebook'\?"),
+        ({"window": 1}, ValueError, r"`window` must be a whole number of epochs"),
+    ],
+)
+def test_dashboard_refuses(arguments, error, text):
+    with pytest.raises(error, match=text):
+        LiveDashboard(**arguments)
+
+
+def test_metric_that_was_never_logged_is_said():
+    with pytest.warns(UserWarning, match=r"'dice' is not in the logs of epoch 1, which hold loss, .*"):
+        dashboard = fed(metric="val_dice")
+    assert list(axes(dashboard)) == ["loss", "σ of the validation loss"]
