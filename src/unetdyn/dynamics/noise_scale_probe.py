@@ -52,7 +52,7 @@ def _dot(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     wide = [(ops.cast(left, "float32"), ops.cast(right, "float32")) for left, right in pairs]
     if keras.backend.backend() == "jax" and wide:
         return ops.sum(joint_sums([[left * right] for left, right in wide]))
-    return sum((_one_dot(left, right) for left, right in wide), ops.zeros((), "float32"))
+    return ops.sum(ops.stack([_one_dot(left, right) for left, right in wide])) if wide else ops.zeros((), "float32")
 
 
 def _one_dot(left: Tensor, right: Tensor) -> Tensor:

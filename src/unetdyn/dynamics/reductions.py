@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from unetdyn.dynamics.sums import joint_sums
+from unetdyn.dynamics.sums import joint_sums, tensorflow_sums_of_squares
 
 Tensor = Any
 
@@ -34,9 +34,7 @@ def squared_norms(tensors: Sequence[Tensor | None]) -> Tensor:
     wide = [zero if t is None else ops.cast(t, "float32") for t in tensors]
     if keras.backend.backend() == "jax":
         return joint_sums([[ops.square(t)] for t in wide])[0]
-    import tensorflow as tf
-
-    return ops.stack([2.0 * tf.nn.l2_loss(t) for t in wide])  # one kernel and no temporary; exact, as halving is
+    return tensorflow_sums_of_squares(wide)
 
 
 def _torch_squared_norms(tensors: Sequence[Tensor | None]) -> Tensor:
@@ -138,11 +136,11 @@ def weight_and_change_norms(
     after = snapshot(variables)
     if keras.backend.backend() == "jax":
         after = [_as_stored(value) for value in after]
-    pairs = [(ops.cast(a, "float32"), ops.cast(b, "float32")) for a, b in zip(after, before, strict=True)]
+    new, old = ([ops.cast(value, "float32") for value in values] for values in (after, before))
     if keras.backend.backend() == "jax":
-        weights, changes = joint_sums([[ops.square(b), ops.square(a - b)] for a, b in pairs])
+        weights, changes = joint_sums([[ops.square(b), ops.square(a - b)] for a, b in zip(new, old, strict=True)])
         return weights, changes
-    return before_norms, squared_norms([a - b for a, b in pairs])
+    return before_norms, tensorflow_sums_of_squares(new, old)
 
 
 def _as_stored(value: Tensor) -> Tensor:
