@@ -84,8 +84,10 @@ def test_summary_of_a_run_directory_takes_factors_time_and_size(tmp_path):
         "seed": 3,
         "data.kind": "synthetic",
         "data.seed": 7,
+        "train": (0, 5),
         "architecture": "UNet",
         "filters": 16,
+        "norm_momentum": None,
         "optimizer.kind": "adam",
         "learning_rate": 1e-3,
         "batch_size": 8,
@@ -105,6 +107,29 @@ def test_summary_of_a_run_with_a_configuration_of_any_shape(tmp_path):
     assert factors == {"a.b.lr": 0.1, "c.lr": 0.2, "seed": 6, "learning_rate": 0.1}
 
 
+def test_factors_keep_null_and_lists_of_any_depth_as_levels(tmp_path):
+    config = {"clipnorm": None, "layers": [{"kernel": 3, "dilation": [1, 2]}, "head"], "seed": None}
+    unetdyn.runs.RunWriter(tmp_path / "run", config=config)
+    factors = {"shape": np.array([[1, 2], [3, 4]]), "crop": ["left", None]}
+    found = summarise(tmp_path / "run", factors=factors)
+    assert found.factors == {
+        "clipnorm": None,
+        "layers": ((("dilation", (1, 2)), ("kernel", 3)), "head"),
+        "seed": None,
+        "shape": ((1, 2), (3, 4)),
+        "crop": ("left", None),
+    }
+    assert len({tuple(found.factors.items())}) == 1
+    assert "seed" not in str(found)
+    assert summarise(found, factors={"crop": ["right"]}).factors["crop"] == ("right",)
+
+
+@pytest.mark.parametrize("source", [history([0.5]), summarise(history([0.5]))])
+def test_summary_refuses_a_factor_that_runs_cannot_be_grouped_by(source):
+    with pytest.raises(TypeError, match=r"`factors` must hold texts, .* Received: loss=\{3\}\. Give it as a text"):
+        summarise(source, factors={"loss": {3}})
+
+
 def test_summary_of_a_run_that_never_finished_an_epoch(tmp_path):
     unetdyn.runs.RunWriter(tmp_path / "run", config={"seed": 1})
     assert summarise(tmp_path / "run").notes == ("no epoch was logged",)
@@ -122,6 +147,14 @@ def test_a_summary_takes_more_factors():
     again = summarise(first, factors={"seed": 1}, parameters=10)
     assert (again.name, again.factors, again.parameters) == ("first", {"filters": 8, "seed": 1}, 10)
     assert first.factors == {"filters": 8}
+
+
+@pytest.mark.parametrize("given", [{"metric": "nope"}, {"window": 3}, {"window": 10}])
+def test_a_summary_can_not_be_read_again_for_another_metric_or_window(given):
+    first = summarise(history([0.5]))
+    with pytest.raises(ValueError, match=r"`metric` and `window` must be left out for a RunSummary.*Received: metric="):
+        summarise(first, **given)
+    assert as_summaries([first], **given) == [first]
 
 
 def test_summary_refuses_a_metric_that_was_not_logged_or_falls():

@@ -1,8 +1,7 @@
 """One run in a few numbers: what a comparison of runs starts from."""
 
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import unetdyn.runs
+from unetdyn.analysis.comparison.factors import recorded_factors, with_levels
 from unetdyn.analysis.curves import Curves, read_history
 from unetdyn.analysis.result import Result, epoch, number
 from unetdyn.analysis.stability import WINDOW, check_window, stability
@@ -35,7 +35,8 @@ class RunSummary(Result):
         seconds: the sum of the logged `seconds`; None where not recorded.
         parameters: how many the model has; None where not recorded.
         memory: peak memory in bytes; None where not recorded.
-        factors: what the run was made with, name → text or number: `architecture`, `learning_rate`, `batch_size` …
+        factors: what the run was made with: `architecture`, `learning_rate`, `batch_size` … → a text, number, switch or
+            None, or a tuple of these.
         watched: the name under which the metric was logged: `val_jaccard`, or `jaccard` without validation.
         watched_loss: the same of the loss; None where no loss was logged.
         window: how many values `stability` is of.
@@ -71,7 +72,11 @@ class RunSummary(Result):
         rows += [("seconds", number(self.seconds))] if self.seconds is not None else []
         rows += [("parameters", f"{self.parameters:,}")] if self.parameters is not None else []
         rows += [("peak memory", f"{self.memory / 2**20:,.0f} MiB")] if self.memory is not None else []
-        rows += [(name.replace("_", " "), str(self.factors[name])) for name in MAIN_FACTORS if name in self.factors]
+        rows += [
+            (name.replace("_", " "), str(value))
+            for name in MAIN_FACTORS
+            if (value := self.factors.get(name)) is not None
+        ]
         return rows + [("note", note) for note in self.notes]
 
 
@@ -80,7 +85,7 @@ def summarise(
     name: str | None = None,
     factors: Mapping[str, Any] | None = None,
     metric: str | None = None,
-    window: int = WINDOW,
+    window: int | None = None,
     parameters: int | None = None,
     memory: float | None = None,
 ) -> RunSummary:
@@ -90,13 +95,15 @@ def summarise(
     Both are of the validation where it was logged, otherwise of the training; `watched` says which.
 
     Args:
-        source: anything `read_history` takes, or a `RunSummary`, which comes back with what is given here replaced.
+        source: anything `read_history` takes, or a `RunSummary`, which comes back with the name, factors,
+            parameters and memory that are given here.
         name: what to call it; None (default): the run directory's or file's name.
-        factors: name → text or number, added to those recorded. A run directory brings the texts, numbers and
-            switches of its configuration, under their own key where it occurs once or at the top, otherwise under the
-            path with dots: `architecture`, `learning_rate`, `batch_size`, `seed`, but `loss.kind` and `optimizer.kind`.
+        factors: name → text, number, switch, None or a list of these, which becomes a tuple; added to those recorded.
+            A run directory brings every setting of its configuration, None where it is null, under its own key where
+            that occurs once or at the top, otherwise under the path with dots: `architecture`, `learning_rate`,
+            `batch_size`, `seed`, but `loss.kind` and `optimizer.kind`.
         metric: the metric, with or without `val_`, of which more is better; None (default): `Curves.default_metric`.
-        window: how many losses σ is of, ≥ 2. 10 is what the studies used.
+        window: how many losses σ is of, ≥ 2. None (default): 10, which is what the studies used.
         parameters: how many the model has; None (default): `parameters` of the run's summary, where recorded.
         memory: peak memory in bytes; None (default): `memory` of the run's summary, where recorded.
 
@@ -105,8 +112,9 @@ def summarise(
         NaN there and says why in `notes`.
 
     Raises:
-        TypeError: if `source` is nothing that `read_history` takes.
-        ValueError: if the metric was not logged, less of it is better, or `window` < 2.
+        TypeError: if `source` is nothing that `read_history` takes, or a factor is nothing to group runs by.
+        ValueError: if the metric was not logged, less of it is better, `window` < 2, or `metric` or `window` is given
+            with a `RunSummary`, which no longer has the curves to read them from.
 
     Example:
         >>> logs = {"val_loss": [0.9, 0.5, 0.4], "val_jaccard": [0.1, 0.6, 0.5]}
@@ -121,9 +129,15 @@ def summarise(
         Peak, final value and σ are those of the studies this project grew from.
     """
     if isinstance(source, RunSummary):
+        if metric is not None or window is not None:
+            raise ValueError(
+                "`metric` and `window` must be left out for a RunSummary, which keeps those that it was made with; "
+                f"summarise the run itself again. Received: metric={metric!r}, window={window!r}."
+            )
         given = {"name": name, "parameters": parameters, "memory": memory}
         changed: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-        return replace(source, factors={**source.factors, **(factors or {})}, **changed)
+        return replace(source, factors={**source.factors, **with_levels(factors or {})}, **changed)
+    window = WINDOW if window is None else window
     check_window(window, 1)
     run = _opened(source)
     curves = read_history(source if run is None else run)
@@ -137,7 +151,7 @@ def summarise(
         seconds=float(np.nansum(seconds)) if np.isfinite(seconds).any() else None,
         parameters=recorded.get("parameters") if parameters is None else parameters,
         memory=recorded.get("memory") if memory is None else memory,
-        factors={**({} if run is None else _recorded_factors(run)), **(factors or {})},
+        factors={**({} if run is None else recorded_factors(run)), **with_levels(factors or {})},
         window=window,
         notes=tuple(measured.pop("notes") + scatter.pop("notes")),
         **measured,
@@ -172,7 +186,10 @@ def as_summaries(runs: Any, metric: str | None = None, window: int = WINDOW) -> 
             f"Received: {type(runs).__name__}."
         )
     named = list(runs.items()) if isinstance(runs, Mapping) else [(None, run) for run in runs]
-    summaries = [summarise(run, name, metric=metric, window=window) for name, run in named]
+    summaries = [
+        summarise(run, name) if isinstance(run, RunSummary) else summarise(run, name, metric=metric, window=window)
+        for name, run in named
+    ]
     names: dict[str, None] = {}
     for summary in summaries:
         numbered = (f"{summary.name} ({number})" for number in count(2))
@@ -260,22 +277,3 @@ def _scatter(curves: Curves, window: int) -> dict[str, Any]:
         "watched_loss": watched,
         "notes": [] if found.defined and found.finite else [f"{watched}: {found}"],
     }
-
-
-def _recorded_factors(run: "unetdyn.runs.Run") -> dict[str, Any]:
-    leaves = list(_leaves(run.config))
-    often = Counter(path[-1] for path, _ in leaves)
-    top = {path[0] for path, _ in leaves if len(path) == 1}
-    factors = {}
-    for path, value in leaves:
-        plain = len(path) == 1 or (often[path[-1]] == 1 and path[-1] not in top)
-        factors[path[-1] if plain else ".".join(path)] = value
-    return factors if run.seed is None else {**factors, "seed": run.seed}
-
-
-def _leaves(config: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, (*above, key))
-        elif isinstance(value, str | int | float):
-            yield (*above, key), value

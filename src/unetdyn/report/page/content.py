@@ -153,5 +153,5 @@ def _cells(content: RunContent) -> list[str]:
         "not defined" if np.isnan(variation) else f"{variation:.0%}",
         str(found.epochs),
         number(found.seconds) if found.seconds is not None else "",
-        str(found.factors.get("learning_rate", "")),
+        "" if (rate := found.factors.get("learning_rate")) is None else str(rate),
     ]
