@@ -6,6 +6,7 @@ import statsmodels.formula.api as smf
 from scipy import stats
 from statsmodels.stats.power import FTestAnovaPower
 
+import unetdyn.runs
 from unetdyn.analysis import anova, anova_power, summarise
 
 FACTORS = ("architecture", "learning_rate", "batch_size")
@@ -123,6 +124,32 @@ def test_anova_leaves_out_runs_that_lack_a_factor_or_a_number():
     found = anova([*runs, more[0], bare], ["filters"])
     assert found.excluded == {"diverged": "its performance is not a number", "bare": "no filters is recorded"}
     assert found.effects["filters"] == anova(runs, ["filters"]).effects["filters"]
+
+
+def test_anova_takes_none_as_a_level_and_lists_too():
+    values = [0.5, 0.55, 0.7, 0.8]
+    expected = stats.f_oneway(values[:2], values[2:])
+    for level, other in ((None, 1.0), ([0, 5], [0, 9])):
+        levels = [level, level, other, other]
+        runs = [run(value, setting=x) for value, x in zip(values, levels, strict=True)]
+        found = anova(runs, ["setting"])
+        assert (found.runs, found.excluded) == (4, {})
+        assert found.effects["setting"].p == pytest.approx(expected.pvalue)
+
+
+def test_anova_takes_none_from_run_directories(tmp_path):
+    for index, (value, norm) in enumerate([(0.5, None), (0.55, None), (0.7, 1.0), (0.8, 1.0)]):
+        writer = unetdyn.runs.RunWriter(tmp_path / str(index), config={"clipnorm": norm}, seed=index)
+        writer.log_epoch(0, {"val_jaccard": value})
+        writer.finish("finished", {})
+    found = anova([tmp_path / str(index) for index in range(4)], "clipnorm")
+    assert (found.runs, found.effects["clipnorm"].df) == (4, 1)
+    assert found.effects["clipnorm"].p == pytest.approx(stats.f_oneway([0.5, 0.55], [0.7, 0.8]).pvalue)
+
+
+def test_anova_takes_a_lone_name():
+    _, runs = grid()
+    assert anova(runs, "learning_rate") == anova(runs, ["learning_rate"])
 
 
 def test_anova_refuses_what_no_run_has():

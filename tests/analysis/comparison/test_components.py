@@ -200,6 +200,27 @@ def test_components_tell_of_other_differences_within_settings():
     assert not any("too, which" in note for note in variance_components(runs).notes)
 
 
+def test_components_tell_of_settings_that_are_lists_or_null():
+    runs = make({("a", 8): [0.1, 0.2], ("a", 16): [0.3, 0.2]})
+    split = [summarise(run, factors={"train": [0, 5 + k]}) for k, run in enumerate(runs)]
+    assert "runs of the same settings differ in train too" in str(variance_components(split))
+    assert variance_components(split, settings=("batch_size", "train")).cells == 4
+    clipped = [summarise(run, factors={"clipnorm": None if k % 2 else 1.0}) for k, run in enumerate(runs)]
+    assert "runs of the same settings differ in clipnorm too" in str(variance_components(clipped))
+    told = [summarise(run, factors={"clipnorm": None} if k % 2 else {}) for k, run in enumerate(runs)]
+    assert "runs of the same settings differ in clipnorm too" in str(variance_components(told))
+    unseeded = [summarise(run, factors={"seed": None}) for run in runs]
+    assert not any("same seed" in note for note in variance_components(unseeded).notes)
+
+
+def test_components_take_a_lone_name_and_refuse_one_that_no_run_has():
+    runs = make({("a", 8): [0.1, 0.2], ("a", 16): [0.3, 0.2]})
+    expected = str(variance_components(runs, settings=["batch_size"]))
+    assert str(variance_components(runs, settings="batch_size")) == expected == str(variance_components(runs))
+    with pytest.raises(ValueError, match=r"No run has the factor 'bach_size'.* Did you mean 'batch_size'\?"):
+        variance_components(runs, settings=("bach_size",))
+
+
 def test_components_mind_repeated_seeds_few_architectures_and_missing_numbers():
     runs = make({("a", 8): [0.1, 0.2], ("a", 16): [0.3, 0.2], ("b", 8): [0.5, 0.7], ("b", 16): [0.4, 0.5]})
     again = [summarise(run, factors={"seed": 0}) for run in runs]

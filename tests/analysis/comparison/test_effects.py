@@ -91,6 +91,18 @@ def test_sensitivity_takes_numbers_of_numpy():
     assert sensitivity(again).learning_rate[:3] == pytest.approx(sensitivity(runs).learning_rate[:3], rel=1e-5)
 
 
+def test_sensitivity_takes_a_lone_name_and_refuses_one_that_no_run_has():
+    _, runs = planted()
+    assert sensitivity(runs, held="architecture") == sensitivity(runs)
+    assert sensitivity(runs, held=()).held == ()
+    bare = [run(v, learning_rate=r, batch_size=8) for v, r in ((0.1, 1e-2), (0.5, 1e-3))]
+    assert sensitivity(bare).held == ()
+    with pytest.raises(ValueError, match=r"No run has the factor 'architectur'.* Did you mean 'architecture'\?"):
+        sensitivity(runs, held="architectur")
+    with pytest.raises(ValueError, match=r"No run has the factor 'architecture'; they have learning_rate, batch_size"):
+        sensitivity(bare, held=["architecture"])
+
+
 def test_sensitivity_refuses_wrong_arguments():
     with pytest.raises(ValueError, match=r"`confidence` must be between 0 and 1.*Received: confidence=95"):
         sensitivity([], confidence=95)

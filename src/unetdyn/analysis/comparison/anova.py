@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from unetdyn.analysis.comparison.design import dummies, fit, levels, responses, usable
+from unetdyn.analysis.comparison.design import dummies, fit, levels, names, responses, usable
 from unetdyn.analysis.comparison.summary import as_summaries, comparison_notes, left_out
 from unetdyn.analysis.result import Result, number
 
@@ -91,7 +91,7 @@ class Anova(Result):
         return rows + left_out(self.excluded, self.notes)
 
 
-def anova(runs: Any, factors: Sequence[str] = FACTORS, response: str = "performance", order: int = 1) -> Anova:
+def anova(runs: Any, factors: str | Sequence[str] = FACTORS, response: str = "performance", order: int = 1) -> Anova:
     """Analysis of variance of runs over their settings, with type II sums of squares.
 
     For a term T: SS_T = RSS(all terms that don't contain T, without T) − RSS(the same with T), by least squares with
@@ -104,7 +104,8 @@ def anova(runs: Any, factors: Sequence[str] = FACTORS, response: str = "performa
 
     Args:
         runs: see `as_summaries`.
-        factors: names in the runs' `factors`. A factor with one value in all runs is listed and not tested.
+        factors: a name in the runs' `factors`, or several. A setting of None is a value like any other; a run that does
+            not have the factor is left out. A factor with one value in all runs is listed and not tested.
         response: `"performance"` (default), `"final"`, `"stability"`, `"coefficient_of_variation"` or `"seconds"`.
         order: how many factors an interaction may have at most. 1 (default): none, because each interaction of a small
             set of runs uses up the degrees of freedom that the test lives on.
@@ -130,7 +131,7 @@ def anova(runs: Any, factors: Sequence[str] = FACTORS, response: str = "performa
         Fisher, Statistical Methods for Research Workers (1925); ω²: Hays, Statistics for Psychologists (1963); medium
         and large: Cohen, Statistical Power Analysis for the Behavioral Sciences (1988).
     """
-    factors = tuple(dict.fromkeys(factors))
+    factors = names(factors)
     if not factors or not 1 <= order <= len(factors):
         raise ValueError(
             "`order` must be from 1 to the number of factors, of which there must be one at least. "

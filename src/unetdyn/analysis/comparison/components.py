@@ -10,7 +10,7 @@ from unetdyn._messages import unknown_choice
 from unetdyn.analysis.comparison.component_cells import Cells
 from unetdyn.analysis.comparison.component_moments import by_moments
 from unetdyn.analysis.comparison.component_reml import by_reml
-from unetdyn.analysis.comparison.design import responses, usable
+from unetdyn.analysis.comparison.design import names, recorded, responses, usable
 from unetdyn.analysis.comparison.summary import NOT_SETTINGS, RunSummary, as_summaries, comparison_notes, left_out
 from unetdyn.analysis.result import Result, interval, number
 
@@ -90,7 +90,7 @@ def variance_components(
     runs: Any,
     response: str = "performance",
     architecture: str = "architecture",
-    settings: Sequence[str] = SETTINGS,
+    settings: str | Sequence[str] | None = None,
     design: str | None = None,
     confidence: float = 0.95,
 ) -> VarianceComponents:
@@ -117,7 +117,8 @@ def variance_components(
         runs: see `as_summaries`.
         response: as in `anova`.
         architecture: the name of that factor.
-        settings: the factors that make up the settings; those that no run has are passed over.
+        settings: the factor or factors that make up the settings. None (default): `learning_rate` and `batch_size`,
+            those of them that any run has.
         design: `"nested"`, `"crossed"`, or None (default): crossed where any settings were run with more than one
             architecture.
         confidence: of the intervals, between 0 and 1.
@@ -128,8 +129,8 @@ def variance_components(
 
     Raises:
         TypeError: as `as_summaries`.
-        ValueError: if no run has the factor `architecture`, `response` or `design` is unknown, or `confidence` is not
-            between 0 and 1.
+        ValueError: if no run has the factor `architecture` or one of `settings`, `response` or `design` is unknown, or
+            `confidence` is not between 0 and 1.
 
     Example:
         >>> from unetdyn.analysis.comparison.summary import summarise
@@ -151,7 +152,7 @@ def variance_components(
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must be between 0 and 1, such as 0.95. Received: confidence={confidence!r}.")
     summaries = as_summaries(runs)
-    settings = [name for name in settings if any(name in run.factors for run in summaries)]
+    settings = recorded(SETTINGS, summaries) if settings is None else names(settings)
     kept, excluded = usable(summaries, [architecture, *settings], response)
     pairs = [(run.factors[architecture], tuple(run.factors[name] for name in settings)) for run in kept]
     cells = Cells.of(pairs, responses(kept, response), design)
@@ -223,17 +224,20 @@ def _notes(components: dict[str, Component], cells: Cells) -> list[str]:
 def _repetitions(kept: Sequence[RunSummary], pairs: Sequence[Any], modelled: Sequence[str]) -> list[str]:
     """Whether the runs of a cell differ in their seed, and in nothing else."""
     notes = []
-    seeded = [(pair, run.factors["seed"]) for pair, run in zip(pairs, kept, strict=True) if "seed" in run.factors]
+    seeds = [run.factors.get("seed") for run in kept]
+    seeded = [(pair, seed) for pair, seed in zip(pairs, seeds, strict=True) if seed is not None]
     repeated = len(seeded) - len(set(seeded))
     if repeated:
         fixed = "σ² stochastic is then of what a seed does not fix"
         notes.append(f"{repeated} runs repeat settings with the same seed: {fixed}")
     first: dict[Any, dict[str, Any]] = {}
-    others: dict[str, None] = {}
+    others: set[str] = set()
     for pair, run in zip(pairs, kept, strict=True):
         left = {k: v for k, v in run.factors.items() if k not in (*NOT_SETTINGS, *modelled)}
         same = first.setdefault(pair, left)
-        others |= dict.fromkeys(name for name in same | left if same.get(name) != left.get(name))
+        others |= {name for name, _ in same.items() ^ left.items()}
     if others:
-        notes.append(f"runs of the same settings differ in {', '.join(others)} too, which σ² stochastic then contains")
+        notes.append(
+            f"runs of the same settings differ in {', '.join(sorted(others))} too, which σ² stochastic then contains"
+        )
     return notes

@@ -51,6 +51,25 @@ def usable(
     return kept, excluded
 
 
+def names(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Names of factors, each once; a text alone is one name.
+
+    >>> names("filters"), names(["filters", "depth", "filters"])
+    (('filters',), ('filters', 'depth'))
+    """
+    return (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
+
+
+def recorded(default: Iterable[str], summaries: Sequence[RunSummary]) -> tuple[str, ...]:
+    """Those of the default names that any run has.
+
+    >>> from unetdyn.analysis.comparison.summary import summarise
+    >>> recorded(("filters", "depth"), [summarise({"val_jaccard": [0.5]}, factors={"depth": 3})])
+    ('depth',)
+    """
+    return tuple(name for name in default if any(name in run.factors for run in summaries))
+
+
 def responses(summaries: Sequence[RunSummary], response: str) -> NDArray[np.float64]:
     """`(runs,)` values of the response."""
     return np.array([getattr(run, response) for run in summaries], dtype=np.float64)

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from unetdyn.analysis.comparison.design import dummies, levels, responses, usable
+from unetdyn.analysis.comparison.design import dummies, levels, names, recorded, responses, usable
 from unetdyn.analysis.comparison.summary import RunSummary, as_summaries, comparison_notes, left_out
 from unetdyn.analysis.result import Result, interval, number
+
+HELD = ("architecture",)
 
 _ALONE = 1e-9  # of 1: how near to 1 a leverage is 1
 
@@ -81,7 +83,7 @@ class Sensitivity(Result):
 def sensitivity(
     runs: Any,
     response: str = "performance",
-    held: Sequence[str] = ("architecture",),
+    held: str | Sequence[str] | None = None,
     confidence: float = 0.95,
     robust: bool = True,
 ) -> Sensitivity:
@@ -94,7 +96,8 @@ def sensitivity(
     Args:
         runs: see `as_summaries`; `learning_rate` and `batch_size` are read from their `factors`.
         response: as in `anova`.
-        held: other factors to allow for, as categories; those that no run has are passed over.
+        held: another factor or others to allow for, as categories. None (default): `architecture`, where any run has
+            it.
         confidence: of the intervals, between 0 and 1.
         robust: True (default) for standard errors that allow for unequal scatter (HC3), because runs with a high
             learning rate scatter more; False for those of equal scatter. Both with Student's t of the residual degrees
@@ -106,8 +109,8 @@ def sensitivity(
 
     Raises:
         TypeError: as `as_summaries`.
-        ValueError: if no run has a learning rate or none a batch size, `response` is unknown or `confidence` is not
-            between 0 and 1.
+        ValueError: if no run has a learning rate, a batch size or one of `held`, `response` is unknown or
+            `confidence` is not between 0 and 1.
 
     Example:
         >>> from unetdyn.analysis.comparison.summary import summarise
@@ -127,7 +130,7 @@ def sensitivity(
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must be between 0 and 1, such as 0.95. Received: confidence={confidence!r}.")
     summaries = as_summaries(runs)
-    held = tuple(name for name in held if any(name in run.factors for run in summaries))
+    held = recorded(HELD, summaries) if held is None else names(held)
     kept, excluded = usable(summaries, ["learning_rate", "batch_size", *held], response)
     positive = [run for run in kept if _is_positive(run)]
     excluded |= {run.name: "its learning rate or batch size is not above 0" for run in kept if run not in positive}
