@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from unetdyn._messages import unknown_choice
-from unetdyn.analysis.comparison.choices import Choice, Evidence, choices, evidence, good_enough
+from unetdyn.analysis.comparison.choices import Choice, choices, evidence, good_enough
 from unetdyn.analysis.comparison.on_record import ON_RECORD, Record
 from unetdyn.analysis.comparison.ranking import WEIGHTS, combined_score
 from unetdyn.analysis.comparison.summary import RunSummary, as_summaries, comparison_notes, left_out
@@ -106,7 +106,8 @@ def recommend(
     that interval flatters it: repeat the two with new seeds where much depends on it.
 
     Args:
-        runs: see `as_summaries`. Without any, what the studies and this project have on record is quoted instead.
+        runs: see `as_summaries`. Without any, what is on record (`ON_RECORD`) is quoted instead. That is little: the
+            studies' decision matrix itself is not part of it, and it holds nothing of the time of a training.
         priority: `"performance"`, `"stability"`, `"balanced"` (default), `"memory"` or `"speed"`.
         max_sigma: only runs with σ below it; None (default): any.
         max_memory: only runs with at most so many bytes; None (default): any.
@@ -133,7 +134,8 @@ def recommend(
         UNet has 31.4 million parameters
 
     Reference:
-        The studies this project grew from had such a decision matrix; Welch (1947) for the comparison.
+        The studies this project grew from had such a decision matrix, which is not on record here. Welch (1947)
+        for the comparison.
     """
     if priority not in PRIORITIES:
         raise ValueError(unknown_choice("priority", priority, PRIORITIES))
@@ -168,8 +170,9 @@ def _check(bounds: dict[str, float | None], tolerance: float) -> None:
 def _quote(priority: str) -> Recommendation:
     records = tuple(record for record in ON_RECORD if priority in record.topics)
     nan = float("nan")
-    nothing = Evidence(nan, nan, nan, None, "there are no runs of yours: this is what others found, on their data")
-    return Recommendation(priority, _CRITERIA[priority], None, None, *nothing, {}, records)
+    held = "this is what is on record, not from your data" if records else "nothing is on record that bears on this"
+    verdict = f"there are no runs of yours: {held}; the studies' decision matrix itself is not on record here"
+    return Recommendation(priority, _CRITERIA[priority], None, None, nan, nan, nan, None, verdict, {}, records)
 
 
 def _needed(priority: str, summaries: Sequence[RunSummary]) -> list[str]:
