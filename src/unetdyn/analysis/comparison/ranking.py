@@ -147,9 +147,9 @@ def pareto_front(runs: Any) -> Front:
     Example:
         >>> flat, steps = [0.3] * 10, [0.3, 0.5] * 5
         >>> print(pareto_front({
-        ...     "a": {"val_jaccard": [0.6], "val_loss": flat},
-        ...     "b": {"val_jaccard": [0.7], "val_loss": steps},
-        ...     "c": {"val_jaccard": [0.5], "val_loss": steps},
+        ...     "a": {"val_jaccard": [0.6] * 10, "val_loss": flat},
+        ...     "b": {"val_jaccard": [0.7] * 10, "val_loss": steps},
+        ...     "c": {"val_jaccard": [0.5] * 10, "val_loss": steps},
         ... }))
         b  on the front: performance 0.7, σ 0.105
         a  on the front: performance 0.6, σ 0
