@@ -285,7 +285,7 @@ def test_convergence_of_a_hundred_thousand_epochs_is_fast():
         (lambda: converged_by_slope([[1, 2]]), r"`values` must be one value an epoch.* Received: shape \(1, 2\)"),
         (
             lambda: converged_by_slope([1, 2], epochs=[3, 3]),
-            r"`epochs` must be ascending .* Received: shape \(2,\), 3, 3",
+            r"`epochs` must be ascending .* Received: \[3, 3\]",
         ),
         (lambda: converged_by_change([1, 2], epochs=[3]), r"one for each of the 2 values. Received: shape \(1,\), 3"),
     ],

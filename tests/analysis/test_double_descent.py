@@ -153,7 +153,7 @@ def test_a_hundred_thousand_epochs_are_fast():
     [
         ({"mode": "mn"}, r"`mode` must be one of 'min', 'max'. Received: mode='mn'. Did you mean 'min'\?"),
         ({"level": 0}, r"`level` must be between 0 and 1. Received: level=0\."),
-        ({"epochs": [1]}, r"`epochs` must be ascending and one for each of the 2 values. Received: shape \(1,\)"),
+        ({"epochs": [1]}, r"`epochs` must be ascending whole numbers, one for each of the 2 values. Received: \[1\]"),
     ],
 )
 def test_wrong_arguments_are_refused(kwargs, text):

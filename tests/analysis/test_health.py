@@ -173,6 +173,19 @@ def test_arguments_that_mean_nothing_are_refused(function):
         function({"jaccard": [0.1, 0.2]})
 
 
+def test_an_error_has_no_peak_performance():
+    logs = {"loss": [0.9] * 12, "val_mae": [0.3] * 12}
+    assert training_health(logs).watched is None
+    with pytest.raises(ValueError, match=r"`metric` must be one of which more is better.* Received: metric='val_mae'"):
+        training_health(logs, metric="val_mae")
+    assert training_stability(logs, metric="val_mae").jaccard_stability == 0.0
+
+
+def test_the_metric_of_two_outputs_is_no_loss():
+    logs = {name: [0.638, 0.5] for name in ("edge_loss", "loss", "mask_loss", "val_edge_loss", "val_loss")}
+    assert training_health({**logs, "val_mask_jaccard": [0.2, 0.3]}).watched == "val_mask_jaccard"
+
+
 def test_another_metric_can_be_asked_for():
     logs = {**history(), "val_dice": [0.1] * 30}
     assert training_health(logs, metric="val_dice").watched == "val_dice"

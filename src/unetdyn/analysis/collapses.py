@@ -92,7 +92,7 @@ class Collapses(Result):
 
 
 def collapses(
-    values: ArrayLike, epochs: ArrayLike | None = None, depth: float = 0.5, recovery: float = 0.9
+    values: ArrayLike | Curve, epochs: ArrayLike | None = None, depth: float = 0.5, recovery: float = 0.9
 ) -> Collapses:
     """The sudden falls of a metric that should rise, such as 0.0288 → 0.0020 → 0.0797.
 
@@ -111,10 +111,10 @@ def collapses(
     fifth, which loses half of the level in every second training, 2 to 4 %.
 
     Args:
-        values: shape `(epochs,)`, oldest first, of a metric of which more is better and which is ≥ 0; NaN is a
-            collapse.
-        epochs: shape `(epochs,)`, ascending whole numbers from 0, where values are missing from some epochs. Default 0,
-            1, 2 …
+        values: shape `(epochs,)`, oldest first, of a metric of which more is better and which is ≥ 0; or its `Curve` of
+            `read_history`. NaN is a collapse.
+        epochs: shape `(epochs,)`, ascending whole numbers from 0, where values are missing from some epochs. Default
+            the curve's, or else 0, 1, 2 …
         depth: least relative depth, between 0 and 1. Default 0.5: half of what was reached is lost.
         recovery: share of the level before that counts as back, above 0 and up to 1. Default 0.9, because noise keeps a
             value from being back to the last digit.
@@ -123,6 +123,7 @@ def collapses(
         `Collapses`; its `events` are empty where there is none.
 
     Raises:
+        TypeError: if a whole history was passed.
         ValueError: if an argument is out of range or the shapes do not fit.
 
     Example:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from unetdyn.analysis.checks import check_count, check_positive
 from unetdyn.analysis.curves import Curve, Curves, read_history
 from unetdyn.analysis.result import Result, epoch, number
+from unetdyn.analysis.series import series
 from unetdyn.analysis.stability import DDOF, WINDOW, sliding_stability
 
 LOSS_SIGMA, METRIC_SIGMA = 0.05, 0.01
@@ -132,7 +133,7 @@ def converged_by_stability(
         return StabilityCriterion(loss_name, "undetermined", reason, None, None, float("nan"), float("nan"))
     epochs, at_loss, at_metric = np.intersect1d(loss.epochs, metric_curve.epochs, return_indices=True)
     values = [loss.values[at_loss], metric_curve.values[at_metric]]
-    sigmas = [sliding_stability(series, window, DDOF) for series in values]
+    sigmas = [sliding_stability(column, window, DDOF) for column in values]
     held = (sigmas[0] < loss_sigma) & (sigmas[1] < metric_sigma)
     last = [float(sigma[-1]) if len(sigma) else float("nan") for sigma in sigmas]
     signs = ["<" if sigma < bound else "≥" for sigma, bound in zip(last, (loss_sigma, metric_sigma), strict=True)]
@@ -142,7 +143,7 @@ def converged_by_stability(
 
 
 def converged_by_change(
-    values: ArrayLike,
+    values: ArrayLike | Curve,
     lag: int = LAG,
     tolerance: float = TOLERANCE,
     in_a_row: int = IN_A_ROW,
@@ -158,18 +159,19 @@ def converged_by_change(
     height, and says so where noise hides the answer.
 
     Args:
-        values: shape `(epochs,)`, oldest first: a loss.
+        values: shape `(epochs,)`, oldest first: a loss; or a `Curve` of `read_history`.
         lag: k, in values, ≥ 1. Default 10: neighbouring epochs differ little in any slow training.
         tolerance: a fraction, > 0. Default 0.01: less than one per cent in ten epochs.
         in_a_row: how many epochs in a row must be below it, ≥ 1. Default 10, as many as the lag: a single one is below
             whenever a curve crosses its own earlier height.
-        epochs: shape `(epochs,)`, the epoch of each value, from 0; default 0, 1, 2, ...
+        epochs: shape `(epochs,)`, the epoch of each value, from 0; default the curve's, or else 0, 1, 2, ...
         name: what the values are called in the result.
 
     Returns:
         A `ChangeCriterion`; undetermined where fewer than lag + in_a_row values, or NaN among these last ones.
 
     Raises:
+        TypeError: if a whole history was passed.
         ValueError: if an argument is out of range.
 
     Example:
@@ -183,7 +185,7 @@ def converged_by_change(
     check_count("lag", lag, 1)
     check_count("in_a_row", in_a_row, 1)
     check_positive("tolerance", tolerance)
-    curve = as_curve(values, epochs)
+    curve = series(values, epochs)
     before, after = curve.values[:-lag], curve.values[lag:]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         change = np.where((after == before) & np.isfinite(after), 0.0, np.abs(after - before) / np.abs(before))
@@ -216,20 +218,6 @@ def cannot_tell(values: NDArray[np.float64], needed: int) -> str | None:
         return f"{len(values)} of the {needed} epochs that it needs"
     broken = int(np.sum(~np.isfinite(values[-needed:])))
     return f"NaN or infinite in {broken} of the last {needed} epochs" if broken else None
-
-
-def as_curve(values: ArrayLike, epochs: ArrayLike | None) -> Curve:
-    """Values with their epochs, checked."""
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim != 1:
-        raise ValueError(f"`values` must be one value an epoch, of shape (epochs,). Received: shape {array.shape}.")
-    numbers = np.arange(len(array)) if epochs is None else np.asarray(epochs)
-    if numbers.shape != array.shape or np.any(numbers[1:] <= numbers[:-1]):
-        raise ValueError(
-            f"`epochs` must be ascending and one for each of the {len(array)} values. Received: shape {numbers.shape}, "
-            f"{str(numbers[:8].tolist())[1:-1]}{' ...' if numbers.size > 8 else ''}."
-        )
-    return Curve(numbers.astype(np.int64), array)
 
 
 def _metric_curve(curves: Curves, metric: str | None) -> tuple[str, Curve | None]:

@@ -1,8 +1,7 @@
 """The logged values of a training, wherever they were kept: a History, a dictionary, a CSV file, a run directory."""
 
-import csv
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,21 +10,10 @@ from numpy.typing import NDArray
 
 import unetdyn.runs
 from unetdyn._messages import nearest
-
-_JACCARD_NAMES = ("jaccard", "jacard_coef")  # ours, and the widely copied tutorials'
-# What callbacks and the recorder write into the logs beside metrics.
-_NOT_METRICS_END = ("stability", "stability_cv", "learning_rate", "lr", "seconds", "epoch")
-_NOT_METRICS_START = (
-    "grad_",
-    "update_ratio",
-    "noise_scale",
-    "trace_covariance",
-    "gradient_sq",
-    "skipped_",
-    "agc_",
-    "auto_clip_",
-)
-_NOT_LOGGED = ("", "NA")  # CSVLogger writes NA where an epoch had no such value
+from unetdyn.analysis.csv_log import read_csv
+from unetdyn.analysis.epochs import whole_epochs
+from unetdyn.analysis.history_logs import read_logs
+from unetdyn.analysis.metric_names import is_metric, less_is_better, overlap_rank
 
 
 class Curve(NamedTuple):
@@ -44,12 +32,12 @@ class Curves(Mapping[str, Curve]):
     """What a training logged: name → `Curve`; made by `read_history`.
 
     Args:
-        curves: Name → (epochs, values).
+        curves: Name → (epochs, values). They are sorted by epoch; of two values of one epoch the later counts.
         source: Where they come from, as a person would name it; it is shown in reports and errors.
     """
 
     def __init__(self, curves: Mapping[str, tuple[NDArray[Any], NDArray[Any]]], source: str = "history") -> None:
-        self._curves = {name: Curve(np.asarray(e, np.int64), np.asarray(v, float)) for name, (e, v) in curves.items()}
+        self._curves = {name: _in_order(*columns) for name, columns in curves.items()}
         self.source = source
 
     def __getitem__(self, name: str) -> Curve:
@@ -99,13 +87,23 @@ class Curves(Mapping[str, Curve]):
 
     @property
     def default_metric(self) -> str | None:
-        """`jaccard` or `jacard_coef` where logged, else the first metric with a validation value, else the first that
-        looks like a metric; None where there is none."""
-        bases = list(dict.fromkeys(logged.removeprefix("val_") for logged in self))
-        metrics = [base for base in bases if base != "loss" and not _is_no_metric(base)]
-        chosen = [base for base in _JACCARD_NAMES if base in metrics]
-        chosen += [base for base in metrics if f"val_{base}" in self]
-        return next(iter([*chosen, *metrics]), None)
+        """The metric that performance is read from; None where there is none of which more is better.
+
+        `jaccard` or `jacard_coef` where logged, else another Jaccard, IoU or Dice, else any metric; of several the
+        first with a validation value. Losses and errors, by their name, are none: see `metric_names`.
+        """
+        return self._first(lambda base: not less_is_better(base))
+
+    @property
+    def default_panel(self) -> str | None:
+        """What a picture shows beside the loss: `default_metric`, or else the first error; None where there is none."""
+        return self.default_metric or self._first(less_is_better)
+
+    def _first(self, wanted: Callable[[str], bool]) -> str | None:
+        bases = dict.fromkeys(logged.removeprefix("val_") for logged in self if is_metric(logged))
+        return min(
+            filter(wanted, bases), key=lambda base: (overlap_rank(base), f"val_{base}" not in self), default=None
+        )
 
     def metric(self, name: str | None = None) -> str:
         """The name, without `val_`, of the metric that performance is read from.
@@ -123,28 +121,34 @@ class Curves(Mapping[str, Curve]):
         if self.default_metric is not None:
             return self.default_metric
         raise ValueError(
-            f"No metric was logged in {self.source}, which has {', '.join(self) or 'nothing'}: compile the model with "
-            "metrics=[ThresholdedJaccard(name='jaccard')], or pass `metric=` the name of what to look at."
+            f"No metric of which more is better was logged in {self.source}, which has {', '.join(self) or 'nothing'}: "
+            "compile with metrics=[ThresholdedJaccard(name='jaccard')], or pass `metric=` the name of what to "
+            "look at."
         )
 
 
-def read_history(source: Any, validation_freq: int | Sequence[int] = 1) -> Curves:
+def read_history(source: Any, validation_freq: int | Sequence[int] | None = None) -> Curves:
     """The logged values of a training that anybody ran.
 
     Args:
-        source: A `keras.callbacks.History`; a dictionary of lists, such as its `history`; the path of a file that
-            `keras.callbacks.CSVLogger` wrote; a run directory's path, or an open `unetdyn.runs.Run`; or `Curves`.
-        validation_freq: What was passed to `fit`: a History does not say in which epochs validation took place. The
-            other sources do, and need it not.
+        source: A `keras.callbacks.History`; a dictionary of lists, such as its `history`, where a list `epoch` tells
+            the epochs; the path of a file that `keras.callbacks.CSVLogger` wrote; a run directory's path, or an open
+            `unetdyn.runs.Run`; or `Curves`.
+        validation_freq: What was passed to `fit`: a History does not say in which epochs validation took place. None
+            (default) takes the one whole number that makes so many validations in so many epochs. A list of epochs
+            must be given. The other sources say when, and need it not.
 
     Returns:
-        `Curves`. Rows of a CSV file are sorted by their epoch; of two rows of one epoch, as a training that was broken
-        off and taken up again leaves them, the later counts.
+        `Curves`, sorted by epoch. Of two values of one epoch, as a training that was broken off and taken up again
+        leaves them, the later counts. Where the epochs drop back to the first, another training was appended: only the
+        last is read, with a warning. A column without a number, such as a metric of several classes, is no curve and
+        is left out.
 
     Raises:
         TypeError: If the source is none of these.
         FileNotFoundError: If there is no such file or run directory.
-        ValueError: If a value is not a number, or `validation_freq` does not fit.
+        ValueError: If a value is not a number, an epoch not a whole one, a file not a table of numbers; or if
+            `validation_freq` does not fit, or more than one would.
 
     Example:
         >>> curves = read_history({"loss": [0.9, 0.5], "val_loss": [0.8, 0.6], "val_jaccard": [0.1, 0.4]})
@@ -156,91 +160,33 @@ def read_history(source: Any, validation_freq: int | Sequence[int] = 1) -> Curve
     if isinstance(source, unetdyn.runs.Run):
         return _from_run(source)
     if isinstance(source, str | os.PathLike):
-        path = Path(source)
-        return _from_csv(path) if path.is_file() and path.name != "run.json" else _from_run(unetdyn.runs.open(path))
+        return _from_path(Path(source))
     logs = getattr(source, "history", source)
     if not isinstance(logs, Mapping):
         raise TypeError(
             "`history` must be a keras History, a dictionary of lists, the path of a CSVLogger file or of a run "
             f"directory, or a Run. Received: {type(source).__name__}."
         )
-    return _from_logs(logs, getattr(source, "epoch", None), validation_freq)
+    return Curves(read_logs(logs, getattr(source, "epoch", None), validation_freq))
 
 
-def _is_no_metric(base: str) -> bool:
-    return base.endswith(_NOT_METRICS_END) or base.startswith(_NOT_METRICS_START)
+def _in_order(epochs: NDArray[Any], values: NDArray[Any]) -> Curve:
+    numbers, array = whole_epochs(epochs), np.asarray(values, np.float64)
+    if np.all(np.diff(numbers) > 0):
+        return Curve(numbers, array)
+    numbers, at = np.unique(numbers[::-1], return_index=True)
+    return Curve(numbers, array[::-1][at])
+
+
+def _from_path(path: Path) -> Curves:
+    if not path.exists():
+        raise FileNotFoundError(
+            "`history` must be the path of a file that CSVLogger wrote, or of a run directory. "
+            f"Received: {path}, which is not there."
+        )
+    is_table = path.is_file() and path.name != "run.json"
+    return Curves(read_csv(path), path.name) if is_table else _from_run(unetdyn.runs.open(path))
 
 
 def _from_run(run: "unetdyn.runs.Run") -> Curves:
     return Curves({name: run.series(name) for name in run.history if name != "epoch"}, run.path.name)
-
-
-def _from_logs(logs: Mapping[str, Any], epoch: Sequence[int] | None, frequency: int | Sequence[int]) -> Curves:
-    columns = {name: _numbers(name, values) for name, values in logs.items() if name != "epoch"}
-    count = max((len(values) for values in columns.values()), default=0)
-    epoch = logs["epoch"] if epoch is None and "epoch" in logs else epoch
-    epochs = np.asarray(range(count) if epoch is None or len(epoch) < count else epoch, np.int64)[-count or None :]
-    validated = epochs[[_is_validated(int(number), frequency) for number in epochs]]
-    curves = {}
-    for name, values in columns.items():
-        own = validated if name.startswith("val_") else epochs
-        if len(values) > len(own) or (name == "val_loss" and len(values) != len(own)):
-            raise ValueError(
-                f"`validation_freq` must be what was passed to `fit`. Received: validation_freq={frequency}, which "
-                f"makes {len(own)} validations in {count} epochs, but {name} has {len(values)} values."
-            )
-        # A key that callbacks add late, such as `stability`, has values for the last epochs only.
-        curves[name] = (own[len(own) - len(values) :], values)
-    return Curves(curves)
-
-
-def _numbers(name: str, values: Any) -> NDArray[np.float64]:
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        array = None
-    if array is None or array.ndim != 1:
-        raise ValueError(
-            f"`history` must hold one number an epoch under each name. Received: {name!r}: {str(values)[:80]}."
-        )
-    return array
-
-
-def _is_validated(epoch: int, frequency: int | Sequence[int]) -> bool:
-    """Keras' own rule, for epochs that count from 0."""
-    return (epoch + 1) % frequency == 0 if isinstance(frequency, int) else epoch + 1 in frequency
-
-
-def _from_csv(path: Path) -> Curves:
-    with path.open(newline="", encoding="utf-8") as file:
-        header = file.readline()
-        separator = max(",;\t", key=header.count)  # CSVLogger has any the user likes
-        file.seek(0)
-        rows = list(csv.DictReader(file, delimiter=separator))
-    if not rows or not header.strip():
-        raise ValueError(f"{path} must hold a header and a row for each epoch, as CSVLogger writes. It has no rows.")
-    numbered = {int(_cell(path, line, "epoch", row.get("epoch") or str(line))): row for line, row in enumerate(rows)}
-    epochs = sorted(numbered)
-    curves = {}
-    for name in rows[0]:
-        cells = [(epoch, numbered[epoch].get(name)) for epoch in epochs]
-        logged = [(epoch, cell) for epoch, cell in cells if cell is not None and cell not in _NOT_LOGGED]
-        if name is None or name == "epoch" or not any(_is_number(cell) for _, cell in logged):
-            continue  # a column of lists or words is no curve
-        values = [_cell(path, epoch, name, cell) for epoch, cell in logged]
-        curves[name] = (np.array([epoch for epoch, _ in logged]), np.array(values))
-    return Curves(curves, path.name)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _cell(path: Path, line: int, name: str, cell: str) -> float:
-    if not _is_number(cell):
-        raise ValueError(f"{path} must hold numbers. Received: {cell!r} as {name} in the row of epoch {line}.")
-    return float(cell)

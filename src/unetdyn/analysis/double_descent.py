@@ -8,10 +8,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from unetdyn._messages import unknown_choice
-from unetdyn.analysis.criteria import as_curve
 from unetdyn.analysis.curves import Curve
 from unetdyn.analysis.local_noise import local_noise
 from unetdyn.analysis.result import Result, epoch, number
+from unetdyn.analysis.series import series
 
 LEVEL = 0.05
 NEEDED = 30
@@ -83,7 +83,7 @@ class _Turns(NamedTuple):
 
 
 def double_descent(
-    values: ArrayLike,
+    values: ArrayLike | Curve,
     mode: Literal["min", "max"] = "min",
     level: float = LEVEL,
     epochs: ArrayLike | None = None,
@@ -109,16 +109,18 @@ def double_descent(
     to 73 % and 87 to 100 %; with 2 σ 6 to 13 % and 25 to 52 %.
 
     Args:
-        values: shape `(epochs,)`, oldest first: a validation loss or error. NaN and infinity are left out.
+        values: shape `(epochs,)`, oldest first: a validation loss or error; or a `Curve` of `read_history`.
+            NaN and infinity are left out.
         mode: `"min"` (default) for a loss or an error; `"max"` for a metric such as the Jaccard, which is turned over.
         level: the p-value below which it is called a double descent, between 0 and 1. Default 0.05.
-        epochs: shape `(epochs,)`, the epoch of each value, from 0; default 0, 1, 2, ...
+        epochs: shape `(epochs,)`, the epoch of each value, from 0; default the curve's, or else 0, 1, 2, ...
         seed: of the drawn noises.
 
     Returns:
         A `DoubleDescent`; undetermined with fewer than 30 finite values, which do not tell a curve from its noise.
 
     Raises:
+        TypeError: if a whole history was passed.
         ValueError: if an argument is out of range.
 
     Example:
@@ -140,7 +142,7 @@ def double_descent(
         raise ValueError(unknown_choice("mode", mode, ["min", "max"]))
     if not 0 < level < 1:
         raise ValueError(f"`level` must be between 0 and 1. Received: level={level!r}.")
-    curve = _shortened(as_curve(values, epochs))
+    curve = _shortened(series(values, epochs))
     count = len(curve.values)
     if count < NEEDED:
         reason, nan = f"{count} of the {NEEDED} finite values that it needs", float("nan")

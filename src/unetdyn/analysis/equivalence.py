@@ -7,8 +7,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from unetdyn.analysis.checks import check_count, check_positive
-from unetdyn.analysis.criteria import Criterion, as_curve, cannot_tell, verdict
+from unetdyn.analysis.criteria import Criterion, cannot_tell, verdict
+from unetdyn.analysis.curves import Curve
 from unetdyn.analysis.result import interval, number
+from unetdyn.analysis.series import series
 from unetdyn.analysis.trend import LONGEST_WINDOW, SHORTEST_WINDOW, sliding_slopes, window_for
 
 SLOPE_WINDOW = 30
@@ -49,7 +51,7 @@ class SlopeCriterion(Criterion):
 
 
 def converged_by_slope(
-    values: ArrayLike,
+    values: ArrayLike | Curve,
     window: int = SLOPE_WINDOW,
     delta: float | None = None,
     share: float = SHARE,
@@ -75,7 +77,7 @@ def converged_by_slope(
     86 % where it was δ / 4, 28 to 36 epochs later.
 
     Args:
-        values: shape `(epochs,)`, oldest first: a loss or a metric.
+        values: shape `(epochs,)`, oldest first: a loss or a metric; or a `Curve` of `read_history`.
         window: how many values count, 10 to 2000. Default 30: fewer say too little about their own autocorrelation. The
             interval narrows with window^(3/2).
         delta: the margin δ an epoch, in the unit of the values, > 0. Default None: `share` of the curve's range.
@@ -83,7 +85,7 @@ def converged_by_slope(
             more epochs at that slope bring less than one per cent of all that the training brought. A training of more
             than 1,000 epochs that goes on evenly stays below that; give `delta` there.
         alpha: the level, between 0 and 0.5. Default 0.05.
-        epochs: shape `(epochs,)`, the epoch of each value, from 0; default 0, 1, 2, ...
+        epochs: shape `(epochs,)`, the epoch of each value, from 0; default the curve's, or else 0, 1, 2, ...
         name: what the values are called in the result.
 
     Returns:
@@ -92,6 +94,7 @@ def converged_by_slope(
         every second, third, ... window only.
 
     Raises:
+        TypeError: if a whole history was passed.
         ValueError: if an argument is out of range.
 
     Example:
@@ -118,7 +121,7 @@ def converged_by_slope(
         raise ValueError(f"`alpha` must be between 0 and 0.5. Received: alpha={alpha!r}.")
     if delta is not None:
         check_positive("delta", delta)
-    curve = as_curve(values, epochs)
+    curve = series(values, epochs)
     margin = share * _range(curve.values) if delta is None else delta
     unknown = cannot_tell(curve.values, window)
     if unknown is None and not margin > 0:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from unetdyn.analysis.curves import Curve, Curves, read_history
 from unetdyn.analysis.loss_pairs import loss_pairs
+from unetdyn.analysis.metric_names import check_more_is_better
 from unetdyn.analysis.result import KeyedResult, epoch, number
 from unetdyn.analysis.stability import DDOF, WINDOW, Stability, check_window, stability
 
@@ -138,15 +139,14 @@ def training_health(history: Any, window: int = WINDOW, metric: str | None = Non
     Args:
         history: anything `read_history` takes.
         window: how many logged values count, ≥ 2. 10 is what the studies used.
-        metric: a metric of which more is better, with or without `val_`. Default: the Jaccard where logged, else the
-            first metric.
+        metric: a metric of which more is better, with or without `val_`. Default: `Curves.default_metric`.
         ddof: 1 (default), the sample standard deviation, the studies' formula; 0, `numpy.std`, which their code used.
 
     Returns:
         A `TrainingHealth`. What cannot be told (no validation, no metric, too few epochs, NaN) is NaN or None.
 
     Raises:
-        ValueError: if no loss was logged, `metric` was not, or `window` or `ddof` is out of range.
+        ValueError: if no loss was logged, `metric` was not or should fall, or `window` or `ddof` is out of range.
 
     Example:
         >>> history = {
@@ -169,6 +169,7 @@ def training_health(history: Any, window: int = WINDOW, metric: str | None = Non
         The studies this project grew from.
     """
     curves, names, losses, scores = _watched(history, window, metric, ddof)
+    check_more_is_better(names[0] or "", metric, curves.source)
     values = names[1].values
     rates = _rates(names[1])
     best = int(np.argmax(np.where(np.isfinite(values), values, -np.inf))) if np.isfinite(values).any() else None
@@ -203,8 +204,7 @@ def training_stability(
     Args:
         history: anything `read_history` takes.
         window: how many logged values count, ≥ 2. 10 is what the studies used.
-        metric: the metric beside the loss, with or without `val_`. Default: the Jaccard where logged, else the first
-            metric.
+        metric: the metric beside the loss, with or without `val_`. Default: `Curves.default_metric`.
         ddof: 1 (default), the sample standard deviation, the studies' formula; 0, `numpy.std`, which their code used.
 
     Returns:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
+from unetdyn.analysis.curves import Curve
 from unetdyn.analysis.noise import detrend
 from unetdyn.analysis.result import Result, number
 from unetdyn.analysis.series import series
@@ -74,7 +75,7 @@ class _Line(NamedTuple):
     memory: float
 
 
-def oscillation(values: ArrayLike, epochs: ArrayLike | None = None, significance: float = 0.01) -> Oscillation:
+def oscillation(values: ArrayLike | Curve, epochs: ArrayLike | None = None, significance: float = 0.01) -> Oscillation:
     """Whether a logged value swings around its trend: with what period, how strongly, and whether noise does that too.
 
     The trend (a quadratic and three decays) is taken away. Then two tests, each at half of `significance`:
@@ -97,14 +98,17 @@ def oscillation(values: ArrayLike, epochs: ArrayLike | None = None, significance
     an epoch: a cycle of steps may show as a slow one, or not at all.
 
     Args:
-        values: shape `(epochs,)`, oldest first: a loss or a metric. What is not finite is left out as a gap.
-        epochs: shape `(epochs,)`, ascending whole numbers, where values are missing from some epochs. Default 0, 1, 2 …
+        values: shape `(epochs,)`, oldest first: a loss or a metric; or a `Curve` of `read_history`. What is
+            not finite is left out as a gap.
+        epochs: shape `(epochs,)`, ascending whole numbers, where values are missing from some epochs. Default
+            the curve's, or else 0, 1, 2 …
         significance: chance of finding an oscillation in noise, between 0 and 0.5. Default 0.01.
 
     Returns:
         An `Oscillation`; undetermined below 20 finite values or where nothing scatters around the trend.
 
     Raises:
+        TypeError: if a whole history was passed.
         ValueError: if an argument is out of range or the shapes do not fit.
 
     Example:

@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unetdyn._messages import unknown_choice
+from unetdyn.analysis.curves import Curve
 from unetdyn.analysis.result import Result, number
+from unetdyn.analysis.series import series
 
 WINDOW = 10
 DDOF = 1
@@ -133,14 +135,15 @@ def stability_class(sigma: float) -> str:
     return STABILITY_CLASSES[-1].label
 
 
-def stability(values: ArrayLike, window: int = WINDOW, ddof: int = DDOF) -> Stability:
+def stability(values: ArrayLike | Curve, window: int = WINDOW, ddof: int = DDOF) -> Stability:
     """How much a logged value scattered over its last epochs.
 
     σ = sqrt(Σ (vᵢ − v̄)² / (window − ddof)) over the last `window` values; the coefficient of variation is σ / |v̄|.
     σ has the unit of the value, so that halving a loss halves it; the coefficient of variation has none.
 
     Args:
-        values: shape `(epochs,)`, oldest first: one value for each epoch in which the value was observed.
+        values: shape `(epochs,)`, oldest first: one value for each epoch in which the value was observed; or a
+            `Curve` of `read_history`.
         window: how many values count, ≥ 2. 10 is what the studies used.
         ddof: 1 (default) is the sample standard deviation, the studies' formula; 0 the population's, which their code
             used (`numpy.std`) and which is smaller by a factor of sqrt(1 − 1/window).
@@ -151,6 +154,7 @@ def stability(values: ArrayLike, window: int = WINDOW, ddof: int = DDOF) -> Stab
         numbers is not to be taken for a calm one.
 
     Raises:
+        TypeError: if a whole history was passed.
         ValueError: if `values` isn't one-dimensional, `window` < 2 or `ddof` is neither 0 nor 1.
 
     Example:
@@ -174,11 +178,11 @@ def stability(values: ArrayLike, window: int = WINDOW, ddof: int = DDOF) -> Stab
     return Stability(sigma, mean, variation, stability_class(sigma), window, ddof, kept)
 
 
-def sliding_stability(values: ArrayLike, window: int = WINDOW, ddof: int = DDOF) -> NDArray[np.float64]:
+def sliding_stability(values: ArrayLike | Curve, window: int = WINDOW, ddof: int = DDOF) -> NDArray[np.float64]:
     """The σ of `stability` after each epoch, for the curve of a whole training.
 
     Args:
-        values: shape `(epochs,)`, oldest first.
+        values: shape `(epochs,)`, oldest first; or a `Curve` of `read_history`.
         window: how many values count, ≥ 2.
         ddof: 1 or 0; see `stability`.
 
@@ -187,7 +191,7 @@ def sliding_stability(values: ArrayLike, window: int = WINDOW, ddof: int = DDOF)
         full, and where it holds a value that is not finite.
 
     Raises:
-        ValueError: as `stability`.
+        TypeError, ValueError: as `stability`.
 
     Example:
         >>> sliding_stability([1.0, 3.0, 3.0, 4.0], window=2).round(3).tolist()
@@ -221,9 +225,6 @@ def check_window(window: int, ddof: int) -> None:
         raise ValueError(unknown_choice("ddof", ddof, [1, 0]))
 
 
-def _checked(values: ArrayLike, window: int, ddof: int) -> NDArray[np.float64]:
+def _checked(values: ArrayLike | Curve, window: int, ddof: int) -> NDArray[np.float64]:
     check_window(window, ddof)
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim != 1:
-        raise ValueError(f"`values` must be one value an epoch, of shape (epochs,). Received: shape {array.shape}.")
-    return array
+    return series(values).values

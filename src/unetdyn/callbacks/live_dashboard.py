@@ -155,7 +155,7 @@ class LiveDashboard(keras.callbacks.Callback):
 
     def _names(self, curves: Curves) -> list[str]:
         """The loss and the metric, as far as they were logged."""
-        return [name for name in ("loss", self.metric or curves.default_metric) if name and _logged(curves, name)]
+        return [name for name in ("loss", self.metric or curves.default_panel) if name and _logged(curves, name)]
 
     def _warn_once(self, epoch: int) -> None:
         curves = self.curves

@@ -67,7 +67,7 @@ class ConvergenceDisplay(Display):
 
     @classmethod
     def from_history(
-        cls, history: Any, metric: str | None = None, validation_freq: int | Sequence[int] = 1, **kwargs: Any
+        cls, history: Any, metric: str | None = None, validation_freq: int | Sequence[int] | None = None, **kwargs: Any
     ) -> "ConvergenceDisplay":
         """The picture of a training, wherever it was logged.
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 import unetdyn.runs
 from unetdyn.analysis.curves import Curves, read_history
+from unetdyn.analysis.metric_names import less_is_better
 from unetdyn.analysis.stability import DDOF, WINDOW, Stability, check_window, stability
 from unetdyn.report.drawing import (
     BLACK,
@@ -48,8 +49,7 @@ class HistoryDisplay(Display):
 
     Args:
         series: by name of a logged value, its epochs (from 0) and its values, both of shape `(n,)`.
-        metric: which value the second panel shows; default: `"jaccard"` where it was logged, else the first other
-            metric.
+        metric: which value the second panel shows; default: `Curves.default_panel`, `"jaccard"` where it was logged.
         window: over how many observed values stability is measured, ≥ 2; 10 is what the studies used.
         ddof: 1 or 0, see `unetdyn.analysis.stability`.
 
@@ -82,22 +82,24 @@ class HistoryDisplay(Display):
         if metric is not None and not {metric, f"val_{metric}"} & set(series):
             raise ValueError(f"`metric` must be a logged value. Received: metric={metric!r}; logged were {known}.")
         self.series = dict(series)
-        self.metric = metric or Curves(self.series).default_metric
+        self.metric = metric or Curves(self.series).default_panel
         self.window = window
         self.stability: Stability = stability(self._watched[1], window, ddof)
 
     @classmethod
-    def from_history(cls, history: Any, validation_freq: int | Sequence[int] = 1, **kwargs: Any) -> "HistoryDisplay":
+    def from_history(
+        cls, history: Any, validation_freq: int | Sequence[int] | None = None, **kwargs: Any
+    ) -> "HistoryDisplay":
         """The picture of a training, wherever it was logged.
 
         Args:
             history: whatever `unetdyn.analysis.read_history` takes: a `keras.callbacks.History`, its `history`
                 dictionary, a file of `CSVLogger`, a run.
-            validation_freq: what was passed to `fit`: a History does not say in which epochs validation took place.
+            validation_freq: what was passed to `fit`; None (default) infers it, see `unetdyn.analysis.read_history`.
             **kwargs: `metric`, `window`, `ddof` as above.
 
         Raises:
-            ValueError: if `val_loss` has another number of values than `validation_freq` leads to.
+            ValueError: if `validation_freq` does not fit the number of validations, or more than one would.
         """
         return cls(read_history(history, validation_freq), **kwargs)
 
@@ -209,11 +211,6 @@ def best_epoch(name: str, values: NDArray[np.float64]) -> int | None:
     if less_is_better(name):
         return int(np.argmin(np.where(usable, values, np.inf)))
     return int(np.argmax(np.where(usable, values, -np.inf)))
-
-
-def less_is_better(name: str) -> bool:
-    """Whether a logged value is one that should fall, by its name."""
-    return "loss" in name or "error" in name
 
 
 def _legend(ax: Axes) -> None:

@@ -88,7 +88,7 @@ class StabilityDisplay(Display):
 
     @classmethod
     def from_history(
-        cls, history: Any, name: str = "loss", validation_freq: int | Sequence[int] = 1, **kwargs: Any
+        cls, history: Any, name: str = "loss", validation_freq: int | Sequence[int] | None = None, **kwargs: Any
     ) -> "StabilityDisplay":
         """The picture of a training, wherever it was logged.
 

@@ -129,8 +129,10 @@ def test_summary_refuses_a_metric_that_was_not_logged_or_falls():
         summarise(history([0.5]), metric="dice")
     with pytest.raises(ValueError, match=r"`metric` must be one of which more is better.*Received: metric='val_loss'"):
         summarise(history([0.5], [0.1]), metric="val_loss")
-    with pytest.raises(ValueError, match=r"No metric was logged in history, which has loss"):
+    with pytest.raises(ValueError, match=r"No metric of which more is better was logged in history, which has loss"):
         summarise({"loss": [0.5]})
+    with pytest.raises(ValueError, match=r"Received: metric='mae', which takes 'mae' of history"):
+        summarise({"loss": [0.5], "val_mae": [0.5]}, metric="mae")
     with pytest.raises(ValueError, match=r"`window` must be .* Received: window=1"):
         summarise(history([0.5]), window=1)
 
@@ -145,7 +147,30 @@ def test_as_summaries_gives_each_run_a_name_of_its_own():
     assert [run.name for run in as_summaries({"a": one, "b": one})] == ["a", "b"]
 
 
-@pytest.mark.parametrize("runs", ["runs/first", 3, RunSummary(*[None] * 13), read_history(history([0.5]))])
+def test_as_summaries_tells_files_of_one_name_apart_by_their_folder(tmp_path):
+    paths = [tmp_path / folder / "log.csv" for folder in ("first", "second")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text("epoch,val_jaccard\n0,0.5\n")
+    assert [run.name for run in as_summaries([*paths, str(paths[0])])] == [
+        "first/log.csv",
+        "second/log.csv",
+        "first/log.csv (2)",
+    ]
+    assert [run.name for run in as_summaries(paths[:1])] == ["log.csv"]
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        "runs/first",
+        3,
+        RunSummary(*[None] * 13),
+        read_history(history([0.5])),
+        history([0.5], [0.1]),
+        history(np.array([0.5])),
+    ],
+)
 def test_as_summaries_refuses_a_single_run(runs):
     with pytest.raises(TypeError, match=r"`runs` must be a sequence of runs.*put a single one in a list. Received: "):
         as_summaries(runs)

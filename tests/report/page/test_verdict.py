@@ -7,6 +7,7 @@ import pytest
 from sklearn.isotonic import IsotonicRegression
 
 from unetdyn.analysis import read_history
+from unetdyn.report.page.content import content_of
 from unetdyn.report.page.gradient_signs import gradient_signs
 from unetdyn.report.page.signs import LEVELS
 from unetdyn.report.page.verdict import RULES, verdict
@@ -304,3 +305,19 @@ def test_a_damaged_record_leaves_a_verdict(tmp_path):
 @pytest.mark.parametrize("words", ["no number", "above 0", "a third", "never fell", "skipped", "updates are above"])
 def test_the_rules_name_what_makes_a_run_ill(words):
     assert words in RULES
+
+
+@pytest.mark.parametrize("error", ["mae", "mse", "rmse", "hausdorff", "perplexity"])
+def test_an_error_is_no_metric_that_should_rise(tmp_path, error):
+    """A run that logs none but an error is judged by its losses; asked for by name, its lowest value is the best."""
+    curves = healthy()
+    logs = {
+        "loss": curves["loss"],
+        "val_loss": curves["val_loss"],
+        error: curves["loss"],
+        f"val_{error}": curves["loss"],
+    }
+    run = run_of(tmp_path / "run", logs)
+    content = content_of(run, None, "run", "run-1", most=0)
+    assert (content.metric, content.verdict.word) == (None, "Healthy")
+    assert verdict(run, error).word == "Healthy"

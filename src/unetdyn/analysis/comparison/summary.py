@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 import unetdyn.runs
+from unetdyn.analysis.comparison.naming import is_history, names_of_files
 from unetdyn.analysis.curves import Curves, read_history
+from unetdyn.analysis.metric_names import check_more_is_better
 from unetdyn.analysis.result import Result, epoch, number
 from unetdyn.analysis.stability import DDOF, WINDOW, check_window, stability
 
 MAIN_FACTORS = ("architecture", "filters", "learning_rate", "batch_size", "seed")
 NOT_SETTINGS = ("seed", "name", "run_directory")  # factors in which repetitions of one experiment may differ
-_LESS_IS_BETTER = ("loss", "error")
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class RunSummary(Result):
         performance: the highest value of the metric; NaN where there is none.
         final: its last value; NaN where there is none.
         peak_epoch: the first epoch with the highest value, from 0; None where there is none.
-        stability: σ of the loss over the last `window` values, `ddof=1`; NaN where not defined or not finite.
+        stability: σ of the loss over the last `window` values; NaN where not defined or not finite.
         coefficient_of_variation: σ / |mean| over the same values; NaN where not defined.
         epochs: how many epochs were logged.
         seconds: the sum of the logged `seconds`; None where not recorded.
@@ -152,7 +153,8 @@ def as_summaries(runs: Any, metric: str | None = None, window: int = WINDOW) -> 
 
     Args:
         runs: a sequence of what `summarise` takes (summaries, run directories, histories, CSV files), or a dictionary
-            name → such. Of two runs with one name the later becomes `name (2)`.
+            name → such. Files and run directories of one name are told apart by their folder, `first/log.csv`; of
+            other runs with one name the later becomes `name (2)`.
         metric: see `summarise`; summaries keep theirs.
         window: see `summarise`; summaries keep theirs.
 
@@ -168,12 +170,12 @@ def as_summaries(runs: Any, metric: str | None = None, window: int = WINDOW) -> 
         >>> [(run.name, run.performance) for run in as_summaries({"calm": calm, "wild": wild})]
         [('calm', 0.6), ('wild', 0.5)]
     """
-    if isinstance(runs, str | os.PathLike | RunSummary | Curves | unetdyn.runs.Run) or not isinstance(runs, Iterable):
+    if isinstance(runs, str | os.PathLike | RunSummary) or not isinstance(runs, Iterable) or is_history(runs):
         raise TypeError(
             "`runs` must be a sequence of runs, or a dictionary name → run; put a single one in a list. "
             f"Received: {type(runs).__name__}."
         )
-    named = list(runs.items()) if isinstance(runs, Mapping) else [(None, run) for run in runs]
+    named = list(runs.items()) if isinstance(runs, Mapping) else names_of_files(list(runs))
     summaries = [summarise(run, name, metric=metric, window=window) for name, run in named]
     names: dict[str, None] = {}
     for summary in summaries:
@@ -231,11 +233,7 @@ def _metric(curves: Curves, metric: str | None) -> dict[str, Any]:
     if curves.epochs == 0:
         return {**nothing, "watched": None, "notes": ["no epoch was logged"]}
     base = curves.metric(metric)
-    if any(word in base for word in _LESS_IS_BETTER):
-        raise ValueError(
-            "`metric` must be one of which more is better, such as jaccard: the performance is its highest value. "
-            f"Received: metric={metric!r}, which takes {base!r} of {curves.source}."
-        )
+    check_more_is_better(base, metric, curves.source)
     watched, curve = curves.watched(base)
     finite = np.where(np.isfinite(curve.values), curve.values, -np.inf)
     if not np.isfinite(finite).any():

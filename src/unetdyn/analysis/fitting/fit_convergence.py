@@ -8,6 +8,7 @@ from unetdyn.analysis.fitting.bootstrap import Noise
 from unetdyn.analysis.fitting.estimate import Wanted, estimated
 from unetdyn.analysis.fitting.models import Array
 from unetdyn.analysis.fitting.result import ConvergenceFit
+from unetdyn.analysis.series import parts
 
 LEAST_EPOCHS = 10
 LEAST_DRAWS = 100
@@ -68,6 +69,7 @@ def fit_convergence(
         A `ConvergenceFit`, or a tuple of them for a table. More than 500 epochs are averaged in 500 groups first.
 
     Raises:
+        TypeError: If a whole history was passed.
         ValueError: If a shape, the order of the epochs or a setting is wrong.
 
     Example:
@@ -86,9 +88,7 @@ def fit_convergence(
         Golub and Pereyra (1973) for the fit; Bühlmann (1997) for the bootstrap; Turek and Fletcher (2012) for intervals
         over several models; Diebold and Mariano (1995) for the check on the tail.
     """
-    if isinstance(values, Curve):
-        epochs, values = (values.epochs if epochs is None else epochs), values.values
-    table, times = _checked(values, epochs)
+    table, times = _checked(*parts(values, epochs))
     _check_settings(confidence, within, draws)
     rows = np.atleast_2d(table)
     results = [ConvergenceFit(reason=_unfit(row), confidence=confidence, within=within) for row in rows]

@@ -11,7 +11,6 @@ from unetdyn.analysis.result import epoch, number
 from unetdyn.report.comparison import ComparisonDisplay
 from unetdyn.report.describe import stability_settings
 from unetdyn.report.drawing import common
-from unetdyn.report.history import less_is_better
 from unetdyn.report.overlay import OverlayDisplay
 from unetdyn.report.page import tables
 from unetdyn.report.page.findings import findings_of
@@ -86,7 +85,7 @@ class Comparison:
 def content_of(run: Run, metric: str | None, name: str, anchor: str, most: int | None = None) -> RunContent:
     """Everything that a report says of one run, with so many pictures at most."""
     curves, settings = read_history(run), stability_settings(run.config)
-    chosen = curves.metric(metric) if metric is not None else _default_metric(curves)
+    chosen = curves.metric(metric) if metric is not None else curves.default_metric
     summary = summarise(run, name, metric=chosen, **settings) if chosen else None
     best = summary.peak_epoch if summary else None
     return RunContent(
@@ -104,12 +103,6 @@ def content_of(run: Run, metric: str | None, name: str, anchor: str, most: int |
         configuration=tables.configuration(run),
         origin=tables.origin(run),
     )
-
-
-def _default_metric(curves: Curves) -> str | None:
-    """A metric of which more is better, which is what performance means; of an error a report has the curve only."""
-    default = curves.default_metric
-    return None if default is None or less_is_better(default) else default
 
 
 def comparison_of(contents: Sequence[RunContent]) -> Comparison:
