@@ -169,11 +169,11 @@ def test_a_batch_with_nan_is_named_with_step_variable_and_block():
 
 
 def test_an_infinite_gradient_is_not_finite_and_no_explosion():
-    monitor, logs = one_weight([np.inf, 20.0])
-    assert monitor.record["grad_norm"].tolist() == [np.inf, 20.0]
+    monitor, logs = one_weight([20.0, np.inf])
+    assert monitor.record["grad_norm"].tolist() == [20.0, np.inf]
     assert (logs["grad_nonfinite"], logs["grad_exploding"]) == (1.0, 1.0)
     text = next(text for _, text in monitor.messages if text.startswith("Exploding"))
-    assert "above 10 at 1 of 2 steps, first at step 1 (20), at most 20 at step 1" in text
+    assert "above 10 at 1 of 2 steps, first at step 0 (20), at most 20 at step 0" in text
 
 
 @keras.saving.register_keras_serializable(package="unetdyn-tests")
