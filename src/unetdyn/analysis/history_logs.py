@@ -75,7 +75,7 @@ def validation_frequency(epochs: NDArray[np.int64], validations: Mapping[str, in
     fits = candidates[made == min(counts)] if len(counts) == 1 else []
     if len(fits) == 1:
         return int(fits[0])
-    found = ", ".join(f"{name} {number}" for name, number in validations.items())
+    found = ", ".join(f"{name} {number}" for name, number in list(validations.items())[:4])
     some = ", ".join(map(str, fits[:4])) + (" ..." if len(fits) > 4 else "")
     possible = f"each of {some} would fit" if some else "no single one fits"
     raise ValueError(
