@@ -168,6 +168,14 @@ def test_a_batch_with_nan_is_named_with_step_variable_and_block():
     assert "the loss itself, or the batch, was not finite" in text
 
 
+def test_an_infinite_gradient_is_not_finite_and_no_explosion():
+    monitor, logs = one_weight([20.0, np.inf])
+    assert monitor.record["grad_norm"].tolist() == [20.0, np.inf]
+    assert (logs["grad_nonfinite"], logs["grad_exploding"]) == (1.0, 1.0)
+    text = next(text for _, text in monitor.messages if text.startswith("Exploding"))
+    assert "above 10 at 1 of 2 steps, first at step 0 (20), at most 20 at step 0" in text
+
+
 @keras.saving.register_keras_serializable(package="unetdyn-tests")
 class RootOfZero(keras.layers.Layer):
     """x + sqrt(0 · mean(x)): finite, but its gradient at the input is not."""

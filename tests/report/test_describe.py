@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from unetdyn import runs
+from unetdyn.report import write_report
 from unetdyn.report.describe import describe
+from unetdyn.report.page.content import content_of
 
 
 def run_of(path, epochs, summary=None, **config):
@@ -57,6 +59,29 @@ def test_describe_says_what_is_missing(tmp_path, epochs, row, text):
 def test_describe_takes_a_configuration_of_any_shape(tmp_path, config):
     shown = rows(describe([run_of(tmp_path / "run", [{"val_loss": 1.0}], **config)]))
     assert shown["model"].strip() == "not recorded"
+
+
+@pytest.mark.parametrize(
+    ("window", "ddof"), [("ten", "one"), (0, 2), (1, -1), (None, None), (2.5, 0.5), (True, True), ([10], [1])]
+)
+def test_a_window_or_ddof_without_a_standard_deviation_gives_the_default(tmp_path, window, ddof):
+    losses = np.linspace(0.5, 0.4, 12)
+    epochs = [{"loss": float(loss), "val_loss": float(loss)} for loss in losses]
+    run = run_of(tmp_path / "run", epochs, {}, callbacks={"stability": {"window": window, "ddof": ddof}})
+    expected = f"σ {np.std(losses[-10:], ddof=1):.2g}, "
+    assert rows(describe([run]))["validation loss, stability"].strip().startswith(expected)
+    assert "Healthy" in write_report([run.path], tmp_path / "report.html").read_text()
+
+
+def test_the_report_takes_ddof_from_the_configuration_everywhere(tmp_path):
+    losses = [0.5, 0.2, 0.3, 0.4]
+    config = {"callbacks": {"stability": {"window": 3, "ddof": 0}}}
+    epochs = [{"loss": loss, "val_loss": loss, "val_jaccard": 1 - loss} for loss in losses]
+    content = content_of(run_of(tmp_path / "run", epochs, **config), None, "run", "run-1", most=0)
+    sigma = np.std(losses[1:])
+    assert content.summary.stability == pytest.approx(sigma)
+    sign = next(sign for sign in content.verdict.signs if sign.name == "stability")
+    assert f"σ of the validation loss {sigma:.3g}, " in sign.text
 
 
 def test_describe_puts_runs_side_by_side(tmp_path):

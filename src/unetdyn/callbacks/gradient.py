@@ -61,7 +61,7 @@ class GradientMonitor(TapMonitor):
     | `grad_norm` | median of the finite norms |
     | `grad_norm_max` | largest norm |
     | `grad_nonfinite` | steps with NaN or infinite entries |
-    | `grad_exploding` | steps whose norm is above `explode` |
+    | `grad_exploding` | steps whose gradient is finite and whose norm is above `explode` |
     | `grad_vanishing` | steps whose norm is below `vanish` |
     | `grad_vanishing_blocks` | blocks whose median norm is below `vanish` |
     | `grad_spikes` | steps that are spikes (not with `spike=None`) |
@@ -199,7 +199,7 @@ class GradientMonitor(TapMonitor):
             "grad_norm": finite_median(norms),
             "grad_norm_max": float(np.fmax.reduce(norms)),
             "grad_nonfinite": float((rows.nonfinite > 0).any(axis=1).sum()),
-            "grad_exploding": float((norms > self.explode).sum()),
+            "grad_exploding": float((_of_finite(rows, norms) > self.explode).sum()),
             "grad_vanishing": float((norms < self.vanish).sum()),
             "grad_vanishing_blocks": float(sum(median < self.vanish for median in medians.values())),
             "grad_clipped": float(_clipped(rows).sum()),
@@ -241,10 +241,7 @@ class GradientMonitor(TapMonitor):
         self, rows: Rows, by_block: dict[str, NDArray[np.float64]], spiking: NDArray[np.bool_]
     ) -> None:
         norms = rows.grad_norm
-        above = norms > self.explode
-        blocks_above = [name for name, values in by_block.items() if (values > self.explode).any()]
-        if self._is_news("exploding", {"whole", *blocks_above} if above.any() else set()):
-            self._say(messages.exploding(rows.step, norms, by_block, self.explode))
+        self._look_for_explosions(rows, by_block)
         medians = {"the whole gradient": finite_median(norms)}
         medians |= {f"block {name}": finite_median(values) for name, values in by_block.items()}
         below = {where: median for where, median in medians.items() if median < self.vanish}
@@ -253,11 +250,23 @@ class GradientMonitor(TapMonitor):
         if self._is_news("spike", {"whole"} if spiking.any() else set()):
             self._say(messages.spiking(rows.step, norms, by_block, spiking, self.spike, self.window))
 
+    def _look_for_explosions(self, rows: Rows, by_block: dict[str, NDArray[np.float64]]) -> None:
+        norms = _of_finite(rows, rows.grad_norm)
+        by_block = {name: _of_finite(rows, values) for name, values in by_block.items()}
+        blocks_above = [name for name, values in by_block.items() if (values > self.explode).any()]
+        if self._is_news("exploding", {"whole", *blocks_above} if (norms > self.explode).any() else set()):
+            self._say(messages.exploding(rows.step, norms, by_block, self.explode))
+
     def _is_news(self, kind: str, places: set[str]) -> bool:
         """Whether trouble begins, comes back after an epoch without any, or reaches further places."""
         told = self._said.get(kind, set())
         self._said[kind] = told | places if places else set()
         return bool(places - told)
+
+
+def _of_finite(rows: Rows, norms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """NaN at steps whose gradient has entries that are not finite: the infinite norm of such a step is no explosion."""
+    return np.where((rows.nonfinite > 0).any(axis=1), np.nan, norms)
 
 
 def _clipped(rows: Rows) -> NDArray[np.bool_]:

@@ -30,7 +30,7 @@ def nonfinite(found: "NonFinite", steps: int, total: int, skipped: bool) -> str:
 
 
 def exploding(steps: NDArray[np.int64], norms: NDArray[np.float64], by_block: Blocks, threshold: float) -> str:
-    """Norms above the threshold."""
+    """Norms above the threshold; NaN at steps whose gradient is not finite."""
     above = np.flatnonzero(norms > threshold)
     first, top = above[0], above[np.argmax(norms[above])]
     own = [name for name, values in by_block.items() if (values > threshold).any()]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from unetdyn.analysis.stability import DDOF, WINDOW, stability
+from unetdyn.analysis.stability import DDOF, WINDOW, check_window, stability
 from unetdyn.runs import Run
 
 
@@ -67,11 +67,27 @@ def _best_and_last(epochs: np.ndarray, values: np.ndarray) -> str:
 
 
 def stability_settings(config: dict[str, Any]) -> dict[str, Any]:
-    """`window` and `ddof` as `unetdyn train` records them; a configuration of the user's own may have any shape."""
+    """`window` and `ddof` as `unetdyn train` records them, or their defaults.
+
+    A configuration of the user's own may have any shape: what is missing there or makes no standard deviation counts
+    for nothing.
+
+    >>> stability_settings({"callbacks": {"stability": {"window": "ten", "ddof": 0}}})
+    {'window': 10, 'ddof': 0}
+    """
     callbacks = config.get("callbacks")
     settings = callbacks.get("stability") if isinstance(callbacks, dict) else None
     settings = settings if isinstance(settings, dict) else {}
-    return {"window": settings.get("window", WINDOW), "ddof": settings.get("ddof", DDOF)}
+    window, ddof = settings.get("window"), settings.get("ddof")
+    return {"window": window if _usable(window, DDOF) else WINDOW, "ddof": ddof if _usable(WINDOW, ddof) else DDOF}
+
+
+def _usable(window: Any, ddof: Any) -> bool:
+    try:
+        check_window(window, ddof)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _stability(values: np.ndarray, config: dict[str, Any]) -> str:

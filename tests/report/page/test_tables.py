@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from unetdyn.analysis import read_history
+from unetdyn.analysis import read_history, stability
 from unetdyn.report.page.findings import findings_of
 from unetdyn.report.page.tables import (
     MOST_EPOCHS,
@@ -72,6 +72,8 @@ def test_configuration_origin_and_test_figures(tmp_path):
 
 def test_findings_are_the_last_of_each_kind(tmp_path):
     writer = RunWriter(tmp_path / "run")
+    for epoch in range(5):
+        writer.log_epoch(epoch, {"loss": 0.5})
     writer.event("train_begin", "Training began at epoch 1.")
     for epoch, norm in enumerate((12, 15, 30)):
         writer.event("monitor", f"Exploding gradients: at most {norm}.", monitor="gradient", epoch=epoch)
@@ -80,8 +82,18 @@ def test_findings_are_the_last_of_each_kind(tmp_path):
     writer.event("best", "Epoch 2 is the best so far.", epoch=1)
     writer.event("failed", "Training stopped after 3 whole epochs. OSError: full")
     assert findings_of(open(tmp_path / "run")) == [
-        "Epoch 3: Exploding gradients: at most 30. (Said 3 times, first after epoch 1.)",
-        "Epoch 2: Exploding gradients: at most 3.",
+        "Exploding gradients: at most 30. (Last said at epoch 3 of 5; 3 times since epoch 1.)",
+        "Exploding gradients: at most 3. (Last said at epoch 2 of 5.)",
         "No val_jaccard.",
         "Training stopped after 3 whole epochs. OSError: full",
     ]
+
+
+def test_good_news_is_no_finding(tmp_path):
+    """The validation loss became Excellent in the end, the loss Poor."""
+    writer = RunWriter(tmp_path / "run")
+    calm, wild = stability([0.2, 0.2], 2), stability([0.2, 0.5], 2)
+    for epoch, (validation, training) in enumerate([(wild, calm), (calm, wild)]):
+        writer.event("monitor", f"val_loss: {validation}.", monitor="stability", epoch=epoch)
+        writer.event("monitor", f"loss: {training}.", monitor="stability", epoch=epoch)
+    assert findings_of(open(tmp_path / "run")) == [f"loss: {wild}. (Last said at epoch 2 of 2; 2 times since epoch 1.)"]

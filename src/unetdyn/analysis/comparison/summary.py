@@ -15,7 +15,7 @@ from unetdyn.analysis.comparison.naming import is_history, names_of_files
 from unetdyn.analysis.curves import Curves, read_history
 from unetdyn.analysis.metric_names import check_more_is_better
 from unetdyn.analysis.result import Result, epoch, number
-from unetdyn.analysis.stability import WINDOW, check_window, stability
+from unetdyn.analysis.stability import DDOF, WINDOW, check_window, stability
 
 MAIN_FACTORS = ("architecture", "filters", "learning_rate", "batch_size", "seed")
 NOT_SETTINGS = ("seed", "name", "run_directory")  # factors in which repetitions of one experiment may differ
@@ -30,7 +30,7 @@ class RunSummary(Result):
         performance: the highest value of the metric; NaN where there is none.
         final: its last value; NaN where there is none.
         peak_epoch: the first epoch with the highest value, from 0; None where there is none.
-        stability: σ of the loss over the last `window` values, `ddof=1`; NaN where not defined or not finite.
+        stability: σ of the loss over the last `window` values; NaN where not defined or not finite.
         coefficient_of_variation: σ / |mean| over the same values; NaN where not defined.
         epochs: how many epochs were logged.
         seconds: the sum of the logged `seconds`; None where not recorded.
@@ -89,10 +89,11 @@ def summarise(
     window: int | None = None,
     parameters: int | None = None,
     memory: float | None = None,
+    ddof: int = DDOF,
 ) -> RunSummary:
     """One run in the numbers that comparisons use.
 
-    performance = max J over the epochs; stability = sqrt(Σ (Lᵢ − L̄)² / (window − 1)) over the last `window` losses.
+    performance = max J over the epochs; stability = sqrt(Σ (Lᵢ − L̄)² / (window − ddof)) over the last `window` losses.
     Both are of the validation where it was logged, otherwise of the training; `watched` says which.
 
     Args:
@@ -107,6 +108,7 @@ def summarise(
         window: how many losses σ is of, ≥ 2. None (default): 10, which is what the studies used.
         parameters: how many the model has; None (default): `parameters` of the run's summary, where recorded.
         memory: peak memory in bytes; None (default): `memory` of the run's summary, where recorded.
+        ddof: 1 (default) or 0, see `unetdyn.analysis.stability`.
 
     Returns:
         A `RunSummary`. A run without epochs, with a metric that was never a number, or with too few losses for σ has
@@ -114,8 +116,8 @@ def summarise(
 
     Raises:
         TypeError: if `source` is nothing that `read_history` takes, or a factor is nothing to group runs by.
-        ValueError: if the metric was not logged, less of it is better, `window` < 2, or `metric` or `window` is given
-            with a `RunSummary`, which no longer has the curves to read them from.
+        ValueError: if the metric was not logged, less of it is better, `window` < 2, `ddof` is neither 0 nor 1, or
+            `metric` or `window` is given with a `RunSummary`, which no longer has the curves to read them from.
 
     Example:
         >>> logs = {"val_loss": [0.9, 0.5, 0.4], "val_jaccard": [0.1, 0.6, 0.5]}
@@ -139,13 +141,13 @@ def summarise(
         changed: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         return replace(source, factors={**source.factors, **with_levels(factors or {})}, **changed)
     window = WINDOW if window is None else window
-    check_window(window, 1)
+    check_window(window, ddof)
     run = _opened(source)
     curves = read_history(source if run is None else run)
     recorded = {} if run is None else run.summary
     seconds = curves["seconds"].values if "seconds" in curves else np.array([])
     measured = _metric(curves, metric)
-    scatter = _scatter(curves, window)
+    scatter = _scatter(curves, window, ddof)
     return RunSummary(
         name=name or curves.source,
         epochs=curves.epochs,
@@ -262,13 +264,13 @@ def _metric(curves: Curves, metric: str | None) -> dict[str, Any]:
     return {**found, "watched": watched, "notes": []}
 
 
-def _scatter(curves: Curves, window: int) -> dict[str, Any]:
+def _scatter(curves: Curves, window: int, ddof: int) -> dict[str, Any]:
     nan = float("nan")
     if "loss" not in curves and "val_loss" not in curves:
         notes = ["no loss was logged, so that there is no σ"] if curves.epochs else []
         return {"stability": nan, "coefficient_of_variation": nan, "watched_loss": None, "notes": notes}
     watched, curve = curves.watched("loss")
-    found = stability(curve.values, window)
+    found = stability(curve.values, window, ddof)
     return {
         "stability": found.sigma,
         "coefficient_of_variation": found.coefficient_of_variation,

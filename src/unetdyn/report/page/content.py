@@ -86,7 +86,7 @@ def content_of(run: Run, metric: str | None, name: str, anchor: str, most: int |
     """Everything that a report says of one run, with so many pictures at most."""
     curves, settings = read_history(run), stability_settings(run.config)
     chosen = curves.metric(metric) if metric is not None else curves.default_metric
-    summary = summarise(run, name, metric=chosen, window=settings["window"]) if chosen else None
+    summary = summarise(run, name, metric=chosen, **settings) if chosen else None
     best = summary.peak_epoch if summary else None
     return RunContent(
         name=name,

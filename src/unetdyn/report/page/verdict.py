@@ -11,9 +11,12 @@ from unetdyn.runs import Run
 
 TITLES = {"unknown": "Too short to tell", "good": "Healthy", "watch": "Watch", "ill": "Ill"}
 RULES = (
-    "A run is as ill as its worst sign. Ill: it failed, the loss or the metric is no number at the end, the metric "
-    "lost half of its best, jumps by a tenth of it from epoch to epoch or collapsed for good or more than once, the "
-    "loss's stability is Poor or Very poor, or gradients explode, vanish or are not finite in a tenth of the epochs. "
+    "A run is as ill as its worst sign. Ill: it failed; the loss, the validation loss or the metric is no number at "
+    "the end; the metric never was above 0, lost a third of its best, jumps by a tenth of it from epoch to epoch or "
+    "collapsed for good or more than once; the training loss never fell, or ended where it began or above, or the "
+    "validation loss rose by three times what it had fallen; the loss's stability is Poor or Very poor, apart from its "
+    "descent; gradients explode or vanish in a tenth of the epochs, or are not finite in a tenth of the steps, in half "
+    "of them where these updates were skipped; updates are above ten times the monitor's band at the end. "
     "These limits are rules of thumb, apart from the classes of stability, which are those of the studies."
 )
 
@@ -24,7 +27,7 @@ class Verdict:
 
     Attributes:
         level: The worst of the signs': `"good"`, `"watch"` or `"ill"`; `"unknown"` where nothing speaks against a run
-            that is too short for its stability to be told.
+            that is too short for its stability to be told: few epochs, or a loss that still falls.
         sentence: Why, in plain words.
         signs: What was looked at, one each.
     """
@@ -54,7 +57,7 @@ def verdict(run: Run, metric: str | None, window: int = WINDOW, ddof: int = DDOF
         ddof: 1 or 0, see `unetdyn.analysis.stability`.
     """
     curves = read_history(run)
-    signs = [_status(run), *curve_signs(curves, metric, window, ddof), *gradient_signs(curves)]
+    signs = [_status(run), *curve_signs(curves, metric, window, ddof), *gradient_signs(run, curves, window)]
     level = worst(sign.level for sign in signs)
     stable = next(sign for sign in signs if sign.name == "stability")
     if level == "good" and stable.level == "unknown":
