@@ -110,6 +110,7 @@ def test_block_without_a_finite_norm_is_marked():
     ax = Figure().subplots()
     draw_profile(ax, {"enc1": 1.0, r"$\frac$": math.nan, "head": 2.0})
     assert ax.get_lines()[1].get_ydata().tolist() == [1]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["not finite"]
     ax.figure.savefig(io.BytesIO())
 
 

@@ -59,7 +59,10 @@ def draw_profile(ax: Axes, norms: Mapping[str, float]) -> None:
         ax.set_xscale("log")
     ax.plot(drawn, places, "o-", markersize=4, linewidth=1.0, color=TRAINING["color"])
     bad = places[np.isnan(list(norms.values()))]
-    ax.plot(np.full(len(bad), 0.96), bad, "x", color=TRAINING["color"], transform=ax.get_yaxis_transform())
+    if len(bad):
+        at, across = np.full(len(bad), 0.96), ax.get_yaxis_transform()
+        ax.plot(at, bad, "x", color=TRAINING["color"], label="not finite", transform=across)
+        ax.legend(fontsize=8, frameon=False)
     ax.set_yticks(places, list(norms), fontsize=7, parse_math=False)
     ax.set_ylim(len(norms) - 0.5, -0.5)
     ax.set_xlabel("gradient norm, last epoch")
