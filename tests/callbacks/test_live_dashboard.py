@@ -12,7 +12,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from unetdyn.analysis import sliding_stability
+from unetdyn.analysis.curves import Curves
 from unetdyn.callbacks import GradientMonitor, LiveDashboard, StabilityMonitor
+from unetdyn.callbacks.dashboard_panels import draw_profile
 
 EPOCHS = [
     {"loss": 0.9, "val_loss": 0.8, "jaccard": 0.1, "val_jaccard": 0.2},
@@ -70,14 +72,72 @@ def test_lines_say_epoch_numbers_and_class(capsys):
         [{"loss": 1.0}, {"loss": 0.5, "val_loss": 0.4}],
         [{"loss": 0.0}] * 3,
         [{"loss": 1.0, "by_class": np.zeros(3)}],
+        [{"loss": 1.0, r"price_$\frac$": 0.5}],
     ],
-    ids=["not finite", "one epoch", "rare validation", "σ of zero", "a value a class"],
+    ids=["not finite", "one epoch", "rare validation", "σ of zero", "a value a class", "no mathematics"],
 )
 def test_picture_bears_any_logs(epochs):
     dashboard = fed(epochs)
     dashboard.draw().savefig(io.BytesIO(), format="png")
     assert next(iter(axes(dashboard))) == "loss"
     assert "by_class" not in dashboard.curves
+
+
+@pytest.mark.parametrize("value", ["yes", None, np.zeros(3), [[1], [2, 3]], {}, object()])
+def test_what_is_no_number_is_left_out(value, capsys):
+    dashboard = fed([{"loss": np.float32(1.0), "accuracy": [0.5], "jaccard": value}])
+    assert {name: curve.values.tolist() for name, curve in dashboard.curves.items()} == {"loss": [1], "accuracy": [0.5]}
+    assert capsys.readouterr().out == "epoch 1/5  loss 1  accuracy 0.5\n"
+
+
+def test_values_that_are_not_finite_are_marked():
+    broken = {"loss": math.nan, "val_loss": math.inf, "jaccard": 0.5, "val_jaccard": math.nan}
+    drawn = axes(fed([*EPOCHS, broken, broken]))
+    assert all(ax.get_xlim() == (0.5, 5.5) for ax in drawn.values())
+    for panel, label in (
+        ("loss", "training not finite"),
+        ("loss", "validation not finite"),
+        ("Jaccard", "validation not finite"),
+        ("σ of the validation loss", "σ not finite"),
+    ):
+        crosses = next(line for line in drawn[panel].get_lines() if line.get_label() == label)
+        assert crosses.get_xdata().tolist() == [4, 5]
+        assert label in [text.get_text() for text in drawn[panel].get_legend().get_texts()]
+    assert [line.get_label() for line in drawn["Jaccard"].get_lines()].count("training not finite") == 0
+
+
+def test_block_without_a_finite_norm_is_marked():
+    ax = Figure().subplots()
+    draw_profile(ax, {"enc1": 1.0, r"$\frac$": math.nan, "head": 2.0})
+    assert ax.get_lines()[1].get_ydata().tolist() == [1]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["not finite"]
+    ax.figure.savefig(io.BytesIO())
+
+
+def test_line_has_no_number_of_an_earlier_epoch(capsys):
+    validated = {"loss": 0.5, "val_loss": 0.4, "jaccard": 0.6, "val_jaccard": 0.7, "grad_norm": 2.0}
+    fed([validated, validated, {"loss": 0.3, "jaccard": 0.6}])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].endswith("val_jaccard 0.7  σ 0 Excellent  grad_norm 2")
+    assert lines[2] == "epoch 3/5  loss 0.3  jaccard 0.6"
+
+
+@pytest.mark.parametrize("metric", ["loss", "grad_norm"])
+def test_metric_that_is_shown_anyway_is_shown_once(metric, capsys):
+    dashboard = fed([{"loss": 0.5, "grad_norm": 2.0}], metric=metric)
+    assert capsys.readouterr().out.count(f"{metric} ") == 1
+    assert [ax.get_ylabel() for ax in dashboard.draw().axes].count("loss") == 1
+
+
+def test_line_costs_the_same_however_long_the_training(monkeypatch):
+    sizes = []
+    monkeypatch.setattr(
+        "unetdyn.callbacks.live_dashboard.Curves",
+        lambda columns: sizes.append(max(len(values) for _, values in columns.values())) or Curves(columns),
+    )
+    fed([EPOCHS[0]] * 50, window=3)
+    assert len(sizes) == 50
+    assert max(sizes) == 3
 
 
 def test_picture_of_a_training_without_a_loss_is_empty():
@@ -156,6 +216,9 @@ def test_second_fit_has_its_own_picture_and_carries_on(screen):
     dashboard.on_epoch_end(3, {"loss": 0.3})
     assert screen.new == 2
     assert dashboard.curves["loss"].epochs.tolist() == [0, 1, 2, 3]
+    dashboard.on_epoch_begin(2)
+    dashboard.on_epoch_end(2, {"loss": 0.2})
+    assert dashboard.curves["loss"].values.tolist() == [0.9, 0.5, 0.2]
     dashboard.on_epoch_begin(0)
     assert len(dashboard.curves) == 0
 

@@ -4,6 +4,7 @@ import io
 import sys
 import time
 import warnings
+from collections.abc import Container
 from functools import partial
 from itertools import zip_longest
 from typing import Any
@@ -34,7 +35,10 @@ class LiveDashboard(keras.callbacks.Callback):
     Put it last in the list of callbacks, so that it sees what those before it write into `logs`, and pass `verbose=0`
     to `fit`, whose progress bar would fill the same place.
 
-    An epoch 0 starts anew; a `fit` with `initial_epoch` > 0 carries on.
+    What is no single number in `logs`, such as a text or a value for each class, is left out. Where a curve is NaN or
+    infinite, there are crosses at the top of its panel.
+
+    An epoch 0 starts anew; a `fit` with `initial_epoch` > 0 carries on from there.
 
     Args:
         gradient: A `GradientMonitor` in the same `fit`, before this one; None (default) for no gradients.
@@ -89,6 +93,7 @@ class LiveDashboard(keras.callbacks.Callback):
         self.where = ("notebook" if _in_notebook() else "terminal") if where == "auto" else where
         self.pictures = 0
         self._logged: dict[str, list[tuple[int, float]]] = {}
+        self._last_epoch = -1
         self._shown: Any = None
         self._drawn_at = -float("inf")
         self._drawn_epochs = 0
@@ -97,7 +102,11 @@ class LiveDashboard(keras.callbacks.Callback):
     @property
     def curves(self) -> Curves:
         """What was logged so far."""
-        columns = {name: np.array(rows, dtype=np.float64).T for name, rows in self._logged.items()}
+        return self._curves()
+
+    def _curves(self, last: int = 0) -> Curves:
+        """The last rows of each curve (0: all): a line an epoch must not cost more as the training gets longer."""
+        columns = {name: np.array(rows[-last:], dtype=np.float64).T for name, rows in self._logged.items()}
         return Curves({name: (epochs.astype(np.int64), values) for name, (epochs, values) in columns.items()})
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
@@ -107,18 +116,21 @@ class LiveDashboard(keras.callbacks.Callback):
         self._drawn_epochs = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Start anew with a new training."""
-        if epoch == 0:
-            self._logged = {}
+        """Forget what a `fit` before this one logged of this epoch and later ones."""
+        if epoch <= self._last_epoch:
+            kept = {name: [row for row in rows if row[0] < epoch] for name, rows in self._logged.items()}
+            self._logged = {name: rows for name, rows in kept.items() if rows}
+        self._last_epoch = epoch
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the numbers, and show them."""
-        for name, value in (logs or {}).items():
-            if np.size(value) == 1:  # a metric with a value a class is no curve
-                self._logged.setdefault(name, []).append((epoch, float(np.asarray(value).reshape(()))))
+        found = {name: _number(value) for name, value in (logs or {}).items()}
+        numbers = {name: value for name, value in found.items() if value is not None}
+        for name, value in numbers.items():
+            self._logged.setdefault(name, []).append((epoch, value))
         self._warn_once(epoch)
         if self.where == "terminal":
-            io_utils.print_msg(self._line(epoch))
+            io_utils.print_msg(self._line(epoch, numbers))
         elif time.monotonic() - self._drawn_at >= self.every_seconds:
             self._show()
 
@@ -155,29 +167,30 @@ class LiveDashboard(keras.callbacks.Callback):
 
     def _names(self, curves: Curves) -> list[str]:
         """The loss and the metric, as far as they were logged."""
-        return [name for name in ("loss", self.metric or curves.default_panel) if name and _logged(curves, name)]
+        names = dict.fromkeys(("loss", self.metric or curves.default_panel))
+        return [name for name in names if name and _logged(curves, name)]
 
     def _warn_once(self, epoch: int) -> None:
-        curves = self.curves
-        if self._warned or self.metric is None or _logged(curves, self.metric):
+        if self._warned or self.metric is None or _logged(self._logged, self.metric):
             return
         self._warned = True
         text = (
-            f"LiveDashboard: {self.metric!r} is not in the logs of epoch {epoch + 1}, which hold {', '.join(curves)}."
-            f"{nearest(self.metric, curves)} It is shown as soon as it is there."
+            f"LiveDashboard: {self.metric!r} is not in the logs of epoch {epoch + 1}, which hold "
+            f"{', '.join(self._logged)}.{nearest(self.metric, self._logged)} It is shown as soon as it is there."
         )
         warnings.warn(text, UserWarning, stacklevel=2)
 
-    def _line(self, epoch: int) -> str:
-        """The epoch's numbers, as far as there are."""
-        curves = self.curves
+    def _line(self, epoch: int, numbers: dict[str, float]) -> str:
+        """The numbers of this epoch, as far as there are."""
+        curves = self._curves(last=self.window)
         names = [prefix + name for name in self._names(curves) for prefix in ("", "val_")]
-        shown = [f"{name} {curves[name].values[-1]:.4g}" for name in names if name in curves]
+        shown = [f"{name} {numbers[name]:.4g}" for name in names if name in numbers]
         if _logged(curves, "loss"):
-            found = stability(curves.watched("loss")[1].values, self.window)
-            shown += [f"σ {found.sigma:.3g} {found.label}"] if found.defined else []
-        if "grad_norm" in curves:
-            shown.append(f"grad_norm {curves['grad_norm'].values[-1]:.3g}")
+            name, curve = curves.watched("loss")
+            found = stability(curve.values, self.window)
+            shown += [f"σ {found.sigma:.3g} {found.label}"] if found.defined and name in numbers else []
+        if "grad_norm" in numbers and "grad_norm" not in names:
+            shown.append(f"grad_norm {numbers['grad_norm']:.3g}")
         epochs = (self.params or {}).get("epochs")
         return "  ".join([f"epoch {epoch + 1}" + (f"/{epochs}" if epochs else ""), *shown])
 
@@ -196,8 +209,20 @@ class LiveDashboard(keras.callbacks.Callback):
         self._drawn_at, self._drawn_epochs = time.monotonic(), self.curves.epochs
 
 
-def _logged(curves: Curves, name: str) -> bool:
+def _logged(curves: Container[str], name: str) -> bool:
     return name in curves or f"val_{name}" in curves
+
+
+def _number(value: Any) -> float | None:
+    """A single number of `logs` as a float; None for anything else.
+
+    >>> _number(np.float32(0.5)), _number([2]), _number("best"), _number(None), _number(np.zeros(3))
+    (0.5, 2.0, None, None, None)
+    """
+    try:
+        return float(np.asarray(value).reshape(()))
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _in_notebook() -> bool:

@@ -80,6 +80,27 @@ def test_tables_have_headers_with_a_scope(page):
     assert len(page.all("th")) > 10
 
 
+def test_tables_have_a_name(page):
+    names = [attributes.get("aria-label", "") for _, attributes, _ in page.all("table")]
+    assert all(names)
+    assert len(set(names)) == len(names)
+
+
+def test_symbols_are_not_read_aloud(page):
+    symbols = {" ".join(texts).strip() for _, attributes, texts in page.all("span") if "aria-hidden" in attributes}
+    assert symbols
+    assert symbols <= {"?", "✓", "!", "✕"}
+    for _, attributes, texts in page.all("span", "p"):
+        if attributes.get("class") in ("level", "word"):
+            assert " ".join(texts).strip()[0] in symbols
+
+
+def test_keyboard_can_skip_the_list_of_runs(single, double):
+    _, attributes, texts = double.all("a")[0]
+    assert (attributes["href"], texts) == ("#summary", ["Skip the list of runs"])
+    assert not single.all("a")
+
+
 def test_pictures_have_a_role_and_say_what_they_show(page):
     pictures = page.all("svg")
     assert len(pictures) >= 6
