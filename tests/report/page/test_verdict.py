@@ -151,9 +151,22 @@ def test_healthy_gradients_and_updates_are_called_good():
     assert list(gradient_signs(Curves({}))) == []
 
 
-@pytest.mark.parametrize(("epochs", "word"), [(9, "Too short to tell"), (10, "Healthy")])
+@pytest.mark.parametrize(("epochs", "word"), [(9, "Too little to tell"), (10, "Healthy")])
 def test_a_run_too_short_for_its_stability_is_not_called_healthy(tmp_path, epochs, word):
     logs = {"loss": 0.5 + 0.001 * np.arange(epochs), "val_jaccard": 0.5 + 0.001 * np.arange(epochs)}
     found = verdict(run_of(tmp_path / "run", logs), "jaccard")
     assert found.word == word
     assert ("σ not defined: 9 of the 10 epochs" in found.sentence) == (epochs == 9)
+
+
+def test_metric_that_never_was_a_number_has_no_word_on_collapses(tmp_path):
+    found = signs(verdict(run_of(tmp_path / "run", healthy(val_jaccard=np.full(EPOCHS, math.nan))), "jaccard"))
+    assert found["collapses"].level == "unknown"
+    assert found["collapses"].text == "fewer than the 2 finite values that it needs"
+
+
+def test_run_without_a_loss_is_not_called_healthy(tmp_path):
+    found = verdict(run_of(tmp_path / "run", {"val_jaccard": healthy()["val_jaccard"]}), "jaccard")
+    assert found.word == "Too little to tell"
+    assert found.sentence == "Nothing speaks against it yet; no loss was logged."
+    assert not {"overfitting", "convergence"} & set(signs(found))

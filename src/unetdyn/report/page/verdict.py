@@ -9,7 +9,7 @@ from unetdyn.report.page.gradient_signs import gradient_signs
 from unetdyn.report.page.signs import SYMBOLS, Sign, worst
 from unetdyn.runs import Run
 
-TITLES = {"unknown": "Too short to tell", "good": "Healthy", "watch": "Watch", "ill": "Ill"}
+TITLES = {"unknown": "Too little to tell", "good": "Healthy", "watch": "Watch", "ill": "Ill"}
 RULES = (
     "A run is as ill as its worst sign. Ill: it failed, the loss or the metric is no number at the end, the metric "
     "lost half of its best, jumps by a tenth of it from epoch to epoch or collapsed for good or more than once, the "
@@ -24,7 +24,7 @@ class Verdict:
 
     Attributes:
         level: The worst of the signs': `"good"`, `"watch"` or `"ill"`; `"unknown"` where nothing speaks against a run
-            that is too short for its stability to be told.
+            whose stability can't be told: it is too short, or logged no loss.
         sentence: Why, in plain words.
         signs: What was looked at, one each.
     """
