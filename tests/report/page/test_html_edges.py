@@ -190,6 +190,23 @@ def test_many_runs_have_their_curves_only(tmp_path, other):
     titles = page.texts("figcaption")
     assert titles == ["The metric of all runs", "Good and calm", *["Loss, Jaccard and learning rate"] * 7]
     assert "Of more than 6 runs, each has its curves only" in page.texts("main")[0]
+    assert page.texts("h2")[0] == "Side by side"
+    assert [tag for tag, _, _ in page.all("table", "article")][:3] == ["table", "article", "table"]
+    assert len(page.all("article")) == len(page.texts("h2")) - 1 == 7
+
+
+def test_names_in_any_script_are_drawn_without_a_warning(tmp_path, other):
+    name = "übung_数据_🙂"
+    make_run(tmp_path / name, epochs=12, arrays=False)
+    assert name in report(tmp_path, tmp_path / name, other).texts("text")
+
+
+def test_run_ranked_first_shows_that_it_is_ill(tmp_path, other):
+    writer = make_run(tmp_path / "best", arrays=False, finish=False)
+    for epoch in range(24, 34):
+        writer.log_epoch(epoch, {"loss": 0.1, "val_loss": 0.1, "val_jaccard": 0.95})
+    writer.finish("failed")
+    assert {"1 ✕ best", "2 ✓ other"} <= set(report(tmp_path, writer.path, other).texts("text"))
 
 
 def test_metric_is_chosen_and_must_be_there(tmp_path, other):

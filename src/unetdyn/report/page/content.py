@@ -126,7 +126,9 @@ def comparison_of(contents: Sequence[RunContent]) -> Comparison:
         curves = {name: content.curves.watched(str(content.metric)) for name, content in measured.items()}
         label = common(logged for logged, _ in curves.values())
         overlay = partial(OverlayDisplay, {name: curve for name, (_, curve) in curves.items()}, label)
-        display = ComparisonDisplay([content.summary for content in measured.values()])
+        # Who is ranked first may be ill all the same: in the picture each name has its verdict's symbol.
+        named = [summarise(each.summary, f"{each.verdict.symbol} {name}") for name, each in measured.items()]
+        display = ComparisonDisplay(named)
         pictures = [
             picture(overlay, "The metric of all runs", "all-1"),
             picture(lambda: display, "Good and calm", "all-2"),
