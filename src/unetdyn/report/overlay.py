@@ -58,7 +58,7 @@ class OverlayDisplay(Display):
 
     Example:
         >>> display = OverlayDisplay.from_runs({"calm": {"val_jaccard": [0.1, 0.6]}, "wild": {"jaccard": [0.5, 0.2]}})
-        >>> display.plot().ax_.get_ylabel()
+        >>> display.plot().label
         'Jaccard, of the validation where there is one'
     """
 
