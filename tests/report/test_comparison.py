@@ -1,6 +1,7 @@
 """ComparisonDisplay and OverlayDisplay: every run where it belongs, and labels that can be read."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 from unetdyn.analysis import Curve
 from unetdyn.report import ComparisonDisplay, OverlayDisplay
 from unetdyn.report.comparison import beside
+from unetdyn.report.page.svg import WIDTH
 
 
 def run(best, scatter, epochs=10):
@@ -131,3 +133,68 @@ def test_overlay_of_many_runs_has_seven_colours_and_counts_the_rest():
     labels = display.ax_.get_legend_handles_labels()[1]
     assert labels == [*(f"run {i}" for i in range(7)), "3 more"]
     assert len({line.get_color() for line in display.ax_.get_lines()}) == 8
+
+
+def narrow(display):
+    """The display's figure, laid out as wide as in a report."""
+    figure = display.plot().figure_
+    figure.set_size_inches(WIDTH, figure.get_size_inches()[1])
+    figure.draw_without_rendering()
+    return figure
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        {f"attention_residual_unet_{i}": run(0.8, 0.01 + 0.0003 * i) for i in range(4)},
+        {"with": run(0.8, 0.02), "without": {"loss": [0.1, 0.2] * 5, "jaccard": [0.1] * 10}},
+    ],
+    ids=["close together", "long labels"],
+)
+def test_labels_fit_into_a_report_and_do_not_overprint(runs):
+    display = ComparisonDisplay(runs)
+    figure = narrow(display)
+    for ax in display.axes_.values():
+        for label in (label for label in (ax.xaxis.label, ax.yaxis.label) if label.get_text()):
+            box = label.get_window_extent()
+            assert box.x0 >= 0
+            assert box.x1 <= figure.bbox.x1
+            assert box.y1 <= figure.bbox.y1
+        low, high = ax.get_xlim()
+        ticks = [tick for tick in ax.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+        boxes = [tick.label1.get_window_extent() for tick in ticks]
+        assert len(boxes) >= 2
+        assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_front_has_no_colour_that_praises():
+    display = ComparisonDisplay(RUNS).plot()
+    drawn = [line.get_color() for line in display.axes_["runs"].get_lines()]
+    assert "#009E73" not in drawn
+    assert drawn.count("#0072B2") == 3
+
+
+def test_reason_of_a_run_without_a_score_is_cut_at_its_end():
+    runs = RUNS | {"wordy": {"val_loss": [0.1, math.nan] * 5, "val_jaccard": [0.5] * 10}}
+    display = ComparisonDisplay(runs).plot()
+    note = rows(display)[1][-1]
+    why = "no score: " + display.ranking.excluded["wordy"]
+    assert len(why) > 46 >= len(note)
+    assert note.endswith(" …")
+    assert why.startswith(note.removesuffix(" …"))
+
+
+def test_overlay_names_long_runs_by_both_ends():
+    names = [f"{'a' * 120}{i}" for i in range(3)]
+    display = OverlayDisplay.from_runs(dict.fromkeys(names, RUNS["good"]))
+    figure = narrow(display)
+    box = display.ax_.get_legend().get_window_extent()
+    assert box.width < figure.bbox.width / 2
+    assert [text.get_text()[-3:] for text in display.ax_.get_legend().get_texts()] == ["aa0", "aa1", "aa2"]
+
+
+def test_names_in_any_script_draw_without_a_warning(tmp_path):
+    runs = {"数据_🙂": RUNS["good"], "실험": RUNS["best"]}
+    for display in (OverlayDisplay.from_runs(runs), ComparisonDisplay(runs)):
+        assert display._repr_png_().startswith(b"\x89PNG")
+        display.save(tmp_path / "picture.png")

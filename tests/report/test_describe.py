@@ -101,3 +101,19 @@ def test_describe_passes_on_what_the_reader_noticed(tmp_path):
     with (tmp_path / "run" / "epochs.jsonl").open("a") as file:
         file.write('{"epoch": 1, "lo')
     assert "run: " in describe([runs.open(tmp_path / "run")]).splitlines()[-1]
+
+
+def test_describe_shows_any_metric_and_trainings_without_validation(tmp_path):
+    epochs = [{"loss": 0.2 * i, "mean_error": 2.0 - i} for i in range(3)]
+    shown = rows(describe([run_of(tmp_path / "run", epochs, callbacks={"stability": {"window": 3}})]))
+    assert shown["mean error"].strip() == "0.0000 at epoch 3, 0.0000 at the end"
+    assert shown["loss, stability"].strip().startswith("σ 0.2, Poor")
+    dice = rows(describe([run_of(tmp_path / "dice", [{"val_dice": 0.5}, {"val_dice": 0.25}])]))
+    assert dice["validation dice"].strip() == "0.5000 at epoch 1, 0.2500 at the end"
+
+
+def test_describe_shows_a_summary_of_any_kind(tmp_path):
+    summary = {"test_jaccard": "n/a", "test_classes": [0.5, 0.6]}
+    shown = rows(describe([run_of(tmp_path / "run", [{"loss": 1.0}], summary)]))
+    assert shown["test jaccard"].strip() == "n/a"
+    assert shown["test classes"].strip() == "[0.5, 0.6]"

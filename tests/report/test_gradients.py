@@ -97,3 +97,9 @@ def test_display_refuses_what_is_no_gradient_record():
         GradientDisplay({"step": [1], "update_ratio": {}})
     with pytest.raises(ValueError, match=r"at least one step"):
         GradientDisplay(record([]))
+
+
+def test_infinite_threshold_counts_nothing_as_an_explosion():
+    display = GradientDisplay(record([1.0, 2.0], explode=np.inf)).plot()
+    assert display.ax_.get_title("left") == "median 1.5, largest 2"
+    assert labels(display) == ["gradient norm"]

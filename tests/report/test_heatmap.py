@@ -57,7 +57,8 @@ def test_what_is_not_finite_is_black_in_the_whole_bin():
     black = (drawn == to_rgba("black")).all(axis=-1)
     assert black.sum() == 1
     assert black[0, 50]
-    assert display.ax_.get_title("left") == "gradient norm ‖g‖; black: not finite, first at step 500"
+    assert display.ax_.get_title("left") == "gradient norm ‖g‖; black: not finite, first at step 501"
+    assert display.not_finite == 501
 
 
 def test_gradients_above_the_monitors_threshold_are_vermilion_and_zeros_white():
@@ -67,6 +68,16 @@ def test_gradients_above_the_monitors_threshold_are_vermilion_and_zeros_white():
     assert tuple(drawn[1]) == to_rgba("#D55E00")
     assert tuple(drawn[2]) == to_rgba("white")
     assert tuple(drawn[0]) not in (to_rgba("#D55E00"), to_rgba("white"), to_rgba("black"))
+
+
+def test_infinite_threshold_leaves_the_scale_as_it_is():
+    display = BlockHeatmap(gradients([1.0, 25.0], explode=np.inf)).plot()
+    assert display.limits == (1e-4, 1e1)
+
+
+def test_names_of_blocks_are_no_mathematics():
+    record = {"step": np.arange(2), "block_grad_norm": {r"$\frac$": [1.0, 2.0]}}
+    assert BlockHeatmap(record)._repr_png_().startswith(b"\x89PNG")
 
 
 def updates(ratio, **more):
@@ -128,6 +139,12 @@ def test_display_from_a_run(tmp_path):
             r"must have update_ratio of at least one step and block\. Received: step",
         ),
         (gradients([]), {}, r"must have block_grad_norm of at least one step"),
+        (gradients([1.0]), {"columns": 0}, r"`columns` must be 1 or more\. Received: columns=0\."),
+        (
+            updates([np.nan, np.nan], applied=np.zeros(2, bool)),
+            {"kind": "ratio"},
+            r"must have a step that updated the weights\. Received: 2 steps, all of them skipped",
+        ),
     ],
 )
 def test_display_refuses_what_it_cannot_draw(record, kwargs, text):

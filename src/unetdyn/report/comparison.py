@@ -1,17 +1,21 @@
 """The picture of several runs beside each other: how good each was, how calm, and which are worth having."""
 
+import textwrap
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from unetdyn.analysis import RunSummary, as_summaries, combined_score, pareto_front
 from unetdyn.analysis.comparison.ranking import WEIGHTS
 from unetdyn.analysis.result import number
 from unetdyn.analysis.stability import WINDOW
-from unetdyn.report.drawing import BLACK, GREEN, GREY, Display, common, literal, plain_log
+from unetdyn.report.drawing import BLACK, BLUE, GREY, Display, common, in_lines, literal, plain_log, short
 
 MOST_ROWS = 20  # runs with a row and a number; the others are dots
+_ALONG, _UP = 40, 30  # characters of a label along an axis, which beside long names has less room than a title
+_LOG_FROM = 8  # factor between the σs from which their axis is logarithmic: below, its numbers would overprint
 _NUMBER_SIZE = 11.0  # points, of a run's number in the upper panel and the room that it needs
 # Where a number may stand beside its point, nearest first: above, right, below, left, and further out.
 _PLACES = [
@@ -24,7 +28,7 @@ _PLACES = [
 class ComparisonDisplay(Display):
     """Above, the best metric of each run against σ of its loss, with the Pareto front; below, their combined scores.
 
-    Good runs lie at the top, calm ones on the left. A run on the front (green, joined by steps) is beaten by no other
+    Good runs lie at the top, calm ones on the left. A run on the front (blue, joined by steps) is beaten by no other
     in both; the numbers are the places in the ranking below. Runs without a score, because σ is not defined yet or a
     value is not finite, are named there with the reason. Of more than 20 runs the best 20 have a number and a row.
 
@@ -91,20 +95,23 @@ class ComparisonDisplay(Display):
         if not runs:
             ax.text(0.5, 0.5, "no run has both a metric and a σ", ha="center", transform=ax.transAxes)
         elif len(front) > 1:
-            ax.step(*zip(*front, strict=True), where="post", color=GREEN, linewidth=1.2, label="Pareto front")
+            ax.step(*zip(*front, strict=True), where="post", color=BLUE, linewidth=1.2, label="Pareto front")
         best = {run.name for run in self.front.front}
         for place, run in reversed(list(enumerate(runs))):
-            color = GREEN if run.name in best else GREY
+            color = BLUE if run.name in best else GREY
             size = 6 if place < MOST_ROWS else 3
             ax.plot(run.stability, run.performance, "o", color=color, markersize=size)
-        ax.set_ylabel(literal("best " + common(run.watched for run in self.summaries)))
+        ax.set_ylabel(literal(in_lines("best " + common(run.watched for run in self.summaries), _UP)), fontsize=9)
         loss = common(run.watched_loss for run in self.summaries)
         windows = {run.window for run in self.summaries}
         last = f"last {windows.pop()} values" if len(windows) == 1 else "each over its own window"
-        ax.set_xlabel(f"σ of the {loss}, {last}\n← calm, restless →")
+        ax.set_xlabel(in_lines(f"σ of the {loss}, {last}\n← calm, restless →", _ALONG), fontsize=9)
         ax.margins(0.12)
-        if runs and min(run.stability for run in runs) > 0:
+        sigmas = [run.stability for run in runs] or [0.0]
+        if 0 < _LOG_FROM * min(sigmas) <= max(sigmas):
             plain_log(ax, "x")
+        else:
+            ax.xaxis.set_major_locator(MaxNLocator(4))
         ax.grid(alpha=0.25)
         if len(front) > 1:
             ax.legend(loc="best", fontsize=8, framealpha=0.8, edgecolor="none")
@@ -134,12 +141,12 @@ class ComparisonDisplay(Display):
         labels, notes = [], []
         for place, run in enumerate(self.ranking.runs[:MOST_ROWS]):
             score = self.ranking.scores[run.name]
-            ax.barh(place, score, color=GREEN if run.name in best else GREY, height=0.7)
-            labels.append(literal(f"{place + 1}  {_short(run.name)}"))
+            ax.barh(place, score, color=BLUE if run.name in best else GREY, alpha=0.5, height=0.7)
+            labels.append(literal(f"{place + 1}  {short(run.name)}"))
             notes.append(f"{number(score)}: {number(run.performance)}, σ {number(run.stability)}")
         for name, why in list(self.ranking.excluded.items())[: MOST_ROWS - len(labels)]:
-            labels.append(literal(_short(name)))
-            notes.append(literal(_short(f"no score: {why}", 52)))
+            labels.append(literal(short(name)))
+            notes.append(literal(textwrap.shorten(f"no score: {why}", 46, placeholder=" …")))
         if len(self.summaries) > MOST_ROWS:
             labels.append(f"and {len(self.summaries) - MOST_ROWS} more")
             notes.append("")
@@ -149,7 +156,7 @@ class ComparisonDisplay(Display):
         ax.set_ylim(len(labels) - 0.5, -0.5)
         ax.set_xlim(0, sum(self.ranking.weights))
         performance, stability = self.ranking.weights
-        ax.set_xlabel(f"combined score: {performance:g} of performance, {stability:g} of stability")
+        ax.set_xlabel(f"combined score:\n{performance:g} of performance, {stability:g} of stability", fontsize=9)
 
 
 def beside(points: Any, size: float) -> list[tuple[float, float]]:
@@ -178,9 +185,3 @@ def beside(points: Any, size: float) -> list[tuple[float, float]]:
         taken.append((x + offset[0], y + offset[1]))
         offsets.append((float(offset[0]), float(offset[1])))
     return offsets
-
-
-def _short(text: str, most: int = 26) -> str:
-    """Names of runs often differ at their ends only, so what is left out is the middle."""
-    half = (most - 1) // 2
-    return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"

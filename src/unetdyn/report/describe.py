@@ -5,7 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from unetdyn.analysis import Curve, read_history
 from unetdyn.analysis.stability import DDOF, WINDOW, check_window, stability
+from unetdyn.report.drawing import readable
+from unetdyn.report.history import best_epoch
 from unetdyn.runs import Run
 
 
@@ -16,7 +19,8 @@ def describe(runs: Sequence[Run]) -> str:
         runs: from `unetdyn.runs.open`.
 
     Returns:
-        A text of a few lines: how the run ended, its best and last Jaccard, its stability and class, and where it is.
+        A text of a few lines: how the run ended, the best and last value of its metric, the stability of its loss and
+        its class, and where it is. Metric and loss are of the validation where there was one.
     """
     columns = [_rows(run) for run in runs]
     labels = list(dict.fromkeys(label for column in columns for label in column))
@@ -36,14 +40,16 @@ def _rows(run: Run) -> dict[str, str]:
         "model": _model(config),
         "epochs": str(epochs) if epochs else "none yet",
     }
-    for name, label in (("val_jaccard", "validation Jaccard"), ("val_soft_jaccard", "validation soft Jaccard")):
-        if name in run.history:
-            rows[label] = _best_and_last(*run.series(name))
-    for name in sorted(run.summary):
-        if name.startswith("test_"):
-            rows[f"test {name.removeprefix('test_').replace('_', ' ')}"] = f"{run.summary[name]:.4f}"
-    if "val_loss" in run.history:
-        rows["validation loss, stability"] = _stability(run.series("val_loss")[1], config)
+    curves = read_history(run)
+    for metric in dict.fromkeys(name for name in (curves.default_panel, "soft_jaccard") if name):
+        if {metric, f"val_{metric}"} & set(curves):
+            logged, curve = curves.watched(metric)
+            rows[readable(logged)] = _best_and_last(logged, curve)
+    for name, value in tested(run):
+        rows[f"test {name}"] = f"{value:.4f}" if isinstance(value, float | int) else str(value)
+    if {"loss", "val_loss"} & set(curves):
+        logged, curve = curves.watched("loss")
+        rows[f"{readable(logged)}, stability"] = _stability(curve.values, config)
     rows["directory"] = str(run.path)
     picture = run.path / "history.png"
     if picture.is_file():
@@ -59,11 +65,17 @@ def _model(config: dict[str, Any]) -> str:
     return f"{model['architecture']}, {model['filters']} filters, depth {model['depth']}"
 
 
-def _best_and_last(epochs: np.ndarray, values: np.ndarray) -> str:
-    if not np.isfinite(values).any():
+def _best_and_last(logged: str, curve: Curve) -> str:
+    best = best_epoch(logged, curve.values)
+    if best is None:
         return "never a number"
-    best = int(np.nanargmax(values))
-    return f"{values[best]:.4f} at epoch {epochs[best] + 1}, {values[-1]:.4f} at the end"
+    return f"{curve.values[best]:.4f} at epoch {curve.epochs[best] + 1}, {curve.values[-1]:.4f} at the end"
+
+
+def tested(run: Run) -> list[tuple[str, Any]]:
+    """What the run's summary has from the test set: its names as words, and what is there, mostly numbers."""
+    names = [name for name in sorted(run.summary) if name.startswith("test_")]
+    return [(name.removeprefix("test_").replace("_", " "), run.summary[name]) for name in names]
 
 
 def stability_settings(config: dict[str, Any]) -> dict[str, Any]:

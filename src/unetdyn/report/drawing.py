@@ -2,6 +2,7 @@
 
 import io
 import textwrap
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -56,7 +57,7 @@ class Display:
         if Path(path).suffix.lower() != ".png":
             raise ValueError(f"`path` must end in .png. Received: {path}.")
         with unetdyn.runs.replacing(path) as temporary:
-            self._drawn().savefig(temporary, format="png", dpi=dpi)
+            write_figure(self._drawn(), temporary, format="png", dpi=dpi)
 
     def _axes(self, ax: Axes | None, height: float = 3.2) -> Axes:
         """The axes to draw into, which become the display's own."""
@@ -83,7 +84,7 @@ class Display:
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
-        self._drawn().savefig(buffer, format="png", dpi=96)
+        write_figure(self._drawn(), buffer, format="png", dpi=96)
         return buffer.getvalue()
 
 
@@ -95,10 +96,28 @@ def new_axes(rows: int, height: float, width: float = WIDTH, **kwargs: Any) -> l
     return figure.subplots(rows, 1, squeeze=False, **kwargs)[:, 0].tolist()
 
 
+def write_figure(figure: Any, target: Any, **kwargs: Any) -> None:
+    """`figure.savefig`, without a word on signs in a user's names that matplotlib's font lacks.
+
+    A page draws them with the reader's fonts; a PNG has a box in their place.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
+        figure.savefig(target, **kwargs)
+
+
 def say(ax: Axes, text: str, loc: Literal["left", "right"] = "left") -> None:
     """The sentence above a panel, in lines that fit also where the figure is narrow."""
-    lines = [line for part in text.split("\n") for line in textwrap.wrap(part, LINE) or [""]]
-    ax.set_title("\n".join(lines), loc=loc, fontsize=9)
+    ax.set_title(in_lines(text, LINE), loc=loc, fontsize=9)
+
+
+def in_lines(text: str, most: int) -> str:
+    r"""Broken between words into lines of so many characters at most.
+
+    >>> in_lines("σ of the loss, last 10 values\n← calm", 20)
+    'σ of the loss, last\n10 values\n← calm'
+    """
+    return "\n".join(line for part in text.split("\n") for line in textwrap.wrap(part, most) or [""])
 
 
 def epoch_axis(ax: Axes, epochs: NDArray[Any]) -> None:
@@ -151,6 +170,16 @@ def literal(text: str) -> str:
     """
     text = text.replace("$", r"\$")
     return f"\u200b{text}" if text.startswith("_") else text
+
+
+def short(text: str, most: int = 26) -> str:
+    """A user's name, as long as a picture has room for; the middle is left out, because names often differ at an end.
+
+    >>> short("attention_residual_unet_with_16_filters_seed_1")
+    'attention_re…ilters_seed_1'
+    """
+    end = most // 2
+    return text if len(text) <= most else f"{text[: most - end - 1]}…{text[-end:]}"
 
 
 def common(logged: Iterable[str | None]) -> str:

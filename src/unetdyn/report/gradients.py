@@ -86,7 +86,7 @@ class GradientDisplay(Display):
             self._draw_blocks(ax, steps)
         ax.plot(steps, _drawable(norms), color=LINE, linewidth=0.9, label="gradient norm")
         ax.set_yscale("log")
-        self._ring(ax, norms > float(self.record.get("explode", np.inf)), "s", "first explosion")
+        self._ring(ax, norms > self._explode, "s", "first explosion")
         self._ring(ax, np.asarray(self.record.get("spike", []), dtype=bool), "o", "first spike")
         self._mark_not_finite(ax, steps, norms)
         say(ax, self._summary(norms))
@@ -98,17 +98,20 @@ class GradientDisplay(Display):
         ax.legend(loc="best", fontsize=8, framealpha=0.8, edgecolor="none")
         return self
 
+    @property
+    def _explode(self) -> float:
+        """The monitor's threshold; infinite where it has none, so that nothing counts as an explosion."""
+        return float(self.record.get("explode", np.inf))
+
     def _draw_thresholds(self, ax: Axes, norms: NDArray[np.float64]) -> None:
         drawn = _drawable(norms)
         drawn = drawn[np.isfinite(drawn)]
         low, high = (drawn.min(), drawn.max()) if len(drawn) else (1.0, 1.0)
-        explode, vanish = self.record.get("explode"), self.record.get("vanish")
-        if explode is not None:
-            high = max(high, float(explode))
-            ax.axhline(
-                float(explode), color=ALARM, linestyle="--", linewidth=1, label=f"exploding > {float(explode):g}"
-            )
-            ax.axhspan(float(explode), high * 1e3, color=ALARM, alpha=0.12, linewidth=0)
+        explode, vanish = self._explode, self.record.get("vanish")
+        if np.isfinite(explode):
+            high = max(high, explode)
+            ax.axhline(explode, color=ALARM, linestyle="--", linewidth=1, label=f"exploding > {explode:g}")
+            ax.axhspan(explode, high * 1e3, color=ALARM, alpha=0.12, linewidth=0)
         if vanish is not None and low < 100 * float(vanish):
             low = min(low, float(vanish))
             ax.axhline(float(vanish), color=ALARM, linestyle=":", linewidth=1, label=f"vanishing < {float(vanish):g}")
@@ -146,9 +149,8 @@ class GradientDisplay(Display):
         if not len(finite):
             return "no finite gradient"
         text = f"median {np.median(finite):.3g}, largest {finite.max():.3g}"
-        explode = self.record.get("explode")
-        if explode is not None:
-            text += f"; above {float(explode):g} at {(norms > float(explode)).sum()} of {len(norms)} steps"
+        if np.isfinite(self._explode):
+            text += f"; above {self._explode:g} at {(norms > self._explode).sum()} of {len(norms)} steps"
         return text
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import unetdyn.runs
 from unetdyn._messages import unknown_choice
-from unetdyn.report.drawing import Display, arrays_of, say
+from unetdyn.report.drawing import Display, arrays_of, literal, say
 
 COLUMNS = 400
 NOT_FINITE = "black"
@@ -55,12 +55,13 @@ class BlockHeatmap(Display):
         values: `(blocks, bins)`, what is drawn; NaN where a bin has a value that is not finite.
         limits: Least and largest value that colours tell apart.
         marks: What is marked on the scale of colours: the healthy band of ratios.
+        not_finite: The first step at which any block's value is not finite; None where all are.
         outside: Shares of the finite values, of all blocks and steps, below and above that band; None without a band.
         figure_: The matplotlib figure, after `plot`.
         ax_: Its axes.
 
     Raises:
-        ValueError: If `kind` or `statistic` is unknown, or `record` has nothing of that kind.
+        ValueError: If `kind` or `statistic` is unknown, `columns` is below 1, or `record` has nothing of that kind.
 
     Example:
         >>> record = {"step": np.arange(3), "block_grad_norm": {"enc1": [1.0, 2.0, 3.0], "head": [4.0, 5.0, np.nan]}}
@@ -81,20 +82,24 @@ class BlockHeatmap(Display):
             raise ValueError(unknown_choice("kind", kind, KINDS))
         if statistic not in ("median", "max"):
             raise ValueError(unknown_choice("statistic", statistic, ("median", "max")))
+        if columns < 1:
+            raise ValueError(f"`columns` must be 1 or more. Received: columns={columns}.")
         _, key, self.label, _, default = KINDS[kind]
         if not record.get(key) or not len(record["step"]):
             raise ValueError(f"`record` must have {key} of at least one step and block. Received: {', '.join(record)}.")
         self.kind = kind
         self.limits = limits or default
         self.marks = [float(record[mark]) for mark in ("low", "high") if kind in ("ratio", "rate") and mark in record]
-        if kind == "gradient" and limits is None and "explode" in record:
-            self.limits = (min(1e-4, float(record["explode"]) / 10), float(record["explode"]))
+        explode = float(record.get("explode", np.inf))
+        if kind == "gradient" and limits is None and np.isfinite(explode):  # infinite: nothing counts as an explosion
+            self.limits = (min(1e-4, explode / 10), explode)
         self.blocks = list(record[key])
         table = np.stack([np.asarray(values, dtype=np.float64) for values in record[key].values()])
         steps = np.asarray(record["step"])
         if kind != "gradient":
-            applied = np.asarray(record.get("applied", np.ones(len(steps), bool)))
-            steps, table = steps[applied], table[:, applied]
+            steps, table = _applied(record, steps, table)
+        bad = ~np.isfinite(table).all(axis=0)
+        self.not_finite = int(steps[bad][0]) if bad.any() else None
         self.outside = _outside(table, self.marks)
         self.edges, self.values = binned(steps, table, statistic, columns)
 
@@ -134,7 +139,7 @@ class BlockHeatmap(Display):
             cmap=_colours(self.kind),
             rasterized=True,
         )
-        ax.set_yticks(np.arange(len(self.blocks)) + 0.5, self.blocks, fontsize=8)
+        ax.set_yticks(np.arange(len(self.blocks)) + 0.5, [literal(block) for block in self.blocks], fontsize=8)
         ax.invert_yaxis()
         ax.set_xlabel("step")
         say(ax, self._title())
@@ -145,11 +150,11 @@ class BlockHeatmap(Display):
         return self
 
     def _title(self) -> str:
-        bad, title = np.isnan(self.values).any(axis=0), self.label
+        title = self.label
         if self.outside is not None:
             below, above = self.outside
             title += f"; above the band {above:.0%}, below it {below:.0%}"
-        return title + (f"; black: not finite, first at step {self.edges[:-1][bad][0]}" if bad.any() else "")
+        return title + ("" if self.not_finite is None else f"; black: not finite, first at step {self.not_finite}")
 
 
 def binned(
@@ -173,6 +178,19 @@ def binned(
     parts = [table[:, start : start + size] for start in starts]
     values = [np.where(np.isfinite(part).all(axis=1), reduce(part, axis=1), np.nan) for part in parts]
     return np.append(steps[starts], steps[-1] + 1), np.stack(values, axis=1)
+
+
+def _applied(
+    record: Mapping[str, Any], steps: NDArray[Any], table: NDArray[np.float64]
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """The steps that updated the weights, of which there must be one."""
+    applied = np.asarray(record.get("applied", np.ones(len(steps), bool)))
+    if not applied.any():
+        raise ValueError(
+            "`record` must have a step that updated the weights. "
+            f"Received: {len(steps)} steps, all of them skipped: the gradients were not finite, or it is too early."
+        )
+    return steps[applied], table[:, applied]
 
 
 def _outside(table: NDArray[np.float64], band: list[float]) -> tuple[float, float] | None:

@@ -20,8 +20,10 @@ from unetdyn.report.drawing import (
     Display,
     common,
     epoch_axis,
+    in_lines,
     literal,
     mark_not_finite,
+    short,
 )
 
 # Colour, line and marker together: told apart in grey too. More lines than these nobody tells apart.
@@ -56,7 +58,7 @@ class OverlayDisplay(Display):
 
     Example:
         >>> display = OverlayDisplay.from_runs({"calm": {"val_jaccard": [0.1, 0.6]}, "wild": {"jaccard": [0.5, 0.2]}})
-        >>> display.plot().ax_.get_ylabel()
+        >>> display.plot().label
         'Jaccard, of the validation where there is one'
     """
 
@@ -97,6 +99,7 @@ class OverlayDisplay(Display):
                 ax.plot(epochs + 1, drawn, color=GREY, linewidth=0.7, zorder=1, label=label)
                 continue
             color, line, marker = STYLES[place]
+            shown = literal(short(name))
             marker = marker if len(epochs) < MANY_POINTS else ""
             ax.plot(
                 epochs + 1,
@@ -106,10 +109,10 @@ class OverlayDisplay(Display):
                 marker=marker,
                 markersize=4,
                 linewidth=1.6,
-                label=literal(name),
+                label=shown,
             )
-            mark_not_finite(ax, epochs[~finite] + 1, color, f"{literal(name)} not finite", 0.97 - 0.04 * place)
-        ax.set_ylabel(literal(self.label))
+            mark_not_finite(ax, epochs[~finite] + 1, color, f"{shown} not finite", 0.97 - 0.04 * place)
+        ax.set_ylabel(literal(in_lines(self.label, 36)))
         epoch_axis(ax, np.concatenate([epochs for epochs, _ in self.curves.values()]))
         ax.grid(alpha=0.25)
         ax.legend(loc="best", fontsize=8, framealpha=0.8, edgecolor="none")

@@ -157,7 +157,9 @@ class Run:
         """
         if name not in self.array_names:
             raise KeyError(f"{name!r} is not among the arrays of {self.path}: {self.array_names}.")
-        with np.load(self.path / "dynamics" / f"{name}.npz", allow_pickle=False) as file:
+        path = self.path / "dynamics" / f"{name}.npz"
+        # Opened here, because NumPy leaves a file open that turns out to be no archive.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return unflatten(file)
 
     @property

@@ -3,6 +3,7 @@
 import math
 import re
 
+import numpy as np
 import pytest
 
 from html_page import make_run, report
@@ -63,8 +64,10 @@ def test_line_that_was_cut_off_is_noted(tmp_path):
         [{"loss": math.nan, "val_loss": math.inf, "val_jaccard": math.nan}] * 12,
         [{"loss": 0.5, **({"val_loss": 0.4, "val_jaccard": 0.1 * i} if i % 3 == 2 else {})} for i in range(12)],
         [{"val_loss": 0.5, "seconds": 1.0}] * 2,
+        [{"val_jaccard": 0.5, "jaccard": 0.5}] * 12,
+        [{"grad_vanishing_blocks": 0}] * 2,
     ],
-    ids=["one epoch", "no validation", "not finite", "rare validation", "only validation"],
+    ids=["one epoch", "no validation", "not finite", "rare validation", "only validation", "no loss", "no curve"],
 )
 def test_any_history_has_a_report_beside_another(tmp_path, epochs, other):
     writer = RunWriter(tmp_path / "run")
@@ -73,6 +76,68 @@ def test_any_history_has_a_report_beside_another(tmp_path, epochs, other):
     page = report(tmp_path, writer.path, other)
     assert page.faults == []
     assert page.texts("h2")[-2:] == ["run", "other"]
+
+
+def test_run_without_a_loss_is_told_by_its_metric(tmp_path):
+    writer = RunWriter(tmp_path / "run")
+    for epoch in range(24):
+        writer.log_epoch(epoch, {"val_jaccard": 0.8 - 0.7 * math.exp(-epoch / 3)})
+    writer.finish()
+    page = report(tmp_path, writer.path)
+    assert page.texts("figcaption") == ["Where it is heading"]
+    card = page.texts("article")[0]
+    assert "best 0.8 at epoch 24" in card
+    assert card.startswith("? Too little to tell Nothing speaks against it yet; no loss was logged.")
+
+
+STEPS = np.arange(4)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "caption", "why"),
+    [
+        ({"step": STEPS, "grad_norm": np.ones(3)}, "Gradient norm", "must have same first dimension"),
+        ({"step": STEPS, "noise_scale": np.ones(4)}, "Gradient noise scale", "must be what NoiseScaleMonitor recorded"),
+        (
+            {"step": STEPS, "applied": STEPS < 0, "update_ratio": {"enc1": np.full(4, np.nan)}},
+            "Updates by block",
+            "4 steps, all of them skipped",
+        ),
+    ],
+    ids=["too few values", "not the monitor's", "nothing applied"],
+)
+def test_picture_that_fails_says_why_and_the_page_has_the_others(tmp_path, arrays, caption, why):
+    writer = make_run(tmp_path / "run", epochs=3)
+    writer.save_arrays("mine", **arrays)
+    page = report(tmp_path, writer.path)
+    assert page.faults == []
+    failed = [text for text in page.texts("figure") if "could not be drawn" in text]
+    assert len(failed) == 1
+    assert failed[0].startswith(f"{caption} This picture could not be drawn: ")
+    assert why in failed[0]
+    assert len(page.all("svg")) == 6
+
+
+def test_damaged_file_costs_its_own_pictures_only(tmp_path):
+    writer = make_run(tmp_path / "run", epochs=3)
+    (writer.path / "dynamics/gradient.npz").write_bytes(b"PK\x03\x04 torn")
+    page = report(tmp_path, writer.path)
+    failed = [text for text in page.texts("figure") if "could not be drawn" in text]
+    assert failed == ["What 'gradient' recorded This picture could not be drawn: File is not a zip file"]
+    assert page.texts("figcaption")[-1] == "Updates by block"
+
+
+def test_arrays_of_any_shape_make_no_picture(tmp_path):
+    writer = make_run(tmp_path / "run", epochs=3, arrays=False)
+    writer.save_arrays("mine", step=3, weights=np.ones((2, 2)))
+    assert len(report(tmp_path, writer.path).texts("figcaption")) == 3
+
+
+def test_summary_may_hold_anything(tmp_path):
+    writer = make_run(tmp_path / "run", epochs=3, arrays=False, finish=False)
+    writer.finish("finished", {"test_classes": [0.5, 0.6], "test_jaccard": "n/a", "test_dice": 0.5})
+    rows = report(tmp_path, writer.path).texts("tr")
+    assert {"test classes [0.5, 0.6]", "test jaccard n/a", "test dice 0.5"} <= set(rows)
 
 
 def test_long_training_is_small_and_shows_thirty_epochs(tmp_path):
@@ -125,6 +190,23 @@ def test_many_runs_have_their_curves_only(tmp_path, other):
     titles = page.texts("figcaption")
     assert titles == ["The metric of all runs", "Good and calm", *["Loss, Jaccard and learning rate"] * 7]
     assert "Of more than 6 runs, each has its curves only" in page.texts("main")[0]
+    assert page.texts("h2")[0] == "Side by side"
+    assert [tag for tag, _, _ in page.all("table", "article")][:3] == ["table", "article", "table"]
+    assert len(page.all("article")) == len(page.texts("h2")) - 1 == 7
+
+
+def test_names_in_any_script_are_drawn_without_a_warning(tmp_path, other):
+    name = "übung_数据_🙂"
+    make_run(tmp_path / name, epochs=12, arrays=False)
+    assert name in report(tmp_path, tmp_path / name, other).texts("text")
+
+
+def test_run_ranked_first_shows_that_it_is_ill(tmp_path, other):
+    writer = make_run(tmp_path / "best", arrays=False, finish=False)
+    for epoch in range(24, 34):
+        writer.log_epoch(epoch, {"loss": 0.1, "val_loss": 0.1, "val_jaccard": 0.95})
+    writer.finish("failed")
+    assert {"1 ✕ best", "2 ✓ other"} <= set(report(tmp_path, writer.path, other).texts("text"))
 
 
 def test_metric_is_chosen_and_must_be_there(tmp_path, other):

@@ -155,7 +155,7 @@ def test_healthy_gradients_and_updates_are_called_good(tmp_path):
     assert list(gradient_signs(bare, read_history(bare), 10)) == []
 
 
-@pytest.mark.parametrize(("epochs", "word"), [(9, "Too short to tell"), (10, "Healthy")])
+@pytest.mark.parametrize(("epochs", "word"), [(9, "Too little to tell"), (10, "Healthy")])
 def test_a_run_too_short_for_its_stability_is_not_called_healthy(tmp_path, epochs, word):
     logs = {"loss": 0.5 - 0.001 * np.arange(epochs), "val_jaccard": 0.5 + 0.001 * np.arange(epochs)}
     found = verdict(run_of(tmp_path / "run", logs), "jaccard")
@@ -215,7 +215,7 @@ def test_a_smooth_descent_is_never_ill_however_short(tmp_path, tau, epochs):
     assert signs(found)["jumps"].text.startswith("by 0.0% of the best")
     sigma = np.std(rising(tau, epochs)["val_loss"][-10:], ddof=1)
     assert ("about its descent: still improving" in signs(found)["stability"].text) == (sigma >= 0.05)
-    assert (found.word == "Too short to tell") == (sigma >= 0.05)
+    assert (found.word == "Too little to tell") == (sigma >= 0.05)
 
 
 def test_validation_in_every_fourth_epoch_is_no_illness(tmp_path):
@@ -225,7 +225,7 @@ def test_validation_in_every_fourth_epoch_is_no_illness(tmp_path):
         kept = [name for name in logs if epoch % 4 == 3 or name == "loss"]
         writer.log_epoch(epoch, {name: float(logs[name][epoch]) for name in kept})
     writer.finish("finished")
-    assert verdict(open(tmp_path / "run"), "jaccard").word == "Too short to tell"
+    assert verdict(open(tmp_path / "run"), "jaccard").word == "Too little to tell"
 
 
 def test_scatter_about_a_descent_is_called_by_its_own_class(tmp_path):
@@ -321,3 +321,16 @@ def test_an_error_is_no_metric_that_should_rise(tmp_path, error):
     content = content_of(run, None, "run", "run-1", most=0)
     assert (content.metric, content.verdict.word) == (None, "Healthy")
     assert verdict(run, error).word == "Healthy"
+
+
+def test_metric_that_never_was_a_number_has_no_word_on_collapses(tmp_path):
+    found = signs(verdict(run_of(tmp_path / "run", healthy(val_jaccard=np.full(EPOCHS, math.nan))), "jaccard"))
+    assert found["collapses"].level == "unknown"
+    assert found["collapses"].text == "fewer than the 2 finite values that it needs"
+
+
+def test_run_without_a_loss_is_not_called_healthy(tmp_path):
+    found = verdict(run_of(tmp_path / "run", {"val_jaccard": healthy()["val_jaccard"]}), "jaccard")
+    assert found.word == "Too little to tell"
+    assert found.sentence == "Nothing speaks against it yet; no loss was logged."
+    assert not {"overfitting", "convergence"} & set(signs(found))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -116,11 +117,15 @@ def comparison_of(contents: Sequence[RunContent]) -> Comparison:
     ]
     if measured:
         curves = {name: content.curves.watched(str(content.metric)) for name, content in measured.items()}
-        overlay = OverlayDisplay(
-            {name: curve for name, (_, curve) in curves.items()}, common(logged for logged, _ in curves.values())
-        )
-        display = ComparisonDisplay([content.summary for content in measured.values()])
-        pictures = [picture(overlay, "The metric of all runs", "all-1"), picture(display, "Good and calm", "all-2")]
+        label = common(logged for logged, _ in curves.values())
+        overlay = partial(OverlayDisplay, {name: curve for name, (_, curve) in curves.items()}, label)
+        # Who is ranked first may be ill all the same: in the picture each name has its verdict's symbol.
+        named = [summarise(each.summary, f"{each.verdict.symbol} {name}") for name, each in measured.items()]
+        display = ComparisonDisplay(named)
+        pictures = [
+            picture(overlay, "The metric of all runs", "all-1"),
+            picture(lambda: display, "Good and calm", "all-2"),
+        ]
         notes += [f"{name} has no score: {why}." for name, why in display.ranking.excluded.items()]
         notes += display.ranking.notes
     if len(contents) > MOST_FULL:

@@ -33,6 +33,9 @@ def curve_signs(curves: Curves, metric: str | None, window: int, ddof: int) -> I
         yield _jumps(readable(logged), logged, curve, window)
         yield _collapses(readable(logged), curve)
         yield _oscillation(readable(logged), curve)
+    if not {"loss", "val_loss"} & set(curves):
+        yield Sign("stability", "unknown", "no loss was logged")
+        return
     yield from loss_signs(curves, window, ddof)
     yield _overfitting(curves, window)
     yield _convergence(curves, metric, window)
@@ -74,8 +77,8 @@ def _jumps(words: str, logged: str, curve: Curve, window: int) -> Sign:
 def _collapses(words: str, curve: Curve) -> Sign:
     """Sudden falls of the metric: one that was made good may be an accident, and in the beginning says nothing."""
     found = collapses(curve.values, curve.epochs)
-    if len(curve.values) < 2:
-        return Sign("collapses", "unknown", str(found))
+    if not found and np.isfinite(curve.values).sum() < 2:
+        return Sign("collapses", "unknown", "fewer than the 2 finite values that it needs")
     if not found:
         return Sign("collapses", "good", f"none in {len(curve.values)} values")
     begun = BEGINNING * float(np.nanmax(np.where(np.isfinite(curve.values), curve.values, np.nan)))

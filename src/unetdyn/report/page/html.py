@@ -23,7 +23,8 @@ def write_report(runs: Any, path: str | Path, metric: str | None = None) -> Path
     pictures, the epochs' numbers, and the exact configuration and versions. The file holds everything in itself: no
     script, no font, nothing from a network. It follows the reader's light or dark mode, and prints.
 
-    Of more than six runs, each has its curves, but not the pictures of its monitors.
+    Of more than six runs the comparison comes first, each verdict stands with its run, and each run has its curves, but
+    not the pictures of its monitors.
 
     A run that was killed, has failed or still goes on is reported as far as it came, and the report says so. What a run
     contains is text to the report and never becomes markup. No Keras is imported.
@@ -78,6 +79,7 @@ def render(contents: Sequence[RunContent], comparison: Comparison | None) -> str
     return environment.get_template("report.html").render(
         runs=contents,
         comparison=comparison,
+        many=len(contents) > MOST_FULL,
         rules=RULES,
         title=contents[0].name if len(contents) == 1 else f"{len(contents)} runs",
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",

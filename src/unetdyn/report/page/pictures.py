@@ -1,9 +1,11 @@
 """The pictures of a report: what a run recorded decides which there are."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
+import numpy as np
 from markupsafe import Markup
 
 from unetdyn.analysis import Curves
@@ -17,9 +19,11 @@ from unetdyn.report.page.svg import inline_svg
 from unetdyn.report.stability import StabilityDisplay
 from unetdyn.runs import Run
 
+Make = Callable[[], Display]
+
 
 class Picture(NamedTuple):
-    """A picture with its heading."""
+    """A picture with its heading; a sentence stands for one that could not be drawn."""
 
     title: str
     svg: Markup
@@ -39,29 +43,47 @@ def pictures_of(
         most: How many pictures at most; None (default) for all.
     """
     return [
-        picture(display, title, f"{prefix}-{place}")
-        for place, (title, display) in enumerate(islice(_displays(run, curves, metric, settings), most))
+        picture(make, title, f"{prefix}-{place}")
+        for place, (title, make) in enumerate(islice(_displays(run, curves, metric, settings), most))
     ]
 
 
-def picture(display: Display, title: str, name: str) -> Picture:
-    """Drawn, with a label that says what its panels say."""
-    figure = display.plot().figure_
-    titles = [ax.get_title(loc) for ax in figure.axes for loc in ("left", "center", "right")]
-    label = ". ".join([title, *(text.replace("\n", ". ") for text in titles if text)])
-    return Picture(title, inline_svg(figure, name, label))
+def picture(make: Make, title: str, name: str) -> Picture:
+    """Drawn, with a label that says what its panels say; where that fails, a sentence that says why.
+
+    A run's files may be damaged, and arrays of the user's own may have any shape. Whatever is wrong with one part, the
+    reader still gets the rest of the page.
+    """
+    try:
+        figure = make().plot().figure_
+        titles = [ax.get_title(loc) for ax in figure.axes for loc in ("left", "center", "right")]
+        label = ". ".join([title, *(text.replace("\n", ". ") for text in titles if text)])
+        return Picture(title, inline_svg(figure, name, label))
+    except Exception as error:
+        return Picture(title, Markup("<p>This picture could not be drawn: {}</p>").format(error))
 
 
-def _displays(run: Run, curves: Curves, metric: str | None, settings: dict[str, Any]) -> Iterator[tuple[str, Display]]:
-    what = ["loss", *([readable(metric)] if metric else []), *(["learning rate"] if "learning_rate" in curves else [])]
-    yield _listed(what), HistoryDisplay(curves, metric, **settings)
-    yield "Stability", StabilityDisplay.from_history(curves, **settings)
+def _displays(run: Run, curves: Curves, metric: str | None, settings: dict[str, Any]) -> Iterator[tuple[str, Make]]:
+    """The title of each picture, and how it is made."""
+    if {"loss", "val_loss"} & set(curves):
+        rate = ["learning rate"] if "learning_rate" in curves else []
+        title = _listed(["loss", *([readable(metric)] if metric else []), *rate])
+        yield title, partial(HistoryDisplay, curves, metric, **settings)
+        yield "Stability", partial(StabilityDisplay.from_history, curves, **settings)
     if metric:
-        yield "Where it is heading", ConvergenceDisplay.from_history(curves, metric)
+        yield "Where it is heading", partial(ConvergenceDisplay.from_history, curves, metric)
     for name in run.array_names:
+        yield from _of_record(run, name)
+
+
+def _of_record(run: Run, name: str) -> Iterator[tuple[str, Make]]:
+    try:
         record = run.arrays(name)
-        if len(record.get("step", ())):
-            yield from ((title, make(record)) for key, title, make in OF_RECORDS if _has(record, key))
+    except Exception:  # a damaged file: to draw from it raises the same, and the page says so in the picture's place
+        yield f"What {name!r} recorded", partial(BlockHeatmap.from_run, run, name=name)
+        return
+    if _has(record, "step"):
+        yield from ((title, partial(make, record)) for key, title, make in OF_RECORDS if _has(record, key))
 
 
 # What in a monitor's record makes which picture; monitors may have any name.
@@ -75,7 +97,8 @@ OF_RECORDS: tuple[tuple[str, str, Callable[[Any], Display]], ...] = (
 
 
 def _has(record: dict[str, Any], key: str) -> bool:
-    return key in record and len(record[key]) > 0
+    values = record.get(key, ())
+    return bool(values) if isinstance(values, Mapping) else np.size(values) > 0
 
 
 def _listed(words: list[str]) -> str:

@@ -11,6 +11,8 @@ from markupsafe import Markup, escape
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from unetdyn.report.drawing import write_figure
+
 WIDTH = 4.8  # inches: in a window of 400 pixels, text of 9 points is then about as many pixels high
 MOST_POINTS = 2000  # of a line; more than three for each pixel of its width
 DPI = 110  # of what is rasterised
@@ -47,7 +49,7 @@ def inline_svg(figure: Any, name: str, label: str, width: float = WIDTH) -> Mark
     buffer = io.StringIO()
     # Without a salt, the ids of clip paths and markers are drawn anew each time; with it, a report can be compared.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "path.simplify_threshold": 0.3}):
-        figure.savefig(buffer, format="svg", dpi=DPI, metadata=_METADATA)
+        write_figure(figure, buffer, format="svg", dpi=DPI, metadata=_METADATA)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)

@@ -7,6 +7,7 @@ import yaml
 
 from unetdyn.analysis import Curves
 from unetdyn.analysis.result import number
+from unetdyn.report.describe import tested
 from unetdyn.runs import Run
 
 MOST_EPOCHS = 30  # rows; the file of the run has them all
@@ -29,7 +30,7 @@ def epochs_table(run: Run, curves: Curves, metric: str | None, best: int | None)
     watched = ["loss", *([metric] if metric else [])]
     wanted = [prefix + name for name in watched for prefix in ("", "val_")] + list(_AFTER_METRIC)
     columns = [name for name in wanted if name in curves]
-    epochs = np.unique(np.concatenate([curves[name].epochs for name in columns]))
+    epochs = np.unique([epoch for curve in curves.values() for epoch in curve.epochs])
     shown = chosen(epochs, best)
     values = {name: dict(zip(*curves[name], strict=True)) for name in columns}
     rows = [(int(epoch) + 1, epoch == best, [_cell(values[name].get(epoch)) for name in columns]) for epoch in shown]
@@ -74,8 +75,7 @@ def origin(run: Run) -> list[tuple[str, str]]:
 
 def measured_on_the_test_set(run: Run) -> list[tuple[str, str]]:
     """What was measured on the test set, if anything was."""
-    names = [name for name in sorted(run.summary) if name.startswith("test_")]
-    return [(name.removeprefix("test_").replace("_", " "), number(run.summary[name], 4)) for name in names]
+    return [(name, number(value, 4) if isinstance(value, float | int) else str(value)) for name, value in tested(run)]
 
 
 def _cell(value: float | None) -> str:

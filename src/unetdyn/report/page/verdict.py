@@ -9,7 +9,7 @@ from unetdyn.report.page.gradient_signs import gradient_signs
 from unetdyn.report.page.signs import SYMBOLS, Sign, worst
 from unetdyn.runs import Run
 
-TITLES = {"unknown": "Too short to tell", "good": "Healthy", "watch": "Watch", "ill": "Ill"}
+TITLES = {"unknown": "Too little to tell", "good": "Healthy", "watch": "Watch", "ill": "Ill"}
 RULES = (
     "A run is as ill as its worst sign. Ill: it failed; the loss, the validation loss or the metric is no number at "
     "the end; the metric never was above 0, lost a third of its best, jumps by a tenth of it from epoch to epoch or "
@@ -27,7 +27,7 @@ class Verdict:
 
     Attributes:
         level: The worst of the signs': `"good"`, `"watch"` or `"ill"`; `"unknown"` where nothing speaks against a run
-            that is too short for its stability to be told: few epochs, or a loss that still falls.
+            whose stability can't be told: few epochs, a loss that still falls, or none that was logged.
         sentence: Why, in plain words.
         signs: What was looked at, one each.
     """
