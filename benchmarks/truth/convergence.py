@@ -45,6 +45,24 @@ def flat(rng: np.random.Generator, phi: float, part: float) -> tuple[bool, float
     return found.converged, since, nan if found.first_epoch is None else found.first_epoch - TURN
 
 
+def long_rows(draws: int, seed: int) -> list[tuple[str, str, str]]:
+    """Trainings that fall evenly all the way, and long ones that went flat at a tenth, with the default margin."""
+    found = []
+    for epochs in (100, 1200, 3000):
+        rng = np.random.default_rng([seed, epochs])
+        curve = np.linspace(1, 0, epochs)
+        ends = [converged_by_slope(curve + 0.002 * rng.standard_normal(epochs)) for _ in range(draws)]
+        what = f"falls evenly from 1 to 0 over {epochs} epochs, noise 0.002: called converged"
+        found.append((what, share([end.converged for end in ends]), "≤ 5 %"))
+    for window in (WINDOW, 4 * WINDOW):
+        rng = np.random.default_rng([seed, window])
+        curve = np.maximum(1 - np.arange(1200) / 120, 0)
+        ends = [converged_by_slope(curve + 0.002 * rng.standard_normal(1200), window) for _ in range(draws)]
+        what = f"flat from epoch 120 of 1200, noise 0.002, window {window}: called converged"
+        found.append((what, share([end.converged for end in ends]), "high with a long window"))
+    return found
+
+
 def rows(draws: int, seed: int) -> list[tuple[str, str, str]]:
     found = []
     for phi in (0.0, 0.3, 0.6):
@@ -69,4 +87,4 @@ def rows(draws: int, seed: int) -> list[tuple[str, str, str]]:
                 found += [
                     (f"{what}: epochs from the turn to `since`, `first_epoch` (medians)", middle, f"{WINDOW - 1}")
                 ]
-    return found
+    return [*found, *long_rows(min(draws, 100), seed)]

@@ -110,6 +110,18 @@ def neither_rows(draws: int, seed: int) -> list[tuple[str, str, str]]:
     return rows
 
 
+def take_off_rows(draws: int, seed: int) -> list[tuple[str, str, str]]:
+    """A metric that takes off late, as a segmentation's does, and stays at 0.75: the exponential's tail goes on."""
+    rows = []
+    for n in (12, 30, 40, 60, 100):
+        curve = 0.75 / (1 + np.exp(-(np.arange(n) - 4)))
+        found = fit_convergence(curve + noise(draws, n, 0.01, 0.0, np.random.default_rng([seed, 250, n])))
+        unbeaten = np.array([result.determined and not result.held_out.beaten for result in found])
+        told, wanted = _undetermined(found, covers(found, "asymptote_interval", 0.75))
+        rows.append((f"logistic take-off, {n} epochs", f"{told}; determined, unbeaten {share(unbeaten)}", wanted))
+    return rows
+
+
 def limit_rows(draws: int, seed: int) -> list[tuple[str, str, str]]:
     """Where the interval is known to be too narrow."""
     x = np.linspace(0, 1, 60)
@@ -157,6 +169,7 @@ def rows(draws: int, seed: int) -> list[tuple[str, str, str]]:
         *determinable_rows(draws, seed),
         *early_rows(draws, seed),
         *neither_rows(draws, seed),
+        *take_off_rows(draws, seed),
         *limit_rows(draws, seed),
     ]
 

@@ -21,6 +21,7 @@ def rows(draws: int, seed: int) -> list[tuple[str, str, str]]:
         for memory in (0.0, 0.5, 0.8):
             alarms = sum(oscillation(curve(epochs, memory, rng)).kind is not None for _ in range(draws))
             table.append((f"noise, {epochs} epochs, φ = {memory:g}: oscillation", _share(alarms, draws), "1 %"))
+    table += _abrupt(draws, rng)
     t = np.arange(100)
     for period in (2, 7, 20):
         for amplitude in (0.5, 1.0):
@@ -34,6 +35,22 @@ def rows(draws: int, seed: int) -> list[tuple[str, str, str]]:
         table.append(
             (f"zigzag without a period, φ = {memory:g}, 100 epochs: found", _share(found, draws), "the more the better")
         )
+    return table
+
+
+def _abrupt(draws: int, rng: np.random.Generator) -> list[tuple[str, str, str]]:
+    """Curves that no smooth trend follows: what is left of them is taken for a swing now and then."""
+    t = np.arange(60)
+    noise = SIGMA * rng.standard_normal((draws, 60))
+    curves = {
+        "a step of 8 σ down at epoch 30, as a learning-rate drop makes": 0.2 + 0.8 * np.exp(-t / 8) - 0.08 * (t >= 30),
+        "a logistic take-off at epoch 20": 0.75 / (1 + np.exp(-(t - 20.0))),
+        "a slower one at epoch 30": 0.75 / (1 + np.exp(-(t - 30) / 2)),
+    }
+    table = []
+    for name, curve in curves.items():
+        alarms = sum(oscillation(curve + one).kind is not None for one in noise)
+        table.append((f"{name}, 60 epochs: oscillation", _share(alarms, draws), "1 %; known limit"))
     return table
 
 

@@ -127,6 +127,13 @@ def test_a_fall_that_becomes_nan_is_one_collapse():
     assert (event.epoch, event.lowest_epoch, event.finite, event.recovery) == (2, 3, False, None)
 
 
+@pytest.mark.parametrize(("at", "kept", "found"), [(8, 0.4, False), (8, 0.1, True), (20, 0.4, True)])
+def test_a_fall_before_the_noise_is_known_must_be_deeper(at, kept, found):
+    values = 0.6 + 0.01 * np.random.default_rng(3).standard_normal(40)
+    values[at] *= kept
+    assert [event.epoch for event in collapses(values)] == ([at] if found else [])
+
+
 def test_a_nan_after_zero_has_no_depth():
     assert math.isnan(collapses([0.0, math.nan, 0.1]).events[0].depth)
 

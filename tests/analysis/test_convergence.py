@@ -131,6 +131,26 @@ def test_the_default_margin_calls_a_slow_tail_of_the_training_not_converged():
     assert np.mean([result.verdict == "not converged" for result in found]) > 0.5
 
 
+@pytest.mark.parametrize(("epochs", "step"), [(100, 1), (1200, 1), (3000, 1), (300, 10)])
+def test_a_fall_as_even_in_the_end_as_ever_is_not_converged_however_long(epochs, step):
+    result = converged_by_slope(np.linspace(1, 0, epochs), epochs=step * np.arange(epochs))
+    assert result.verdict == "not converged"
+    assert result.first_epoch is None
+    # As many more epochs bring a tenth of the range, which a running median shortens by four epochs.
+    span = step * (epochs - 1) + 1
+    assert result.delta == pytest.approx(min(0.001, 0.1 / span) * (epochs - 5) / (epochs - 1))
+
+
+def test_the_share_lowers_the_default_margin_and_long_trainings_that_went_flat_are_found():
+    curve = np.exp(-np.arange(1200) / 60)
+    flat, strict = converged_by_slope(curve), converged_by_slope(curve, share=1e-5)
+    assert strict.delta < flat.delta
+    assert flat.converged
+    # The slope exp(−t/60)/60 falls below 0.97 · 0.1/1200 at 60 · ln 206 = 320, which lies in the middle of the window
+    # of 30 that ends at 335; the whole interval is inside a little later.
+    assert flat.since == pytest.approx(340, abs=6)
+
+
 @pytest.mark.parametrize("phi", [0.0, 0.6])
 def test_a_curve_that_went_flat_is_found_within_a_window(phi):
     rng = np.random.default_rng(4)
@@ -158,7 +178,7 @@ def test_a_window_as_long_as_advised_does_tell():
     curve = np.r_[np.linspace(1, 0, 30), np.zeros(500)]
     advised = []
     for _ in range(20):
-        values = curve + rng.normal(0, 0.03, len(curve))
+        values = curve + rng.normal(0, 0.01, len(curve))
         result = converged_by_slope(values)
         if "might tell" in result.reason:
             window = int(result.reason.split("about ")[1].split()[0])

@@ -148,6 +148,13 @@ def test_a_slow_trend_is_no_oscillation():
     assert oscillation(0.5 + 0.1 * np.cos(np.pi * t / 100) + noise).kind is None
 
 
+def test_what_no_smooth_trend_follows_is_taken_for_a_swing_as_its_docstring_says():
+    t = np.arange(60)
+    noise = 0.01 * np.random.default_rng(9).normal(size=(60, 60))
+    take_off = 0.75 / (1 + np.exp(-(t - 30) / 2))
+    assert np.mean([oscillation(take_off + one).kind is not None for one in noise]) > 0.1
+
+
 def test_scale_and_shift_change_nothing_but_the_scatter():
     plain, scaled = oscillation(curve(swing=1.0)), oscillation(3 - 100 * curve(swing=1.0))
     assert scaled.kind == plain.kind

@@ -23,7 +23,25 @@ def test_result_escapes_what_it_shows_in_a_notebook():
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.0, "0"), (0.02884, "0.0288"), (131.072, "131"), (65536, "65536"), (None, "not defined")]
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (0.02884, "0.0288"),
+        (131.072, "131"),
+        (999.7, "1000"),
+        (-999.7, "-1000"),
+        (65536, "65536"),
+        (9_999_999.9, "10000000"),
+        (3.2e9, "3.2e+09"),
+        (float("inf"), "inf"),
+        (1.0, "1"),
+        (1.0004, "1"),
+        (0.9994, "0.999"),
+        (0.9996, "0.9996"),
+        (-0.99996, "-0.99996"),
+        (1 - 1e-9, "1"),
+        (None, "not defined"),
+    ],
 )
 def test_number_is_written_as_a_person_does(value, text):
     assert number(value) == text

@@ -16,7 +16,9 @@ from unetdyn.analysis.series import series
 LEVEL = 0.05
 NEEDED = 30
 
-_SHARE = 20  # the smoothing window is a twentieth of the curve
+_SHARE = 10  # the smoothing window is a tenth of the curve
+_SHORTEST = 9  # and nine epochs at least: a median of nine does not see a rise of four
+_START = 3  # values at the beginning, at least, have a median of their own
 _LONGEST = 500  # longer curves are shortened by medians of blocks
 _DRAWS = 399  # the p-value is 0.0025 at the least
 
@@ -91,7 +93,7 @@ def double_descent(
 ) -> DoubleDescent:
     """Whether a curve falls, rises and falls again by more than its noise explains.
 
-    The curve is smoothed by running medians over a twentieth of its length. Its depth is the largest
+    The curve is smoothed by running medians over a tenth of its length, nine epochs at least. Its depth is the largest
     min(s_h − s_i, s_j − s_i, s_j − s_k) over h ≤ i < j ≤ k: first descent, rise, second descent. The p-value is how
     often the smoothed noise alone has a swing, from its smallest to its largest value, as large as that depth:
     (1 + count) / (1 + 399) over 399 drawn noises. The noise is first-order autoregressive, with the size and the
@@ -102,11 +104,9 @@ def double_descent(
     price is that a double descent is found only when it stands out of the noise's whole swing. Between two drops of the
     learning rate a loss can rise and fall too: the test tells the shape, and not its cause.
 
-    What was measured on 60 and 200 epochs with autoregressive noise, φ = 0, 0.3 and 0.6: of curves that fall, that fall
-    and rise, and that fall, rise and stay, at most 1 % were called double descents; of curves that fall, stay and fall
-    again at most 2 %, but 3 % with 60 epochs and φ = 0.6. Of double descents with a Gaussian bump 6 σ high, whose own
-    standard deviation was a tenth of the training, 70 to 100 % were found with 60 epochs and all with 200; with 4 σ 43
-    to 73 % and 87 to 100 %; with 2 σ 6 to 13 % and 25 to 52 %.
+    The first quarter of a window, three values at least, has a median of its own, because a training falls fastest
+    there. Any other median does not see what lasts less than half of it: four epochs in trainings of up to 90, a
+    twentieth of the epochs in longer ones. So a blip of a few epochs, however high, is no double descent.
 
     Args:
         values: shape `(epochs,)`, oldest first: a validation loss or error; or a `Curve` of `read_history`.
@@ -128,11 +128,11 @@ def double_descent(
         >>> bump = 0.4 * np.exp(-(((epoch - 90) / 20) ** 2))
         >>> print(double_descent(0.3 + 0.7 * np.exp(-epoch / 15) + bump + 0.03 * np.sin(2.3 * epoch)))
         verdict               double descent: noise alone swings as far with p = 0.0025
-        first minimum         epoch 55
-        peak                  epoch 90, 0.352 above
-        second minimum        epoch 175, 0.396 below the peak
+        first minimum         epoch 50
+        peak                  epoch 90, 0.331 above
+        second minimum        epoch 180, 0.373 below the peak
         lower than the first  yes
-        smoothed over         11 epochs
+        smoothed over         21 epochs
 
     Reference:
         Nakkiran et al., Deep double descent: where bigger models and more data hurt (2020), for the phenomenon over
@@ -148,7 +148,7 @@ def double_descent(
         reason, nan = f"{count} of the {NEEDED} finite values that it needs", float("nan")
         return DoubleDescent("undetermined", reason, nan, level, nan, nan, nan, None, None, None, None, 0)
     losses = curve.values if mode == "min" else -curve.values
-    window = max(3, -(-count // _SHARE) | 1)
+    window = max(_SHORTEST, -(-count // _SHARE) | 1)
     smooth, middles = _smoothed(losses, window), _smoothed(curve.epochs.astype(float), window)
     turns = _turns(smooth)
     span = int(curve.epochs[window - 1] - curve.epochs[0]) + 1
@@ -188,10 +188,15 @@ def _shortened(curve: Curve) -> Curve:
 
 
 def _smoothed(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
-    """Running medians of the last axis, half a window apart, up to the last value: there the second descent is."""
+    """Running medians of the last axis, a quarter of a window apart, up to the last value: there the second descent is.
+
+    The first quarter of a window, three values at least, has a median of its own: a training falls fastest there.
+    """
     windows = sliding_window_view(values, window, axis=-1)
-    step = window // 2
-    return np.median(windows[..., (windows.shape[-2] - 1) % step :: step, :], axis=-1)
+    step = window // 4
+    start = np.median(values[..., : max(_START, step)], axis=-1, keepdims=True)
+    medians = np.median(windows[..., (windows.shape[-2] - 1) % step :: step, :], axis=-1)
+    return np.concatenate([start, medians], axis=-1)
 
 
 def _turns(smooth: NDArray[np.float64]) -> _Turns:
@@ -201,5 +206,5 @@ def _turns(smooth: NDArray[np.float64]) -> _Turns:
     rises = np.where(later, np.minimum(descent[:, None], smooth - smooth[:, None]), -np.inf)  # [minimum, peak]
     lowest_after = np.minimum.accumulate(smooth[::-1])[::-1]
     depths = np.minimum(rises.max(axis=0), smooth - lowest_after)
-    peak = int(np.argmax(depths))
+    peak = int(np.argmax(np.where(depths == depths.max(), smooth, -np.inf)))  # the first descent may limit many
     return _Turns(float(depths[peak]), int(np.argmax(rises[:, peak])), peak, peak + int(np.argmin(smooth[peak:])))

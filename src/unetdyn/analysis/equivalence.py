@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from unetdyn.analysis.checks import check_count, check_positive
 from unetdyn.analysis.criteria import Criterion, cannot_tell, verdict
@@ -17,6 +17,7 @@ SLOPE_WINDOW = 30
 SHARE = 0.001
 ALPHA = 0.05
 
+_MORE = 0.1  # of the range, that as many epochs again may bring
 _SMOOTH = 5  # the median of five epochs bears two wild ones
 
 
@@ -71,19 +72,15 @@ def converged_by_slope(
     the chance that any of its claims is false stays at α without a correction. `first_epoch` is the best of many looks
     and has no such guarantee.
 
-    What was measured on 100 epochs with autoregressive noise, φ = 0, 0.3 and 0.6: of curves that fell by 1.02 δ in each
-    of the last 60, 1 to 4 % were called converged, and 13 to 27 % had a `first_epoch`. Of curves that went flat at
-    epoch 40, all were found where the standard error of the slope was δ / 10, with a `since` 26 epochs later; and 81 to
-    86 % where it was δ / 4, 28 to 36 epochs later.
-
     Args:
         values: shape `(epochs,)`, oldest first: a loss or a metric; or a `Curve` of `read_history`.
         window: how many values count, 10 to 2000. Default 30: fewer say too little about their own autocorrelation. The
             interval narrows with window^(3/2).
-        delta: the margin δ an epoch, in the unit of the values, > 0. Default None: `share` of the curve's range.
-        share: δ as a share of the range of the curve, smoothed by a running median of five, > 0. Default 0.001: ten
-            more epochs at that slope bring less than one per cent of all that the training brought. A training of more
-            than 1,000 epochs that goes on evenly stays below that; give `delta` there.
+        delta: the margin δ an epoch, in the unit of the values, > 0. Default None: of the curve's range, smoothed by a
+            running median of five, `share` or a tenth divided by the epochs, whichever is less. So as many more epochs
+            as there were bring at most a tenth of what these brought, however long the training was.
+        share: the largest δ as a share of the range, > 0. Default 0.001: ten more epochs at that slope bring less than
+            one per cent of all that the training brought. With it the tenth counts from 100 epochs on.
         alpha: the level, between 0 and 0.5. Default 0.05.
         epochs: shape `(epochs,)`, the epoch of each value, from 0; default the curve's, or else 0, 1, 2, ...
         name: what the values are called in the result.
@@ -122,7 +119,7 @@ def converged_by_slope(
     if delta is not None:
         check_positive("delta", delta)
     curve = series(values, epochs)
-    margin = share * _range(curve.values) if delta is None else delta
+    margin = _margin(curve, share) if delta is None else delta
     unknown = cannot_tell(curve.values, window)
     if unknown is None and not margin > 0:
         unknown = "the curve never changed, so that nothing says which slope is small; give `delta`"
@@ -152,10 +149,11 @@ def _reason(slope: float, low: float, high: float, delta: float, alpha: float, w
     return reason, False
 
 
-def _range(values: NDArray[np.float64]) -> float:
-    """What the curve went through, wild epochs aside."""
-    if len(values) < _SMOOTH:
+def _margin(curve: Curve, share: float) -> float:
+    """The default δ: a share of what the curve went through, wild epochs aside."""
+    if len(curve.values) < _SMOOTH:
         return 0.0
-    smooth = np.median(sliding_window_view(values, _SMOOTH), axis=1)
+    smooth = np.median(sliding_window_view(curve.values, _SMOOTH), axis=1)
     smooth = smooth[np.isfinite(smooth)]
-    return float(np.ptp(smooth)) if len(smooth) else 0.0
+    epochs = int(curve.epochs[-1] - curve.epochs[0]) + 1
+    return float(np.ptp(smooth)) * min(share, _MORE / epochs) if len(smooth) else 0.0

@@ -12,7 +12,7 @@ from scipy.signal import lfilter
 SHORTEST = 15
 
 _WINDOWS = 6  # so many windows, side by side, make the curve
-_GUARD = 1.0  # standard errors of φ to allow for
+_GUARD = 1.5  # standard errors of φ to allow for
 _PHI = np.linspace(0, 0.95, 96)
 _TO_SIGMA, _CLIP = 1.4826, 5.0
 _WARM_UP = 100  # 0.95¹⁰⁰ is 0.006
@@ -43,9 +43,9 @@ def local_noise(values: NDArray[np.float64]) -> LocalNoise:
     epoch counts little. In overlapping windows of n values a parabola is fitted and taken away. With M the matrix that
     takes it away and R = (φ^|i−j|) the correlations of the noise, what is left has the mean square σ² tr(M R) / n, and
     the product of neighbours in it the mean σ² tr(S M R M) / n, with S a shift by one. The median over the windows of
-    the ratio of the two is solved for φ; σ then follows from the median mean square. One standard error of φ,
-    sqrt((1 − φ²) / length), is added: the noise is rather overestimated than underestimated. A curve that bends more
-    than a parabola adds to σ and φ too.
+    the ratio of the two is solved for φ; σ then follows from the median mean square. One and a half standard
+    errors of φ, sqrt((1 − φ²) / length), are added: the noise is rather overestimated than underestimated. A curve that
+    bends more than a parabola adds to σ and φ too.
 
     Args:
         values: `(n,)`, n ≥ `SHORTEST`, finite.

@@ -92,10 +92,8 @@ def overfitting(history: Any, window: int = WINDOW, confidence: float = 0.95, fa
     rise, training went wrong otherwise. The onset is the hinge of the least-squares fit "flat, then a rising line" from
     the lowest stretch on.
 
-    Measured on 500 simulated trainings each, with φ up to 0.8: from 50 epochs on, false alarms in 0.2 to 1.0 %, and 95
-    to 98 % of the 95 % intervals hold the gap. Twenty epochs don't show how noise remembers: there it is 1 % and 97 %
-    for φ = 0, 5 % and 94 % for 0.5, 10 % and 82 % for 0.8. Histories of more than 1,000 epochs are first averaged to at
-    most so many points, for the onset.
+    Twenty epochs don't show how noise remembers: of so few, more alarms are false and fewer intervals hold the gap than
+    is promised. Histories of more than 1,000 epochs are first averaged to at most so many points, for the onset.
 
     The end is judged: a rise that came down again (see `double_descent`) is no onset. Asked after every epoch of a
     training, the chance of a false alarm adds up.

@@ -8,6 +8,8 @@ from typing import Any
 
 from unetdyn._messages import nearest
 
+_MOST_DIGITS = 6  # of a number just short of 1
+
 
 class Result:
     """Base of the result dataclasses. A subclass says in `_rows` what a person should read, in order.
@@ -71,13 +73,17 @@ class KeyedResult(Result, Mapping[str, Any]):
 def number(value: float | None, digits: int = 3) -> str:
     """A number as a person writes it; "not defined" for None and NaN.
 
-    >>> number(0.0123456), number(float("nan")), number(12345.6)
-    ('0.0123', 'not defined', '12346')
+    >>> number(0.0123456), number(float("nan")), number(12345.6), number(0.9996)
+    ('0.0123', 'not defined', '12346', '0.9996')
     """
     if value is None or math.isnan(value):
         return "not defined"
+    rounded = abs(float(f"{value:.{digits}g}"))
+    # A Jaccard or a probability just short of 1 is another thing than 1.
+    if abs(value) < rounded == 1 and digits < _MOST_DIGITS:
+        return number(value, digits + 1)
     # Significant digits would write 12345.6 as 1.23e+04, and an epoch or a pixel count is not read like that.
-    return f"{value:.0f}" if 10**digits <= abs(value) < 1e7 else f"{value:.{digits}g}"
+    return f"{value:.0f}" if 10**digits <= rounded and abs(value) < 1e7 else f"{value:.{digits}g}"
 
 
 def interval(low: float, high: float, digits: int = 3) -> str:

@@ -3,10 +3,11 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import ndtri
 
 from unetdyn.analysis.fitting import bootstrap as bootstrap
 from unetdyn.analysis.fitting import models
-from unetdyn.analysis.fitting.held_out import HeldOutTail, held_out
+from unetdyn.analysis.fitting.held_out import HeldOutTail, held_out, last_values
 from unetdyn.analysis.fitting.models import EXPONENTIAL, LAST_VALUE, SHAPES, Array, Fit
 from unetdyn.analysis.fitting.result import ConvergenceFit
 from unetdyn.analysis.result import interval
@@ -47,14 +48,15 @@ def estimated(times: Array, rows: Array, noise: bootstrap.Noise, wanted: Wanted)
     phi = np.clip(correlation, 0, bootstrap.LARGEST_PHI)
     weights = models.aicc_weights(rows, fits, _PARAMETERS, phi)
     best = np.argmax(weights, axis=0)
-    tails = held_out(times, rows, SHAPES, best, phi)
+    tails = held_out(times, rows, SHAPES, best)
     counted = np.where(weights < _NEGLIGIBLE, 0.0, weights)
     counted /= counted.sum(axis=0)
     drawn = _drawn(times, rows, fits, counted, noise, wanted)
     ends, reach = (np.transpose(bootstrap.mixed_interval(part, counted, wanted.confidence)).tolist() for part in drawn)
+    levels = _levels(rows, np.array([fits[chosen].fitted[i] for i, chosen in enumerate(best)]), phi, wanted.confidence)
     results = []
     for i, chosen in enumerate(best):
-        doubt = _doubt(rows[i], ends[i], float(correlation[i]), tails[i])
+        doubt = _doubt(rows[i], ends[i], float(correlation[i]), tails[i], levels[i])
         results.append(
             ConvergenceFit(
                 **_model(int(chosen), Fit(*(part[i : i + 1] for part in fits[chosen])), times, wanted),
@@ -117,7 +119,17 @@ def _model(number: int, fit: Fit, times: Array, wanted: Wanted) -> dict[str, Any
     return {"model": NAMES[number], "params": params, "asymptote": asymptote, "epochs_to_within": reached}
 
 
-def _doubt(row: Array, ends: tuple[float, float], correlation: float, tail: HeldOutTail) -> str:
+def _levels(rows: Array, fitted: Array, phi: Array, confidence: float) -> list[tuple[float, float]]:
+    """Of each history: the level of its last values, low and high, as sure as the noise lets a mean of so few be."""
+    last = last_values(rows)
+    error = (rows - fitted).std(axis=1) * np.sqrt((1 + phi) / (1 - phi) / last.shape[1])
+    middle, reach = last.mean(axis=1), ndtri((1 + confidence) / 2) * error
+    return list(zip((middle - reach).tolist(), (middle + reach).tolist(), strict=True))
+
+
+def _doubt(
+    row: Array, ends: tuple[float, float], correlation: float, tail: HeldOutTail, level: tuple[float, float]
+) -> str:
     """Why the history doesn't tell where it is heading to; empty where it does."""
     (low, high), span, seen = ends, np.ptp(row), interval(row.min(), row.max())
     if high - low > span:
@@ -130,4 +142,9 @@ def _doubt(row: Array, ends: tuple[float, float], correlation: float, tail: Held
         return "the values stray from the fit for many epochs on end, so that none of the models has their shape"
     if tail.worse:
         return "the last value predicts the last fifth of the epochs better than the fit to the earlier ones does"
+    if not tail.beaten and (level[1] < low or level[0] > high):
+        return (
+            f"the interval, {interval(low, high)}, leaves out the level of the last values, {interval(*level)}, though "
+            "they predict the last fifth of the epochs no worse than the fit to the earlier ones does"
+        )
     return ""

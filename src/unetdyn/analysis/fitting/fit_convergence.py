@@ -41,17 +41,19 @@ def fit_convergence(
 
     *Interval.* Curves are made anew from each model's fit and noise like its residuals (a sieve bootstrap of first
     order, because neighbouring epochs err alike), and the model is fitted to them. The interval is that of the
-    percentiles, where each model's draws count by its weight. Of 30 to 100 epochs along one of the models, an interval
-    of 95 % covered J∞ in 92 to 98 % of the histories (`benchmarks/truth/fits.py`). It is too narrow for a curve of yet
-    another shape, such as a stretched exponential, for fewer than 30 epochs of strongly correlated noise, and for noise
-    that grows with the epochs. A training that changes its course after the last epoch isn't foreseen.
+    percentiles, where each model's draws count by its weight. It is too narrow for a curve of yet another shape, such
+    as a stretched exponential, for fewer than 30 epochs of strongly correlated noise, and for noise that grows with the
+    epochs. A training that changes its course after the last epoch isn't foreseen.
 
     *Determined* is a history unless
 
     - it has fewer than 10 epochs, NaN or infinite values, or one value only;
     - the interval is wider than the range of the values, or reaches beyond them by more than a fifth of it;
     - the residuals are correlated by more than 0.9 from one epoch to the next: the curve has none of the shapes;
-    - the model, fitted to the first four fifths, predicts the rest worse than the last value does (`HeldOutTail`).
+    - the model, fitted to the first four fifths, predicts the rest worse than the last value does, by more than a
+      quarter (`HeldOutTail`);
+    - it predicts it no better than the last value does, and the interval leaves out the level of the last values, with
+      the noise that a mean of so few has: then nothing but the model says that the value goes on to there.
 
     A history that only scatters about one level is mostly undetermined: a slow rise may hide in its noise.
 
@@ -80,13 +82,13 @@ def fit_convergence(
         within 1 % of it      from epoch 48 on, after the last, 40 (95 % interval 45 to 50)
         model                 exponential (weights: exponential 1.00, power law 0.00, last value 0.00)
         parameters            J_inf 0.804, J_0 0.105, lambda 0.097
-        last fifth predicted  RMS error 0.00711 by the model, 0.0227 by the last value
+        last fifth predicted  better by the model: RMS error 0.00711 by the model, 0.0227 by the last value
         >>> print(fit_convergence([0.2, 0.3, 0.4]))
         asymptote  undetermined: it has 3 of the 10 epochs that a fit needs
 
     Reference:
         Golub and Pereyra (1973) for the fit; Bühlmann (1997) for the bootstrap; Turek and Fletcher (2012) for intervals
-        over several models; Diebold and Mariano (1995) for the check on the tail.
+        over several models.
     """
     table, times = _checked(*parts(values, epochs))
     _check_settings(confidence, within, draws)

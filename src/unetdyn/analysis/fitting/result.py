@@ -88,11 +88,7 @@ class ConvergenceFit(Result):
             (f"within {100 * self.within:g} % of it", f"{self._reached()} ({level} {_whole(low)} to {_whole(high)})"),
             ("model", f"{self.model} (weights: {others})"),
             ("parameters", ", ".join(f"{name} {number(value)}" for name, value in self.params.items())),
-            (
-                "last fifth predicted",
-                f"RMS error {number(self.held_out.fit_error)} by the model, "
-                f"{number(self.held_out.last_value_error)} by the last value",
-            ),
+            ("last fifth predicted", _compared(self.held_out)),
         ]
 
     def _reached(self) -> str:
@@ -100,6 +96,14 @@ class ConvergenceFit(Result):
         if not math.isfinite(value):
             return "never"
         return f"from epoch {_whole(value)} on" + (f", after the last, {epoch(last)}" if value > last else "")
+
+
+def _compared(tail: HeldOutTail) -> str:
+    """Which predicted better; of a level, the last value is the model."""
+    errors = f"{number(tail.fit_error)} by the model, {number(tail.last_value_error)} by the last value"
+    if tail.fit_error == tail.last_value_error:
+        return f"as well by the model as by the last value: RMS error {number(tail.fit_error)}"
+    return f"better by the {'model' if tail.beaten else 'last value'}: RMS error {errors}"
 
 
 def _whole(value: float) -> str:

@@ -19,8 +19,7 @@ RESAMPLES = 1000
 """Enough for a 95 % interval: the 25th smallest and largest of 1,000 bound it."""
 
 FEW_IMAGES = 10
-"""Below so many the bootstrap's interval is too narrow. Of the 95 % intervals in benchmarks/truth/threshold_curve.py,
-76 to 89 % hold the planted threshold with 3 images, 84 to 95 % with 5, and 93 to 99 % from 10 images on."""
+"""Below so many the bootstrap's interval is too narrow, as benchmarks/truth/threshold_curve.py measures."""
 
 _BLOCK = 2**20  # weights of resamples held at once: 8 MB
 
