@@ -130,6 +130,17 @@ def test_auto_clip_leaves_norms_that_are_not_finite_out():
     assert clip.record["clip_coefficient"][2:].tolist() == [1, 1, 1]
 
 
+@pytest.mark.parametrize("control", [AutoClip(100), AdaptiveGradientClipping()], ids=["auto_clip", "agc"])
+def test_a_finite_gradient_whose_norm_overflows_becomes_0(control):
+    """Unclipped it would put an end to the training: 1e25 is far beyond every other gradient."""
+    x, y = batches(3)
+    x[1], y[1] = 1.0, -1e25
+    model = linear_model()
+    seen, _ = train(model, control, x, y)
+    np.testing.assert_array_equal(seen[1], seen[0])
+    assert (seen[2] != seen[1]).all()
+
+
 def test_auto_clip_acts_on_what_an_earlier_control_left():
     x, y = batches(8)
     model = linear_model()

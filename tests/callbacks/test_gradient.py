@@ -6,7 +6,7 @@ import pytest
 
 import unetdyn.runs
 from tap_models import brute_force, conv_data, conv_model, dense_data, fit
-from unetdyn.callbacks import AutoClip, GradientMonitor, RunRecorder
+from unetdyn.callbacks import AutoClip, GradientMonitor, NonFiniteGuard, RunRecorder
 from unetdyn.dynamics import blocks
 from unetdyn.models import UNet
 
@@ -96,7 +96,15 @@ def test_a_block_that_the_loss_does_not_reach_is_exactly_zero():
     model, monitor = keras.Model(inputs, keras.layers.Dense(1, name="out")(x)), GradientMonitor()
     logs = train(model, dense_data(), monitor)
     assert logs["grad_vanishing_blocks"] == 1.0
-    assert "in block dead (exactly 0); the model has 2 blocks" in monitor.messages[0][1]
+    assert "in block dead (0, or below about 1e-19); the model has 2 blocks" in monitor.messages[0][1]
+
+
+def test_a_gradient_whose_square_underflows_is_not_called_zero():
+    monitor, _ = one_weight([1e-25] * 3)
+    text = monitor.messages[0][1]
+    assert "the whole gradient (0, or below about 1e-19)" in text
+    assert "exactly" not in text
+    assert "Smaller gradients than 1e-19 show as 0, since float32 has no room for their squares." in text
 
 
 def test_a_spike_is_told_against_the_steps_before_whatever_the_epochs():
@@ -202,6 +210,44 @@ def test_gradients_that_break_on_the_way_back_name_where_they_broke():
     )
     assert len(monitor.messages) == 1
     assert logs["grad_nonfinite"] == 3.0
+
+
+def test_nan_that_is_accumulated_is_not_called_skipped():
+    """It is not applied at its own step, but in the mean at the next, and then no weight is a number any more."""
+    monitor, _ = one_weight([np.nan, 1.0], keras.optimizers.SGD(0.1, gradient_accumulation_steps=2))
+    assert np.isnan(monitor.model.get_weights()[0]).all()
+    assert monitor.record["applied"].tolist() == [False, True]
+    assert monitor.first_nonfinite.applied
+    assert "skipped" not in monitor.messages[0][1].replace("`NonFiniteGuard` skips", "")
+    assert "`NonFiniteGuard` skips such updates, `TerminateOnNaN` stops." in monitor.messages[0][1]
+
+
+def test_what_a_guard_skips_is_not_laid_to_a_loss_scale():
+    monitor, _ = one_weight([np.nan, 1.0, 1.0, 1.0], keras.optimizers.SGD(0.0), [NonFiniteGuard(verbose=0)])
+    assert not monitor.first_nonfinite.applied
+    text = monitor.messages[0][1]
+    assert "All these updates were skipped, and have not reached the weights. What usually helps: look for NaN" in text
+    assert "loss scale" not in text
+    assert "`NonFiniteGuard` skips" not in text
+
+
+def test_what_a_loss_scale_skips_is_told_so():
+    scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.0), initial_scale=1.0)
+    monitor, _ = one_weight([np.nan, 1.0, 1.0, 1.0], scaled)
+    assert "a loss scale finds its size so, and it is harmless where rare." in monitor.messages[0][1]
+
+
+def test_nan_that_reaches_the_weights_is_news_after_nan_that_was_skipped():
+    monitor = GradientMonitor()
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    x = np.array([[np.nan], [1.0]])
+    for epoch, guards in enumerate([[NonFiniteGuard(verbose=0)], [NonFiniteGuard(verbose=0)], [], []]):
+        callbacks = [monitor, *guards]
+        fit(model, (x, 0 * x), epochs=epoch + 1, initial_epoch=epoch, batch_size=1, callbacks=callbacks)
+    assert [epoch for epoch, _ in monitor.messages] == [0, 2]
+    assert "skipped" in monitor.messages[0][1]
+    assert "have not reached" not in monitor.messages[1][1]
 
 
 def test_clipping_is_counted_against_the_mean_of_micro_batches():

@@ -14,6 +14,7 @@ import pytest
 
 import unetdyn.runs
 from unetdyn.callbacks import AutoClip, NoiseScaleMonitor, RunRecorder
+from unetdyn.callbacks.step_record import StepRecord
 
 SAMPLES, BATCH = 1600, 8
 RATE = 1e-7  # the weights stay where they are, to within the last digits
@@ -204,6 +205,35 @@ def test_monitor_takes_the_batch_size_it_is_given(data, monkeypatch):
     fit(monitor, data, epochs=2)
     assert monitor.record["batch_size"].tolist() == [BATCH] * 2
     assert monitor.record["raw_step"].tolist() == [*range(1, 199), *range(201, 399)]
+
+
+@pytest.mark.parametrize(("given", "options"), [(8, {}), (64, {"gradient_accumulation_steps": 4})])
+def test_monitor_warns_where_the_loss_counted_another_batch_size(given, options, data):
+    monitor, model = NoiseScaleMonitor(batch_size=given), regression(keras.optimizers.SGD(RATE, **options))
+    expected = (
+        r"NoiseScaleMonitor: `batch_size` must be what `fit` uses, .* In epoch 1 the loss counted 1600 samples in 100 "
+        rf"steps, about 16 in each\. Received: batch_size={given}\. Leave it out, unless something evaluates"
+    )
+    with pytest.warns(UserWarning, match=expected) as seen:
+        fit(monitor, data, model, epochs=2, batch_size=16)
+    assert len([warning for warning in seen if "batch_size" in str(warning.message)]) == 1
+    assert len([text for _, text in monitor.messages if "Received: batch_size" in text]) == 1
+
+
+@pytest.mark.parametrize("given", [16, 30, 1600, 2000])
+def test_monitor_minds_no_last_batch_that_is_smaller(given, data):
+    monitor = NoiseScaleMonitor(batch_size=given)
+    fit(monitor, data, epochs=2, batch_size=given)
+    assert not [text for _, text in monitor.messages if "Received: batch_size" in text]
+
+
+def test_estimates_do_not_join_all_observations_again(data, monkeypatch):
+    monitor, joined = NoiseScaleMonitor(window=30), []
+    whole = StepRecord.arrays.fget
+    monkeypatch.setattr(StepRecord, "arrays", property(lambda record: joined.append(record) or whole(record)))
+    fit(monitor, data, epochs=2)
+    assert joined == []
+    assert len(monitor.record["step"]) == 14
 
 
 def test_monitor_starts_anew_with_a_new_training_and_carries_on_with_an_old_one(data):

@@ -121,8 +121,21 @@ def test_recorder_keeps_the_last_model_where_there_is_no_best(tmp_path, save_bes
     assert len([event for event in run.events if event["kind"] == "warning"]) == (save_best is not None)
 
 
+def test_recorder_compares_no_epochs_by_a_value_a_class(tmp_path):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(3, activation="softmax")])
+    model.compile(loss="categorical_crossentropy", metrics=[keras.metrics.F1Score(name="f1")])
+    recorder, y = RunRecorder(tmp_path, save_best="f1"), np.eye(3)[np.arange(8) % 3]
+    expected = r"save_best='f1' has 3 values in epoch 1, where one number is needed: let the metric average them"
+    with pytest.warns(UserWarning, match=expected) as caught:
+        model.fit(X, y, epochs=2, verbose=0, callbacks=[recorder])
+    assert len([warning for warning in caught if warning.category is UserWarning]) == 1
+    run = runs.open(tmp_path)
+    assert (run.status, "best_epoch" in run.summary) == ("finished", False)
+    assert_same(saved_weights(run), model.get_weights())
+
+
 def test_recorder_compares_only_epochs_with_validation(tmp_path):
-    with pytest.warns(UserWarning, match="Epochs without it are not compared"):
+    with pytest.warns(UserWarning, match="Such epochs are not compared"):
         fit(RunRecorder(tmp_path, save_best="val_loss"), epochs=4, validation_data=(X, X), validation_freq=2)
     run = runs.open(tmp_path)
     assert run.series("val_loss")[0].tolist() == [1, 3]

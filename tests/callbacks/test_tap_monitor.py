@@ -73,6 +73,32 @@ def test_frozen_blocks_have_nan():
     assert np.isfinite(norms[model.layers[-1].name]).all()
 
 
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="Keras refuses the optimizer of other variables on JAX")
+def test_frozen_layers_of_an_optimizer_that_knows_them_are_not_ill():
+    model, monitors = conv_model(), [GradientMonitor(vanish=1e-12), UpdateMonitor(low=1e-12, high=1e6, warmup=0)]
+    conv, norm, dense = (layer for layer in model.layers if layer.trainable_variables)
+    optimizer = keras.optimizers.SGD(0.01)
+    optimizer.build(model.trainable_variables)
+    conv.trainable = norm.gamma.trainable = False
+    model.compile(optimizer, "mse")
+    history = keras.callbacks.History()
+    fit(model, conv_data(8), callbacks=[*monitors, history])
+    assert [monitor.messages for monitor in monitors] == [[], []]
+    assert history.history["grad_vanishing_blocks"] == [0]
+    assert np.isfinite(history.history["update_ratio_log10_min"]).all()
+    assert list(monitors[0].record["block_grad_norm"]) == [norm.name, dense.name]
+    assert list(monitors[1].record["update_ratio"]) == [dense.name]
+    assert list(monitors[1].record["update_norm"]) == [norm.name, dense.name]
+
+
+def test_a_variable_that_got_gradients_is_trained_whatever_it_says_now():
+    model, monitor = compiled(), GradientMonitor()
+    freeze = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: setattr(layer, "trainable", False))
+    layer = model.layers[-1]
+    fit(model, dense_data(), callbacks=[freeze, monitor])
+    assert (monitor.record["block_grad_norm"][layer.name] > 0).all()
+
+
 def test_monitors_share_the_optimizer_and_leave_it():
     model = compiled()
     variables = len(model.optimizer.variables)

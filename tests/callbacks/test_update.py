@@ -124,13 +124,13 @@ def conv_model_with_linear_convolution():
     return keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Flatten()(x)))
 
 
-def one_weight(rate, steps, **kwargs):
+def one_weight(rate, steps, optimizer=(), **kwargs):
     """A weight that begins at 1 under a constant gradient of −1: each update is `rate`."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
         [keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones", name="only")]
     )
-    model.compile(keras.optimizers.SGD(rate), lambda y, p: -keras.ops.mean(p))
+    model.compile(keras.optimizers.SGD(rate, **dict(optimizer)), lambda y, p: -keras.ops.mean(p))
     monitor, x = UpdateMonitor(**kwargs), np.ones((steps, 1), "float32")
     model.fit(x, x, batch_size=1, verbose=0, callbacks=[monitor])
     return monitor
@@ -166,6 +166,23 @@ def test_an_epoch_that_is_mostly_warm_up_is_judged_as_such():
     assert one_weight(0.005, 6, warmup=4).messages == []
     assert one_weight(1e-6, 6, warmup=4).messages == []
     assert len(one_weight(0.005, 6, warmup=3).messages) == 1
+
+
+def test_warm_up_counts_updates_and_not_the_micro_batches_of_them():
+    optimizer = {"gradient_accumulation_steps": 2}
+    assert one_weight(0.005, 6, optimizer, warmup=2).messages == []  # one of three updates is past it
+    assert "the median over 2 steps (after 1 of warm-up)" in one_weight(0.005, 6, optimizer, warmup=1).messages[0][1]
+
+
+def test_warm_up_begins_again_with_a_new_optimizer():
+    monitor = one_weight(0.001, 6, warmup=4)
+    assert monitor.messages == []
+    model, x = monitor.model, np.ones((4, 1), "float32")
+    for epoch, messages in enumerate([0, 1], start=1):
+        if epoch == 1:
+            model.compile(keras.optimizers.SGD(0.005), lambda y, p: -keras.ops.mean(p))
+        model.fit(x, x, batch_size=1, epochs=epoch + 1, initial_epoch=epoch, verbose=0, callbacks=[monitor])
+        assert len(monitor.messages) == messages
 
 
 def test_a_block_that_comes_and_goes_while_others_are_outside_is_no_news():

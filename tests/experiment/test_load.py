@@ -58,6 +58,16 @@ def test_parse_config_unknown_key_names_the_nearest(values, texts):
         ({"data": {"kind": "folders"}}, ["`data.kind` must be one of 'synthetic', 'folder'", "Did you mean 'folder'?"]),
         ({"data": {}}, ["`data.kind` must be one of 'synthetic', 'folder'. Received: data.kind=None"]),
         ({**SYNTHETIC, "fit": {"epochs": 0}}, ["`fit.epochs`", "greater than 0", "Received: 0"]),
+        *(
+            ({**SYNTHETIC, section: values}, [f"`{name}`", f"finite number. Received: {number}"])
+            for number in (float("inf"), float("nan"))
+            for section, values, name in (
+                ("optimizer", {"learning_rate": number}, "optimizer.learning_rate"),
+                ("optimizer", {"weight_decay": number}, "optimizer.weight_decay"),
+                ("callbacks", {"update": {"high": number}}, "callbacks.update.high"),
+                ("callbacks", {"gradient": {"explode": number}}, "callbacks.gradient.explode"),
+            )
+        ),
         ({**SYNTHETIC, "optimizer": {"learning_rate": "fast"}}, ["`optimizer.learning_rate`", "Received: 'fast'"]),
         ({**SYNTHETIC, "model": {"norm": "bach"}}, ["`model.norm`", "'batch'", "Received: 'bach'"]),
         (

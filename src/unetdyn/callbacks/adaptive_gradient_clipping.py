@@ -24,9 +24,10 @@ class AdaptiveGradientClipping(TapMonitor):
     in the authors' code; see `unetdyn.dynamics.clipping.unit_axes`. It acts inside the compiled step, before the
     optimizer's own `clipnorm`, and never waits for the host.
 
-    Gradients that are not finite pass unclipped: put a `NonFiniteGuard` beside it. Under gradient accumulation the
-    gradient of each micro-batch is clipped. Several controls act in their order in the list of callbacks, each on what
-    the one before left.
+    NaN and infinite entries are not mended: put a `NonFiniteGuard` beside it. Where finite entries, beyond about 1e19,
+    have a norm that float32 cannot hold, the unit's gradient becomes 0. Under gradient accumulation the gradient of
+    each micro-batch is clipped. Several controls act in their order in the list of callbacks, each on what the one
+    before left.
 
     In `logs`: `agc_fraction`, the fraction of the epoch's units (units × steps) that were clipped.
 

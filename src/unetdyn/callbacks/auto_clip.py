@@ -23,9 +23,11 @@ class AutoClip(TapMonitor):
     to be guessed. At the default nine steps in ten are clipped where norms scatter evenly; that is the method. It acts
     inside the compiled step, before the optimizer's own `clipnorm`, and never waits for the host.
 
-    Norms that are NaN or infinite do not enter the history, and such gradients pass unclipped: put a `NonFiniteGuard`
-    beside it. Under gradient accumulation the gradient of each micro-batch is clipped, with their norms for history.
-    Several controls act in their order in the list of callbacks, each on what the one before left.
+    Norms that are NaN or infinite do not enter the history. NaN and infinite entries are not mended: put a
+    `NonFiniteGuard` beside it. Where finite entries, beyond about 1e19, have a norm that float32 cannot hold, the
+    gradient becomes 0, as soon as there is a history. Under gradient accumulation the gradient of each micro-batch is
+    clipped, with their norms for history. Several controls act in their order in the list of callbacks, each on what
+    the one before left.
 
     The history belongs to the optimizer, as its momentum does: a further `fit` of the same model carries on with it,
     another model, or a new `compile`, begins with none.

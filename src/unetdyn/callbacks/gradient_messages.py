@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 Blocks = Mapping[str, NDArray[np.float64]]
 
 
-def nonfinite(found: "NonFinite", steps: int, total: int, skipped: bool) -> str:
-    """NaN or infinite gradients in an epoch, `found` being the first."""
+def nonfinite(found: "NonFinite", steps: int, total: int, skipped: bool, scaled: bool) -> str:
+    """NaN or infinite gradients in an epoch, `found` being the first; `scaled`: there is a loss scale."""
     more = len(found.variables) - 1
     where = f"{found.entries} entries of {found.variable} (block {found.block})"
     if found.everywhere and more:
@@ -21,12 +21,14 @@ def nonfinite(found: "NonFinite", steps: int, total: int, skipped: bool) -> str:
     elif more:
         where += f" and in {more} other variable{'s' if more > 1 else ''} nearer to the input"
     text = f"Non-finite gradients at {steps} of {total} steps, first at step {found.step} in {where}."
-    if skipped:
+    if skipped and scaled:
         return f"{text} All these updates were skipped; a loss scale finds its size so, and it is harmless where rare."
-    return (
+    text += " All these updates were skipped, and have not reached the weights." if skipped else ""
+    advice = (
         f"{text} What usually helps: look for NaN and empty masks in that batch; a lower learning rate; a loss of "
-        "logits in float32. `NonFiniteGuard` skips such updates, `TerminateOnNaN` stops."
+        "logits in float32."
     )
+    return advice if skipped else f"{advice} `NonFiniteGuard` skips such updates, `TerminateOnNaN` stops."
 
 
 def exploding(steps: NDArray[np.int64], norms: NDArray[np.float64], by_block: Blocks, threshold: float) -> str:
@@ -45,11 +47,14 @@ def exploding(steps: NDArray[np.int64], norms: NDArray[np.float64], by_block: Bl
 
 def vanishing(below: Mapping[str, float], blocks: int, threshold: float, total: int) -> str:
     """Medians below the threshold, by place."""
-    places = [f"{where} ({'exactly 0' if median == 0 else f'{median:.2g}'})" for where, median in below.items()]
+    places = [
+        f"{where} ({f'{median:.2g}' if median else '0, or below about 1e-19'})" for where, median in below.items()
+    ]
     return (
         f"Vanishing gradients: the median norm over {total} steps was below {threshold:g} in {_listed(places)}; the "
         f"model has {blocks} blocks. What usually helps: a norm in each block, residual blocks, He initialisation, no "
-        "saturated sigmoid before the loss; where it is exactly 0, see whether the loss depends on these layers at all."
+        "saturated sigmoid before the loss; where it is 0, see whether the loss depends on these layers at all. "
+        "Smaller gradients than 1e-19 show as 0, since float32 has no room for their squares."
     )
 
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from unetdyn._messages import unknown_choice
+from unetdyn.callbacks import noise_scale_messages as messages
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.callbacks.tap_monitor import TapMonitor
 from unetdyn.dynamics.noise_scale import MIN_OBSERVATIONS, NoiseScale, finite_population, noise_scale
@@ -15,10 +17,7 @@ from unetdyn.dynamics.noise_scale_sources import Observations, Source, batch_siz
 from unetdyn.dynamics.probe import Probe
 from unetdyn.dynamics.rows import Rows
 
-_CONTROLLED = (
-    "a control changed gradients before they were accumulated. Keras' own clipping (`global_clipnorm`) acts after "
-    "that, and leaves them to be compared"
-)
+Series = dict[str, NDArray[Any]]
 
 
 class NoiseScaleMonitor(TapMonitor):
@@ -52,7 +51,8 @@ class NoiseScaleMonitor(TapMonitor):
     Args:
         batch_size: samples in a batch (of one micro-batch under accumulation; over all replicas). Default: the number
             of samples that the model's loss counted in an epoch over the number of steps. Pass it where a custom
-            `train_step` does not count samples, or where something evaluates the model in the midst of an epoch.
+            `train_step` does not count samples, or where something evaluates the model in the midst of an epoch. A
+            warning tells where the loss has counted another.
         window: how many observations count, ≥ 30. 200 by default: a compromise between an interval that closes and
             weights that stay comparable. Where it stays undetermined, take more.
         dataset_size: samples in the training set, where each epoch goes through it once without replacement; corrects
@@ -150,11 +150,16 @@ class NoiseScaleMonitor(TapMonitor):
 
     def _restart(self) -> None:
         super()._restart()
-        self._raw = StepRecord(step=np.zeros(0, np.int64), gradient_sq=np.zeros(0), trace_covariance=np.zeros(0))
+        self._latest: Series = {
+            "step": np.zeros(0, np.int64),
+            "gradient_sq": np.zeros(0),
+            "trace_covariance": np.zeros(0),
+        }
+        self._raw = StepRecord(**self._latest)
         self._samples, self._steps = None, 0
         self._size = self.batch_size
         self._said: NoiseScale | None = None
-        self._unsized = False
+        self._told_of_size = False
         self._spoilt = -1
         self.result: NoiseScale | None = None
 
@@ -163,28 +168,33 @@ class NoiseScaleMonitor(TapMonitor):
         self._steps += len(rows)
         self._size = self._size or batch_size_from(self._samples, self._steps)
         if self._size is None:
-            self._warn_unsized()
+            self._warn_of_size(messages.unsized(self._epoch))
+        elif self.batch_size is not None:
+            self._compare_sizes(self.batch_size)
         # Where somebody has read in the midst of the epoch, nothing is known of the size of the last batch.
         samples = self._samples if self._steps == len(rows) else None
         seen = self._source.observe(rows, batch_sizes(self._size, len(rows), samples))
         self._spoilt = max(self._spoilt, seen.spoilt)
-        before = len(self._raw)
-        self._raw.append(**self._corrected(seen))
-        for end in range(before + self.window, len(self._raw), self.window):
-            self._estimate(end, int(self._raw.arrays["step"][end - 1]))
-        return self._scalars(self._estimate(len(self._raw), int(rows.step[-1])))
+        new = self._corrected(seen)
+        self._raw.append(**new)
+        before = len(self._latest["step"])
+        latest = {name: np.concatenate([old, new[name]]) for name, old in self._latest.items()}
+        self._latest = _slice(latest, -self.window, None)
+        count = len(latest["step"])
+        for end in range(before + self.window, count, self.window):
+            self._estimate(_slice(latest, end - self.window, end), int(latest["step"][end - 1]))
+        return self._scalars(self._estimate(self._latest, int(rows.step[-1])))
 
-    def _corrected(self, seen: Observations) -> dict[str, Any]:
+    def _corrected(self, seen: Observations) -> Series:
         gradient_sq, trace = seen.gradient_sq, seen.trace_covariance
         if self.dataset_size is not None:
             gradient_sq = finite_population(gradient_sq, trace, self.dataset_size)
         return {"step": seen.step, "gradient_sq": gradient_sq, "trace_covariance": trace}
 
-    def _estimate(self, end: int, step: int) -> NoiseScale:
-        """From the window that ends before observation `end`, into the record."""
-        raw, window = self._raw.arrays, slice(max(0, end - self.window), end)
-        found = noise_scale(raw["gradient_sq"][window], raw["trace_covariance"][window], self.confidence)
-        since = raw["step"][window][:1]
+    def _estimate(self, window: Series, step: int) -> NoiseScale:
+        """From a window of observations, into the record."""
+        found = noise_scale(window["gradient_sq"], window["trace_covariance"], self.confidence)
+        since = window["step"][:1]
         if self._spoilt >= (since[0] if len(since) else 0):
             found = _unknown(found)
         batch = (self._size or 0) * self._source.batches
@@ -202,7 +212,7 @@ class NoiseScaleMonitor(TapMonitor):
         self.result = found
         if _is_news(found, self._said, batch):
             self._said = found
-            self._say(self._sentence(found, batch))
+            self._say(messages.sentence(found, batch, self._source.unit, self.window, self.confidence))
         return found
 
     def _scalars(self, found: NoiseScale) -> dict[str, float]:
@@ -213,33 +223,29 @@ class NoiseScaleMonitor(TapMonitor):
             scalars |= {self.name: found.value, f"{self.name}_low": low, f"{self.name}_high": high}
         return {key: value for key, value in scalars.items() if found.observations or self.undefined == "nan"}
 
-    def _sentence(self, found: NoiseScale, batch: int) -> str:
-        source = f"{found.observations} {self._source.unit}"
-        if not found.determined:
-            bound = f", but above {found.low:.3g} samples" if found.low > 0 else ""
-            full = found.observations >= self.window and found.reason != _CONTROLLED
-            more = f" A `window` longer than {self.window} may tell." if full else ""
-            return f"The gradient noise scale is undetermined{bound}, from {source}: {found.reason}.{more}"
-        return (
-            f"The gradient noise scale is {found.value:.3g} samples ({self.confidence:.0%} interval {found.low:.3g} to "
-            f"{found.high:.3g}), from {source}. {_advice(found, batch)}"
-        )
-
-    def _warn_unsized(self) -> None:
-        if self._unsized:
+    def _compare_sizes(self, given: int) -> None:
+        """The last batch of an epoch may be smaller."""
+        counted = batch_size_from(self._samples, self._steps)
+        if counted is None or self._samples is None or given * (self._steps - 1) < self._samples <= given * self._steps:
             return
-        self._unsized = True
-        text = (
-            f"{type(self).__name__}: the batch size could not be told from what the loss counted in epoch "
-            f"{self._epoch + 1}, so the noise scale is undetermined. Pass `batch_size=` what you pass to `fit`."
-        )
+        self._warn_of_size(messages.other_size(self._epoch, int(self._samples), self._steps, counted, given))
+
+    def _warn_of_size(self, text: str) -> None:
+        if self._told_of_size:
+            return
+        self._told_of_size = True
+        text = f"{type(self).__name__}: {text}"
         self.messages.append((self._epoch, text))
-        warnings.warn(text, UserWarning, stacklevel=4)
+        warnings.warn(text, UserWarning, stacklevel=5)
+
+
+def _slice(series: Series, start: int, stop: int | None) -> Series:
+    return {name: values[start:stop] for name, values in series.items()}
 
 
 def _unknown(found: NoiseScale) -> NoiseScale:
     """The cycles that no control has changed are those with small gradients: a mean over them would say too little."""
-    return NoiseScale(math.nan, math.nan, math.nan, math.nan, math.nan, found.observations, _CONTROLLED)
+    return NoiseScale(math.nan, math.nan, math.nan, math.nan, math.nan, found.observations, messages.CONTROLLED)
 
 
 def _check_count(argument: str, value: int | None, least: int) -> None:
@@ -249,32 +255,17 @@ def _check_count(argument: str, value: int | None, least: int) -> None:
         raise ValueError(f"`{argument}` must be an integer of at least {least}. Received: {argument}={value!r}.")
 
 
-def _advice(found: NoiseScale, batch: int) -> str:
-    """What the batch in use costs, by S = S_min (1 + B_crit/B) and E = E_min (1 + B/B_crit) of the paper."""
-    where = {-1: "below that: a larger batch would save steps", 0: "within it", 1: "above that: a smaller one would do"}
-    steps, samples = 1 + found.value / batch, 1 + batch / found.value
-    return (
-        f"Updates use {batch} samples, {where[_side(found, batch)]}. That takes about {steps:.3g} times the fewest "
-        f"possible steps and {samples:.3g} times the fewest samples; a batch of {found.value:.2g} takes twice either."
-    )
-
-
-def _side(found: NoiseScale, batch: int) -> int:
-    """Whether the batch lies below (−1), in (0) or above (1) the interval."""
-    return int(batch > found.high) - int(batch < found.low)
-
-
 def _is_news(found: NoiseScale, said: NoiseScale | None, batch: int) -> bool:
     """Worth a sentence: the first estimate that could have been one, another verdict, or one that contradicts it."""
-    if found.reason == _CONTROLLED:
-        return said is None or said.reason != _CONTROLLED
+    if found.reason == messages.CONTROLLED:
+        return said is None or said.reason != messages.CONTROLLED
     if found.observations < MIN_OBSERVATIONS:
         return False
     if said is None or said.determined != found.determined:
         return True
     if not found.determined:
         return False
-    return _side(said, batch) != _side(found, batch) or found.low > said.high or found.high < said.low
+    return messages.side(said, batch) != messages.side(found, batch) or found.low > said.high or found.high < said.low
 
 
 def _samples_counted(model: keras.Model) -> float | None:

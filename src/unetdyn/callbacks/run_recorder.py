@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from unetdyn._messages import nearest, unknown_choice
 from unetdyn.runs import RunWriter, replacing
@@ -36,8 +37,8 @@ class RunRecorder(keras.callbacks.Callback):
         config: anything worth keeping that JSON can hold: what the run was made from.
         seed: the run's seed, kept beside it.
         save_best: a name in `logs`; `model.keras` is the model of the epoch in which it was best. `None`, or a name
-            that never appears (said once): the model at the end of training. Default `"val_jaccard"`, what a user of a
-            segmentation model selects by.
+            that never appears or has a value a class (said once): the model at the end of training. Default
+            `"val_jaccard"`, what a user of a segmentation model selects by.
         mode: `"max"`, `"min"`, or `"auto"` (default): `"min"` for names with "loss", "error" or "stability" in them,
             `"max"` for others.
         monitors: the callbacks of the same `fit` with a `record` to keep, such as `StabilityMonitor`.
@@ -107,10 +108,8 @@ class RunRecorder(keras.callbacks.Callback):
         self.writer.log_epoch(epoch, {**logs, **rates, "seconds": round(seconds, 3)})
         self._last_epoch = epoch
         self._record_monitors()
-        if self.save_best in logs:
-            self._keep_if_best(epoch, float(logs[self.save_best]))
-        elif self.save_best is not None and not self._warned:
-            self._warn_absent(epoch, list(logs))
+        if self.save_best is not None:
+            self._compare(epoch, self.save_best, logs)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Save the model where no best epoch was, and close the record."""
@@ -164,6 +163,13 @@ class RunRecorder(keras.callbacks.Callback):
                 self.writer.event("monitor", message, monitor=monitor.name, epoch=epoch)
             self._written_messages[id(monitor)] = len(messages)
 
+    def _compare(self, epoch: int, name: str, logs: Mapping[str, Any]) -> None:
+        if name in logs and np.size(logs[name]) == 1:
+            self._keep_if_best(epoch, float(logs[name]))
+        elif not self._warned:
+            self._warned = True
+            self._warn_incomparable(epoch, name, logs)
+
     def _keep_if_best(self, epoch: int, value: float) -> None:
         better = self.best is None or (value > self.best[1] if self.mode == "max" else value < self.best[1])
         if math.isnan(value) or not better:
@@ -178,15 +184,20 @@ class RunRecorder(keras.callbacks.Callback):
         with replacing(self.path / "model.keras") as temporary:
             self.model.save(temporary)
 
-    def _warn_absent(self, epoch: int, available: list[str]) -> None:
-        self._warned = True
+    def _warn_incomparable(self, epoch: int, name: str, logs: Mapping[str, Any]) -> None:
+        if name in logs:
+            reason = (
+                f"has {np.size(logs[name])} values in epoch {epoch + 1}, where one number is needed: let the metric "
+                "average them, as F1Score(average='macro') does."
+            )
+        else:
+            reason = f"is not in the logs of epoch {epoch + 1}, which hold {', '.join(logs)}.{nearest(name, logs)}"
         text = (
-            f"RunRecorder: save_best={self.save_best!r} is not in the logs of epoch {epoch + 1}, which hold "
-            f"{', '.join(available)}.{nearest(self.save_best, available)} Epochs without it are not compared; if none "
-            "has it, model.keras will be the model at the end of training."
+            f"RunRecorder: save_best={name!r} {reason} Such epochs are not compared; if none can be, model.keras will "
+            "be the model at the end of training."
         )
         self.writer.event("warning", text, epoch=epoch)
-        warnings.warn(text, UserWarning, stacklevel=2)
+        warnings.warn(text, UserWarning, stacklevel=3)
 
     def _summary(self) -> dict[str, Any]:
         summary: dict[str, Any] = {"epochs": self._last_epoch + 1, "seconds": round(self._seconds, 3)}

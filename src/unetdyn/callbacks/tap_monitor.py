@@ -6,12 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import keras
+import numpy as np
 
 # The public keras.utils does not export it; it prints as Keras itself does, and respects disable_interactive_logging.
 from keras.src.utils import io_utils
 
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import OptimizerTap, Probe, Rows, blocks
+
+Blocks = dict[str, list[int]]
 
 
 class TapMonitor(keras.callbacks.Callback, abc.ABC):
@@ -37,7 +40,7 @@ class TapMonitor(keras.callbacks.Callback, abc.ABC):
         self.name = name
         self.verbose = verbose
         self._tap: OptimizerTap | None = None
-        self._blocks: dict[str, list[int]] = {}
+        self._blocks: Blocks = {}
         self._epoch = 0
         self._next_step = 0
         self._shift: int | None = None
@@ -54,7 +57,7 @@ class TapMonitor(keras.callbacks.Callback, abc.ABC):
 
         Args:
             rows: the steps since the last call, at least one; `rows.step` never repeats a number.
-            blocks: block name → columns of `rows`, in the order of the network.
+            blocks: block name → columns of `rows`, in the order of the network; without variables that are frozen.
         """
 
     def probe(self) -> Probe | None:
@@ -120,7 +123,7 @@ class TapMonitor(keras.callbacks.Callback, abc.ABC):
         if not len(rows):
             return {}
         self._blocks = self._blocks or blocks(self.model, self._tap.variables)
-        return self._digest(self._numbered(rows), self._blocks)
+        return self._digest(self._numbered(rows), _trained(self._blocks, rows, self._tap.variables))
 
     def _numbered(self, rows: Rows) -> Rows:
         """Rows whose numbers carry on: a new optimizer, or steps that were skipped, would repeat some."""
@@ -141,3 +144,14 @@ class TapMonitor(keras.callbacks.Callback, abc.ABC):
         )
         self.messages.append((self._epoch, text))
         warnings.warn(text, UserWarning, stacklevel=3)
+
+
+def _trained(found: Blocks, rows: Rows, variables: list[keras.Variable]) -> Blocks:
+    """The blocks without frozen variables: an optimizer that was built before keeps them, and they get no gradient.
+
+    One that got any is trained, whatever it says now: a `train_step` may freeze and thaw by turns.
+    """
+    reached = np.any(rows.grad_norm_sq, axis=0).tolist()
+    trained = {place for place, variable in enumerate(variables) if variable.trainable or reached[place]}
+    kept = {name: [place for place in places if place in trained] for name, places in found.items()}
+    return {name: places for name, places in kept.items() if places}

@@ -45,7 +45,8 @@ class UpdateMonitor(TapMonitor):
     Args:
         low: Ratio below which a block hardly learns. Default 1e-4.
         high: Ratio above which a block is thrown about. Default 3e-3.
-        warmup: The first steps of the optimizer, in which only a ratio above ten times `high` is worth a message:
+        warmup: The first updates of the optimizer (under gradient accumulation several steps each; a newly compiled
+            one begins again), in which only a ratio above ten times `high` is worth a message:
             Adam's first updates have the full learning rate in every entry. Default 100. An epoch counts as what the
             larger part of it is.
         verbose: 1 prints messages as they come; 0 is silent.
@@ -141,7 +142,9 @@ class UpdateMonitor(TapMonitor):
         return _scalars(ratios)
 
     def _look_at_the_band(self, ratios: Mapping[str, NDArray], rows: Rows) -> None:
-        warm = rows.applied & (rows.step >= self.warmup)
+        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        updates = rows.iteration // (optimizer.gradient_accumulation_steps or 1)  # its own count before the step
+        warm = rows.applied & (updates >= self.warmup)
         if 2 * warm.sum() < rows.applied.sum():
             warm = np.zeros_like(warm)  # an epoch of warm-up, for the most part
         medians = {name: finite_median(values[warm]) for name, values in ratios.items()}

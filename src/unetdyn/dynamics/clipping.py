@@ -17,7 +17,8 @@ def clip_coefficient(norm: Tensor, limit: Tensor) -> Tensor:
         limit: Non-negative, of a shape that broadcasts with `norm`.
 
     Returns:
-        A tensor in [0, 1]; 1 where `norm` is NaN, which no factor mends, and 0 where it has overflowed to infinity.
+        A tensor in [0, 1]; 1 where `norm` is NaN, which no factor mends, and 0 where it is infinite: of finite entries,
+        beyond about 1e19, whose squares float32 cannot hold, nothing is left then.
 
     Example:
         >>> [float(clip_coefficient(keras.ops.array(norm), 2.0)) for norm in (1.0, 4.0, 0.0)]

@@ -55,7 +55,8 @@ class Instrument:
 
     def _widths(self) -> dict[str, int]:
         n = len(self.variables)
-        widths = {"behind": 1, "learning_rate": 1, "applied": 1, "controlled": 1, "applied_grad_norm_sq": 1}
+        numbers = ("behind", "learning_rate", "skipped", "applied", "controlled", "applied_grad_norm_sq")
+        widths = dict.fromkeys(numbers, 1)
         widths |= {"grad_norm_sq": n, "weight_norm_sq": n, "update_norm_sq": n, "nonfinite": n}
         if self.inner.gradient_accumulation_steps:
             widths["accumulated_grad_norm_sq"] = n
@@ -86,7 +87,8 @@ class Instrument:
         apply_unless(skip, lambda: apply(handed, list(variables)), [*self.variables, *self.optimizer.variables])
         sums = weight_and_change_norms(self.variables, weights, seen.weight_norm_sq)
         values["weight_norm_sq"], values["update_norm_sq"] = sums
-        values["applied"] = self._applied(iteration)
+        values["skipped"] = ops.equal(snapshot([self.inner._iterations])[0], iteration)
+        values["applied"] = self._applied(values["skipped"], iteration)
         values["applied_grad_norm_sq"] = ops.where(values["applied"], values["applied_grad_norm_sq"], float("nan"))
         self.ring.write(self.columns.pack(values))
 
@@ -185,9 +187,9 @@ class Instrument:
             for came, changed in zip(gradients, (outgoing[place] for place in places), strict=True)
         ]
 
-    def _applied(self, iteration: Tensor) -> Tensor:
+    def _applied(self, skipped: Tensor, iteration: Tensor) -> Tensor:
         """Keras counts every `apply` that was not skipped; under accumulation only every so many update the weights."""
-        applied = ops.not_equal(snapshot([self.inner._iterations])[0], iteration)
+        applied = ops.logical_not(skipped)
         steps = self.inner.gradient_accumulation_steps
         return ops.logical_and(applied, (iteration + 1) % steps == 0) if steps else applied
 

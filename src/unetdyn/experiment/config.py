@@ -12,9 +12,9 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Part(BaseModel):
-    """A part of the configuration: immutable, and closed to keys that it does not know."""
+    """A part of the configuration: immutable, closed to keys that it does not know, and to infinity and NaN."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
