@@ -1,3 +1,5 @@
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -27,22 +29,30 @@ def test_joint_sums_of_tensors_laid_out_over_devices_are_the_same():
     try:
         keras.distribution.set_distribution(keras.distribution.DataParallel())
         np.testing.assert_allclose(to_numpy(joint_sums([tensors])), expected, rtol=1e-6)
-        assert settled(tensors[0]) is tensors[0]
+        assert all(after is before for after, before in zip(settled(tensors), tensors, strict=True))
     finally:
         keras.distribution.set_distribution(before)
 
 
-@pytest.mark.parametrize("shape", [(3,), (2, 40, 30)], ids=str)
-def test_a_settled_gradient_has_the_same_values(shape):
-    gradient = keras.ops.convert_to_tensor(np.random.default_rng(0).normal(size=shape).astype("float32"))
-    np.testing.assert_array_equal(to_numpy(settled(gradient)), to_numpy(gradient))
-    assert settled(gradient).shape == gradient.shape
-    assert settled(None) is None
+def test_settled_gradients_have_the_same_values_in_the_same_places():
+    rng = np.random.default_rng(0)
+    shapes = [None, (3,), (2, 40, 30), None, (2000,), (2, 3), ()]
+    arrays = [None if shape is None else rng.normal(size=shape).astype("float32") for shape in shapes]
+    found = settled([None if array is None else keras.ops.convert_to_tensor(array) for array in arrays])
+    for gradient, array in zip(found, arrays, strict=True):
+        assert (gradient is None) == (array is None)
+        if array is not None:
+            assert tuple(gradient.shape) == array.shape
+            np.testing.assert_array_equal(to_numpy(gradient), array)
+    assert settled([]) == []
+    assert settled([None]) == [None]
 
 
 @only_jax
-def test_the_compiled_step_has_a_barrier_for_large_gradients_alone():
+def test_the_compiled_step_has_one_barrier_with_the_last_gradients_first():
     import jax
 
-    text = jax.jit(lambda *g: [settled(x) for x in g]).lower(np.ones((40, 40)), np.ones(9)).as_text()
-    assert text.count("optimization_barrier") == 1
+    gradients = [np.ones(shape, "float32") for shape in [(9,), (8,), (2, 3), (7,), (40, 40), (2000,)]]
+    text = jax.jit(lambda g: settled(g)).lower(gradients).as_text()
+    (barrier,) = [line for line in text.splitlines() if "optimization_barrier" in line]
+    assert re.findall(r"tensor<(\d+)xf32>", barrier) == ["2000", "1600", "6", "9"]

@@ -74,7 +74,7 @@ class Instrument:
     def step(self, gradients: Sequence[Tensor | None], variables: Sequence[keras.Variable], apply: Apply) -> None:
         """Measure, let controls act, apply, measure what it did, and write the row."""
         places = [self.inner._get_variable_index(v) for v in variables]
-        gradients = [settled(gradient) for gradient in gradients]
+        gradients = settled(gradients)
         local = self._aligned(gradients, places)
         weights = snapshot(self.variables)
         iteration = snapshot([self.inner._iterations])[0]

@@ -64,21 +64,34 @@ def _add(left: Sequence[Tensor], right: Sequence[Tensor]) -> tuple[Tensor, ...]:
     return tuple(a + b for a, b in zip(left, right, strict=True))
 
 
-def settled(gradient: Tensor | None) -> Tensor | None:
-    """The gradient as an array of its own in the order of its axes, before anything is computed from it.
+def settled(gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """The gradients as arrays of their own in the order of their axes, before anything is computed from them.
 
     XLA leaves the gradient of a convolution in the order that the convolution wrote it in, and reorders it inside the
     kernels that read it. An update that reorders can neither write in place nor take sums; on an H100 it takes twice as
-    long as reordering first. The values are the same. Other backends have such arrays anyway; where the variable is
-    laid out over several devices it stays as it is.
+    long as reordering first. The values are the same. Other backends have such arrays anyway; where variables are laid
+    out over several devices they stay as they are.
+
+    One barrier for all, with the last layers' gradients first, also decides in which order XLA for GPUs makes them: it
+    takes its kernels in the order in which it comes upon them, going back from the first output, the first weight. It
+    then meets the gradients as backpropagation has them ready. Otherwise it comes straight to the first layer's, runs
+    backpropagation down to there, and makes all others afterwards, with every layer's activations still in memory.
     """
-    if gradient is None or keras.backend.backend() != "jax" or math.prod(gradient.shape) <= _PARTS:
-        return gradient
-    if keras.distribution.distribution() is not None:
-        return gradient
+    settled = list(gradients)
+    if keras.backend.backend() != "jax" or keras.distribution.distribution() is not None:
+        return settled
     import jax
 
-    return jax.lax.optimization_barrier(gradient.reshape(-1)).reshape(gradient.shape)
+    # Small vectors, as biases' gradients, stay out: made inside the update they cost no kernel. But the first decides.
+    chosen = [
+        (place, gradient)
+        for place, gradient in enumerate(gradients)
+        if gradient is not None and (place == 0 or gradient.ndim > 1 or gradient.size > _PARTS)
+    ][::-1]
+    arrays = jax.lax.optimization_barrier([gradient.reshape(-1) for _, gradient in chosen])
+    for (place, gradient), array in zip(chosen, arrays, strict=True):
+        settled[place] = array.reshape(gradient.shape)
+    return settled
 
 
 def tensorflow_sums_of_squares(tensors: Sequence[Tensor], minus: Sequence[Tensor] | None = None) -> Tensor:
