@@ -6,7 +6,7 @@ import pytest
 
 import unetdyn.runs
 from tap_models import brute_force, conv_data, conv_model, dense_data, fit
-from unetdyn.callbacks import AutoClip, GradientMonitor, RunRecorder
+from unetdyn.callbacks import AutoClip, GradientMonitor, NonFiniteGuard, RunRecorder
 from unetdyn.dynamics import blocks
 from unetdyn.models import UNet
 
@@ -166,6 +166,29 @@ def test_a_batch_with_nan_is_named_with_step_variable_and_block():
     text = monitor.messages[0][1]
     assert text.startswith("Non-finite gradients at 3 of 5 steps, first at step 2 in every gradient, 1 entries of ")
     assert "the loss itself, or the batch, was not finite" in text
+
+
+def test_nan_under_accumulation_is_not_called_skipped():
+    """The micro-batch with NaN only accumulates; its mean spoils the weights at the next step."""
+    model, monitor = conv_model(), GradientMonitor()
+    x, y = conv_data(16)
+    x[0, 0, 0, 0] = np.nan
+    train(model, (x, y), monitor, keras.optimizers.SGD(0.01, gradient_accumulation_steps=4), epochs=1)
+    assert monitor.first_nonfinite.applied
+    assert "What usually helps: look for NaN" in monitor.messages[0][1]
+    assert "skipped;" not in monitor.messages[0][1]
+
+
+def test_nonfinite_gradients_that_reach_the_weights_are_news_after_skipped_ones():
+    model, monitor = conv_model(), GradientMonitor()
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    x, y = conv_data(4)
+    for epoch, guards in enumerate(([NonFiniteGuard(verbose=0)], [])):
+        fit(model, (x * np.nan, y), epochs=epoch + 1, initial_epoch=epoch, callbacks=[monitor, *guards])
+    first, second = (text for _, text in monitor.messages)
+    assert "were skipped" in first
+    assert "What usually helps: look for NaN" in second
+    assert not monitor.first_nonfinite.applied
 
 
 @keras.saving.register_keras_serializable(package="unetdyn-tests")

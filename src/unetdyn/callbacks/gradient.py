@@ -34,7 +34,8 @@ class NonFinite:
         entries: How many entries of that gradient were not finite.
         variables: Paths of all variables with such gradients, in the order of the network.
         everywhere: Whether these are all that the loss reaches: the loss itself was not finite, or the input.
-        applied: Whether the weights were updated with it.
+        applied: Whether it reached the weights: False where a loss scale or a control skipped it. Under gradient
+            accumulation it reaches them with the mean that it has spoilt.
     """
 
     step: int
@@ -217,9 +218,9 @@ class GradientMonitor(TapMonitor):
             return
         found = self._located(rows, int(where[0]), blocks)
         self.first_nonfinite = self.first_nonfinite or found
-        if self._is_news("nonfinite", {"whole"}):
-            skipped = not rows.applied[where].any()
-            self._say(messages.nonfinite(found, len(where), len(rows), skipped))
+        skipped = rows.skipped[where]
+        if self._is_news("nonfinite", {"skipped" if each else "in the weights" for each in skipped}):
+            self._say(messages.nonfinite(found, len(where), len(rows), bool(skipped.all())))
 
     def _located(self, rows: Rows, row: int, blocks: dict[str, list[int]]) -> NonFinite:
         counts = rows.nonfinite[row]
@@ -234,7 +235,7 @@ class GradientMonitor(TapMonitor):
             entries=int(counts[ordered[-1]]),
             variables=tuple(self.variables[column].path for column in ordered),
             everywhere=len(ordered) == reached,
-            applied=bool(rows.applied[row]),
+            applied=not rows.skipped[row],
         )
 
     def _look_for_trouble(

@@ -42,6 +42,7 @@ class Rows:
         iteration: `(steps,)` int64. The optimizer's own `iterations` before the step, which Keras does not move on when
             it skips one (micro-steps count, as in `optimizer._iterations`).
         learning_rate: `(steps,)`. The rate the update rule was given.
+        skipped: `(steps,)` bool. True where a loss scale or a control forbade the update; `iteration` stood still.
         applied: `(steps,)` bool. False where a loss scale or a control skipped the update, and where the step only
             accumulated its gradient.
         grad_norm_sq: `(steps, variables)`. ‖g‖² of the gradient of the loss: unscaled, summed over replicas, before any
@@ -64,6 +65,7 @@ class Rows:
     step: np.ndarray
     iteration: np.ndarray
     learning_rate: np.ndarray
+    skipped: np.ndarray
     applied: np.ndarray
     grad_norm_sq: np.ndarray
     weight_norm_sq: np.ndarray
@@ -96,6 +98,7 @@ def rows_from(chunks: list[Chunk], prefix: str, variables: int) -> Rows:
         step=steps,
         iteration=steps - joined["behind"][:, 0].astype(np.int64),
         learning_rate=joined["learning_rate"][:, 0],
+        skipped=joined["skipped"][:, 0] > 0,
         applied=joined["applied"][:, 0] > 0,
         grad_norm_sq=joined["grad_norm_sq"],
         weight_norm_sq=joined["weight_norm_sq"],
@@ -112,4 +115,4 @@ def rows_from(chunks: list[Chunk], prefix: str, variables: int) -> Rows:
 def _empty_rows(variables: int) -> Rows:
     none, wide = np.zeros(0, np.float32), np.zeros((0, variables), np.float32)
     number = np.zeros(0, np.int64)
-    return Rows(number, number, none, none > 0, wide, wide, wide, wide.astype(np.int64), none > 0, none)
+    return Rows(number, number, none, none > 0, none > 0, wide, wide, wide, wide.astype(np.int64), none > 0, none)
