@@ -30,6 +30,7 @@ def rows(gradients, step=None, iteration=None, controlled=None, **columns):
         step=step,
         iteration=step if iteration is None else np.array(iteration),
         learning_rate=flat,
+        skipped=flat > 0,
         applied=flat == 0,
         grad_norm_sq=gradients**2,
         weight_norm_sq=wide,
