@@ -184,6 +184,29 @@ def test_an_infinite_gradient_is_not_finite_and_no_explosion():
     assert "above 10 at 1 of 2 steps, first at step 0 (20), at most 20 at step 0" in text
 
 
+def test_nan_under_accumulation_is_not_called_skipped():
+    """The micro-batch with NaN only accumulates; its mean spoils the weights at the next step."""
+    model, monitor = conv_model(), GradientMonitor()
+    x, y = conv_data(16)
+    x[0, 0, 0, 0] = np.nan
+    train(model, (x, y), monitor, keras.optimizers.SGD(0.01, gradient_accumulation_steps=4), epochs=1)
+    assert monitor.first_nonfinite.applied
+    assert "What usually helps: look for NaN" in monitor.messages[0][1]
+    assert "skipped;" not in monitor.messages[0][1]
+
+
+def test_nonfinite_gradients_that_reach_the_weights_are_news_after_skipped_ones():
+    model, monitor = conv_model(), GradientMonitor()
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    x, y = conv_data(4)
+    for epoch, guards in enumerate(([NonFiniteGuard(verbose=0)], [])):
+        fit(model, (x * np.nan, y), epochs=epoch + 1, initial_epoch=epoch, callbacks=[monitor, *guards])
+    first, second = (text for _, text in monitor.messages)
+    assert "were skipped" in first
+    assert "What usually helps: look for NaN" in second
+    assert not monitor.first_nonfinite.applied
+
+
 @keras.saving.register_keras_serializable(package="unetdyn-tests")
 class RootOfZero(keras.layers.Layer):
     """x + sqrt(0 · mean(x)): finite, but its gradient at the input is not."""

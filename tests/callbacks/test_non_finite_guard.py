@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from tap_models import assert_same_weights, conv_data, conv_model, fit, optimizer_state, weights_of
+from unetdyn.callbacks.auto_clip import AutoClip
 from unetdyn.callbacks.non_finite_guard import NonFiniteGuard
+from unetdyn.dynamics import detach_all
 
 BACKEND = keras.backend.backend()
 
@@ -163,7 +165,23 @@ def test_guard_stops_within_a_long_epoch(monkeypatch):
     model, guard = compiled(), NonFiniteGuard(max_consecutive=3, verbose=0)
     fit(model, data(bad=range(40), batches=40), callbacks=[guard])
     assert guard.stopped_step == 2
-    assert guard.skipped == 9
+    assert guard.skipped == 10  # it is read after the first step too, and once full within the tenth
+
+
+@pytest.mark.parametrize("same_guard", [True, False])
+@pytest.mark.parametrize("again", [False, True], ids=["same optimizer", "recompiled"])
+def test_guard_of_an_interrupted_fit_does_not_stop_the_next(same_guard, again):
+    model, guard = compiled(), NonFiniteGuard(max_consecutive=3, verbose=0)
+    with pytest.raises(RuntimeError, match="stopped"):
+        fit(model, data(bad=range(6)), callbacks=[guard, Stop(4)])
+    if again:
+        model.compile("sgd", "mse")
+    following = guard if same_guard else NonFiniteGuard(max_consecutive=3, verbose=0)
+    x, y = data()
+    history = model.fit(x, y, batch_size=4, epochs=3, verbose=0, callbacks=[AutoClip(100), following])
+    assert len(history.epoch) == 3
+    assert following.stopped_step is None
+    assert following.skipped == 0
 
 
 def test_guard_can_be_used_again_after_it_has_stopped():
@@ -202,8 +220,13 @@ def test_guard_stops_once_a_loss_scale_cannot_be_the_cause():
 
 
 class Stop(keras.callbacks.Callback):
+    def __init__(self, at=0):
+        super().__init__()
+        self.at = at
+
     def on_train_batch_end(self, batch, logs=None):
-        raise RuntimeError("stopped")
+        if batch == self.at:
+            raise RuntimeError("stopped")
 
 
 def test_guard_leaves_no_trace():
@@ -217,6 +240,49 @@ def test_guard_leaves_no_trace():
     fit(model, data(bad=[0]), callbacks=[second])
     assert second.skipped == 1
     assert ([vars(v).keys() for v in model.variables], vars(model.optimizer).keys()) == before
+
+
+def test_detach_all_takes_the_guard_off_the_forward_pass_too():
+    model = compiled()
+    before = [vars(v).keys() for v in model.variables]
+    with pytest.raises(RuntimeError, match="stopped"):
+        fit(model, data(), callbacks=[NonFiniteGuard(verbose=0), Stop()])
+    detach_all(model)
+    assert [vars(v).keys() for v in model.variables] == before
+
+
+class Subclassed(keras.Model):
+    """Built by its first step; its inner layers too."""
+
+    def __init__(self):
+        super().__init__()
+        layers = keras.layers
+        self.inner = keras.Sequential([layers.Flatten(), layers.Dense(3), layers.BatchNormalization()])
+        self.head = layers.Dense(1)
+
+    def call(self, x, training=False):
+        return self.head(self.inner(x, training=training))
+
+
+def deferred():
+    layers = keras.layers
+    return keras.Sequential([layers.Flatten(), layers.Dense(3), layers.BatchNormalization(), layers.Dense(1)])
+
+
+@pytest.mark.parametrize("make", [Subclassed, deferred])
+@pytest.mark.parametrize("eager", [False, True], ids=["compiled", "eager"])
+def test_guard_protects_a_model_that_its_first_step_builds(make, eager):
+    trained = []
+    for callbacks, batches in (([], without([0])), ([NonFiniteGuard(verbose=0)], data(bad=[0]))):
+        keras.utils.set_random_seed(3)
+        model = make()
+        model.compile(keras.optimizers.SGD(0.01), "mse", run_eagerly=eager)
+        before = [(layer, vars(layer).get("build")) for layer in model._flatten_layers()]
+        fit(model, batches, callbacks=callbacks)
+        trained.append(weights_of(model))
+    assert_same_weights(*trained)
+    assert all(vars(layer).get("build") == build for layer, build in before)
+    assert not any("assign" in vars(v) for v in model.variables)
 
 
 def test_guard_config_makes_another():

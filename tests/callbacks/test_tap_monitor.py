@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tap_models import conv_data, conv_model, dense_data, dense_model, fit
-from unetdyn.callbacks import GradientMonitor, UpdateMonitor
+from tap_models import assert_same_weights, conv_data, conv_model, dense_data, dense_model, fit, weights_of
+from unetdyn.callbacks import AutoClip, GradientMonitor, UpdateMonitor
 from unetdyn.callbacks.tap_monitor import TapMonitor
 from unetdyn.dynamics import OptimizerTap
 
@@ -121,6 +121,27 @@ def test_after_an_exception_the_unfinished_epoch_can_be_read_and_the_next_fit_go
     assert numbers == sorted(set(numbers))
     assert np.isfinite(monitor.record["grad_norm"]).all()
     assert "apply" not in vars(model.optimizer)
+
+
+@pytest.mark.parametrize("way", ["fit", "train_on_batch"])
+def test_what_an_exception_leaves_behind_takes_no_part_in_the_next_training(way):
+    plain, model = compiled(), compiled()
+    attached_by_hand = OptimizerTap(model)
+    monitor = GradientMonitor()
+    with pytest.raises(RuntimeError, match="stopped by another callback"):
+        fit(model, dense_data(), callbacks=[monitor, AutoClip(0), Stop(1)])
+    model.set_weights(plain.get_weights())
+    for each in (plain, model):
+        if way == "fit":
+            fit(each, dense_data(20))
+        else:
+            each.train_on_batch(*dense_data())
+    assert_same_weights(weights_of(plain), weights_of(model))
+    monitor.read()
+    assert steps(monitor) == [0, 1]
+    assert len(attached_by_hand.read()) == 2 + (5 if way == "fit" else 1)
+    attached_by_hand.detach()
+    assert "make_train_function" not in vars(model)
 
 
 def test_another_tap_left_behind_does_no_harm():

@@ -115,6 +115,30 @@ def test_control_acts_on_an_own_train_step():
     np.testing.assert_allclose(monitor.record["applied_grad_norm"], np.minimum.accumulate(norms), rtol=1e-4)
 
 
+class ThreeTimes(OwnStep):
+    """Applies the optimizer three times in each step."""
+
+    def train_step(self, *args):
+        if BACKEND == "jax":
+            state, data = args
+            for _ in range(3):
+                logs, state = super().train_step(state, data)
+            return logs, state
+        for _ in range(3):
+            logs = super().train_step(*args)
+        return logs
+
+
+def test_a_step_that_applies_several_times_loses_no_row():
+    built = conv_model()
+    model = ThreeTimes(built.input, built.output)
+    model.compile(keras.optimizers.SGD(0.02), "mse")
+    tap = OptimizerTap(model, capacity=8)
+    fit(model, conv_data(80))
+    assert tap.read().step.tolist() == list(range(60))
+    tap.detach()
+
+
 class TwoOptimizers(keras.Model):
     """A generator under `self.optimizer` and a critic under an optimizer of its own, both in each step."""
 

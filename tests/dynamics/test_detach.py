@@ -116,28 +116,39 @@ def stop_at(batch):
         raise Interrupted
 
 
+def attaching(model, taps, number):
+    """A callback that attaches as ours do, when the `fit` begins."""
+
+    def attach(_logs):
+        session = object()
+        taps.extend(OptimizerTap(model, Kept(), session=session) for _ in range(number))
+
+    return keras.callbacks.LambdaCallback(on_train_begin=attach)
+
+
 def test_exception_leaves_the_model_usable_and_the_rows_readable():
     model = compiled()
     before = anatomy(model)
-    tap = OptimizerTap(model, Kept(), session=object())
+    taps = []
     with pytest.raises(Interrupted):
-        fit(model, dense_data(20), callbacks=[Batches(stop_at)])
-    assert list(tap.read().step) == [0, 1]
+        fit(model, dense_data(20), callbacks=[attaching(model, taps, 1), Batches(stop_at)])
+    tap = taps.pop()
     model.predict(dense_data()[0], verbose=0)
+    assert list(tap.read().step) == [0, 1]
     fit(model, dense_data())
-    successor = OptimizerTap(model, session=object())
-    fit(model, dense_data())
-    assert list(tap.read().step) == [2, 3, 4]
-    assert list(successor.read().step) == [5, 6, 7]
-    successor.detach()
+    assert not tap.attached
+    assert anatomy(model) == before
+    fit(model, dense_data(), callbacks=[attaching(model, taps, 1)])
+    assert list(tap.read().step) == []
+    assert list(taps[0].read().step) == [5, 6, 7]
+    taps[0].detach()
     assert anatomy(model) == before
 
 
 def test_taps_of_one_session_or_none_are_not_taken_for_left_behind():
     model = compiled()
-    session = object()
-    taps = [OptimizerTap(model), OptimizerTap(model, session=session), OptimizerTap(model, session=session)]
-    fit(model, dense_data())
+    taps = [OptimizerTap(model)]
+    fit(model, dense_data(), callbacks=[attaching(model, taps, 2)])
     assert [len(tap.read()) for tap in taps] == [3, 3, 3]
 
 
@@ -159,6 +170,48 @@ def test_tap_whose_owner_is_gone_is_dropped():
     OptimizerTap(model, Kept())
     tap = OptimizerTap(model)
     assert len(model.optimizer._unetdyn_tap._members) == 1
+    tap.detach()
+
+
+def test_optimizer_is_left_at_the_next_training_after_the_last_tap_is_gone():
+    model = compiled()
+    before = anatomy(model)
+    OptimizerTap(model, Kept())
+    fit(model, dense_data())
+    assert anatomy(model) == before
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="on JAX Keras calls stateless_apply")
+@pytest.mark.parametrize("built", [True, False])
+def test_apply_wrapped_by_somebody_else_meanwhile_still_works_after_detach(built):
+    plain, model = dense_model(), dense_model()
+    for each in (plain, model):
+        each.compile(keras.optimizers.SGD(0.1), "mse")
+        if built:
+            each.optimizer.build(each.trainable_variables)
+    tap, calls = OptimizerTap(model), []
+    ours = model.optimizer.apply
+
+    def apply(*args):
+        calls.append(len(args))
+        ours(*args)
+
+    model.optimizer.apply = apply
+    tap.detach()
+    for each in (plain, model):
+        fit(each, dense_data())
+    assert calls
+    assert_same_weights(weights_of(plain), weights_of(model))
+
+
+def test_what_keras_refuses_is_refused_in_its_own_words():
+    model = compiled()
+    tap = OptimizerTap(model)
+    stranger = keras.Variable([1.0])
+    with pytest.raises(ValueError, match="Unknown variable"):
+        model.optimizer.apply([keras.ops.ones((1,))], [stranger])
+    with pytest.raises(ValueError, match="Received a list of 1 gradients"):
+        model.optimizer.apply([keras.ops.ones((1,))])
     tap.detach()
 
 

@@ -86,6 +86,21 @@ MIRRORED = """
     rows = fitted(broken, data, SkipNonFinite())
     assert rows.applied.tolist() == [True, False, True] * 2, rows.applied
     assert all(np.isfinite(w).all() for w in weights(broken))
+
+    class Same(Control):
+        def transform(self, step):
+            return [g * 1.0 for g in step.gradients], None
+
+    # A control that finds nothing to do changes nothing, whatever Keras clips: each replica gets its own gradient back.
+    for options in ({}, {"global_clipnorm": 0.2}, {"clipvalue": 0.01}):
+        for control in (SkipNonFinite, Same):
+            with strategy.scope():
+                plain, controlled = compiled(**options), compiled(**options)
+            plain.fit(x, y, batch_size=8, epochs=2, verbose=0, shuffle=False)
+            rows = fitted(controlled, probe=control())
+            assert rows.applied.all()
+            for a, b in zip(weights(plain), weights(controlled)):
+                np.testing.assert_array_equal(a, b, err_msg=f"{options} {control}")
 """
 
 ROWS_OF = """

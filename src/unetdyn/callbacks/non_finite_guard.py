@@ -9,7 +9,8 @@ from keras import ops
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.callbacks.tap_monitor import TapMonitor
 from unetdyn.dynamics import Control, OptimizerTap, Rows, Step
-from unetdyn.dynamics.finite_state import keep_finite, release
+from unetdyn.dynamics.finite_state import keep_finite_in, release
+from unetdyn.dynamics.hooks import Overrides
 from unetdyn.dynamics.probe import Tensor
 from unetdyn.dynamics.reductions import snapshot
 from unetdyn.dynamics.rows import Chunk
@@ -90,14 +91,12 @@ class NonFiniteGuard(TapMonitor):
         before = 0
         if self._watch is not None:
             self._watch.detach()
-            before = 0 if self.stopped_step is not None else self._watch.run
+            before = 0 if self._watch.stopped_at is not None else self._watch.run
         self.stopped_step = None
         self._watch = _Watch(self.model, self.max_consecutive, before, self.params)
-        keep_finite(self.model.non_trainable_variables)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Leave model and optimizer as they were."""
-        release(self.model.non_trainable_variables)
         if self._watch is not None:
             self._watch.detach()
         super().on_train_end(logs)
@@ -161,9 +160,11 @@ class NonFiniteGuard(TapMonitor):
 
 
 class _Watch(OptimizerTap):
-    """The tap that carries the control; it counts updates skipped in a row whenever rows are taken from the device.
+    """The tap that carries the control and keeps the forward pass's state finite for as long as it is attached.
 
-    That may be within an epoch: then it is `stop_training` on the model itself that ends `fit` after the step.
+    It counts updates skipped in a row whenever rows are taken from the device. That may be within an epoch: then it is
+    `stop_training` on the model itself that ends `fit` after the step; but not when it is leaving, maybe at the start
+    of the next `fit`, which those updates are no part of.
     """
 
     def __init__(self, model: keras.Model, limit: int | None, run: int, session: object) -> None:
@@ -171,7 +172,14 @@ class _Watch(OptimizerTap):
         self.stopped_at: int | None = None
         self._limit = limit
         self._model = model
+        self._unbuilt = Overrides()
         super().__init__(model, _SkipNonFinite(model.optimizer), session=session)
+        keep_finite_in(model, self._unbuilt)
+
+    def leave(self) -> None:
+        super().leave()
+        self._unbuilt.restore()
+        release(self._model.variables)
 
     def deliver(self, chunk: Chunk) -> None:
         steps, columns = chunk
@@ -181,7 +189,8 @@ class _Watch(OptimizerTap):
             self.run = self.run + int(counts) if is_bad else 0
             if self.run == self._limit and self.stopped_at is None:
                 self.stopped_at = int(step)
-                self._model.stop_training = True
+                if self.attached:
+                    self._model.stop_training = True
 
 
 class _SkipNonFinite(Control):

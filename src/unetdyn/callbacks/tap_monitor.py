@@ -24,8 +24,8 @@ class TapMonitor(keras.callbacks.Callback, abc.ABC):
     `probe` it may add columns of its own. No batch hook is overridden: no step waits for the host.
 
     An epoch 0 starts the record anew; a `fit` with `initial_epoch` > 0 carries on with it, and `step` with it. After an
-    exception, which skips Keras' last hook, the tap stays until the next `fit` with any such monitor, and `read` brings
-    in the steps of the unfinished epoch.
+    exception, which skips Keras' last hook, the tap stays until the next training of the model begins, and `read`
+    brings in the steps of the unfinished epoch.
 
     Args:
         name: the name under which `RunRecorder` keeps the record.

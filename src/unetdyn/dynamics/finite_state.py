@@ -1,5 +1,6 @@
 """Keeping NaN and infinity out of the state that a forward pass writes: the moving statistics of norms."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,6 +9,8 @@ from keras import ops
 
 # There is no public way to ask.
 from keras.src.backend.common.stateless_scope import in_stateless_scope
+
+from unetdyn.dynamics.hooks import Overrides
 
 Tensor = Any
 
@@ -36,6 +39,30 @@ def keep_finite(variables: Sequence[keras.Variable]) -> None:
     for variable in variables:
         if "assign" not in vars(variable) and keras.backend.is_float_dtype(variable.dtype):
             vars(variable)["assign"] = _keeping(variable, variable.assign)
+
+
+def keep_finite_in(model: keras.Model, overrides: Overrides) -> None:
+    """`keep_finite` for all of a model's state, also of layers that are built only while the first step is traced.
+
+    TensorFlow alone builds them then; elsewhere Keras has built the model before any callback hears of the training.
+
+    Args:
+        model: Any Keras model.
+        overrides: Where it notes the layers whose `build` it has shadowed; restore them, and `release`, to undo it.
+    """
+    keep_finite(model.non_trainable_variables)
+    for layer in model._flatten_layers():
+        if not layer.built:
+            overrides.set(layer, "build", _keeping_finite_once_built(layer, layer.build))
+
+
+def _keeping_finite_once_built(layer: keras.Layer, build: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(build)  # Keras looks at the signature, and whether it is a layer's own method
+    def build_and_keep(*args: Any, **kwargs: Any) -> None:
+        build(*args, **kwargs)
+        keep_finite(layer.non_trainable_variables)
+
+    return build_and_keep
 
 
 def release(variables: Sequence[keras.Variable]) -> None:

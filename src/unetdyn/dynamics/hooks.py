@@ -35,12 +35,12 @@ class Overrides:
         self._undo = []
 
 
-def hook_apply(optimizer: keras.Optimizer, instrument: Callable[[], Instrument], overrides: Overrides) -> None:
+def hook_apply(optimizer: keras.Optimizer, instrument: Callable[[], Instrument | None], overrides: Overrides) -> None:
     """Make the optimizer's step go through the instrument.
 
     Args:
         optimizer: The model's optimizer.
-        instrument: Gives the instrument, once the optimizer has been built.
+        instrument: Gives the instrument, once the optimizer has been built; None after everybody has left.
         overrides: Where the changed attributes are noted.
     """
     original = optimizer.apply
@@ -51,7 +51,12 @@ def hook_apply(optimizer: keras.Optimizer, instrument: Callable[[], Instrument],
         variables = optimizer._trainable_variables if trainable_variables is None else list(trainable_variables)
         if not optimizer.built:
             optimizer.build(variables)
-        instrument().step(grads, variables, original)
+        measuring = instrument()
+        # None after the last tap has gone, where somebody had wrapped this method meanwhile and still calls it.
+        if measuring is not None and measuring.accepts(grads, variables):
+            measuring.step(grads, variables, original)
+        else:
+            original(grads, None if trainable_variables is None else variables)
 
     overrides.set(optimizer, "apply", apply)
     if keras.backend.backend() == "jax" and hasattr(optimizer, "inner_optimizer"):
@@ -80,7 +85,7 @@ def _outside_the_graph() -> contextlib.AbstractContextManager:
 
 
 def _hook_stateless_apply(
-    optimizer: keras.Optimizer, instrument: Callable[[], Instrument], overrides: Overrides
+    optimizer: keras.Optimizer, instrument: Callable[[], Instrument | None], overrides: Overrides
 ) -> None:
     """On JAX a `LossScaleOptimizer` never calls its own `apply`: its `stateless_apply` branches on values instead."""
     original = optimizer.stateless_apply
@@ -89,6 +94,9 @@ def _hook_stateless_apply(
         optimizer_variables: list[Tensor], grads: list[Tensor], trainable_variables: list[Tensor]
     ) -> tuple[list[Tensor], list[Tensor]]:
         weights, slots = optimizer._trainable_variables, optimizer.variables
+        measuring = instrument()
+        if measuring is None:
+            return original(optimizer_variables, grads, trainable_variables)
 
         def apply(grads: list[Tensor], _variables: Any) -> None:
             new = original([v.value for v in slots], grads, [v.value for v in weights])
@@ -97,7 +105,7 @@ def _hook_stateless_apply(
 
         mapping = [*zip(weights, trainable_variables, strict=True), *zip(slots, optimizer_variables, strict=True)]
         with keras.StatelessScope(state_mapping=mapping) as scope:
-            instrument().step(grads, weights, apply)
+            measuring.step(grads, weights, apply)
         return [scope.get_current_value(v) for v in weights], [scope.get_current_value(v) for v in slots]
 
     overrides.set(optimizer, "stateless_apply", stateless_apply)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 import keras
@@ -84,13 +85,19 @@ class Instrument:
         values["controlled"] = _differ(seen.grad_norm_sq, acted.grad_norm_sq)
         values |= self._applied_norms(acted, parts, iteration)
         handed = self._handed(gradients, places, outgoing)
-        apply_unless(skip, lambda: apply(handed, list(variables)), [*self.variables, *self.optimizer.variables])
+        changes = [*self.variables, *self.optimizer.variables]
+        apply_unless(skip, lambda gradients: apply(gradients, list(variables)), handed, changes)
         sums = weight_and_change_norms(self.variables, weights, seen.weight_norm_sq)
         values["weight_norm_sq"], values["update_norm_sq"] = sums
         values["skipped"] = ops.equal(snapshot([self.inner._iterations])[0], iteration)
         values["applied"] = self._applied(values["skipped"], iteration)
         values["applied_grad_norm_sq"] = ops.where(values["applied"], values["applied_grad_norm_sq"], float("nan"))
         self.ring.write(self.columns.pack(values))
+
+    def accepts(self, gradients: Sequence[Tensor | None], variables: Sequence[keras.Variable]) -> bool:
+        """Whether Keras will take them: one gradient for each variable, and no variable that it does not know."""
+        known = self.inner._trainable_variables_indices
+        return len(gradients) == len(variables) and all(self.inner._var_key(v) in known for v in variables)
 
     def _aligned(self, gradients: Sequence[Tensor | None], places: list[int]) -> list[Tensor | None]:
         """Unscaled dense gradients in the order of `self.variables`; None where there is nothing to measure."""
@@ -139,7 +146,7 @@ class Instrument:
         self, seen: Step, local: list[Tensor | None]
     ) -> tuple[Step, list[Tensor | None] | None, Tensor | None, list[Tensor | None]]:
         """The step after the controls, what to hand on (None: what came), whether to skip, and the replica's part."""
-        skip, changed = None, False
+        skip, changed, whole = None, False, seen.gradients
         for control in self.controls:
             gradients, veto = control.transform(seen)
             if gradients is not None:
@@ -150,8 +157,7 @@ class Instrument:
             skip = ops.logical_and(skip, ops.equal(ops.sum(seen.nonfinite), 0))
         if not changed:
             return seen, None, skip, local
-        # Each replica hands on its equal part of the whole, so that Keras' sum over replicas gives what controls made.
-        parts = [None if g is None else g / replica_count() for g in seen.gradients]
+        parts = _replica_parts(whole, seen.gradients, local)
         scale = self._loss_scale()
         if scale is None:
             return seen, parts, skip, parts
@@ -192,6 +198,23 @@ class Instrument:
         applied = ops.logical_not(skipped)
         steps = self.inner.gradient_accumulation_steps
         return ops.logical_and(applied, (iteration + 1) % steps == 0) if steps else applied
+
+
+def _replica_parts(
+    before: list[Tensor | None], after: list[Tensor | None], local: list[Tensor | None]
+) -> list[Tensor | None]:
+    """What each replica hands on: its equal part of the whole, so that Keras' sum over replicas gives what controls
+    made. Where they changed nothing, it is the replica's own gradient, since Keras clips before it sums.
+    """
+    replicas = replica_count()
+    if replicas == 1:
+        return after
+    same = [ops.all(ops.equal(a, b)) for a, b in zip(after, before, strict=True) if a is not None and b is not None]
+    untouched = reduce(ops.logical_and, same, True)
+    return [
+        None if a is None or g is None else ops.where(untouched, g, a / replicas)
+        for a, g in zip(after, local, strict=True)
+    ]
 
 
 def _differ(before: Tensor, after: Tensor) -> Tensor:

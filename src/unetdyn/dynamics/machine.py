@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import math
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ class Reader(Protocol):
     def deliver(self, chunk: Chunk) -> None:
         """Take rows."""
 
+    def leave(self) -> None:
+        """Hear that after the rows to come, if any, there will be no more."""
+
 
 @dataclass
 class _Member:
@@ -49,12 +53,13 @@ class Machine:
         self._variable_names = (f"unetdyn_tap_{number}" for number in itertools.count())
         self._instrument: Instrument | None = None
         self._unread = 0
-        self._train_function: Callable | None = None
+        self._rows_a_step: int | None = None  # more than 1 where a `train_step` of the user's applies several times
         self._build_if_possible()
         self._overrides = Overrides()
         self._overrides.set(self._optimizer, _ATTRIBUTE, self)
         self._threaded = Threaded(self._optimizer, self._overrides)
-        hook_apply(self._optimizer, self._ready_instrument, self._overrides)
+        hook_apply(self._optimizer, lambda: self._instrument, self._overrides)
+        self._hook_start_of_training()
         if not self._optimizer.built:
             hook_build(self._optimizer, self._make_instrument, self._overrides)
 
@@ -75,13 +80,7 @@ class Machine:
 
     def admit(self, reader: Reader) -> str:
         """Serve one more tap, after dropping what an earlier, broken-off session left; returns its name."""
-        left_behind = [
-            name
-            for name, member in self._members.items()
-            if member.reader() is None
-            or (None not in (member.session, reader.session) and member.session is not reader.session)
-        ]
-        self._remove(left_behind)
+        self._remove(self._left_behind(reader.session))
         name = next(self._names)
         self._members[name] = _Member(weakref.ref(reader), reader.probe, reader.session, reader.capacity)
         self._rebuild()
@@ -114,7 +113,10 @@ class Machine:
         else:
             values = {id(v): value for v, value in zip(self._optimizer.variables, optimizer_values, strict=True)}
             table, count = values[id(ring.table)], values[id(ring.count)]
+        first = ring.next
         numbers, rows = ring.take(table, count)
+        if self._unread:
+            self._rows_a_step = max(1, math.ceil((ring.next - first) / self._unread))
         self._unread = 0
         if len(numbers):
             columns = self._instrument.columns.unpack(rows)
@@ -123,7 +125,20 @@ class Machine:
                 if reader is not None:
                     reader.deliver((numbers, columns))
 
+    def _left_behind(self, session: object) -> list[str]:
+        """The taps that nobody holds, and those of another session than this one; those without one stay."""
+        return [
+            name
+            for name, member in self._members.items()
+            if member.reader() is None or (None not in (member.session, session) and member.session is not session)
+        ]
+
     def _remove(self, names: Iterable[str]) -> None:
+        names = list(names)
+        for name in names:
+            reader = self._members[name].reader() if name in self._members else None
+            if reader is not None:
+                reader.leave()
         self.drain()
         for name in names:
             member = self._members.pop(name, None)
@@ -143,9 +158,20 @@ class Machine:
         if beforehand and not self._optimizer.built and self._model.built:
             self._optimizer.build(self._model.trainable_variables)
 
-    def _ready_instrument(self) -> Instrument:
-        assert self._instrument is not None, "the optimizer's build makes it"
-        return self._instrument
+    def _hook_start_of_training(self) -> None:
+        """`fit` and `train_on_batch` ask for the train function before any callback hears of them: what an exception
+        left behind goes then, or its controls would act on a training that they are not part of.
+        """
+        original = self._model.make_train_function
+
+        def make_train_function(force: bool = False) -> None:
+            if not force:  # with `force` it is asked for by us, or in the midst of a training
+                left_behind = self._left_behind(object())
+                if left_behind:
+                    self.dismiss(left_behind)
+            original(force=force)
+
+        self._overrides.set(self._model, "make_train_function", make_train_function)
 
     def _rebuild(self) -> None:
         """A ring with the columns that today's members ask for, and a train function traced with it."""
@@ -213,12 +239,19 @@ class Machine:
 
         def train_function(*args: Any) -> Any:
             steps = self._model.steps_per_execution
-            if self._instrument is not None and self._unread + steps > self._instrument.ring.capacity:
+            if self._must_drain_before(steps):
                 self.drain(args[0][2] if keras.backend.backend() == "jax" else None)
             self._unread += steps
             return run(*args)
 
-        self._model.train_function = self._train_function = train_function
+        self._model.train_function = train_function
+
+    def _must_drain_before(self, steps: int) -> bool:
+        """Whether these steps could overflow the ring; after the first one it is read to see how many rows it wrote."""
+        if self._instrument is None or not self._unread:
+            return False
+        known = self._rows_a_step
+        return known is None or (self._unread + steps) * known > self._instrument.ring.capacity
 
     def _close(self) -> None:
         self._attach_jax_state()

@@ -26,7 +26,7 @@ class Ring:
         self.capacity = capacity
         self.table = add_variable((capacity, width))
         self.count = add_variable((), dtype="int", initial=count)
-        self._next = count
+        self.next = count  # the number of the first row that has not been taken
 
     def write(self, row: Tensor) -> None:
         """Put `row`, of shape `(width,)`, in place `count mod capacity`; called inside the compiled step."""
@@ -53,15 +53,15 @@ class Ring:
             Row numbers `(rows,)` int64 and rows `(rows, width)` float32.
         """
         newest = int(keras.ops.convert_to_numpy(count))
-        oldest = max(self._next, newest - self.capacity)
-        if oldest > self._next:
+        oldest = max(self.next, newest - self.capacity)
+        if oldest > self.next:
             warnings.warn(
-                f"{oldest - self._next} training steps were overwritten before they were read: the ring holds "
+                f"{oldest - self.next} training steps were overwritten before they were read: the ring holds "
                 f"{self.capacity}. Read more often, or attach the tap with a larger `capacity`.",
                 UserWarning,
                 stacklevel=4,
             )
-        self._next = newest
+        self.next = newest
         numbers = np.arange(oldest, newest, dtype=np.int64)
         if not len(numbers):
             return numbers, np.zeros((0, self.table.shape[1]), np.float32)

@@ -19,7 +19,7 @@ class OptimizerTap:
 
     Taps on the same optimizer share one instrument, and each gets every row once. Attach it before training starts, in
     a callback's `on_train_begin` or by hand; the train function is made anew at attach and at detach. Keep the object:
-    a tap that nobody holds is dropped.
+    a tap that nobody holds is dropped when the next training begins.
 
     Weights come out bit-equal to training without taps on PyTorch and TensorFlow; where XLA sees the whole step (JAX,
     `jit_compile`) they are equal up to float rounding.
@@ -31,8 +31,9 @@ class OptimizerTap:
             time it fills up, so its size decides how often the host waits for the device and nothing else; `fit` and
             `train_on_batch` lose no row. The largest asked for by any tap counts.
         session: An object that is the same for all taps of one `fit` and another for the next; `callback.params` is.
-            An exception in `fit` skips `on_train_end`; a tap so left behind is detached when one of a new session
-            comes.
+            An exception in `fit` skips `on_train_end`; a tap so left behind is detached when the next `fit` or
+            `train_on_batch` begins (also one that a callback calls within a `fit`), or a tap of a new session comes. A
+            tap without a session stays.
 
     Raises:
         ValueError: If the model has not been compiled with an optimizer.
@@ -77,6 +78,16 @@ class OptimizerTap:
         """Called by the machine with each batch of rows it has taken from the device."""
         self._inbox.append(chunk)
 
+    def leave(self) -> None:
+        """Called by the machine when it will serve this tap no more, before the last rows come."""
+        if self._machine is not None:
+            self._variables, self._machine = self._machine.variables, None
+
+    @property
+    def attached(self) -> bool:
+        """Whether steps are still being measured for this tap."""
+        return self._machine is not None
+
     @property
     def variables(self) -> list[keras.Variable]:
         """The optimizer's trainable variables, in the order of the rows' columns.
@@ -97,9 +108,7 @@ class OptimizerTap:
     def detach(self) -> None:
         """Read what is left into this tap and leave the optimizer; the last to leave makes it as it was. Idempotent."""
         if self._machine is not None:
-            self._variables = self._machine.variables
-            machine, self._machine = self._machine, None
-            machine.dismiss([self._name])
+            self._machine.dismiss([self._name])
 
 
 def detach_all(model: keras.Model) -> None:
