@@ -231,6 +231,7 @@ class Stop(keras.callbacks.Callback):
 
 def test_guard_leaves_no_trace():
     model = compiled()
+    model.optimizer.build(model.trainable_variables)
     before = [set(vars(v)) for v in model.variables], set(vars(model.optimizer))
     first, second = NonFiniteGuard(verbose=0), NonFiniteGuard(verbose=0, name="second")
     fit(model, data(), callbacks=[first, second])
