@@ -1,5 +1,6 @@
 """Skip the updates whose gradients are not finite, say where they came from, and stop when nothing else comes."""
 
+import weakref
 from typing import Any
 
 import keras
@@ -172,14 +173,16 @@ class _Watch(OptimizerTap):
         self.stopped_at: int | None = None
         self._limit = limit
         self._model = model
-        self._unbuilt = Overrides()
         super().__init__(model, _SkipNonFinite(model.optimizer), session=session)
-        keep_finite_in(model, self._unbuilt)
+        unbuilt = Overrides()
+        keep_finite_in(model, unbuilt)
+        # After an exception nobody may hold this watch any more: its end, too, must undo what it did to the model.
+        self._undo = weakref.finalize(self, _let_be, model, unbuilt)
+        self._undo.atexit = False
 
     def leave(self) -> None:
         super().leave()
-        self._unbuilt.restore()
-        release(self._model.variables)
+        self._undo()
 
     def deliver(self, chunk: Chunk) -> None:
         steps, columns = chunk
@@ -191,6 +194,11 @@ class _Watch(OptimizerTap):
                 self.stopped_at = int(step)
                 if self.attached:
                     self._model.stop_training = True
+
+
+def _let_be(model: keras.Model, unbuilt: Overrides) -> None:
+    unbuilt.restore()
+    release(model.variables)
 
 
 class _SkipNonFinite(Control):
