@@ -77,9 +77,9 @@ def settled(gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
     then meets the gradients as backpropagation has them ready. Otherwise it comes straight to the first layer's, runs
     backpropagation down to there, and makes all others afterwards, with every layer's activations still in memory.
     """
-    settled = list(gradients)
+    result = list(gradients)
     if keras.backend.backend() != "jax" or keras.distribution.distribution() is not None:
-        return settled
+        return result
     import jax
 
     # Small vectors, as biases' gradients, stay out: made inside the update they cost no kernel. But the first decides.
@@ -90,8 +90,8 @@ def settled(gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
     ][::-1]
     arrays = jax.lax.optimization_barrier([gradient.reshape(-1) for _, gradient in chosen])
     for (place, gradient), array in zip(chosen, arrays, strict=True):
-        settled[place] = array.reshape(gradient.shape)
-    return settled
+        result[place] = array.reshape(gradient.shape)
+    return result
 
 
 def tensorflow_sums_of_squares(tensors: Sequence[Tensor], minus: Sequence[Tensor] | None = None) -> Tensor:
