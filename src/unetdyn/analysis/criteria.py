@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
-from unetdyn.analysis.checks import check_count, check_positive
+from unetdyn._checks import check_count, check_positive
 from unetdyn.analysis.curves import Curve, Curves, read_history
 from unetdyn.analysis.result import Result, epoch, number
 from unetdyn.analysis.series import series

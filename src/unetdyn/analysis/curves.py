@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import unetdyn.runs
-from unetdyn._messages import nearest
+from unetdyn._checks import nearest
 from unetdyn.analysis.csv_log import read_csv
 from unetdyn.analysis.epochs import whole_epochs
 from unetdyn.analysis.history_logs import read_logs

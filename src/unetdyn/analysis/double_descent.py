@@ -7,7 +7,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
-from unetdyn._messages import unknown_choice
+from unetdyn._checks import unknown_choice
 from unetdyn.analysis.curves import Curve
 from unetdyn.analysis.local_noise import local_noise
 from unetdyn.analysis.result import Result, epoch, number

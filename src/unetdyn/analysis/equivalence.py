@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
-from unetdyn.analysis.checks import check_count, check_positive
+from unetdyn._checks import check_count, check_positive
 from unetdyn.analysis.criteria import Criterion, cannot_tell, verdict
 from unetdyn.analysis.curves import Curve
 from unetdyn.analysis.result import interval, number

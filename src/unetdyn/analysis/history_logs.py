@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn.analysis.checks import check_count
+from unetdyn._checks import check_count
 from unetdyn.analysis.epochs import start_of_last_training, whole_epochs
 from unetdyn.analysis.metric_names import is_metric
 

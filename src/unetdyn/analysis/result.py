@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from unetdyn._messages import nearest
+from unetdyn._checks import nearest
 
 _MOST_DIGITS = 6  # of a number just short of 1
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unetdyn._messages import unknown_choice
+from unetdyn._checks import unknown_choice
 from unetdyn.analysis.curves import Curve
 from unetdyn.analysis.result import Result, number
 from unetdyn.analysis.series import series

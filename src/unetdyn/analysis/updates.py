@@ -4,8 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from unetdyn._messages import unknown_choice
-from unetdyn.analysis.checks import check_count, check_positive
+from unetdyn._checks import check_count, check_positive, unknown_choice
 from unetdyn.analysis.result import Result, number
 
 _ROUNDING = 1e-12  # 1.1 / 0.1 is 11.000000000000002, and eleven epochs are enough

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from unetdyn._messages import unknown_choice
+from unetdyn._checks import unknown_choice
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.callbacks.tap_monitor import TapMonitor
 from unetdyn.dynamics import Control, Probe, Rows, Step, blocks

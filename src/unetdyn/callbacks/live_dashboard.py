@@ -16,7 +16,7 @@ import numpy as np
 from keras.src.utils import io_utils
 from matplotlib.figure import Figure
 
-from unetdyn._messages import nearest, unknown_choice
+from unetdyn._checks import nearest, unknown_choice
 from unetdyn.analysis.curves import Curves
 from unetdyn.analysis.stability import WINDOW, check_window, stability
 from unetdyn.callbacks.dashboard_panels import draw_curves, draw_profile, draw_stability

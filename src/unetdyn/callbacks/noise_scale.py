@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn._messages import unknown_choice
+from unetdyn._checks import unknown_choice
 from unetdyn.callbacks import noise_scale_messages as messages
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.callbacks.tap_monitor import TapMonitor

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from unetdyn._messages import nearest, unknown_choice
+from unetdyn._checks import nearest, unknown_choice
 from unetdyn.runs import RunWriter, replacing
 
 

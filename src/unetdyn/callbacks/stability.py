@@ -11,7 +11,7 @@ import numpy as np
 from keras.src.utils import io_utils
 from numpy.typing import NDArray
 
-from unetdyn._messages import nearest, unknown_choice
+from unetdyn._checks import nearest, unknown_choice
 from unetdyn.analysis.stability import DDOF, WINDOW, Stability, check_window, stability
 
 ADVICE = "What usually helps: a lower learning rate or one that decays, a larger batch, more validation data."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from unetdyn._messages import unknown_choice
+from unetdyn._checks import unknown_choice
 from unetdyn.data.stack import check_finite
 
 METHODS = ("per_image", "unit")

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
-from unetdyn._messages import nearest, unknown_choice
+from unetdyn._checks import nearest, unknown_choice
 
 Sections = tuple[int, int]  # first and last, both included
 Fraction = Annotated[float, Field(gt=0, lt=1)]

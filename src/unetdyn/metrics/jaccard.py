@@ -8,7 +8,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from unetdyn._messages import unknown_choice
+from unetdyn._checks import unknown_choice
 from unetdyn.metrics import counts
 from unetdyn.metrics.shapes import as_computable, match_rank, match_weight, require_same_shape
 

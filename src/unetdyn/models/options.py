@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from unetdyn._messages import nearest, unknown_choice
+from unetdyn._checks import nearest, unknown_choice
 
 NORMS = ("batch", "group", "instance", "layer", None)
 UPSAMPLINGS = ("nearest", "linear", "transpose")

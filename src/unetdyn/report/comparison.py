@@ -7,11 +7,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from unetdyn._plotting import BLACK, BLUE, GREY, log_axis
 from unetdyn.analysis import RunSummary, as_summaries, combined_score, pareto_front
 from unetdyn.analysis.comparison.ranking import WEIGHTS
 from unetdyn.analysis.result import number
 from unetdyn.analysis.stability import WINDOW
-from unetdyn.report.drawing import BLACK, BLUE, GREY, Display, common, in_lines, literal, plain_log, short
+from unetdyn.report.drawing import Display, common, in_lines, literal, short
 
 MOST_ROWS = 20  # runs with a row and a number; the others are dots
 _ALONG, _UP = 40, 30  # characters of a label along an axis, which beside long names has less room than a title
@@ -109,7 +110,7 @@ class ComparisonDisplay(Display):
         ax.margins(0.12)
         sigmas = [run.stability for run in runs] or [0.0]
         if 0 < _LOG_FROM * min(sigmas) <= max(sigmas):
-            plain_log(ax, "x")
+            log_axis(ax, "x")
         else:
             ax.xaxis.set_major_locator(MaxNLocator(4))
         ax.grid(alpha=0.25)

@@ -10,21 +10,10 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 import unetdyn.runs
+from unetdyn._plotting import BLACK, BLUE, GREEN, VERMILION, epoch_axis, mark_not_finite
 from unetdyn.analysis import ConvergenceFit, fit_convergence, read_history
 from unetdyn.analysis.result import epoch, interval, number
-from unetdyn.report.drawing import (
-    BLACK,
-    BLUE,
-    GREEN,
-    MANY_POINTS,
-    VERMILION,
-    Display,
-    epoch_axis,
-    literal,
-    mark_not_finite,
-    readable,
-    say,
-)
+from unetdyn.report.drawing import MANY_POINTS, Display, literal, readable, say
 
 AHEAD = 1.25  # how far beyond the last epoch the fitted curve is drawn, as a factor of the epochs there are
 

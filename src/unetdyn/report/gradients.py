@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 import unetdyn.runs
-from unetdyn.report.drawing import Display, arrays_of, plain_log, say
+from unetdyn._plotting import log_axis
+from unetdyn.report.drawing import Display, arrays_of, say
 
 # Blue and vermilion of Okabe and Ito (2008), as in HistoryDisplay.
 LINE = "#0072B2"
@@ -93,7 +94,7 @@ class GradientDisplay(Display):
         ax.set_xlabel("step")
         ax.set_ylabel("gradient norm, before clipping")
         ax.set_xlim(steps[0] - 0.5, steps[-1] + 0.5)
-        plain_log(ax)
+        log_axis(ax)
         ax.grid(alpha=0.25)
         ax.legend(loc="best", fontsize=8, framealpha=0.8, edgecolor="none")
         return self

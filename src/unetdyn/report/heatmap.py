@@ -11,7 +11,7 @@ from matplotlib.colors import Colormap, LogNorm
 from numpy.typing import NDArray
 
 import unetdyn.runs
-from unetdyn._messages import unknown_choice
+from unetdyn._checks import unknown_choice
 from unetdyn.report.drawing import Display, arrays_of, literal, say
 
 COLUMNS = 400

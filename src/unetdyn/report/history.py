@@ -9,24 +9,11 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 import unetdyn.runs
+from unetdyn._plotting import BLACK, BLUE, GREY, VERMILION, epoch_axis, log_axis, mark_not_finite
 from unetdyn.analysis.curves import Curves, read_history
 from unetdyn.analysis.metric_names import less_is_better
 from unetdyn.analysis.stability import DDOF, WINDOW, Stability, check_window, stability
-from unetdyn.report.drawing import (
-    BLACK,
-    BLUE,
-    GREY,
-    MANY_POINTS,
-    VERMILION,
-    Display,
-    epoch_axis,
-    literal,
-    mark_not_finite,
-    new_axes,
-    plain_log,
-    readable,
-    say,
-)
+from unetdyn.report.drawing import MANY_POINTS, Display, literal, new_axes, readable, say
 
 Series = tuple[NDArray[Any], NDArray[np.float64]]
 
@@ -161,7 +148,7 @@ class HistoryDisplay(Display):
                 height = 0.96 if style is TRAINING else 0.88
                 mark_not_finite(ax, epochs[~finite] + 1, style["color"], f"{style['label']} not finite", height)
         if name == "learning_rate" or (name == "loss" and self._loss_spans_decades()):
-            plain_log(ax)
+            log_axis(ax)
         ax.set_ylabel(literal(readable(name)))
         ax.grid(alpha=0.25)
 

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 import unetdyn.runs
-from unetdyn.report.drawing import Display, arrays_of, plain_log, say
+from unetdyn._plotting import log_axis
+from unetdyn.report.drawing import Display, arrays_of, say
 
 # Blue, vermilion and bluish green of Okabe and Ito (2008); the first two as in HistoryDisplay.
 SCALE = "#0072B2"
@@ -103,7 +104,7 @@ class NoiseScaleDisplay(Display):
             bottom, top = panel.get_ylim()
             panel.set_ylim(bottom, top * (top / bottom) ** 0.35)  # room for the legend above what is drawn
             panel.set_xlim(start - 0.01 * (end - start), end + 0.01 * (end - start) + 0.5)
-            plain_log(panel)
+            log_axis(panel)
             handles, labels = panel.get_legend_handles_labels()
             if handles:
                 panel.legend(handles, labels, loc="upper left", ncols=2, fontsize=8, framealpha=0.8, edgecolor="none")

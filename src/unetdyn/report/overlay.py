@@ -6,25 +6,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from unetdyn._plotting import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, epoch_axis, mark_not_finite
 from unetdyn.analysis import Curve, read_history
-from unetdyn.report.drawing import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GREY,
-    MANY_POINTS,
-    ORANGE,
-    PURPLE,
-    SKY,
-    VERMILION,
-    Display,
-    common,
-    epoch_axis,
-    in_lines,
-    literal,
-    mark_not_finite,
-    short,
-)
+from unetdyn.report.drawing import MANY_POINTS, Display, common, in_lines, literal, short
 
 # Colour, line and marker together: told apart in grey too. More lines than these nobody tells apart.
 STYLES = tuple(

@@ -9,25 +9,10 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 import unetdyn.runs
+from unetdyn._plotting import BLACK, BLUE, GREEN, ORANGE, SKY, VERMILION, YELLOW, epoch_axis, log_axis, mark_not_finite
 from unetdyn.analysis.curves import read_history
 from unetdyn.analysis.stability import DDOF, STABILITY_CLASSES, WINDOW, Stability, sliding_stability, stability
-from unetdyn.report.drawing import (
-    BLACK,
-    BLUE,
-    GREEN,
-    MANY_POINTS,
-    ORANGE,
-    SKY,
-    VERMILION,
-    YELLOW,
-    Display,
-    epoch_axis,
-    literal,
-    mark_not_finite,
-    plain_log,
-    readable,
-    say,
-)
+from unetdyn.report.drawing import MANY_POINTS, Display, literal, readable, say
 
 BANDS = dict(zip((row.label for row in STABILITY_CLASSES), (GREEN, SKY, YELLOW, ORANGE, VERMILION), strict=True))
 ROOM = 1.5  # how far the axis goes beyond the lowest and highest σ, as a factor
@@ -123,7 +108,7 @@ class StabilityDisplay(Display):
         self._limit(ax, drawn)
         self._draw_bands(ax)
         self._mark_extremes(ax)
-        plain_log(ax)
+        log_axis(ax)
         say(ax, self._title())
         ax.set_ylabel(f"σ of the {literal(self.name)}\n(last {self.window} values)")
         epoch_axis(ax, self.epochs)

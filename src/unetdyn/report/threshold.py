@@ -5,8 +5,9 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from unetdyn._plotting import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE
 from unetdyn.analysis import ThresholdCurve, threshold_curve
-from unetdyn.report.drawing import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, Display, say
+from unetdyn.report.drawing import Display, say
 
 # Name of the score, colour, line: told apart in grey too.
 SCORES = (

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn._messages import nearest
+from unetdyn._checks import nearest
 from unetdyn.runs import strict_json
 from unetdyn.runs.nesting import unflatten
 from unetdyn.runs.writer import FORMAT_VERSION

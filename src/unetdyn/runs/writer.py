@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 import unetdyn
-from unetdyn._messages import unknown_choice
+from unetdyn._checks import unknown_choice
 from unetdyn.runs import strict_json
 from unetdyn.runs.atomic import replacing, sync_folder
 from unetdyn.runs.nesting import flatten

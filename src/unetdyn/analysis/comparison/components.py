@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from unetdyn._messages import unknown_choice
+from unetdyn._checks import unknown_choice
 from unetdyn.analysis.comparison.component_cells import Cells
 from unetdyn.analysis.comparison.component_moments import by_moments
 from unetdyn.analysis.comparison.component_reml import by_reml

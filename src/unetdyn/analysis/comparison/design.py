@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn._messages import nearest, unknown_choice
+from unetdyn._checks import nearest, unknown_choice
 from unetdyn.analysis.comparison.summary import RunSummary
 
 RESPONSES = ("performance", "final", "stability", "coefficient_of_variation", "seconds")

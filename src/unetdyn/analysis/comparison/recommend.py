@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from unetdyn._messages import unknown_choice
+from unetdyn._checks import unknown_choice
 from unetdyn.analysis.comparison.choices import Choice, choices, evidence, good_enough
 from unetdyn.analysis.comparison.on_record import ON_RECORD, Record
 from unetdyn.analysis.comparison.ranking import WEIGHTS, combined_score

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unetdyn._messages import unknown_choice
+from unetdyn._checks import unknown_choice
 from unetdyn.analysis.result import Result, interval, number
 from unetdyn.analysis.thresholds.counts import Counts, count_above
 from unetdyn.analysis.thresholds.images import images_of

@@ -1,0 +1,120 @@
+"""Checks of arguments that every room shares: each error says which argument, what was expected, what was received."""
+
+import math
+from collections.abc import Iterable
+from difflib import get_close_matches
+from numbers import Integral, Real
+
+
+def nearest(received: object, known: Iterable[str]) -> str:
+    """A sentence with the nearest known name, or an empty string where none is near.
+
+    >>> nearest("bach", ["batch", "group"])
+    " Did you mean 'batch'?"
+    """
+    close = get_close_matches(str(received), list(known), n=1, cutoff=0.5)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def unknown_choice(argument: str, received: object, known: Iterable[object]) -> str:
+    """The text of an error about an argument with a fixed set of values.
+
+    >>> unknown_choice("norm", "bach", ["batch", "group", None])
+    "`norm` must be one of 'batch', 'group', None. Received: norm='bach'. Did you mean 'batch'?"
+    """
+    known = list(known)
+    listed = ", ".join(repr(choice) for choice in known)
+    names = [choice for choice in known if isinstance(choice, str)]
+    return f"`{argument}` must be one of {listed}. Received: {argument}={received!r}.{nearest(received, names)}"
+
+
+def check_choice(argument: str, value: object, known: Iterable[object]) -> None:
+    """Refuse what is not one of a fixed set of values.
+
+    >>> check_choice("undefined", "none", ["absent", "nan"])
+    Traceback (most recent call last):
+    ValueError: `undefined` must be one of 'absent', 'nan'. Received: undefined='none'. Did you mean 'nan'?
+    """
+    known = list(known)
+    if value not in known:
+        raise ValueError(unknown_choice(argument, value, known))
+
+
+def check_count(argument: str, value: object, least: int, unit: str = "epochs", otherwise: str = "") -> None:
+    """Refuse what is not a whole number of something; True and False are no numbers here.
+
+    Args:
+        argument: Its name.
+        value: What was passed.
+        least: The least that is allowed.
+        unit: What is counted, in the plural.
+        otherwise: What else is allowed, as the end of "1 or more, ...": such as "or None for all".
+
+    Raises:
+        ValueError: If it is no whole number, or less than `least`.
+
+    Example:
+        >>> check_count("lag", 0, least=1)
+        Traceback (most recent call last):
+        ValueError: `lag` must be a whole number of epochs, 1 or more. Received: lag=0.
+    """
+    if not is_count(value) or value < least:  # type: ignore[operator]
+        end = f", {otherwise}" if otherwise else ""
+        raise ValueError(
+            f"`{argument}` must be a whole number of {unit}, {least} or more{end}. Received: {argument}={value!r}."
+        )
+
+
+def check_positive(argument: str, value: object) -> None:
+    """Refuse what is not a finite number above 0.
+
+    >>> check_positive("lr", 0)
+    Traceback (most recent call last):
+    ValueError: `lr` must be a finite number above 0. Received: lr=0.
+    """
+    if not (is_number(value) and value > 0 and math.isfinite(value)):  # type: ignore[operator, arg-type]
+        raise ValueError(f"`{argument}` must be a finite number above 0. Received: {argument}={value!r}.")
+
+
+def check_fraction(argument: str, value: object, zero: bool = False, one: bool = False, otherwise: str = "") -> None:
+    """Refuse what is not a number between 0 and 1.
+
+    Args:
+        argument: Its name.
+        value: What was passed.
+        zero: Whether 0 itself is allowed.
+        one: Whether 1 itself is allowed.
+        otherwise: What else is allowed, such as "or None".
+
+    Raises:
+        ValueError: If it is no number, NaN, or out of range.
+
+    Example:
+        >>> check_fraction("confidence", 95)
+        Traceback (most recent call last):
+        ValueError: `confidence` must lie between 0 and 1, without 0 and 1. Received: confidence=95.
+        >>> check_fraction("threshold", 0, zero=True, one=True)
+    """
+    inside = is_number(value) and 0 <= value <= 1  # type: ignore[operator]
+    if not inside or (value == 0 and not zero) or (value == 1 and not one):
+        without = " and ".join(end for end, allowed in (("0", zero), ("1", one)) if not allowed)
+        ends = (f", without {without}" if without else "") + (f", {otherwise}" if otherwise else "")
+        raise ValueError(f"`{argument}` must lie between 0 and 1{ends}. Received: {argument}={value!r}.")
+
+
+def is_count(value: object) -> bool:
+    """Whether it is a whole number, of Python or NumPy; True and False are none.
+
+    >>> is_count(3), is_count(3.0), is_count(True)
+    (True, False, False)
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a real number, of Python or NumPy; True and False are none.
+
+    >>> is_number(0.5), is_number(3), is_number("3"), is_number(True)
+    (True, True, False, False)
+    """
+    return isinstance(value, Real) and not isinstance(value, bool)
