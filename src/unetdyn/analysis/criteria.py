@@ -1,38 +1,36 @@
 """What the criteria of convergence share, and the two simple ones: a small scatter, a small relative change."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 
 from unetdyn._checks import check_count, check_positive
-from unetdyn.analysis.curves import Curve, Curves, read_history
-from unetdyn.analysis.result import Result, epoch, number
-from unetdyn.analysis.series import series
-from unetdyn.analysis.stability import DDOF, WINDOW, sliding_stability
+from unetdyn.analysis.curves import Curves, read_history
+from unetdyn.analysis.result import Determinable, epoch, number
+from unetdyn.analysis.series import Curve, series
+from unetdyn.analysis.stable import DDOF, WINDOW, sliding_stability
 
 LOSS_SIGMA, METRIC_SIGMA = 0.05, 0.01
 LAG, TOLERANCE, IN_A_ROW = 10, 0.01, 10
 
-Verdict = Literal["converged", "not converged", "undetermined"]
-
 
 @dataclass(frozen=True)
-class Criterion(Result):
+class Criterion(Determinable):
     """What the criteria of convergence have in common; each has its own numbers beside.
 
     Attributes:
-        watched: the names of what was looked at, such as `"val_loss"`.
-        verdict: of the end of the training: `"converged"`, `"not converged"` or `"undetermined"`.
-        reason: the verdict's, in words.
-        first_epoch: the first epoch after which the criterion held, seen from that epoch; None for never.
-        since: the first epoch from which it held without a break to the end; None where it does not hold at the end.
+        watched: The names of what was looked at, such as `"val_loss"`.
+        evidence: In words, what the verdict rests on; empty where undetermined.
+        reason: In words, why it is undetermined; empty where it is not.
+        first_epoch: The first epoch after which the criterion held, seen from that epoch; None for never.
+        since: The first epoch from which it held without a break to the end; None where it does not hold at the end.
     """
 
     watched: str
-    verdict: Verdict
+    evidence: str
     reason: str
     first_epoch: int | None
     since: int | None
@@ -40,24 +38,31 @@ class Criterion(Result):
     @property
     def converged(self) -> bool:
         """Whether the criterion holds at the end."""
-        return self.verdict == "converged"
+        return self.since is not None
+
+    @property
+    def verdict(self) -> str:
+        """Of the end of the training: `"converged"`, `"not converged"` or `"undetermined"`."""
+        if not self.determined:
+            return "undetermined"
+        return "converged" if self.converged else "not converged"
 
     @property
     def summary(self) -> str:
         """Verdict and epochs in one line."""
-        if self.verdict == "undetermined":
-            return f"undetermined: {self.reason}"
+        return self._if_determined(f"{self.verdict}: {self._held()}")
+
+    def _held(self) -> str:
         first = epoch(self.first_epoch)
         if self.since is None:
-            held = "never held" if self.first_epoch is None else f"held after epoch {first}, but not to the end"
-            return f"not converged: {held}"
+            return "never held" if self.first_epoch is None else f"held after epoch {first}, but not to the end"
         earlier = f", and for the first time after epoch {first}" if self.since != self.first_epoch else ""
-        return f"converged: held from epoch {epoch(self.since)} to the end{earlier}"
+        return f"held from epoch {epoch(self.since)} to the end{earlier}"
 
     def _rows(self) -> list[tuple[str, str]]:
         return [
             ("watched", self.watched),
-            ("verdict", f"{self.verdict}: {self.reason}"),
+            ("verdict", self._if_determined(f"{self.verdict}: {self.evidence}")),
             ("held first after epoch", epoch(self.first_epoch)),
             ("held to the end from epoch", epoch(self.since)),
         ]
@@ -94,7 +99,7 @@ def converged_by_stability(
     loss_sigma: float = LOSS_SIGMA,
     metric_sigma: float = METRIC_SIGMA,
 ) -> StabilityCriterion:
-    """Converged when the scatter is small: the criterion of the studies this project grew from.
+    """Converged when the scatter is small: the criterion of the studies (docs/studies.md).
 
     σ_loss < 0.05 and σ_metric < 0.01 over the last 10 epochs, with σ of `stability`.
 
@@ -130,16 +135,16 @@ def converged_by_stability(
     if metric_curve is None:
         sliding_stability([], window)  # refuses a wrong window, as it does everywhere else
         reason = "no metric was logged, and the criterion asks for its σ too"
-        return StabilityCriterion(loss_name, "undetermined", reason, None, None, float("nan"), float("nan"))
+        return StabilityCriterion(loss_name, "", reason, None, None, float("nan"), float("nan"))
     epochs, at_loss, at_metric = np.intersect1d(loss.epochs, metric_curve.epochs, return_indices=True)
     values = [loss.values[at_loss], metric_curve.values[at_metric]]
     sigmas = [sliding_stability(column, window, DDOF) for column in values]
     held = (sigmas[0] < loss_sigma) & (sigmas[1] < metric_sigma)
     last = [float(sigma[-1]) if len(sigma) else float("nan") for sigma in sigmas]
     signs = ["<" if sigma < bound else "≥" for sigma, bound in zip(last, (loss_sigma, metric_sigma), strict=True)]
-    reason = f"σ {number(last[0])} {signs[0]} {loss_sigma:g} and σ {number(last[1])} {signs[1]} {metric_sigma:g}"
-    unknown = cannot_tell(np.where(np.isfinite(values).all(axis=0), 0.0, np.nan), window)
-    return StabilityCriterion(f"{loss_name} and {metric_name}", *verdict(epochs, held, reason, unknown), *last)
+    evidence = f"σ {number(last[0])} {signs[0]} {loss_sigma:g} and σ {number(last[1])} {signs[1]} {metric_sigma:g}"
+    reason = cannot_tell(np.where(np.isfinite(values).all(axis=0), 0.0, np.nan), window)
+    return StabilityCriterion(f"{loss_name} and {metric_name}", *judged(epochs, held, evidence, reason), *last)
 
 
 def converged_by_change(
@@ -194,30 +199,30 @@ def converged_by_change(
         held[lag + in_a_row - 1 :] = sliding_window_view(change < tolerance, in_a_row).all(axis=1)
     last = float(change[-1]) if len(change) else float("nan")
     count = int(np.sum(np.cumprod((change < tolerance)[::-1])))
-    reason = f"below {100 * tolerance:g} % for the last {count} epochs, of {in_a_row} that it takes"
-    unknown = cannot_tell(curve.values, lag + in_a_row)
-    return ChangeCriterion(name, *verdict(curve.epochs, held, reason, unknown), last)
+    evidence = f"below {100 * tolerance:g} % for the last {count} epochs, of {in_a_row} that it takes"
+    reason = cannot_tell(curve.values, lag + in_a_row)
+    return ChangeCriterion(name, *judged(curve.epochs, held, evidence, reason), last)
 
 
-def verdict(
-    epochs: NDArray[np.int64], held: NDArray[np.bool_], reason: str, unknown: str | None
-) -> tuple[Verdict, str, int | None, int | None]:
+def judged(
+    epochs: NDArray[np.int64], held: NDArray[np.bool_], evidence: str, reason: str
+) -> tuple[str, str, int | None, int | None]:
     """The fields of a `Criterion` after the first, from whether it held after each epoch."""
     first = int(epochs[np.argmax(held)]) if held.any() else None
-    if unknown:
-        return "undetermined", unknown, first, None
+    if reason:
+        return "", reason, first, None
     if not held[-1]:
-        return "not converged", reason, first, None
+        return evidence, "", first, None
     broken = np.flatnonzero(~held)
-    return "converged", reason, first, int(epochs[broken[-1] + 1 if len(broken) else 0])
+    return evidence, "", first, int(epochs[broken[-1] + 1 if len(broken) else 0])
 
 
-def cannot_tell(values: NDArray[np.float64], needed: int) -> str | None:
-    """Why nothing can be said of the last `needed` values; None where something can."""
+def cannot_tell(values: NDArray[np.float64], needed: int) -> str:
+    """Why nothing can be said of the last `needed` values; empty where something can."""
     if len(values) < needed:
         return f"{len(values)} of the {needed} epochs that it needs"
     broken = int(np.sum(~np.isfinite(values[-needed:])))
-    return f"NaN or infinite in {broken} of the last {needed} epochs" if broken else None
+    return f"NaN or infinite in {broken} of the last {needed} epochs" if broken else ""
 
 
 def _metric_curve(curves: Curves, metric: str | None) -> tuple[str, Curve | None]:

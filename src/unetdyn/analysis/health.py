@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn.analysis.curves import Curve, Curves, read_history
-from unetdyn.analysis.loss_pairs import loss_pairs
+from unetdyn.analysis.curves import Curves, loss_pairs, read_history
 from unetdyn.analysis.metric_names import check_more_is_better
 from unetdyn.analysis.result import KeyedResult, epoch, number
-from unetdyn.analysis.stability import DDOF, WINDOW, Stability, check_window, stability
+from unetdyn.analysis.series import Curve
+from unetdyn.analysis.stable import DDOF, WINDOW, Stability, check_window, stability
 
 _NOTHING = Curve(np.empty(0, np.int64), np.empty(0))
 
@@ -166,7 +166,7 @@ def training_health(history: Any, window: int = WINDOW, metric: str | None = Non
         stability            Moderate
 
     Reference:
-        The studies this project grew from.
+        The studies (docs/studies.md).
     """
     curves, names, losses, scores = _watched(history, window, metric, ddof)
     check_more_is_better(names[0] or "", metric, curves.source)
@@ -221,7 +221,7 @@ def training_stability(
         class             Good
 
     Reference:
-        The studies this project grew from.
+        The studies (docs/studies.md).
     """
     curves, (watched, _), losses, scores = _watched(history, window, metric, ddof)
     return TrainingStability(

@@ -70,6 +70,36 @@ class KeyedResult(Result, Mapping[str, Any]):
         return dict(self)
 
 
+class Determinable(Result):
+    """A result that the data may leave undetermined. Subclasses are dataclasses with a field `reason`.
+
+    Whatever a result cannot tell is NaN or None in it, and `reason` says why; where it tells everything, `reason` is
+    empty.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Peak(Determinable):
+        ...     peak: float
+        ...     reason: str = ""
+        ...     def _rows(self):
+        ...         return [("peak", self._if_determined(number(self.peak)))]
+        >>> print(Peak(math.nan, "there is no epoch"))
+        peak  undetermined: there is no epoch
+        >>> Peak(0.71828).determined
+        True
+    """
+
+    reason: str
+
+    @property
+    def determined(self) -> bool:
+        """Whether the data told everything; `reason` says what they did not."""
+        return not self.reason
+
+    def _if_determined(self, shown: str) -> str:
+        return shown if self.determined else f"undetermined: {self.reason}"
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """A number as a person writes it; "not defined" for None and NaN.
 

@@ -2,23 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from unetdyn._checks import unknown_choice
+from unetdyn._checks import check_choice, check_fraction
 from unetdyn.analysis.comparison.component_cells import Cells
-from unetdyn.analysis.comparison.component_moments import by_moments
-from unetdyn.analysis.comparison.component_reml import by_reml
+from unetdyn.analysis.comparison.component_estimates import by_moments, by_reml
 from unetdyn.analysis.comparison.design import names, recorded, responses, usable
-from unetdyn.analysis.comparison.summary import NOT_SETTINGS, RunSummary, as_summaries, comparison_notes, left_out
-from unetdyn.analysis.result import Result, interval, number
+from unetdyn.analysis.comparison.many_runs import as_summaries, comparison_notes, left_out
+from unetdyn.analysis.comparison.summary import NOT_SETTINGS, RunSummary
+from unetdyn.analysis.result import Determinable, Result, interval, number
 
 SETTINGS = ("learning_rate", "batch_size")
 _NAMES = ("architecture", "optimisation", "stochastic")
 
 
-class Component(NamedTuple):
+@dataclass(frozen=True)
+class Component(Determinable):
     """A variance of `VarianceComponents`.
 
     Attributes:
@@ -27,7 +28,7 @@ class Component(NamedTuple):
         high: upper end.
         share: of the total; NaN where the total is 0 or a part of it can't be told.
         raw: the estimate before negative ones became 0: from moments it may be negative.
-        reason: in words, why it can't be told; None where it can.
+        reason: in words, why it can't be told; empty where it can.
     """
 
     variance: float
@@ -35,13 +36,14 @@ class Component(NamedTuple):
     high: float
     share: float
     raw: float
-    reason: str | None = None
+    reason: str = ""
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [("variance", str(self))]
 
     def __str__(self) -> str:
-        if self.reason is not None:
-            return f"not defined: {self.reason}"
         share = "" if np.isnan(self.share) else f", {100 * self.share:.0f} %"
-        return f"{number(self.variance)} ({interval(self.low, self.high)}){share}"
+        return self._if_determined(f"{number(self.variance)} ({interval(self.low, self.high)}){share}")
 
 
 @dataclass(frozen=True)
@@ -147,10 +149,8 @@ def variance_components(
         Searle, Casella and McCulloch, Variance Components (1992); generalised intervals: Weerahandi, Generalized
         Confidence Intervals (1993).
     """
-    if design not in (None, "nested", "crossed"):
-        raise ValueError(unknown_choice("design", design, ["nested", "crossed", None]))
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1, such as 0.95. Received: confidence={confidence!r}.")
+    check_choice("design", design, ["nested", "crossed", None])
+    check_fraction("confidence", confidence)
     summaries = as_summaries(runs)
     settings = recorded(SETTINGS, summaries) if settings is None else names(settings)
     kept, excluded = usable(summaries, [architecture, *settings], response)
@@ -161,7 +161,7 @@ def variance_components(
     estimate = by_moments if cells.balanced else by_reml
     found = estimate(cells, active, confidence) if active else {}
     total = sum(max(raw, 0.0) for raw, _, _ in found.values()) if found else float("nan")
-    components = {name: _component(found.get(name), total, missing.get(name), not missing) for name in _NAMES}
+    components = {name: _component(found.get(name), total, missing.get(name, ""), not missing) for name in _NAMES}
     notes = (*comparison_notes(kept), *_notes(components, cells), *_repetitions(kept, pairs, [architecture, *settings]))
     method = "moments" if cells.balanced else "REML"
     return VarianceComponents(
@@ -197,7 +197,7 @@ def _missing(cells: Cells) -> dict[str, str]:
     return missing
 
 
-def _component(found: tuple[float, float, float] | None, total: float, reason: str | None, whole: bool) -> Component:
+def _component(found: tuple[float, float, float] | None, total: float, reason: str, whole: bool) -> Component:
     nan = float("nan")
     if found is None:
         return Component(nan, nan, nan, nan, nan, reason)

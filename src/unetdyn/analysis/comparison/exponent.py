@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from unetdyn.analysis.result import Result, interval, number
+from unetdyn._checks import check_fraction
+from unetdyn.analysis.result import Determinable, interval, number
 
 
 @dataclass(frozen=True)
-class StabilityExponent(Result):
+class StabilityExponent(Determinable):
     """What `stability_exponent` found.
 
     Attributes:
@@ -22,7 +23,7 @@ class StabilityExponent(Result):
         runs: how many runs it is from.
         left_out: how many had a rate or a σ that is 0, negative or not finite.
         confidence: of the interval.
-        reason: in words, why something is not defined; None where nothing is.
+        reason: in words, why the exponent or its interval is not defined; empty where both are.
     """
 
     exponent: float
@@ -33,17 +34,17 @@ class StabilityExponent(Result):
     runs: int
     left_out: int
     confidence: float
-    reason: str | None = None
+    reason: str = ""
 
     def _rows(self) -> list[tuple[str, str]]:
         rows = [("exponent β in σ ∝ α^β", number(self.exponent))]
-        if not np.isnan(self.low):
-            rows.append((f"{100 * self.confidence:g} % interval", interval(self.low, self.high)))
+        ends = self._if_determined(interval(self.low, self.high))
+        rows.append((f"{100 * self.confidence:g} % interval", ends))
         if not np.isnan(self.exponent):
             rows.append(("a rate ten times higher", f"σ × {number(float(10.0**self.exponent))}"))
             rows.append(("R²", number(self.r_squared)))
         rows.append(("from", f"{self.runs} runs" + (f", {self.left_out} left out" if self.left_out else "")))
-        return rows + ([("note", self.reason)] if self.reason else [])
+        return rows
 
 
 def stability_exponent(learning_rates: ArrayLike, sigmas: ArrayLike, confidence: float = 0.95) -> StabilityExponent:
@@ -74,7 +75,7 @@ def stability_exponent(learning_rates: ArrayLike, sigmas: ArrayLike, confidence:
         from                     4 runs
 
     Reference:
-        The studies this project grew from state σ ∝ α^β. For SGD in a quadratic bowl: Mandt, Hoffman and Blei,
+        The studies (docs/studies.md) state σ ∝ α^β. For SGD in a quadratic bowl: Mandt, Hoffman and Blei,
         Stochastic Gradient Descent as Approximate Bayesian Inference (2017).
     """
     rates, scatter = np.asarray(learning_rates, dtype=np.float64), np.asarray(sigmas, dtype=np.float64)
@@ -83,8 +84,7 @@ def stability_exponent(learning_rates: ArrayLike, sigmas: ArrayLike, confidence:
             "`learning_rates` and `sigmas` must have one value a run, both of shape (runs,). "
             f"Received: shapes {rates.shape} and {scatter.shape}."
         )
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1, such as 0.95. Received: confidence={confidence!r}.")
+    check_fraction("confidence", confidence)
     sound = np.isfinite(rates) & np.isfinite(scatter) & (rates > 0) & (scatter > 0)
     x, y, nan = np.log10(rates[sound]), np.log10(scatter[sound]), float("nan")
     runs, left_out = len(x), int(np.sum(~sound))

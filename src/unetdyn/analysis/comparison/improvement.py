@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from unetdyn.analysis.result import Result, interval, number
+from unetdyn.analysis.result import Determinable, interval, number
 
 
 @dataclass(frozen=True)
-class Improvement(Result):
+class Improvement(Determinable):
     """What `improvement_factor` found.
 
     Attributes:
@@ -19,7 +19,7 @@ class Improvement(Result):
         high: upper end.
         new: the geometric mean of the new values.
         old: that of the old ones.
-        reason: in words, why the factor or its interval is not defined; None where both are.
+        reason: in words, why the factor or its interval is not defined; empty where both are.
     """
 
     factor: float
@@ -27,16 +27,14 @@ class Improvement(Result):
     high: float
     new: float
     old: float
-    reason: str | None = None
+    reason: str = ""
 
     def _rows(self) -> list[tuple[str, str]]:
-        rows = [
+        return [
             ("improvement factor", number(self.factor)),
             ("new over old", f"{number(self.new)} / {number(self.old)}"),
+            ("95 % interval", self._if_determined(interval(self.low, self.high))),
         ]
-        if not np.isnan(self.low):
-            rows.append(("95 % interval", interval(self.low, self.high)))
-        return rows + ([("note", self.reason)] if self.reason else [])
 
 
 def improvement_factor(new: ArrayLike, old: ArrayLike) -> Improvement:

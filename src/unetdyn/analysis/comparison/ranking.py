@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from unetdyn.analysis.comparison.summary import RunSummary, as_summaries, comparison_notes, left_out
+from unetdyn.analysis.comparison.many_runs import as_summaries, comparison_notes, left_out
+from unetdyn.analysis.comparison.summary import RunSummary
 from unetdyn.analysis.result import Result, number
 
 WEIGHTS = (0.7, 0.3)
@@ -110,7 +111,7 @@ def combined_score(runs: Any, w: Sequence[float] = WEIGHTS) -> Ranking:
         wild  score 0.7: performance 0.7, σ 0.158
 
     Reference:
-        The weights: the studies this project grew from.
+        The weights: the studies (docs/studies.md).
     """
     weights = tuple(float(weight) for weight in w)
     if len(weights) != 2 or not np.isfinite(weights).all() or min(weights) < 0 or sum(weights) == 0:

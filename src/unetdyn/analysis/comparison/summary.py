@@ -1,9 +1,8 @@
 """One run in a few numbers: what a comparison of runs starts from."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,10 @@ import numpy as np
 
 import unetdyn.runs
 from unetdyn.analysis.comparison.factors import recorded_factors, with_levels
-from unetdyn.analysis.comparison.naming import is_history, names_of_files
 from unetdyn.analysis.curves import Curves, read_history
 from unetdyn.analysis.metric_names import check_more_is_better
 from unetdyn.analysis.result import Result, epoch, number
-from unetdyn.analysis.stability import DDOF, WINDOW, check_window, stability
+from unetdyn.analysis.stable import DDOF, WINDOW, check_window, stability
 
 MAIN_FACTORS = ("architecture", "filters", "learning_rate", "batch_size", "seed")
 NOT_SETTINGS = ("seed", "name", "run_directory")  # factors in which repetitions of one experiment may differ
@@ -129,7 +127,7 @@ def summarise(
         learning rate     0.001
 
     Reference:
-        Peak, final value and σ are those of the studies this project grew from.
+        Peak, final value and σ are those of the studies (docs/studies.md).
     """
     if isinstance(source, RunSummary):
         if metric is not None or window is not None:
@@ -160,82 +158,6 @@ def summarise(
         **measured,
         **scatter,
     )
-
-
-def as_summaries(runs: Any, metric: str | None = None, window: int = WINDOW) -> list[RunSummary]:
-    """Every run as a `RunSummary`, under names that differ.
-
-    Args:
-        runs: a sequence of what `summarise` takes (summaries, run directories, histories, CSV files), or a dictionary
-            name → such. Files and run directories of one name are told apart by their folder, `first/log.csv`; of
-            other runs with one name the later becomes `name (2)`.
-        metric: see `summarise`; summaries keep theirs.
-        window: see `summarise`; summaries keep theirs.
-
-    Returns:
-        A list in the order of `runs`.
-
-    Raises:
-        TypeError: if `runs` is one run, or nothing that holds runs.
-        ValueError: as `summarise`.
-
-    Example:
-        >>> calm, wild = {"val_jaccard": [0.1, 0.6]}, {"val_jaccard": [0.5, 0.2]}
-        >>> [(run.name, run.performance) for run in as_summaries({"calm": calm, "wild": wild})]
-        [('calm', 0.6), ('wild', 0.5)]
-    """
-    if isinstance(runs, str | os.PathLike | RunSummary) or not isinstance(runs, Iterable) or is_history(runs):
-        raise TypeError(
-            "`runs` must be a sequence of runs, or a dictionary name → run; put a single one in a list. "
-            f"Received: {type(runs).__name__}."
-        )
-    named = list(runs.items()) if isinstance(runs, Mapping) else names_of_files(list(runs))
-    summaries = [
-        summarise(run, name) if isinstance(run, RunSummary) else summarise(run, name, metric=metric, window=window)
-        for name, run in named
-    ]
-    names: dict[str, None] = {}
-    for summary in summaries:
-        numbered = (f"{summary.name} ({number})" for number in count(2))
-        names[next(name for name in chain([summary.name], numbered) if name not in names)] = None
-    return [replace(summary, name=name) for summary, name in zip(summaries, names, strict=True)]
-
-
-def comparison_notes(summaries: Sequence[RunSummary]) -> list[str]:
-    """What makes runs hard to compare: values that are not of the same thing.
-
-    >>> one, two = summarise({"val_jaccard": [0.5]}), summarise({"jaccard": [0.5]})
-    >>> comparison_notes([one, two])
-    ['the performance is not of one thing: val_jaccard in some runs, jaccard in others']
-    """
-    notes = []
-    for what, names in (
-        ("performance", [run.watched for run in summaries]),
-        ("stability", [run.watched_loss for run in summaries]),
-    ):
-        different = list(dict.fromkeys(name for name in names if name is not None))
-        if len(different) > 1:
-            others = " in some runs, ".join(different)
-            notes.append(f"the {what} is not of one thing: {others} in others")
-    return notes
-
-
-def left_out(excluded: Mapping[str, str], notes: Iterable[str]) -> list[tuple[str, str]]:
-    """The rows that end the table of a comparison: the runs left out, together where for one reason, and the notes.
-
-    >>> left_out({"a": "no σ", "b": "no loss", "c": "no σ"}, ["beware"])
-    [('left out', 'a, c: no σ'), ('left out', 'b: no loss'), ('note', 'beware')]
-    """
-    together: dict[str, list[str]] = {}
-    for name, why in excluded.items():
-        together.setdefault(why, []).append(name)
-    rows = [("left out", f"{_some(names)}: {why}") for why, names in together.items()]
-    return rows + [("note", note) for note in notes]
-
-
-def _some(names: Sequence[str], shown: int = 4) -> str:
-    more = "" if len(names) <= shown else f" and {len(names) - shown} more"
-    return ", ".join(names[:shown]) + more
 
 
 def _opened(source: Any) -> "unetdyn.runs.Run | None":
@@ -275,5 +197,5 @@ def _scatter(curves: Curves, window: int, ddof: int) -> dict[str, Any]:
         "stability": found.sigma,
         "coefficient_of_variation": found.coefficient_of_variation,
         "watched_loss": watched,
-        "notes": [] if found.defined and found.finite else [f"{watched}: {found}"],
+        "notes": [] if found.determined and found.finite else [f"{watched}: {found}"],
     }
