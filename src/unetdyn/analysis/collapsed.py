@@ -24,13 +24,13 @@ class Collapse(Result):
     """One collapse.
 
     Attributes:
-        epoch: the epoch, from 0, of the fall.
-        before: the level before: the median of the five values before, or the last of them where it is higher.
-        lowest: the lowest value until the level was back; NaN where a value that is not finite was among them.
-        lowest_epoch: the epoch of the lowest value, or of the first that is not finite.
+        epoch: The epoch, from 0, of the fall.
+        before: The level before: the median of the five values before, or the last of them where it is higher.
+        lowest: The lowest value until the level was back; NaN where a value that is not finite was among them.
+        lowest_epoch: The epoch of the lowest value, or of the first that is not finite.
         depth: (before − lowest) / before, a fraction; NaN where a value was not finite.
-        recovery: epochs from the fall until the level was back; None where it never was.
-        finite: whether all values until then were finite.
+        recovery: Epochs from the fall until the level was back; None where it never was.
+        finite: Whether all values until then were finite.
     """
 
     epoch: int
@@ -68,10 +68,10 @@ class Collapses(Determinable):
     """What `collapses` found.
 
     Attributes:
-        events: the collapses, in order.
-        epochs: how many epochs were looked at.
-        depth: the least depth that was asked for.
-        reason: in words, why it is undetermined; empty where it is not.
+        events: The collapses, in order.
+        epochs: How many epochs were looked at.
+        depth: The least depth that was asked for.
+        reason: In words, why it is undetermined; empty where it is not.
     """
 
     events: tuple[Collapse, ...]
@@ -110,20 +110,20 @@ def collapses(
     So a fall of less than 80 % within the first nine epochs is not told from noise, and passed over.
 
     Args:
-        values: shape `(epochs,)`, oldest first, of a metric of which more is better and which is ≥ 0; or its `Curve` of
+        values: Shape `(epochs,)`, oldest first, of a metric of which more is better and which is ≥ 0; or its `Curve` of
             `read_history`. NaN is a collapse.
-        epochs: shape `(epochs,)`, ascending whole numbers from 0, where values are missing from some epochs. Default
+        epochs: Shape `(epochs,)`, ascending whole numbers from 0, where values are missing from some epochs. Default
             the curve's, or else 0, 1, 2 …
-        depth: least relative depth, between 0 and 1. Default 0.5: half of what was reached is lost.
-        recovery: share of the level before that counts as back, above 0 and up to 1. Default 0.9, because noise keeps a
+        depth: Least relative depth, between 0 and 1. Default 0.5: half of what was reached is lost.
+        recovery: Share of the level before that counts as back, above 0 and up to 1. Default 0.9, because noise keeps a
             value from being back to the last digit.
 
     Returns:
         `Collapses`; its `events` are empty where there is none.
 
     Raises:
-        TypeError: if a whole history was passed.
-        ValueError: if an argument is out of range or the shapes do not fit.
+        TypeError: If a whole history was passed.
+        ValueError: If an argument is out of range or the shapes do not fit.
 
     Example:
         >>> print(collapses([0.0288, 0.0020, 0.0797]))

@@ -16,10 +16,10 @@ class Convergence(Result):
     """What `convergence` found.
 
     Attributes:
-        stability: by the scatter of loss and metric, the studies' criterion.
-        change: by the relative change of the loss.
-        slope: by the slope test of the loss.
-        metric_slope: the same for the metric; None where none was logged.
+        stability: By the scatter of loss and metric, the studies' criterion.
+        change: By the relative change of the loss.
+        slope: By the slope test of the loss.
+        metric_slope: The same for the metric; None where none was logged.
     """
 
     stability: StabilityCriterion
@@ -60,21 +60,21 @@ def convergence(
     The first two are what people use; only the third is evidence. They are functions of their own, with more settings.
 
     Args:
-        history: what `read_history` takes. Validation curves are used where logged, otherwise the training's; each
+        history: What `read_history` takes. Validation curves are used where logged, otherwise the training's; each
             result says which in `watched`.
-        metric: the metric; default that of `Curves.metric`.
-        window: of the scatter; the lag of the relative change, and how often in a row it must be small. Default 10,
+        metric: The metric; default that of `Curves.metric`.
+        window: Of the scatter; the lag of the relative change, and how often in a row it must be small. Default 10,
             the studies' window.
-        slope_window: how many values the slope is taken over, ≥ 10; see `converged_by_slope` for the default.
-        delta: the margin of the loss's slope an epoch; default a thousandth of the range of its curve.
-        metric_delta: the margin of the metric's slope an epoch; default a thousandth of the range of its curve.
-        alpha: the level of the tests of the slopes. Default 0.05.
+        slope_window: How many values the slope is taken over, ≥ 10; see `converged_by_slope` for the default.
+        delta: The margin of the loss's slope an epoch; default a thousandth of the range of its curve.
+        metric_delta: The margin of the metric's slope an epoch; default a thousandth of the range of its curve.
+        alpha: The level of the tests of the slopes. Default 0.05.
 
     Returns:
         A `Convergence`.
 
     Raises:
-        ValueError: if the loss or the named metric was not logged, or an argument is out of range.
+        ValueError: If the loss or the named metric was not logged, or an argument is out of range.
 
     Example:
         >>> import numpy as np

@@ -86,7 +86,7 @@ class ChangeCriterion(Criterion):
     """What `converged_by_change` found.
 
     Attributes:
-        change: the last |L_t − L_(t−k)| / |L_(t−k)|, a fraction; NaN where not defined.
+        change: The last |L_t − L_(t−k)| / |L_(t−k)|, a fraction; NaN where not defined.
     """
 
     change: float
@@ -107,17 +107,17 @@ def converged_by_stability(
     flat with more noise than 0.05 never does. `converged_by_slope` tells the two apart.
 
     Args:
-        history: what `read_history` takes. Validation curves are used where logged, otherwise the training's.
-        metric: the metric; default that of `Curves.metric`. The studies' was the Jaccard.
-        window: how many values count, ≥ 2; 10 is what the studies used.
-        loss_sigma: the bound for the loss, > 0; default the studies'.
-        metric_sigma: the bound for the metric, > 0; default the studies'.
+        history: What `read_history` takes. Validation curves are used where logged, otherwise the training's.
+        metric: The metric; default that of `Curves.metric`. The studies' was the Jaccard.
+        window: How many values count, ≥ 2; 10 is what the studies used.
+        loss_sigma: The bound for the loss, > 0; default the studies'.
+        metric_sigma: The bound for the metric, > 0; default the studies'.
 
     Returns:
         A `StabilityCriterion`; undetermined where fewer than `window` epochs, no metric, or NaN in the last window.
 
     Raises:
-        ValueError: if the loss or the named metric was not logged, or an argument is out of range.
+        ValueError: If the loss or the named metric was not logged, or an argument is out of range.
 
     Example:
         >>> history = {"val_loss": [0.9, 0.5, 0.3, 0.31, 0.3], "val_jaccard": [0.1, 0.5, 0.7, 0.7, 0.702]}
@@ -164,20 +164,20 @@ def converged_by_change(
     height, and says so where noise hides the answer.
 
     Args:
-        values: shape `(epochs,)`, oldest first: a loss; or a `Curve` of `read_history`.
+        values: Shape `(epochs,)`, oldest first: a loss; or a `Curve` of `read_history`.
         lag: k, in values, ≥ 1. Default 10: neighbouring epochs differ little in any slow training.
-        tolerance: a fraction, > 0. Default 0.01: less than one per cent in ten epochs.
-        in_a_row: how many epochs in a row must be below it, ≥ 1. Default 10, as many as the lag: a single one is below
+        tolerance: A fraction, > 0. Default 0.01: less than one per cent in ten epochs.
+        in_a_row: How many epochs in a row must be below it, ≥ 1. Default 10, as many as the lag: a single one is below
             whenever a curve crosses its own earlier height.
-        epochs: shape `(epochs,)`, the epoch of each value, from 0; default the curve's, or else 0, 1, 2, ...
-        name: what the values are called in the result.
+        epochs: Shape `(epochs,)`, the epoch of each value, from 0; default the curve's, or else 0, 1, 2, ...
+        name: What the values are called in the result.
 
     Returns:
         A `ChangeCriterion`; undetermined where fewer than lag + in_a_row values, or NaN among these last ones.
 
     Raises:
-        TypeError: if a whole history was passed.
-        ValueError: if an argument is out of range.
+        TypeError: If a whole history was passed.
+        ValueError: If an argument is out of range.
 
     Example:
         >>> result = converged_by_change([8.0, 4.0, 2.0, 1.0, 0.999, 0.998, 0.998], lag=1, in_a_row=2)

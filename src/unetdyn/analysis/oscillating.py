@@ -26,15 +26,15 @@ class Oscillation(Determinable):
 
     Attributes:
         kind: `"cycle"`, `"zigzag"` (up and down from one value to the next), or None where noise explains it.
-        period: epochs of the strongest swing, significant or not; NaN where not determined.
-        share: its share of the power around the trend, with both neighbouring frequencies, from 0 to 1.
-        p_value: chance of a line as strong in noise with that autocorrelation.
+        period: Epochs of the strongest swing, significant or not; NaN where not determined.
+        share: Its share of the power around the trend, with both neighbouring frequencies, from 0 to 1.
+        p_value: Chance of a line as strong in noise with that autocorrelation.
         autocorrelation: φ, from 0 to 0.95, of the first-order autoregressive noise whose spectrum lies under the lines.
-        sign_changes: share of consecutive differences, those of 0 left out, whose signs differ.
-        sign_changes_p: chance of that share or more in white noise, for which 2/3 is expected.
-        scatter: standard deviation around the trend, in the unit of the values.
-        alpha: the level of the test: the chance of a false alarm that was asked for.
-        reason: in words, why it is undetermined; empty where it is not.
+        sign_changes: Share of consecutive differences, those of 0 left out, whose signs differ.
+        sign_changes_p: Chance of that share or more in white noise, for which 2/3 is expected.
+        scatter: Standard deviation around the trend, in the unit of the values.
+        alpha: The level of the test: the chance of a false alarm that was asked for.
+        reason: In words, why it is undetermined; empty where it is not.
     """
 
     kind: str | None
@@ -95,9 +95,9 @@ def oscillation(values: ArrayLike | Curve, epochs: ArrayLike | None = None, alph
     an epoch: a cycle of steps may show as a slow one, or not at all.
 
     Args:
-        values: shape `(epochs,)`, oldest first: a loss or a metric; or a `Curve` of `read_history`. What is
+        values: Shape `(epochs,)`, oldest first: a loss or a metric; or a `Curve` of `read_history`. What is
             not finite is left out as a gap.
-        epochs: shape `(epochs,)`, ascending whole numbers, where values are missing from some epochs. Default
+        epochs: Shape `(epochs,)`, ascending whole numbers, where values are missing from some epochs. Default
             the curve's, or else 0, 1, 2 …
         alpha: The level of the test, the chance of finding an oscillation in noise, between 0 and 0.5. Default 0.01.
 
@@ -105,8 +105,8 @@ def oscillation(values: ArrayLike | Curve, epochs: ArrayLike | None = None, alph
         An `Oscillation`; undetermined below 20 finite values or where nothing scatters around the trend.
 
     Raises:
-        TypeError: if a whole history was passed.
-        ValueError: if an argument is out of range or the shapes do not fit.
+        TypeError: If a whole history was passed.
+        ValueError: If an argument is out of range or the shapes do not fit.
 
     Example:
         >>> t = np.arange(80)

@@ -24,20 +24,20 @@ class Overfitting(Determinable):
     """What `overfitting` found.
 
     Attributes:
-        gap: mean validation loss − mean training loss over the last window: positive where the network does worse on
+        gap: Mean validation loss − mean training loss over the last window: positive where the network does worse on
             what it has not seen. NaN where not defined.
         gap_interval: (low, high) of the gap; NaN where undetermined.
-        confidence: how often such an interval holds the true gap.
-        onset: epoch, from 0, from which the validation loss rose while the training loss fell on; None where the
+        confidence: How often such an interval holds the true gap.
+        onset: Epoch, from 0, from which the validation loss rose while the training loss fell on; None where the
             evidence or the history was not enough.
-        evidence: in words, what speaks for an onset or against it; empty where undetermined.
-        rise: mean validation loss of the end − that of its lowest stretch; NaN where undetermined.
-        rise_of_noise: what noise alone reaches with the chance `alpha`, where nothing overfits.
-        fall: mean training loss beside the lowest stretch − that of the end; NaN where undetermined.
+        evidence: In words, what speaks for an onset or against it; empty where undetermined.
+        rise: Mean validation loss of the end − that of its lowest stretch; NaN where undetermined.
+        rise_of_noise: What noise alone reaches with the chance `alpha`, where nothing overfits.
+        fall: Mean training loss beside the lowest stretch − that of the end; NaN where undetermined.
         autocorrelation: φ of the validation loss's noise, from one epoch to the next.
-        window: epochs that the gap's window has when it is full.
-        count: how many epochs it really had.
-        reason: in words, why it is undetermined; empty where it is not.
+        window: Epochs that the gap's window has when it is full.
+        count: How many epochs it really had.
+        reason: In words, why it is undetermined; empty where it is not.
     """
 
     gap: float
@@ -99,9 +99,9 @@ def overfitting(history: Any, window: int = WINDOW, confidence: float = 0.95, al
     training, the chance of a false alarm adds up.
 
     Args:
-        history: anything `read_history` takes.
-        window: how many of the last epochs the gap is a mean of, ≥ 2. 10 is what the studies used.
-        confidence: of the gap's interval, between 0 and 1. Default 0.95.
+        history: Anything `read_history` takes.
+        window: How many of the last epochs the gap is a mean of, ≥ 2. 10 is what the studies used.
+        confidence: Of the gap's interval, between 0 and 1. Default 0.95.
         alpha: The level of the test, the chance of an onset where nothing overfits, between 0 and 0.5. Default 0.01:
             one training in a hundred. The 1,999 simulated ones tell nothing below 0.001.
 
@@ -110,7 +110,7 @@ def overfitting(history: Any, window: int = WINDOW, confidence: float = 0.95, al
         undetermined, without validation not defined, and says so.
 
     Raises:
-        ValueError: if no loss was logged, or another argument is out of range.
+        ValueError: If no loss was logged, or another argument is out of range.
 
     Example:
         >>> t = np.arange(80)

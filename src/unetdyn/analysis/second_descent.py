@@ -28,18 +28,18 @@ class DoubleDescent(Determinable):
     """What `double_descent` found.
 
     Attributes:
-        p_value: how often noise alone makes a swing as large as `depth`; NaN where undetermined.
-        alpha: the level of the test: the p-value below which it is called a double descent.
-        depth: the smallest of first descent, rise and second descent; 0 where the curve never falls, rises and falls.
+        p_value: How often noise alone makes a swing as large as `depth`; NaN where undetermined.
+        alpha: The level of the test: the p-value below which it is called a double descent.
+        depth: The smallest of first descent, rise and second descent; 0 where the curve never falls, rises and falls.
             It and the next two are those of the smoothed curve, whose turns are blunter.
-        rise: from the first minimum up to the peak, in the unit of the values.
-        second_descent: from the peak down to the second minimum.
-        first_minimum: its epoch, from 0, or None. It and the next two are middles of smoothing windows.
-        peak: the epoch of the maximum between, or None.
-        second_minimum: its epoch, or None.
-        second_is_lower: whether the second minimum is below the first; None where there is none.
-        smoothing: length of the smoothing window in epochs.
-        reason: in words, why it is undetermined; empty where it is not.
+        rise: From the first minimum up to the peak, in the unit of the values.
+        second_descent: From the peak down to the second minimum.
+        first_minimum: Its epoch, from 0, or None. It and the next two are middles of smoothing windows.
+        peak: The epoch of the maximum between, or None.
+        second_minimum: Its epoch, or None.
+        second_is_lower: Whether the second minimum is below the first; None where there is none.
+        smoothing: Length of the smoothing window in epochs.
+        reason: In words, why it is undetermined; empty where it is not.
     """
 
     p_value: float
@@ -122,20 +122,20 @@ def double_descent(
     twentieth of the epochs in longer ones. So a blip of a few epochs, however high, is no double descent.
 
     Args:
-        values: shape `(epochs,)`, oldest first: a validation loss or error; or a `Curve` of `read_history`.
+        values: Shape `(epochs,)`, oldest first: a validation loss or error; or a `Curve` of `read_history`.
             NaN and infinity are left out.
         mode: `"min"` (default) for a loss or an error; `"max"` for a metric such as the Jaccard, which is turned over.
         alpha: The level of the test: the p-value below which it is called a double descent, between 0 and 1. Default
             0.05.
-        epochs: shape `(epochs,)`, the epoch of each value, from 0; default the curve's, or else 0, 1, 2, ...
-        seed: of the drawn noises.
+        epochs: Shape `(epochs,)`, the epoch of each value, from 0; default the curve's, or else 0, 1, 2, ...
+        seed: Of the drawn noises.
 
     Returns:
         A `DoubleDescent`; undetermined with fewer than 30 finite values, which do not tell a curve from its noise.
 
     Raises:
-        TypeError: if a whole history was passed.
-        ValueError: if an argument is out of range.
+        TypeError: If a whole history was passed.
+        ValueError: If an argument is out of range.
 
     Example:
         >>> epoch = np.arange(200)

@@ -26,11 +26,11 @@ class SlopeCriterion(Criterion):
 
     Attributes:
         slope: Theil-Sen slope of the last window, in the value's unit an epoch; NaN where not defined.
-        low: lower end of its confidence interval; NaN where not defined.
-        high: upper end of its confidence interval; NaN where not defined.
-        delta: the margin δ an epoch; NaN where the curve has no scale.
-        alpha: the level of the test.
-        window: how many values a window has.
+        low: Lower end of its confidence interval; NaN where not defined.
+        high: Upper end of its confidence interval; NaN where not defined.
+        delta: The margin δ an epoch; NaN where the curve has no scale.
+        alpha: The level of the test.
+        window: How many values a window has.
     """
 
     slope: float
@@ -72,17 +72,17 @@ def converged_by_slope(
     and has no such guarantee.
 
     Args:
-        values: shape `(epochs,)`, oldest first: a loss or a metric; or a `Curve` of `read_history`.
-        window: how many values count, 10 to 2000. Default 30: fewer say too little about their own autocorrelation. The
+        values: Shape `(epochs,)`, oldest first: a loss or a metric; or a `Curve` of `read_history`.
+        window: How many values count, 10 to 2000. Default 30: fewer say too little about their own autocorrelation. The
             interval narrows with window^(3/2).
-        delta: the margin δ an epoch, in the unit of the values, > 0. Default None: of the curve's range, smoothed by a
+        delta: The margin δ an epoch, in the unit of the values, > 0. Default None: of the curve's range, smoothed by a
             running median of five, `share` or a tenth divided by the epochs, whichever is less. So as many more epochs
             as there were bring at most a tenth of what these brought, however long the training was.
-        share: the largest δ as a share of the range, > 0. Default 0.001: ten more epochs at that slope bring less than
+        share: The largest δ as a share of the range, > 0. Default 0.001: ten more epochs at that slope bring less than
             one per cent of all that the training brought. With it the tenth counts from 100 epochs on.
-        alpha: the level, between 0 and 0.5. Default 0.05.
-        epochs: shape `(epochs,)`, the epoch of each value, from 0; default the curve's, or else 0, 1, 2, ...
-        name: what the values are called in the result.
+        alpha: The level, between 0 and 0.5. Default 0.05.
+        epochs: Shape `(epochs,)`, the epoch of each value, from 0; default the curve's, or else 0, 1, 2, ...
+        name: What the values are called in the result.
 
     Returns:
         A `SlopeCriterion`; undetermined where fewer than `window` values, NaN in the last window, a curve that never
@@ -90,8 +90,8 @@ def converged_by_slope(
         every second, third, ... window only.
 
     Raises:
-        TypeError: if a whole history was passed.
-        ValueError: if an argument is out of range.
+        TypeError: If a whole history was passed.
+        ValueError: If an argument is out of range.
 
     Example:
         >>> wave = 0.002 * np.sin(2.3 * np.arange(100))

@@ -48,14 +48,14 @@ class Stability(Determinable):
     """What `stability` found. Shows itself as a sentence, in a notebook as a table.
 
     Attributes:
-        sigma: standard deviation of the window; NaN where not defined or where a value of the window is not finite.
-        mean: mean of the window; NaN where `sigma` is.
+        sigma: Standard deviation of the window; NaN where not defined or where a value of the window is not finite.
+        mean: Mean of the window; NaN where `sigma` is.
         coefficient_of_variation: σ / |mean|, a fraction; NaN where the mean is 0 or `sigma` is NaN.
         label: `"Excellent"`, `"Good"`, `"Moderate"`, `"Poor"` or `"Very poor"`; None where not defined.
-        window: how many values the window has.
-        ddof: what was subtracted from `window` in the divisor.
-        values: the values of the window, oldest first; fewer than `window` where not defined.
-        reason: in words, why σ is not defined; empty where the window was full.
+        window: How many values the window has.
+        ddof: What was subtracted from `window` in the divisor.
+        values: The values of the window, oldest first; fewer than `window` where not defined.
+        reason: In words, why σ is not defined; empty where the window was full.
     """
 
     sigma: float
@@ -108,13 +108,13 @@ def stability_class(sigma: float) -> str:
     which of the same numbers its scatter lies: read the coefficient of variation beside it.
 
     Args:
-        sigma: a standard deviation, ≥ 0. NaN and infinity, the scatter of a loss that diverged, are Very poor.
+        sigma: A standard deviation, ≥ 0. NaN and infinity, the scatter of a loss that diverged, are Very poor.
 
     Returns:
         One of the five labels of `STABILITY_CLASSES`.
 
     Raises:
-        ValueError: if `sigma` is negative.
+        ValueError: If `sigma` is negative.
 
     Example:
         >>> stability_class(0.03), stability_class(0.05)
@@ -138,9 +138,9 @@ def stability(values: ArrayLike | Curve, window: int = WINDOW, ddof: int = DDOF)
     σ has the unit of the value, so that halving a loss halves it; the coefficient of variation has none.
 
     Args:
-        values: shape `(epochs,)`, oldest first: one value for each epoch in which the value was observed; or a
+        values: Shape `(epochs,)`, oldest first: one value for each epoch in which the value was observed; or a
             `Curve` of `read_history`.
-        window: how many values count, ≥ 2. 10 is what the studies used.
+        window: How many values count, ≥ 2. 10 is what the studies used.
         ddof: 1 (default) is the sample standard deviation, the studies' formula; 0 the population's, which their code
             used (`numpy.std`) and which is smaller by a factor of sqrt(1 − 1/window).
 
@@ -150,8 +150,8 @@ def stability(values: ArrayLike | Curve, window: int = WINDOW, ddof: int = DDOF)
         numbers is not to be taken for a calm one.
 
     Raises:
-        TypeError: if a whole history was passed.
-        ValueError: if `values` isn't one-dimensional, `window` < 2 or `ddof` is neither 0 nor 1.
+        TypeError: If a whole history was passed.
+        ValueError: If `values` isn't one-dimensional, `window` < 2 or `ddof` is neither 0 nor 1.
 
     Example:
         >>> print(stability([0.9, 0.30, 0.34, 0.32, 0.28], window=4))
@@ -179,8 +179,8 @@ def sliding_stability(values: ArrayLike | Curve, window: int = WINDOW, ddof: int
     """The σ of `stability` after each epoch, for the curve of a whole training.
 
     Args:
-        values: shape `(epochs,)`, oldest first; or a `Curve` of `read_history`.
-        window: how many values count, ≥ 2.
+        values: Shape `(epochs,)`, oldest first; or a `Curve` of `read_history`.
+        window: How many values count, ≥ 2.
         ddof: 1 or 0; see `stability`.
 
     Returns:
@@ -188,7 +188,7 @@ def sliding_stability(values: ArrayLike | Curve, window: int = WINDOW, ddof: int
         full, and where it holds a value that is not finite.
 
     Raises:
-        TypeError, ValueError: as `stability`.
+        TypeError, ValueError: As `stability`.
 
     Example:
         >>> sliding_stability([1.0, 3.0, 3.0, 4.0], window=2).round(3).tolist()

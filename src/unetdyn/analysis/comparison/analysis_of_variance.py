@@ -23,18 +23,18 @@ class Effect(Determinable):
     """One line of an `Anova`.
 
     Attributes:
-        name: the factor, or the factors of an interaction with `×` between them.
-        df: degrees of freedom; 0 where it can't be tested.
-        sum_of_squares: type II.
-        residual_df: those of what the factors leave.
+        name: The factor, or the factors of an interaction with `×` between them.
+        df: Degrees of freedom; 0 where it can't be tested.
+        sum_of_squares: Type II.
+        residual_df: Those of what the factors leave.
         f: F; NaN where not defined.
-        p: the probability of an F at least as large if there is no effect; NaN where not defined.
-        eta_squared: its share of the total sum of squares, η².
-        partial_eta_squared: its share of its own and the residual sum of squares.
+        p: The probability of an F at least as large if there is no effect; NaN where not defined.
+        eta_squared: Its share of the total sum of squares, η².
+        partial_eta_squared: Its share of its own and the residual sum of squares.
         omega_squared: ω², the share corrected for chance; it may be slightly below 0.
-        power_medium: the probability of p < 0.05 if the effect is of Cohen's medium size, f = 0.25.
-        power_large: the same of his large size, f = 0.40.
-        reason: in words, why it is not tested; empty where it is.
+        power_medium: The probability of p < 0.05 if the effect is of Cohen's medium size, f = 0.25.
+        power_large: The same of his large size, f = 0.40.
+        reason: In words, why it is not tested; empty where it is.
     """
 
     name: str
@@ -64,14 +64,14 @@ class Anova(Result):
     """What `anova` found.
 
     Attributes:
-        effects: name → `Effect`.
-        response: what was analysed.
-        runs: how many runs were.
-        residual_df: degrees of freedom of what the factors leave.
-        residual_sum_of_squares: what they leave.
-        total_sum_of_squares: around the mean.
-        excluded: name → why a run was left out.
-        notes: what to mind when reading it.
+        effects: Name → `Effect`.
+        response: What was analysed.
+        runs: How many runs were.
+        residual_df: Degrees of freedom of what the factors leave.
+        residual_sum_of_squares: What they leave.
+        total_sum_of_squares: Around the mean.
+        excluded: Name → why a run was left out.
+        notes: What to mind when reading it.
     """
 
     effects: dict[str, Effect]
@@ -103,19 +103,19 @@ def anova(runs: Any, factors: str | Sequence[str] = FACTORS, response: str = "pe
     surely, and a p above 0.05 is no evidence that a factor has no effect.
 
     Args:
-        runs: see `as_summaries`.
-        factors: a name in the runs' `factors`, or several. A setting of None is a value like any other; a run that does
+        runs: See `as_summaries`.
+        factors: A name in the runs' `factors`, or several. A setting of None is a value like any other; a run that does
             not have the factor is left out. A factor with one value in all runs is listed and not tested.
         response: `"performance"` (default), `"final"`, `"stability"`, `"coefficient_of_variation"` or `"seconds"`.
-        order: how many factors an interaction may have at most. 1 (default): none, because each interaction of a small
+        order: How many factors an interaction may have at most. 1 (default): none, because each interaction of a small
             set of runs uses up the degrees of freedom that the test lives on.
 
     Returns:
         An `Anova`. A term that can't be told from others, or that nothing is left to test against, says so.
 
     Raises:
-        TypeError: as `as_summaries`.
-        ValueError: if no run has one of the factors, `response` is unknown or `order` is not from 1 to their number.
+        TypeError: As `as_summaries`.
+        ValueError: If no run has one of the factors, `response` is unknown or `order` is not from 1 to their number.
 
     Example:
         >>> from unetdyn.analysis.comparison.summary import summarise
@@ -159,10 +159,10 @@ def anova_power(f: float, runs: int, df: int, residual_df: int, alpha: float = 0
     Args:
         f: Cohen's effect size, the standard deviation of the true group means over that within groups; 0.1 is called
             small, 0.25 medium, 0.4 large.
-        runs: how many there are in all.
-        df: degrees of freedom of the effect.
-        residual_df: of the residual.
-        alpha: below which p counts as found; 0.05 by convention.
+        runs: How many there are in all.
+        df: Degrees of freedom of the effect.
+        residual_df: Of the residual.
+        alpha: Below which p counts as found; 0.05 by convention.
 
     Returns:
         From `alpha` (no effect) to 1; NaN without degrees of freedom.

@@ -16,8 +16,8 @@ class Choice:
     """Runs that differ in their seed alone.
 
     Attributes:
-        name: that of the first run.
-        runs: all of them.
+        name: That of the first run.
+        runs: All of them.
         values: `(runs,)` of the criterion by which choices are compared.
     """
 
@@ -45,12 +45,12 @@ class Evidence(NamedTuple):
     """How the better of two choices compares with the other.
 
     Attributes:
-        difference: how much better its mean is, ≥ 0; NaN where there is no other.
-        low: lower end of the 95 % interval; NaN where there is none.
-        high: upper end.
-        decided: whether the interval lies above 0; False too where it can't be told.
-        evidence: the same in words; empty where it can't be told.
-        reason: in words, why it can't be told; empty where it can.
+        difference: How much better its mean is, ≥ 0; NaN where there is no other.
+        low: Lower end of the 95 % interval; NaN where there is none.
+        high: Upper end.
+        decided: Whether the interval lies above 0; False too where it can't be told.
+        evidence: The same in words; empty where it can't be told.
+        reason: In words, why it can't be told; empty where it can.
     """
 
     difference: float
@@ -95,10 +95,10 @@ def evidence(best: Choice | None, second: Choice | None, sign: int, exact: bool 
     """Whether the best's lead is larger than the scatter over seeds: Welch's t interval of the difference of means.
 
     Args:
-        best: the first; None where no run was eligible.
-        second: the next; None where there is only one.
+        best: The first; None where no run was eligible.
+        second: The next; None where there is only one.
         sign: 1 where more is better, -1 where less is.
-        exact: whether the criterion does not depend on the seed, as a number of parameters doesn't.
+        exact: Whether the criterion does not depend on the seed, as a number of parameters doesn't.
     """
     nan = float("nan")
     if best is None:

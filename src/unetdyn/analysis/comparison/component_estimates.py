@@ -24,9 +24,9 @@ def by_moments(cells: Cells, active: Sequence[str], confidence: float) -> dict[s
     whose ends are cut at 0.
 
     Args:
-        cells: a balanced set.
-        active: the components to estimate.
-        confidence: of the intervals.
+        cells: A balanced set.
+        active: The components to estimate.
+        confidence: Of the intervals.
 
     Returns:
         Component → (estimate, low, high); the estimate may be negative.
@@ -162,9 +162,9 @@ def by_reml(cells: Cells, active: Sequence[str], confidence: float) -> dict[str,
     covariance, P = V⁻¹ − V⁻¹ 1 1ᵀ V⁻¹ / (1ᵀ V⁻¹ 1), SS the sum of squares within cells and σ² the stochastic part.
 
     Args:
-        cells: with at least one cell of two runs.
-        active: the components to estimate, `"stochastic"` among them.
-        confidence: of the intervals.
+        cells: With at least one cell of two runs.
+        active: The components to estimate, `"stochastic"` among them.
+        confidence: Of the intervals.
 
     Returns:
         Component → (estimate ≥ 0, low, high).

@@ -24,11 +24,11 @@ class Component(Determinable):
 
     Attributes:
         variance: ≥ 0; NaN where it can't be told.
-        low: lower end of its interval, ≥ 0; NaN where it can't be told.
-        high: upper end.
-        share: of the total; NaN where the total is 0 or a part of it can't be told.
-        raw: the estimate before negative ones became 0: from moments it may be negative.
-        reason: in words, why it can't be told; empty where it can.
+        low: Lower end of its interval, ≥ 0; NaN where it can't be told.
+        high: Upper end.
+        share: Of the total; NaN where the total is 0 or a part of it can't be told.
+        raw: The estimate before negative ones became 0: from moments it may be negative.
+        reason: In words, why it can't be told; empty where it can.
     """
 
     variance: float
@@ -54,16 +54,16 @@ class VarianceComponents(Result):
         architecture: σ²_architecture.
         optimisation: σ²_optimisation, of the settings.
         stochastic: σ²_stochastic, of the seeds.
-        total: the sum of those that can be told; NaN where none can.
-        response: whose variance it is.
+        total: The sum of those that can be told; NaN where none can.
+        response: Whose variance it is.
         method: `"moments"` for a balanced set, `"REML"` for another.
         design: `"nested"` or `"crossed"`.
-        runs: how many runs it is from.
-        architectures: how many architectures they have.
-        cells: how many pairs of architecture and settings.
-        confidence: of the intervals.
-        excluded: name → why a run was left out.
-        notes: what to mind when reading it.
+        runs: How many runs it is from.
+        architectures: How many architectures they have.
+        cells: How many pairs of architecture and settings.
+        confidence: Of the intervals.
+        excluded: Name → why a run was left out.
+        notes: What to mind when reading it.
     """
 
     architecture: Component
@@ -116,22 +116,22 @@ def variance_components(
     known, and its interval says so; for differences between these very ones, use `anova`.
 
     Args:
-        runs: see `as_summaries`.
-        response: as in `anova`.
-        architecture: the name of that factor.
-        settings: the factor or factors that make up the settings. None (default): `learning_rate` and `batch_size`,
+        runs: See `as_summaries`.
+        response: As in `anova`.
+        architecture: The name of that factor.
+        settings: The factor or factors that make up the settings. None (default): `learning_rate` and `batch_size`,
             those of them that any run has.
         design: `"nested"`, `"crossed"`, or None (default): crossed where any settings were run with more than one
             architecture.
-        confidence: of the intervals, between 0 and 1.
+        confidence: Of the intervals, between 0 and 1.
 
     Returns:
         A `VarianceComponents`. A component that the set says nothing of is not defined, with the reason: without
         repeated seeds none is.
 
     Raises:
-        TypeError: as `as_summaries`.
-        ValueError: if no run has the factor `architecture` or one of `settings`, `response` or `design` is unknown, or
+        TypeError: As `as_summaries`.
+        ValueError: If no run has the factor `architecture` or one of `settings`, `response` or `design` is unknown, or
             `confidence` is not between 0 and 1.
 
     Example:

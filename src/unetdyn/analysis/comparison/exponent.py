@@ -16,14 +16,14 @@ class StabilityExponent(Determinable):
 
     Attributes:
         exponent: β; NaN where not defined.
-        low: lower end of its interval; NaN where not defined.
-        high: upper end.
+        low: Lower end of its interval; NaN where not defined.
+        high: Upper end.
         constant: σ at a learning rate of 1, as the line has it; NaN where not defined.
-        r_squared: the share of the variance of log σ that the line explains; NaN where not defined.
-        runs: how many runs it is from.
-        left_out: how many had a rate or a σ that is 0, negative or not finite.
-        confidence: of the interval.
-        reason: in words, why the exponent or its interval is not defined; empty where both are.
+        r_squared: The share of the variance of log σ that the line explains; NaN where not defined.
+        runs: How many runs it is from.
+        left_out: How many had a rate or a σ that is 0, negative or not finite.
+        confidence: Of the interval.
+        reason: In words, why the exponent or its interval is not defined; empty where both are.
     """
 
     exponent: float
@@ -57,14 +57,14 @@ def stability_exponent(learning_rates: ArrayLike, sigmas: ArrayLike, confidence:
     Args:
         learning_rates: `(runs,)`, > 0: the rate α of each run.
         sigmas: `(runs,)`, > 0: σ of its loss, such as `RunSummary.stability`.
-        confidence: of the interval, between 0 and 1.
+        confidence: Of the interval, between 0 and 1.
 
     Returns:
         A `StabilityExponent`. Runs whose rate or σ is 0, negative or not finite are left out, and counted. With fewer
         than two different rates β is not defined; with fewer than three runs, or one σ in all, its interval isn't.
 
     Raises:
-        ValueError: if the two are not one-dimensional and of one length, or `confidence` is not between 0 and 1.
+        ValueError: If the two are not one-dimensional and of one length, or `confidence` is not between 0 and 1.
 
     Example:
         >>> print(stability_exponent([1e-4, 1e-3, 1e-2, 1e-1], [0.001, 0.0033, 0.0095, 0.031]))

@@ -18,18 +18,18 @@ def as_summaries(runs: Any, metric: str | None = None, window: int = WINDOW) -> 
     """Every run as a `RunSummary`, under names that differ.
 
     Args:
-        runs: a sequence of what `summarise` takes (summaries, run directories, histories, CSV files), or a dictionary
+        runs: A sequence of what `summarise` takes (summaries, run directories, histories, CSV files), or a dictionary
             name → such. Files and run directories of one name are told apart by their folder, `first/log.csv`; of
             other runs with one name the later becomes `name (2)`.
-        metric: see `summarise`; summaries keep theirs.
-        window: see `summarise`; summaries keep theirs.
+        metric: See `summarise`; summaries keep theirs.
+        window: See `summarise`; summaries keep theirs.
 
     Returns:
         A list in the order of `runs`.
 
     Raises:
-        TypeError: if `runs` is one run, or nothing that holds runs.
-        ValueError: as `summarise`.
+        TypeError: If `runs` is one run, or nothing that holds runs.
+        ValueError: As `summarise`.
 
     Example:
         >>> calm, wild = {"val_jaccard": [0.1, 0.6]}, {"val_jaccard": [0.5, 0.2]}

@@ -37,9 +37,9 @@ class Record(NamedTuple):
     """A statement and where it is from.
 
     Attributes:
-        topics: the priorities it bears on.
-        statement: what was found.
-        origin: who found it, or what was counted.
+        topics: The priorities it bears on.
+        statement: What was found.
+        origin: Who found it, or what was counted.
     """
 
     topics: tuple[str, ...]
@@ -74,19 +74,19 @@ class Recommendation(Determinable):
     """What `recommend` found.
 
     Attributes:
-        priority: what was asked for.
-        criterion: by what the runs were ordered, in words.
-        best: the winner, a `Choice`; None where there is none.
-        runner_up: the next; None where there is none.
-        difference: how much better the winner's mean is in the criterion, ≥ 0; NaN without a runner-up.
-        low: lower end of the difference's 95 % interval; NaN with fewer than two seeds on either side.
-        high: upper end.
-        decided: whether that interval lies above 0; False too where it can't be told.
-        evidence: the same in words; empty where undetermined.
-        reason: in words, why the runs can't tell which is better; empty where they can.
-        excluded: name → why a run was not eligible.
-        records: what is on record, where there are no runs; empty otherwise.
-        notes: what makes these runs hard to compare.
+        priority: What was asked for.
+        criterion: By what the runs were ordered, in words.
+        best: The winner, a `Choice`; None where there is none.
+        runner_up: The next; None where there is none.
+        difference: How much better the winner's mean is in the criterion, ≥ 0; NaN without a runner-up.
+        low: Lower end of the difference's 95 % interval; NaN with fewer than two seeds on either side.
+        high: Upper end.
+        decided: Whether that interval lies above 0; False too where it can't be told.
+        evidence: The same in words; empty where undetermined.
+        reason: In words, why the runs can't tell which is better; empty where they can.
+        excluded: Name → why a run was not eligible.
+        records: What is on record, where there are no runs; empty otherwise.
+        notes: What makes these runs hard to compare.
     """
 
     priority: str
@@ -149,13 +149,13 @@ def recommend(
     that interval flatters it: repeat the two with new seeds where much depends on it.
 
     Args:
-        runs: see `as_summaries`. Without any, what is on record (`ON_RECORD`) is quoted instead. That is little: the
+        runs: See `as_summaries`. Without any, what is on record (`ON_RECORD`) is quoted instead. That is little: the
             studies' decision matrix itself is not part of it, and it holds nothing of the time of a training.
         priority: `"performance"`, `"stability"`, `"balanced"` (default), `"memory"` or `"speed"`.
-        max_sigma: only runs with σ below it; None (default): any.
-        max_memory: only runs with at most so many bytes; None (default): any.
-        max_seconds: only runs that took at most so long; None (default): any.
-        tolerance: for `"stability"`, `"memory"` and `"speed"`: how much less than the best mean performance is still
+        max_sigma: Only runs with σ below it; None (default): any.
+        max_memory: Only runs with at most so many bytes; None (default): any.
+        max_seconds: Only runs that took at most so long; None (default): any.
+        tolerance: For `"stability"`, `"memory"` and `"speed"`: how much less than the best mean performance is still
             good enough, as a fraction from 0 to 1. A model that predicts nothing is stable, small and fast; hence 0.05,
             a convention.
 
@@ -163,8 +163,8 @@ def recommend(
         A `Recommendation`. Without repeated seeds it still names the best, and says that one run each can't tell.
 
     Raises:
-        TypeError: as `as_summaries`.
-        ValueError: if `priority` is unknown, or a bound or `tolerance` is out of range.
+        TypeError: As `as_summaries`.
+        ValueError: If `priority` is unknown, or a bound or `tolerance` is out of range.
 
     Example:
         >>> runs = {"a": {"val_jaccard": [0.61]}, "b": {"val_jaccard": [0.58]}}

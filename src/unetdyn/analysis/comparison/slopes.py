@@ -27,9 +27,9 @@ class Slope(Determinable):
 
     Attributes:
         estimate: NaN where not defined.
-        low: lower end of its interval; NaN where not defined.
-        high: upper end.
-        reason: in words, why the slope or its interval is not defined; empty where both are.
+        low: Lower end of its interval; NaN where not defined.
+        high: Upper end.
+        reason: In words, why the slope or its interval is not defined; empty where both are.
     """
 
     estimate: float = math.nan
@@ -52,14 +52,14 @@ class Sensitivity(Result):
     Attributes:
         learning_rate: dJ / d log₁₀(learning rate), the change for a rate ten times as high.
         batch_size: dJ / d batch size, the change for one image more in a batch.
-        response: what changes.
-        held: the factors that were held.
-        runs: how many runs it is from.
-        residual_df: degrees of freedom left over.
-        confidence: of the intervals.
-        robust: whether they allow for unequal scatter.
-        excluded: name → why a run was left out.
-        notes: what makes these runs hard to compare.
+        response: What changes.
+        held: The factors that were held.
+        runs: How many runs it is from.
+        residual_df: Degrees of freedom left over.
+        confidence: Of the intervals.
+        robust: Whether they allow for unequal scatter.
+        excluded: Name → why a run was left out.
+        notes: What makes these runs hard to compare.
     """
 
     learning_rate: Slope
@@ -98,11 +98,11 @@ def sensitivity(
     of it a straight line says little; look at the runs too.
 
     Args:
-        runs: see `as_summaries`; `learning_rate` and `batch_size` are read from their `factors`.
-        response: as in `anova`.
-        held: another factor or others to allow for, as categories. None (default): `architecture`, where any run has
+        runs: See `as_summaries`; `learning_rate` and `batch_size` are read from their `factors`.
+        response: As in `anova`.
+        held: Another factor or others to allow for, as categories. None (default): `architecture`, where any run has
             it.
-        confidence: of the intervals, between 0 and 1.
+        confidence: Of the intervals, between 0 and 1.
         robust: True (default) for standard errors that allow for unequal scatter (HC3), because runs with a high
             learning rate scatter more; False for those of equal scatter. Both with Student's t of the residual degrees
             of freedom.
@@ -112,8 +112,8 @@ def sensitivity(
         interval where no run is left over, or one run alone decides it.
 
     Raises:
-        TypeError: as `as_summaries`.
-        ValueError: if no run has a learning rate, a batch size or one of `held`, `response` is unknown or
+        TypeError: As `as_summaries`.
+        ValueError: If no run has a learning rate, a batch size or one of `held`, `response` is unknown or
             `confidence` is not between 0 and 1.
 
     Example:

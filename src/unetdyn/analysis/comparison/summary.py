@@ -24,22 +24,22 @@ class RunSummary(Result):
     """What `summarise` found.
 
     Attributes:
-        name: what the run is called in tables.
-        performance: the highest value of the metric; NaN where there is none.
-        final: its last value; NaN where there is none.
-        peak_epoch: the first epoch with the highest value, from 0; None where there is none.
+        name: What the run is called in tables.
+        performance: The highest value of the metric; NaN where there is none.
+        final: Its last value; NaN where there is none.
+        peak_epoch: The first epoch with the highest value, from 0; None where there is none.
         stability: σ of the loss over the last `window` values; NaN where not defined or not finite.
         coefficient_of_variation: σ / |mean| over the same values; NaN where not defined.
-        epochs: how many epochs were logged.
-        seconds: the sum of the logged `seconds`; None where not recorded.
-        parameters: how many the model has; None where not recorded.
-        memory: peak memory in bytes; None where not recorded.
-        factors: what the run was made with: `architecture`, `learning_rate`, `batch_size` … → a text, number, switch or
+        epochs: How many epochs were logged.
+        seconds: The sum of the logged `seconds`; None where not recorded.
+        parameters: How many the model has; None where not recorded.
+        memory: Peak memory in bytes; None where not recorded.
+        factors: What the run was made with: `architecture`, `learning_rate`, `batch_size` … → a text, number, switch or
             None, or a tuple of these.
-        watched: the name under which the metric was logged: `val_jaccard`, or `jaccard` without validation.
-        watched_loss: the same of the loss; None where no loss was logged.
-        window: how many values `stability` is of.
-        notes: in words, what could not be told and why.
+        watched: The name under which the metric was logged: `val_jaccard`, or `jaccard` without validation.
+        watched_loss: The same of the loss; None where no loss was logged.
+        window: How many values `stability` is of.
+        notes: In words, what could not be told and why.
     """
 
     name: str
@@ -95,17 +95,17 @@ def summarise(
     Both are of the validation where it was logged, otherwise of the training; `watched` says which.
 
     Args:
-        source: anything `read_history` takes, or a `RunSummary`, which comes back with the name, factors,
+        source: Anything `read_history` takes, or a `RunSummary`, which comes back with the name, factors,
             parameters and memory that are given here.
-        name: what to call it; None (default): the run directory's or file's name.
-        factors: name → text, number, switch, None or a list of these, which becomes a tuple; added to those recorded.
+        name: What to call it; None (default): the run directory's or file's name.
+        factors: Name → text, number, switch, None or a list of these, which becomes a tuple; added to those recorded.
             A run directory brings every setting of its configuration, None where it is null, under its own key where
             that occurs once or at the top, otherwise under the path with dots: `architecture`, `learning_rate`,
             `batch_size`, `seed`, but `loss.kind` and `optimizer.kind`.
-        metric: the metric, with or without `val_`, of which more is better; None (default): `Curves.default_metric`.
-        window: how many losses σ is of, ≥ 2. None (default): 10, which is what the studies used.
-        parameters: how many the model has; None (default): `parameters` of the run's summary, where recorded.
-        memory: peak memory in bytes; None (default): `memory` of the run's summary, where recorded.
+        metric: The metric, with or without `val_`, of which more is better; None (default): `Curves.default_metric`.
+        window: How many losses σ is of, ≥ 2. None (default): 10, which is what the studies used.
+        parameters: How many the model has; None (default): `parameters` of the run's summary, where recorded.
+        memory: Peak memory in bytes; None (default): `memory` of the run's summary, where recorded.
         ddof: 1 (default) or 0, see `unetdyn.analysis.stability`.
 
     Returns:
@@ -113,8 +113,8 @@ def summarise(
         NaN there and says why in `notes`.
 
     Raises:
-        TypeError: if `source` is nothing that `read_history` takes, or a factor is nothing to group runs by.
-        ValueError: if the metric was not logged, less of it is better, `window` < 2, `ddof` is neither 0 nor 1, or
+        TypeError: If `source` is nothing that `read_history` takes, or a factor is nothing to group runs by.
+        ValueError: If the metric was not logged, less of it is better, `window` < 2, `ddof` is neither 0 nor 1, or
             `metric` or `window` is given with a `RunSummary`, which no longer has the curves to read them from.
 
     Example:

@@ -34,19 +34,19 @@ class ThresholdCurve(Determinable):
         dice: `(thresholds,)`, likewise.
         precision: `(thresholds,)`, in [0, 1]; NaN where nothing is predicted.
         recall: `(thresholds,)`, in [0, 1]; NaN where the labels hold no object.
-        best_threshold: the one of `thresholds` with the largest Jaccard, of several the nearest to `threshold`; NaN
+        best_threshold: The one of `thresholds` with the largest Jaccard, of several the nearest to `threshold`; NaN
             where the labels hold no object.
-        best_threshold_interval: its bootstrap interval; NaN twice where there is one image, or no object.
-        best_jaccard: the Jaccard at `best_threshold`.
-        jaccard_at_half: the Jaccard at 0.5, also where `thresholds` hold no 0.5.
-        threshold: the threshold in use.
-        epsilon: half width of the band around it.
-        share_near: fraction of the pixels with |p − threshold| ≤ epsilon.
-        pixels: how many pixels were counted.
-        images: in how many images.
+        best_threshold_interval: Its bootstrap interval; NaN twice where there is one image, or no object.
+        best_jaccard: The Jaccard at `best_threshold`.
+        jaccard_at_half: The Jaccard at 0.5, also where `thresholds` hold no 0.5.
+        threshold: The threshold in use.
+        epsilon: Half width of the band around it.
+        share_near: Fraction of the pixels with |p − threshold| ≤ epsilon.
+        pixels: How many pixels were counted.
+        images: In how many images.
         comparison: ">" or ">=".
-        confidence: of the interval.
-        reason: in words, why the best threshold or its interval is not defined; empty where both are.
+        confidence: Of the interval.
+        reason: In words, why the best threshold or its interval is not defined; empty where both are.
     """
 
     thresholds: NDArray[np.float64]
@@ -114,29 +114,29 @@ def threshold_curve(
     threshold on validation data, report on test data.
 
     Args:
-        y_true: labels, 0 and 1: `(images, height, width, channels)` or another shape whose first axis counts images.
+        y_true: Labels, 0 and 1: `(images, height, width, channels)` or another shape whose first axis counts images.
             One or two axes, or `(height, width, 1)`, are a single image. Channels are pooled. Or an iterable of
             `(y_true, p)` pairs, such as batches or sections, each read by the same rule, so that the result does not
             depend on the batching. NumPy arrays, memory-mapped ones too, are read in place; what NumPy must copy, such
             as an HDF5 data set, is better given in pairs.
-        p: probabilities in [0, 1], same shape; a last axis of 1 may be left out on either side. None with pairs.
+        p: Probabilities in [0, 1], same shape; a last axis of 1 may be left out on either side. None with pairs.
         thresholds: `(thresholds,)` in [0, 1]; sorted, each taken once. Default 0, 0.01 … 1. They are rounded to the
             precision of `p`, float32 at least, as NumPy and Keras do in a comparison.
-        threshold: the one in use, in [0, 1], for `share_near`; default 0.5, as in `ThresholdedJaccard`.
+        threshold: The one in use, in [0, 1], for `share_near`; default 0.5, as in `ThresholdedJaccard`.
         comparison: ">" (default), as in `ThresholdedJaccard` and the studies, or ">=".
-        epsilon: half width of the band around `threshold`, in [0, 1]. Default 0.05, a tenth of the way from
+        epsilon: Half width of the band around `threshold`, in [0, 1]. Default 0.05, a tenth of the way from
             0.5 to certainty.
-        empty: the Jaccard and Dice of empty labels and empty predictions: 1.0 (default, nothing is wrong there), 0.0,
+        empty: The Jaccard and Dice of empty labels and empty predictions: 1.0 (default, nothing is wrong there), 0.0,
             or "skip" for NaN.
-        confidence: of the interval, in (0, 1). Default 0.95.
-        resamples: of the bootstrap, ≥ 100. Default 1000, enough for the tails of a 95 % interval.
-        seed: of the bootstrap; the same data give the same interval.
+        confidence: Of the interval, in (0, 1). Default 0.95.
+        resamples: Of the bootstrap, ≥ 100. Default 1000, enough for the tails of a 95 % interval.
+        seed: Of the bootstrap; the same data give the same interval.
 
     Returns:
         A `ThresholdCurve`. Memory: a few megabytes and, for each image, 32 bytes for each threshold.
 
     Raises:
-        ValueError: if shapes differ; if labels are not 0 and 1, or probabilities are NaN or outside [0, 1], such as
+        ValueError: If shapes differ; if labels are not 0 and 1, or probabilities are NaN or outside [0, 1], such as
             logits; if there is no pixel; if an argument is out of range.
 
     Example:

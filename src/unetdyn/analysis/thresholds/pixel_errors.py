@@ -23,8 +23,8 @@ class JaccardSensitivity(Result):
         ratio: N / P, the first over the second.
         slope_false_positives: ∂J/∂FP = −J / (P + FP), per pixel.
         slope_false_negatives: ∂J/∂FN = −1 / (P + FP), per pixel.
-        one_more_false_positive: the exact change of J, −J / (P + FP + 1); NaN where no background pixel is left.
-        one_more_false_negative: the exact change of J, −1 / (P + FP); NaN where no object pixel is left.
+        one_more_false_positive: The exact change of J, −J / (P + FP + 1); NaN where no background pixel is left.
+        one_more_false_negative: The exact change of J, −1 / (P + FP); NaN where no object pixel is left.
     """
 
     object_pixels: int
@@ -78,7 +78,7 @@ def jaccard_sensitivity(
         missed, one more is not defined: NaN.
 
     Raises:
-        ValueError: if an argument is no whole number, or outside its range.
+        ValueError: If an argument is no whole number, or outside its range.
 
     Example:
         >>> print(jaccard_sensitivity(500, 65536, false_positives=100, false_negatives=50))
