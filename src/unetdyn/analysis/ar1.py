@@ -39,7 +39,7 @@ class AR1(NamedTuple):
 
     Attributes:
         phi: φ, from −0.95 to 0.95; 0 is white noise.
-        sigma_innovation: S, the standard deviation of the innovations, in the unit of the value.
+        sigma_innovation: The standard deviation s of the innovations, in the unit of the value.
         epochs: How many values it was estimated from.
         parameters: How many parameters the fit had that left these values.
     """

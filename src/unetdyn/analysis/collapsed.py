@@ -103,11 +103,11 @@ def collapses(
       differences. Where there are fewer than eight, noise is not known, and the fall must be 80 % at least;
     - it fell by a twentieth of the highest value so far.
 
-    Or where it is NaN or infinite after a value that was not. The collapse ends with the first value that is
-    back at `recovery` times the level before, and whatever falls until then belongs to it. A slow decline, of less than
-    about a fifth per epoch, is none.
+    A value is also a collapse where it is NaN or infinite and an earlier one was not.
 
-    So a fall of less than 80 % within the first nine epochs is not told from noise, and passed over.
+    A collapse lasts until a value is back at `recovery` times the level before; falls until then belong to it. A slow
+    decline, of less than about a fifth an epoch, is none. Within the first nine epochs noise is not known yet, and
+    falls of less than 80 % are passed over.
 
     Args:
         values: Shape `(epochs,)`, oldest first, of a metric of which more is better and which is ≥ 0; or its `Curve` of

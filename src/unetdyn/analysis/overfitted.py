@@ -86,10 +86,10 @@ def overfitting(history: Any, window: int = WINDOW, confidence: float = 0.95, al
     drawn anew for each of 1,999 simulated means, because they are estimates.
 
     **Onset.** The mean validation loss of the end is compared with that of its lowest stretch of the same length, a
-    window or a quarter of the history. Some stretch is the lowest in pure noise too: the rise counts where it exceeds
-    what such noise around a flat curve reaches with the chance `alpha`. A flat curve is the worst case; around
-    one that falls, noise reaches less. The training loss must have fallen meanwhile by two standard errors: where both
-    rise, training went wrong otherwise. The onset is the hinge of the least-squares fit "flat, then a rising line" from
+    window or a quarter of the history. Pure noise has a lowest stretch too: the rise counts where it exceeds what such
+    noise around a flat curve reaches with the chance `alpha`. A flat curve is the worst case; around one that falls,
+    noise reaches less. The training loss must have fallen meanwhile by two standard errors: where both rise, it is
+    something else that went wrong. The onset is the hinge of the least-squares fit "flat, then a rising line" from
     the lowest stretch on.
 
     Twenty epochs say little about autocorrelation: of so few, more alarms are false and fewer intervals hold the gap

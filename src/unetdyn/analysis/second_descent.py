@@ -112,13 +112,13 @@ def double_descent(
     (1 + count) / (1 + 399) over 399 drawn noises. The noise is first-order autoregressive, with the size and the
     correlation that this curve has around a parabola moved along it.
 
-    No monotone and no U-shaped curve has a larger depth than the swing of its noise: of a rise and a later descent the
-    curve beneath can give one, and the other is the noise's own. So overfitting is not taken for double descent. The
-    price is that a double descent is found only when it stands out of the noise's whole swing. Between two drops of the
-    learning rate a loss can rise and fall too: the test tells the shape, and not its cause.
+    A monotone or U-shaped curve has a rise or a later descent, not both; the other one must come from its noise. So its
+    depth is no larger than the swing of the noise, and overfitting is not taken for double descent. The price: a double
+    descent is found only where it is larger than the whole swing of the noise. A loss can also rise and fall between
+    two drops of the learning rate: the test tells the shape, not its cause.
 
     The first quarter of a window, three values at least, has a median of its own, because a training falls fastest
-    there. Any other median does not see what lasts less than half of it: four epochs in trainings of up to 90, a
+    there. Every other median hides what lasts less than half of its window: four epochs in trainings of up to 90, a
     twentieth of the epochs in longer ones. So a blip of a few epochs, however high, is no double descent.
 
     Args:

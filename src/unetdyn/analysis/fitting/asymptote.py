@@ -52,8 +52,8 @@ def fit_convergence(
     - the residuals are correlated by more than 0.9 from one epoch to the next: the curve has none of the shapes;
     - the model, fitted to the first four fifths, predicts the rest worse than the last value does, by more than a
       quarter (`HeldOutTail`);
-    - it predicts it no better than the last value does, and the interval leaves out the level of the last values, with
-      the noise that a mean of so few has: then nothing but the model says that the value goes on to there.
+    - the model predicts the rest no better than the last value does, and the interval leaves out the level of the last
+      values (an interval too, for they scatter): then only the model says that the value will go on to J∞.
 
     A history that only scatters about one level is mostly undetermined: a slow rise may hide in its noise.
 
