@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from unetdyn._checks import check_count, check_positive, unknown_choice
+from unetdyn._checks import check_choice, check_count, check_positive
 from unetdyn.analysis.result import Result, number
 
 _ROUNDING = 1e-12  # 1.1 / 0.1 is 11.000000000000002, and eleven epochs are enough
@@ -151,8 +151,7 @@ def scale_learning_rate(
     check_positive("lr", lr)
     check_count("batch_size", batch_size, least=1, unit="samples")
     check_count("new_batch_size", new_batch_size, least=1, unit="samples")
-    if rule not in ("linear", "sqrt"):
-        raise ValueError(unknown_choice("rule", rule, ["linear", "sqrt"]))
+    check_choice("rule", rule, ["linear", "sqrt"])
     factor = new_batch_size / batch_size
     return lr * (factor if rule == "linear" else math.sqrt(factor))
 
