@@ -71,13 +71,16 @@ class Collapses(Determinable):
         events: The collapses, in order.
         epochs: How many epochs were looked at.
         depth: The least depth that was asked for.
-        reason: In words, why it is undetermined; empty where it is not.
     """
 
     events: tuple[Collapse, ...]
     epochs: int
     depth: float
-    reason: str = ""
+
+    @property
+    def reason(self) -> str:
+        """In words, why it is undetermined; empty where it is not."""
+        return f"{self.epochs} of the 2 epochs that it needs" if self.epochs < 2 else ""
 
     def __len__(self) -> int:
         return len(self.events)
@@ -141,8 +144,7 @@ def collapses(
         if start >= end:
             event, end = _event(curve, int(start), recovery)
             events.append(event)
-    count = len(curve.values)
-    return Collapses(tuple(events), count, depth, f"{count} of the 2 epochs that it needs" if count < 2 else "")
+    return Collapses(tuple(events), len(curve.values), depth)
 
 
 def _fallen(values: NDArray[np.float64], depth: float) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ import dataclasses
 import html
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unetdyn._checks import nearest
 
@@ -71,7 +71,7 @@ class KeyedResult(Result, Mapping[str, Any]):
 
 
 class Determinable(Result):
-    """A result that the data may leave undetermined. Subclasses are dataclasses with a field `reason`.
+    """A result that the data may leave undetermined. A subclass has `reason`, a field or a property.
 
     Whatever a result cannot tell is NaN or None in it, and `reason` says why; where it tells everything, `reason` is
     empty.
@@ -89,7 +89,10 @@ class Determinable(Result):
         True
     """
 
-    reason: str
+    if TYPE_CHECKING:  # a property at run time would be taken for a field's default value
+
+        @property
+        def reason(self) -> str: ...  # noqa: D102 - see above
 
     @property
     def determined(self) -> bool:

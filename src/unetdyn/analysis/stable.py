@@ -55,7 +55,6 @@ class Stability(Determinable):
         window: How many values the window has.
         ddof: What was subtracted from `window` in the divisor.
         values: The values of the window, oldest first; fewer than `window` where not defined.
-        reason: In words, why σ is not defined; empty where the window was full.
     """
 
     sigma: float
@@ -65,7 +64,11 @@ class Stability(Determinable):
     window: int
     ddof: int
     values: tuple[float, ...]
-    reason: str = ""
+
+    @property
+    def reason(self) -> str:
+        """In words, why σ is not defined; empty where the window was full."""
+        return "" if self.label else f"{len(self.values)} of the {self.window} epochs that it needs"
 
     @property
     def finite(self) -> bool:
@@ -166,8 +169,7 @@ def stability(values: ArrayLike | Curve, window: int = WINDOW, ddof: int = DDOF)
     kept = tuple(map(float, last))
     nan = float("nan")
     if len(last) < window:
-        reason = f"{len(last)} of the {window} epochs that it needs"
-        return Stability(nan, nan, nan, None, window, ddof, kept, reason)
+        return Stability(nan, nan, nan, None, window, ddof, kept)
     if not np.isfinite(last).all():
         return Stability(nan, nan, nan, stability_class(nan), window, ddof, kept)
     sigma, mean = float(_standard_deviation(last, ddof)), float(np.mean(last))
