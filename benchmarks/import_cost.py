@@ -1,32 +1,46 @@
-"""What does `import unetdyn` cost on top of `import keras`? Prints the median over fresh processes, interleaved."""
+"""What do our rooms cost on top of what a user imports anyway? Medians over fresh processes, interleaved.
 
+python benchmarks/import_cost.py --repeats 7
+"""
+
+import argparse
 import statistics
 import subprocess
 import sys
 import time
 
-REPEATS = 7
 CODES = {
+    "numpy": "import numpy",
+    "numpy, unetdyn.analysis": "import numpy, unetdyn.analysis",
+    "numpy, analysis.stability of ten numbers": (
+        "import numpy, unetdyn.analysis; unetdyn.analysis.stability([0.1 * epoch for epoch in range(10)])"
+    ),
+    "numpy, unetdyn.runs": "import numpy, unetdyn.runs",
     "keras": "import keras",
-    "keras and unetdyn": "import keras, unetdyn",
-    "runs": "import unetdyn.analysis, unetdyn.runs",
+    "keras, unetdyn": "import keras, unetdyn",
+    "keras, unetdyn.callbacks": "import keras, unetdyn.callbacks",
 }
 
 
+def seconds(code: str) -> float:
+    inside = f"import time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
+    done = subprocess.run([sys.executable, "-c", inside], capture_output=True, text=True, check=True)
+    time.sleep(0.1)
+    return float(done.stdout)
+
+
 def main() -> None:
-    seconds: dict[str, list[float]] = {name: [] for name in CODES}
-    for _ in range(REPEATS):
-        for name, code in CODES.items():
-            inside = f"import time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
-            done = subprocess.run([sys.executable, "-c", inside], capture_output=True, text=True, check=True)
-            seconds[name].append(float(done.stdout))
-            time.sleep(0.1)
-    middle = {name: statistics.median(values) for name, values in seconds.items()}
-    extra = statistics.median(
-        both - alone for both, alone in zip(seconds["keras and unetdyn"], seconds["keras"], strict=True)
-    )
-    print(f"import keras {middle['keras']:.2f} s; unetdyn on top {extra:.3f} s ({extra / middle['keras']:.1%})")
-    print(f"import unetdyn.analysis, unetdyn.runs without Keras: {middle['runs']:.3f} s")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=7)
+    rounds = [{name: seconds(code) for name, code in CODES.items()} for _ in range(parser.parse_args().repeats)]
+    width = max(map(len, CODES))
+    for name in CODES:
+        first = name.split(",")[0]
+        line = f"{name:<{width}}  {statistics.median(one[name] for one in rounds):.3f} s"
+        if name != first:
+            extra = statistics.median(one[name] - one[first] for one in rounds)
+            line += f", {extra:+.3f} s on top ({extra / statistics.median(one[first] for one in rounds):+.1%})"
+        print(line)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,7 @@
-"""Does `fit_convergence` find the asymptote that was planted, and does it say so where a history can't tell?
-
-Prints a table for a number of curves in each row: `python benchmarks/truth/fits.py --draws 500 --seed 0`.
-"""
-
-import argparse
+"""Does `fit_convergence` find the asymptote that was planted, and does it say so where a history can't tell?"""
 
 import numpy as np
-from scipy.signal import lfilter
+from truth._planted import ar1, share
 
 from unetdyn.analysis import ConvergenceFit, fit_convergence
 
@@ -35,8 +30,7 @@ TOO_EARLY = [
 
 def noise(draws: int, n: int, sigma: float, phi: float, rng: np.random.Generator) -> np.ndarray:
     """Stationary noise of first order, `(draws, n)`, of standard deviation `sigma`."""
-    white = rng.normal(0.0, sigma * np.sqrt(1 - phi**2), (draws, n + 100))
-    return lfilter([1.0], [1.0, -phi], white)[:, 100:]
+    return sigma * ar1(rng, (draws, n), phi, warm_up=100)
 
 
 def planted(shape: str, n: int, rate: float, rising: bool) -> tuple[np.ndarray, float, float]:
@@ -46,12 +40,6 @@ def planted(shape: str, n: int, rate: float, rising: bool) -> tuple[np.ndarray, 
     if shape == "exponential":
         return asymptote + amplitude * np.exp(-rate / n * epochs), asymptote, n * np.log(ratio) / rate
     return asymptote + amplitude * (epochs + 1.0) ** -rate, asymptote, ratio ** (1 / rate) - 1
-
-
-def share(hits: np.ndarray) -> str:
-    """A percentage with its binomial standard error."""
-    p = np.mean(hits)
-    return f"{100 * p:.1f} ± {100 * np.sqrt(max(p * (1 - p), 0) / len(hits)):.1f} %"
 
 
 def covers(found: list[ConvergenceFit], attribute: str, truth: float) -> np.ndarray:
@@ -172,11 +160,3 @@ def rows(draws: int, seed: int) -> list[tuple[str, str, str]]:
         *take_off_rows(draws, seed),
         *limit_rows(draws, seed),
     ]
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--draws", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=0)
-    for row in rows(**vars(parser.parse_args())):
-        print(" | ".join(row))

@@ -1,16 +1,17 @@
-"""`analysis.oscillation` on planted curves: false alarms in noise with memory, and planted swings found."""
+"""`analysis.oscillation` on planted curves: false alarms in correlated noise, and planted swings found."""
 
 import numpy as np
+from truth._planted import share_of
 
 from unetdyn.analysis import oscillation
-from unetdyn.analysis.noise import Noise
+from unetdyn.analysis.ar1 import AR1
 
 SIGMA = 0.01
 
 
-def curve(epochs, memory, rng):
+def curve(epochs, phi, rng):
     t = np.arange(epochs)
-    noise = Noise(memory, SIGMA * np.sqrt(1 - memory**2), 0).draw(epochs, 1, rng)[0]
+    noise = AR1(phi, SIGMA * np.sqrt(1 - phi**2)).draw(epochs, 1, rng)[0]
     return 0.2 + 0.8 * np.exp(-t / 8) + noise
 
 
@@ -18,9 +19,9 @@ def rows(draws: int, seed: int) -> list[tuple[str, str, str]]:
     rng = np.random.default_rng(seed)
     table = []
     for epochs in (20, 50, 100, 300):
-        for memory in (0.0, 0.5, 0.8):
-            alarms = sum(oscillation(curve(epochs, memory, rng)).kind is not None for _ in range(draws))
-            table.append((f"noise, {epochs} epochs, φ = {memory:g}: oscillation", _share(alarms, draws), "1 %"))
+        for phi in (0.0, 0.5, 0.8):
+            alarms = sum(oscillation(curve(epochs, phi, rng)).kind is not None for _ in range(draws))
+            table.append((f"noise, {epochs} epochs, φ = {phi:g}: oscillation", share_of(alarms, draws), "1 %"))
     table += _abrupt(draws, rng)
     t = np.arange(100)
     for period in (2, 7, 20):
@@ -29,11 +30,11 @@ def rows(draws: int, seed: int) -> list[tuple[str, str, str]]:
             found = [oscillation(curve(100, 0.3, rng) + swing) for _ in range(draws)]
             right = sum(one.kind is not None and abs(one.period / period - 1) < 0.15 for one in found)
             name = f"swing of {amplitude:g} σ (rms), period {period}, 100 epochs, φ = 0.3: found"
-            table.append((name, _share(right, draws), "the more the better"))
-    for memory in (-0.4, -0.7):
-        found = sum(oscillation(curve(100, memory, rng)).kind == "zigzag" for _ in range(draws))
+            table.append((name, share_of(right, draws), "the more the better"))
+    for phi in (-0.4, -0.7):
+        found = sum(oscillation(curve(100, phi, rng)).kind == "zigzag" for _ in range(draws))
         table.append(
-            (f"zigzag without a period, φ = {memory:g}, 100 epochs: found", _share(found, draws), "the more the better")
+            (f"zigzag without a period, φ = {phi:g}, 100 epochs: found", share_of(found, draws), "the more the better")
         )
     return table
 
@@ -50,10 +51,5 @@ def _abrupt(draws: int, rng: np.random.Generator) -> list[tuple[str, str, str]]:
     table = []
     for name, curve in curves.items():
         alarms = sum(oscillation(curve + one).kind is not None for one in noise)
-        table.append((f"{name}, 60 epochs: oscillation", _share(alarms, draws), "1 %; known limit"))
+        table.append((f"{name}, 60 epochs: oscillation", share_of(alarms, draws), "1 %; known limit"))
     return table
-
-
-def _share(count, draws):
-    share = count / draws
-    return f"{100 * share:.1f} ± {100 * np.sqrt(share * (1 - share) / draws):.1f} %"

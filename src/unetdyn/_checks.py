@@ -76,15 +76,18 @@ def check_positive(argument: str, value: object) -> None:
         raise ValueError(f"`{argument}` must be a finite number above 0. Received: {argument}={value!r}.")
 
 
-def check_fraction(argument: str, value: object, zero: bool = False, one: bool = False, otherwise: str = "") -> None:
-    """Refuse what is not a number between 0 and 1.
+def check_fraction(
+    argument: str, value: object, zero: bool = False, one: bool = False, otherwise: str = "", most: float = 1
+) -> None:
+    """Refuse what is not a number between 0 and 1, or between 0 and less than 1.
 
     Args:
         argument: Its name.
         value: What was passed.
         zero: Whether 0 itself is allowed.
-        one: Whether 1 itself is allowed.
+        one: Whether 1 itself, or `most`, is allowed.
         otherwise: What else is allowed, such as "or None".
+        most: The upper end.
 
     Raises:
         ValueError: If it is no number, NaN, or out of range.
@@ -94,12 +97,15 @@ def check_fraction(argument: str, value: object, zero: bool = False, one: bool =
         Traceback (most recent call last):
         ValueError: `confidence` must lie between 0 and 1, without 0 and 1. Received: confidence=95.
         >>> check_fraction("threshold", 0, zero=True, one=True)
+        >>> check_fraction("alpha", 0.7, most=0.5)
+        Traceback (most recent call last):
+        ValueError: `alpha` must lie between 0 and 0.5, without 0 and 0.5. Received: alpha=0.7.
     """
-    inside = is_number(value) and 0 <= value <= 1  # type: ignore[operator]
-    if not inside or (value == 0 and not zero) or (value == 1 and not one):
-        without = " and ".join(end for end, allowed in (("0", zero), ("1", one)) if not allowed)
+    inside = is_number(value) and 0 <= value <= most  # type: ignore[operator]
+    if not inside or (value == 0 and not zero) or (value == most and not one):
+        without = " and ".join(end for end, allowed in (("0", zero), (f"{most:g}", one)) if not allowed)
         ends = (f", without {without}" if without else "") + (f", {otherwise}" if otherwise else "")
-        raise ValueError(f"`{argument}` must lie between 0 and 1{ends}. Received: {argument}={value!r}.")
+        raise ValueError(f"`{argument}` must lie between 0 and {most:g}{ends}. Received: {argument}={value!r}.")
 
 
 def is_count(value: object) -> bool:

@@ -1,13 +1,56 @@
-"""A saved run opens on a laptop that has no backend."""
+"""A saved run opens on a laptop that has no backend; each analysis loads what it needs, when it is asked for."""
 
+import ast
+import inspect
+import pkgutil
 import subprocess
 import sys
 
+import pytest
+
+from unetdyn import analysis
+
+
+def loaded(code, *prefixes):
+    """The loaded modules of these names, and below them, after that code ran in a fresh process."""
+    after = f"import sys; print('\\n'.join(n for n in sorted(sys.modules) if (n + '.').startswith({prefixes!r})))"
+    result = subprocess.run([sys.executable, "-c", f"{code}\n{after}"], capture_output=True, text=True, check=True)
+    return result.stdout.split()
+
 
 def test_analysis_and_runs_load_no_keras_and_no_backend():
-    code = (
-        "import sys, unetdyn.analysis, unetdyn.runs;"
-        "print([name for name in ('keras', 'tensorflow', 'jax', 'torch', 'matplotlib') if name in sys.modules])"
-    )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == "[]"
+    code = f"import unetdyn.runs\nfrom unetdyn.analysis import {', '.join(analysis.__all__)}"
+    assert loaded(code, "keras.", "tensorflow.", "jax.", "torch.", "matplotlib.") == []
+
+
+def test_sigma_of_ten_numbers_waits_for_nothing_else():
+    code = "from unetdyn import analysis\nanalysis.stability([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])"
+    assert loaded(code, "scipy.", "unetdyn.analysis.comparison.", "unetdyn.runs.") == []
+
+
+def test_what_the_callbacks_take_from_here_loads_no_scipy():
+    """Keras itself loads SciPy where scikit-learn is installed, so that only the modules can be looked at."""
+    taken = loaded("import unetdyn.callbacks", "unetdyn.analysis.")
+    assert taken
+    assert loaded("\n".join(f"import {name}" for name in taken), "scipy.", "matplotlib.") == []
+
+
+def test_every_public_name_is_there():
+    assert dir(analysis) == sorted(dir(analysis))
+    assert set(analysis.__all__) <= set(dir(analysis))
+    for name in analysis.__all__:
+        assert getattr(analysis, name) is not None
+    with pytest.raises(AttributeError, match=r"module 'unetdyn.analysis' has no attribute 'stabilty'"):
+        _ = analysis.stabilty
+
+
+def test_no_module_bears_a_public_name():
+    """Once such a module was imported, it would stand where the function should be."""
+    modules = {name.rsplit(".", 1)[-1] for _, name, _ in pkgutil.walk_packages(analysis.__path__, "unetdyn.analysis.")}
+    assert modules.isdisjoint(analysis.__all__)
+
+
+def test_type_checkers_see_the_names_that_python_sees():
+    (block,) = (node for node in ast.parse(inspect.getsource(analysis)).body if isinstance(node, ast.If))
+    seen = {(alias.name, node.module.removeprefix("unetdyn.analysis.")) for node in block.body for alias in node.names}
+    assert seen == set(analysis._MODULES.items())

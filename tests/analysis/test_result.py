@@ -2,7 +2,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from unetdyn.analysis.result import Result, epoch, interval, number
+from unetdyn.analysis.result import Determinable, Result, epoch, interval, number
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,21 @@ class Found(Result):
 
 def test_result_shows_itself_as_aligned_text():
     assert str(Found("x")) == "name            x\na longer label  1"
+
+
+@dataclass(frozen=True)
+class Peak(Determinable):
+    peak: float
+    reason: str = ""
+
+    def _rows(self):
+        return [("peak", self._if_determined(number(self.peak)))]
+
+
+def test_what_is_undetermined_says_why_and_nothing_else_does():
+    assert (str(Peak(0.5)), Peak(0.5).determined) == ("peak  0.5", True)
+    lacking = Peak(float("nan"), "no epoch was logged")
+    assert (str(lacking), lacking.determined) == ("peak  undetermined: no epoch was logged", False)
 
 
 def test_result_escapes_what_it_shows_in_a_notebook():

@@ -314,7 +314,7 @@ def test_record_is_in_the_run_directory_under_the_same_names(tmp_path):
         ({"vanish": -1}, r"Received: vanish=-1"),
         ({"explode": float("nan")}, r"explode=nan"),
         ({"spike": -2}, r"`spike` must be a positive number of robust scales\. Received: spike=-2"),
-        ({"window": 2}, r"`window` must be a number of steps, 4 or more\. Received: window=2"),
+        ({"window": 2}, r"`window` must be a whole number of steps, 4 or more\. Received: window=2"),
     ],
 )
 def test_monitor_refuses_thresholds_that_mean_nothing(kwargs, text):

@@ -95,7 +95,7 @@ def test_monitor_keeps_a_record():
 
 def test_monitor_record_is_there_before_training():
     assert StabilityMonitor().record["val_loss_sigma"].shape == (0,)
-    assert not StabilityMonitor().result.defined
+    assert not StabilityMonitor().result.determined
 
 
 def test_monitor_window_counts_validations_not_epochs():
@@ -115,7 +115,7 @@ def test_monitor_without_validation_says_so_once_and_trains():
     fit(monitor)  # a second warning would be an error
     assert [warning.category for warning in caught].count(UserWarning) == 1
     assert history.history.keys() == {"loss"}
-    assert not monitor.result.defined
+    assert not monitor.result.determined
 
 
 def test_monitor_warning_names_the_nearest_name():
@@ -157,7 +157,7 @@ def test_monitor_starts_anew_at_epoch_zero_and_carries_on_later():
     assert monitor.record["epoch"].tolist() == [0, 1, 2, 3]
     fit(monitor, epochs=1, validation_data=(x, x))
     assert monitor.record["epoch"].tolist() == [0]
-    assert not monitor.result.defined
+    assert not monitor.result.determined
 
 
 def test_history_and_early_stopping_see_stability():

@@ -1,124 +1,125 @@
-"""Histories in, numbers out: NumPy and SciPy only, no Keras and no backend."""
+"""Histories in, numbers out: NumPy and SciPy only, no Keras and no backend.
 
-from unetdyn.analysis.collapses import Collapse, Collapses, collapses
-from unetdyn.analysis.comparison.anova import Anova, Effect, anova, anova_power
-from unetdyn.analysis.comparison.choices import Choice
-from unetdyn.analysis.comparison.components import Component, VarianceComponents, variance_components
-from unetdyn.analysis.comparison.effects import Sensitivity, Slope, sensitivity
-from unetdyn.analysis.comparison.exponent import StabilityExponent, stability_exponent
-from unetdyn.analysis.comparison.improvement import Improvement, improvement_factor
-from unetdyn.analysis.comparison.on_record import ON_RECORD, Record
-from unetdyn.analysis.comparison.ranking import BestWithin, Front, Ranking, best_within, combined_score, pareto_front
-from unetdyn.analysis.comparison.recommend import Recommendation, recommend
-from unetdyn.analysis.comparison.summary import RunSummary, as_summaries, summarise
-from unetdyn.analysis.convergence import Convergence, convergence
-from unetdyn.analysis.criteria import (
-    ChangeCriterion,
-    Criterion,
-    StabilityCriterion,
-    converged_by_change,
-    converged_by_stability,
-)
-from unetdyn.analysis.curves import Curve, Curves, read_history
-from unetdyn.analysis.double_descent import DoubleDescent, double_descent
-from unetdyn.analysis.equivalence import SlopeCriterion, converged_by_slope
-from unetdyn.analysis.fitting.fit_convergence import fit_convergence
-from unetdyn.analysis.fitting.held_out import HeldOutTail
-from unetdyn.analysis.fitting.result import ConvergenceFit
-from unetdyn.analysis.health import TrainingHealth, TrainingStability, training_health, training_stability
-from unetdyn.analysis.oscillation import Oscillation, oscillation
-from unetdyn.analysis.overfitting import Overfitting, overfitting
-from unetdyn.analysis.result import KeyedResult, Result
-from unetdyn.analysis.stability import (
-    STABILITY_CLASSES,
-    Stability,
-    StabilityClass,
-    sliding_stability,
-    stability,
-    stability_class,
-)
-from unetdyn.analysis.thresholds.jaccard_sensitivity import JaccardSensitivity, jaccard_sensitivity
-from unetdyn.analysis.thresholds.threshold_curve import ThresholdCurve, threshold_curve
-from unetdyn.analysis.updates import (
-    UpdateVarianceRatio,
-    patience,
-    scale_learning_rate,
-    update_variance,
-    update_variance_ratio,
-)
+A name loads its module when it is first asked for, so that σ of ten numbers does not wait for the analysis of variance.
+"""
 
-__all__ = [
-    "ON_RECORD",
-    "STABILITY_CLASSES",
-    "Anova",
-    "BestWithin",
-    "ChangeCriterion",
-    "Choice",
-    "Collapse",
-    "Collapses",
-    "Component",
-    "Convergence",
-    "ConvergenceFit",
-    "Criterion",
-    "Curve",
-    "Curves",
-    "DoubleDescent",
-    "Effect",
-    "Front",
-    "HeldOutTail",
-    "Improvement",
-    "JaccardSensitivity",
-    "KeyedResult",
-    "Oscillation",
-    "Overfitting",
-    "Ranking",
-    "Recommendation",
-    "Record",
-    "Result",
-    "RunSummary",
-    "Sensitivity",
-    "Slope",
-    "SlopeCriterion",
-    "Stability",
-    "StabilityClass",
-    "StabilityCriterion",
-    "StabilityExponent",
-    "ThresholdCurve",
-    "TrainingHealth",
-    "TrainingStability",
-    "UpdateVarianceRatio",
-    "VarianceComponents",
-    "anova",
-    "anova_power",
-    "as_summaries",
-    "best_within",
-    "collapses",
-    "combined_score",
-    "converged_by_change",
-    "converged_by_slope",
-    "converged_by_stability",
-    "convergence",
-    "double_descent",
-    "fit_convergence",
-    "improvement_factor",
-    "jaccard_sensitivity",
-    "oscillation",
-    "overfitting",
-    "pareto_front",
-    "patience",
-    "read_history",
-    "recommend",
-    "scale_learning_rate",
-    "sensitivity",
-    "sliding_stability",
-    "stability",
-    "stability_class",
-    "stability_exponent",
-    "summarise",
-    "threshold_curve",
-    "training_health",
-    "training_stability",
-    "update_variance",
-    "update_variance_ratio",
-    "variance_components",
-]
+# ruff: noqa: F401 - what is imported for type checkers and editors is listed again below, for Python
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unetdyn.analysis.collapsed import Collapse, Collapses, collapses
+    from unetdyn.analysis.comparison.analysis_of_variance import Anova, Effect, anova, anova_power
+    from unetdyn.analysis.comparison.choices import Choice
+    from unetdyn.analysis.comparison.components import Component, VarianceComponents, variance_components
+    from unetdyn.analysis.comparison.exponent import StabilityExponent, stability_exponent
+    from unetdyn.analysis.comparison.improvement import Improvement, improvement_factor
+    from unetdyn.analysis.comparison.many_runs import as_summaries
+    from unetdyn.analysis.comparison.ranking import (
+        BestWithin,
+        Front,
+        Ranking,
+        best_within,
+        combined_score,
+        pareto_front,
+    )
+    from unetdyn.analysis.comparison.recommendation import ON_RECORD, Recommendation, Record, recommend
+    from unetdyn.analysis.comparison.slopes import Sensitivity, Slope, sensitivity
+    from unetdyn.analysis.comparison.summary import RunSummary, summarise
+    from unetdyn.analysis.converged import Convergence, convergence
+    from unetdyn.analysis.criteria import (
+        ChangeCriterion,
+        Criterion,
+        StabilityCriterion,
+        converged_by_change,
+        converged_by_stability,
+    )
+    from unetdyn.analysis.curves import Curves, read_history
+    from unetdyn.analysis.fitting.asymptote import fit_convergence
+    from unetdyn.analysis.fitting.held_out import HeldOutTail
+    from unetdyn.analysis.fitting.result import ConvergenceFit
+    from unetdyn.analysis.health import TrainingHealth, TrainingStability, training_health, training_stability
+    from unetdyn.analysis.oscillating import Oscillation, oscillation
+    from unetdyn.analysis.overfitted import Overfitting, overfitting
+    from unetdyn.analysis.result import KeyedResult, Result
+    from unetdyn.analysis.second_descent import DoubleDescent, double_descent
+    from unetdyn.analysis.series import Curve
+    from unetdyn.analysis.slope_test import SlopeCriterion, converged_by_slope
+    from unetdyn.analysis.stable import (
+        STABILITY_CLASSES,
+        Stability,
+        StabilityClass,
+        sliding_stability,
+        stability,
+        stability_class,
+    )
+    from unetdyn.analysis.thresholds.every_threshold import ThresholdCurve, threshold_curve
+    from unetdyn.analysis.thresholds.pixel_errors import JaccardSensitivity, jaccard_sensitivity
+    from unetdyn.analysis.updates import (
+        UpdateVarianceRatio,
+        patience,
+        scale_learning_rate,
+        update_variance,
+        update_variance_ratio,
+    )
+
+# No module may bear the name of a function here: once it was imported, it would hide the function.
+_NAMES = {
+    "collapsed": ("Collapse", "Collapses", "collapses"),
+    "comparison.analysis_of_variance": ("Anova", "Effect", "anova", "anova_power"),
+    "comparison.choices": ("Choice",),
+    "comparison.components": ("Component", "VarianceComponents", "variance_components"),
+    "comparison.exponent": ("StabilityExponent", "stability_exponent"),
+    "comparison.improvement": ("Improvement", "improvement_factor"),
+    "comparison.many_runs": ("as_summaries",),
+    "comparison.ranking": ("BestWithin", "Front", "Ranking", "best_within", "combined_score", "pareto_front"),
+    "comparison.recommendation": ("ON_RECORD", "Recommendation", "Record", "recommend"),
+    "comparison.slopes": ("Sensitivity", "Slope", "sensitivity"),
+    "comparison.summary": ("RunSummary", "summarise"),
+    "converged": ("Convergence", "convergence"),
+    "criteria": ("ChangeCriterion", "Criterion", "StabilityCriterion", "converged_by_change", "converged_by_stability"),
+    "curves": ("Curves", "read_history"),
+    "fitting.asymptote": ("fit_convergence",),
+    "fitting.held_out": ("HeldOutTail",),
+    "fitting.result": ("ConvergenceFit",),
+    "health": ("TrainingHealth", "TrainingStability", "training_health", "training_stability"),
+    "oscillating": ("Oscillation", "oscillation"),
+    "overfitted": ("Overfitting", "overfitting"),
+    "result": ("KeyedResult", "Result"),
+    "second_descent": ("DoubleDescent", "double_descent"),
+    "series": ("Curve",),
+    "slope_test": ("SlopeCriterion", "converged_by_slope"),
+    "stable": (
+        "STABILITY_CLASSES",
+        "Stability",
+        "StabilityClass",
+        "sliding_stability",
+        "stability",
+        "stability_class",
+    ),
+    "thresholds.every_threshold": ("ThresholdCurve", "threshold_curve"),
+    "thresholds.pixel_errors": ("JaccardSensitivity", "jaccard_sensitivity"),
+    "updates": (
+        "UpdateVarianceRatio",
+        "patience",
+        "scale_learning_rate",
+        "update_variance",
+        "update_variance_ratio",
+    ),
+}
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
+
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value  # found at once from now on
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

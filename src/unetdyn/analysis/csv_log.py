@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn.analysis.epochs import start_of_last_training, whole_epochs
+from unetdyn.analysis.series import start_of_last_training, whole_epochs
 
 _NOT_LOGGED = ("", "NA")  # CSVLogger writes NA where an epoch had no such value
 

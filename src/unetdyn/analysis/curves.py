@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,21 +11,9 @@ from numpy.typing import NDArray
 import unetdyn.runs
 from unetdyn._checks import nearest
 from unetdyn.analysis.csv_log import read_csv
-from unetdyn.analysis.epochs import whole_epochs
 from unetdyn.analysis.history_logs import read_logs
 from unetdyn.analysis.metric_names import is_metric, less_is_better, overlap_rank
-
-
-class Curve(NamedTuple):
-    """One logged value over the epochs.
-
-    Attributes:
-        epochs: `(n,)` int64, ascending, from 0: those in which the value was logged.
-        values: `(n,)` float64, NaN and infinity where they were logged.
-    """
-
-    epochs: NDArray[np.int64]
-    values: NDArray[np.float64]
+from unetdyn.analysis.series import Curve, whole_epochs
 
 
 class Curves(Mapping[str, Curve]):
@@ -168,6 +156,19 @@ def read_history(source: Any, validation_freq: int | Sequence[int] | None = None
             f"directory, or a Run. Received: {type(source).__name__}."
         )
     return Curves(read_logs(logs, getattr(source, "epoch", None), validation_freq))
+
+
+def loss_pairs(curves: Curves) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Epochs, training losses and validation losses of the epochs that have both; empty without one of them.
+
+    >>> loss_pairs(Curves({"loss": ([0, 1, 2], [0.9, 0.5, 0.4]), "val_loss": ([1], [0.6])}))
+    (array([1]), array([0.5]), array([0.6]))
+    """
+    if "loss" not in curves or "val_loss" not in curves:
+        return np.empty(0, np.int64), np.empty(0), np.empty(0)
+    training, validation = curves["loss"], curves["val_loss"]
+    epochs, trained, validated = np.intersect1d(training.epochs, validation.epochs, return_indices=True)
+    return epochs, training.values[trained], validation.values[validated]
 
 
 def _in_order(epochs: NDArray[Any], values: NDArray[Any]) -> Curve:

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn.analysis.curves import Curve, Curves, read_history
-from unetdyn.analysis.loss_pairs import loss_pairs
+from unetdyn.analysis.curves import Curves, loss_pairs, read_history
 from unetdyn.analysis.metric_names import check_more_is_better
 from unetdyn.analysis.result import KeyedResult, epoch, number
-from unetdyn.analysis.stability import DDOF, WINDOW, Stability, check_window, stability
+from unetdyn.analysis.series import Curve
+from unetdyn.analysis.stable import DDOF, WINDOW, Stability, check_window, stability
 
 _NOTHING = Curve(np.empty(0, np.int64), np.empty(0))
 
@@ -20,22 +20,22 @@ class TrainingHealth(KeyedResult):
     """What `training_health` found. Each attribute is a key too: `health["peak_epoch"]`, `health.as_dict()`.
 
     Attributes:
-        convergence_rate: mean change of the metric per epoch over the last window; NaN below two epochs or where the
+        convergence_rate: Mean change of the metric per epoch over the last window; NaN below two epochs or where the
             window holds a value that is not finite.
         loss_stability: σ of the loss over the last window; NaN where not defined.
         jaccard_stability: σ of the metric over the last window, whatever the metric's name; NaN where not defined.
-        overfitting_gap: mean validation loss − mean training loss over the last window: positive where the network does
+        overfitting_gap: Mean validation loss − mean training loss over the last window: positive where the network does
             worse on what it has not seen. NaN without validation.
-        peak_epoch: epoch, from 0, of the highest finite value of the metric, the first of equals; None without one.
-        learning_efficiency: peak / (peak epoch + 1): what was gained per epoch until the peak.
-        final_performance: the metric's last value, NaN where that is what was logged.
-        peak_performance: the metric's highest finite value.
-        stability_class: the class of `loss_stability`; None where not defined.
-        convergence_rates: the metric's change per epoch at each of its epochs.
-        watched: name under which the metric was logged, None where none was.
-        watched_loss: name under which the loss was logged.
-        window: epochs that the window has when it is full.
-        counts: how many epochs each windowed value really had, by its key.
+        peak_epoch: Epoch, from 0, of the highest finite value of the metric, the first of equals; None without one.
+        learning_efficiency: Peak / (peak epoch + 1): what was gained per epoch until the peak.
+        final_performance: The metric's last value, NaN where that is what was logged.
+        peak_performance: The metric's highest finite value.
+        stability_class: The class of `loss_stability`; None where not defined.
+        convergence_rates: The metric's change per epoch at each of its epochs.
+        watched: Name under which the metric was logged, None where none was.
+        watched_loss: Name under which the loss was logged.
+        window: Epochs that the window has when it is full.
+        counts: How many epochs each windowed value really had, by its key.
     """
 
     convergence_rate: float
@@ -84,13 +84,13 @@ class TrainingStability(KeyedResult):
         jaccard_stability: σ of the metric over the last window, whatever the metric's name; NaN where not defined.
         loss_cv: σ / |mean| of the loss, a fraction.
         jaccard_cv: σ / |mean| of the metric, a fraction.
-        mean_loss: mean of the loss over the window; NaN where σ is.
-        mean_jaccard: mean of the metric over the window; NaN where σ is.
-        stability_class: the class of `loss_stability`; None where not defined.
-        watched: name under which the metric was logged, None where none was.
-        watched_loss: name under which the loss was logged.
-        window: epochs that the window has when it is full.
-        counts: how many epochs each σ really had, by its key.
+        mean_loss: Mean of the loss over the window; NaN where σ is.
+        mean_jaccard: Mean of the metric over the window; NaN where σ is.
+        stability_class: The class of `loss_stability`; None where not defined.
+        watched: Name under which the metric was logged, None where none was.
+        watched_loss: Name under which the loss was logged.
+        window: Epochs that the window has when it is full.
+        counts: How many epochs each σ really had, by its key.
     """
 
     loss_stability: float
@@ -137,16 +137,16 @@ def training_health(history: Any, window: int = WINDOW, metric: str | None = Non
     For the gap with its uncertainty see `overfitting`.
 
     Args:
-        history: anything `read_history` takes.
-        window: how many logged values count, ≥ 2. 10 is what the studies used.
-        metric: a metric of which more is better, with or without `val_`. Default: `Curves.default_metric`.
+        history: Anything `read_history` takes.
+        window: How many logged values count, ≥ 2. 10 is what the studies used.
+        metric: A metric of which more is better, with or without `val_`. Default: `Curves.default_metric`.
         ddof: 1 (default), the sample standard deviation, the studies' formula; 0, `numpy.std`, which their code used.
 
     Returns:
         A `TrainingHealth`. What cannot be told (no validation, no metric, too few epochs, NaN) is NaN or None.
 
     Raises:
-        ValueError: if no loss was logged, `metric` was not or should fall, or `window` or `ddof` is out of range.
+        ValueError: If no loss was logged, `metric` was not or should fall, or `window` or `ddof` is out of range.
 
     Example:
         >>> history = {
@@ -166,7 +166,7 @@ def training_health(history: Any, window: int = WINDOW, metric: str | None = Non
         stability            Moderate
 
     Reference:
-        The studies this project grew from.
+        The studies (docs/studies.md).
     """
     curves, names, losses, scores = _watched(history, window, metric, ddof)
     check_more_is_better(names[0] or "", metric, curves.source)
@@ -202,16 +202,16 @@ def training_stability(
     σ, mean and coefficient of variation (σ / |mean|) are those of `stability`, for the loss and for the metric.
 
     Args:
-        history: anything `read_history` takes.
-        window: how many logged values count, ≥ 2. 10 is what the studies used.
-        metric: the metric beside the loss, with or without `val_`. Default: `Curves.default_metric`.
+        history: Anything `read_history` takes.
+        window: How many logged values count, ≥ 2. 10 is what the studies used.
+        metric: The metric beside the loss, with or without `val_`. Default: `Curves.default_metric`.
         ddof: 1 (default), the sample standard deviation, the studies' formula; 0, `numpy.std`, which their code used.
 
     Returns:
         A `TrainingStability`; NaN and None for what is not defined.
 
     Raises:
-        ValueError: if no loss was logged, `metric` was not, or `window` or `ddof` is out of range.
+        ValueError: If no loss was logged, `metric` was not, or `window` or `ddof` is out of range.
 
     Example:
         >>> history = {"val_loss": [0.30, 0.34, 0.32, 0.28], "val_jaccard": [0.5, 0.6, 0.5, 0.6]}
@@ -221,7 +221,7 @@ def training_stability(
         class             Good
 
     Reference:
-        The studies this project grew from.
+        The studies (docs/studies.md).
     """
     curves, (watched, _), losses, scores = _watched(history, window, metric, ddof)
     return TrainingStability(

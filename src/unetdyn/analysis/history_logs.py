@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn._checks import check_count
-from unetdyn.analysis.epochs import start_of_last_training, whole_epochs
 from unetdyn.analysis.metric_names import is_metric
+from unetdyn.analysis.series import start_of_last_training, whole_epochs
 
 Frequency = int | Sequence[int]
 

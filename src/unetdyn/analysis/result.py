@@ -4,7 +4,7 @@ import dataclasses
 import html
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unetdyn._checks import nearest
 
@@ -68,6 +68,39 @@ class KeyedResult(Result, Mapping[str, Any]):
     def as_dict(self) -> dict[str, Any]:
         """A dictionary of all of it."""
         return dict(self)
+
+
+class Determinable(Result):
+    """A result that the data may leave undetermined. A subclass has `reason`, a field or a property.
+
+    Whatever a result cannot tell is NaN or None in it, and `reason` says why; where it tells everything, `reason` is
+    empty.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Peak(Determinable):
+        ...     peak: float
+        ...     reason: str = ""
+        ...     def _rows(self):
+        ...         return [("peak", self._if_determined(number(self.peak)))]
+        >>> print(Peak(math.nan, "there is no epoch"))
+        peak  undetermined: there is no epoch
+        >>> Peak(0.71828).determined
+        True
+    """
+
+    if TYPE_CHECKING:  # a property at run time would be taken for a field's default value
+
+        @property
+        def reason(self) -> str: ...  # noqa: D102 - see above
+
+    @property
+    def determined(self) -> bool:
+        """Whether the data told everything; `reason` says what they did not."""
+        return not self.reason
+
+    def _if_determined(self, shown: str) -> str:
+        return shown if self.determined else f"undetermined: {self.reason}"
 
 
 def number(value: float | None, digits: int = 3) -> str:

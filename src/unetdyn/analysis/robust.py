@@ -1,7 +1,10 @@
-"""Medians of what is finite."""
+"""Robust statistics: medians, and scales that outliers do not move."""
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+
+MAD_TO_SIGMA = 1.4826
+"""The median absolute deviation of a normal variable is its standard deviation over this; Hampel (1974)."""
 
 
 def finite_median(values: ArrayLike) -> float:
@@ -13,3 +16,22 @@ def finite_median(values: ArrayLike) -> float:
     array = np.asarray(values, dtype=np.float64)
     finite = array[np.isfinite(array)]
     return float(np.median(finite)) if finite.size else float("nan")
+
+
+def scaled_mad(values: NDArray[np.float64], centre: NDArray[np.float64] | float | None = None) -> NDArray[np.float64]:
+    """The median absolute deviation times 1.4826: the standard deviation, where the values are normal.
+
+    Args:
+        values: `(..., n)`; NaN is left out.
+        centre: What they deviate from, of a shape that fits; None (default) for their median.
+
+    Returns:
+        `(..., 1)`.
+
+    Example:
+        >>> scaled_mad(np.array([1.0, 2.0, 3.0, 4.0, 100.0])).round(4).tolist()
+        [1.4826]
+    """
+    median = np.nanmedian if np.isnan(values).any() else np.median
+    centre = median(values, axis=-1, keepdims=True) if centre is None else centre
+    return MAD_TO_SIGMA * median(np.abs(values - centre), axis=-1, keepdims=True)

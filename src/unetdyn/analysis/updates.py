@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from unetdyn._checks import check_count, check_positive, unknown_choice
+from unetdyn._checks import check_choice, check_count, check_positive
 from unetdyn.analysis.result import Result, number
 
 _ROUNDING = 1e-12  # 1.1 / 0.1 is 11.000000000000002, and eleven epochs are enough
@@ -15,13 +15,13 @@ class UpdateVarianceRatio(Result):
     """What `update_variance_ratio` found: how many times smaller the noise of a step became.
 
     Attributes:
-        lr: the learning rate before.
-        new_lr: the learning rate after.
-        batch_size: the batch size before.
-        new_batch_size: the batch size after.
-        from_lr: the part of the learning rate, (lr / new_lr)².
-        from_batch_size: the part of the batch size, new_batch_size / batch_size.
-        total: the product; above 1 the steps became calmer, below 1 noisier.
+        lr: The learning rate before.
+        new_lr: The learning rate after.
+        batch_size: The batch size before.
+        new_batch_size: The batch size after.
+        from_lr: The part of the learning rate, (lr / new_lr)².
+        from_batch_size: The part of the batch size, new_batch_size / batch_size.
+        total: The product; above 1 the steps became calmer, below 1 noisier.
     """
 
     lr: float
@@ -53,8 +53,8 @@ def update_variance(lr: float, batch_size: int, grad_variance: float) -> float:
     have it. Adam divides by the gradient's own size, so that the formula does not hold for it.
 
     Args:
-        lr: the learning rate, ≥ 0.
-        batch_size: samples in a batch, ≥ 1.
+        lr: The learning rate, ≥ 0.
+        batch_size: Samples in a batch, ≥ 1.
         grad_variance: σ², the variance over *samples* of the gradient, ≥ 0: of one weight, which gives that weight's
             variance; or summed over all weights (the trace of the covariance, which `callbacks.NoiseScaleMonitor`
             logs), which gives the expected squared length of the step's noise.
@@ -63,7 +63,7 @@ def update_variance(lr: float, batch_size: int, grad_variance: float) -> float:
         The variance, in the squared unit of the weights.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ValueError: If an argument is out of range.
 
     Example:
         >>> update_variance(lr=0.01, batch_size=8, grad_variance=2.0)
@@ -88,16 +88,16 @@ def update_variance_ratio(
     variance cancels: it is taken at the same weights.
 
     Args:
-        lr: the learning rate before, > 0.
-        new_lr: the learning rate after, > 0.
-        batch_size: samples in a batch before, ≥ 1. Default 1, for a change of the learning rate alone.
-        new_batch_size: samples in a batch after, ≥ 1. Default None: as before.
+        lr: The learning rate before, > 0.
+        new_lr: The learning rate after, > 0.
+        batch_size: Samples in a batch before, ≥ 1. Default 1, for a change of the learning rate alone.
+        new_batch_size: Samples in a batch after, ≥ 1. Default None: as before.
 
     Returns:
         An `UpdateVarianceRatio`.
 
     Raises:
-        ValueError: if an argument is out of range.
+        ValueError: If an argument is out of range.
 
     Example:
         >>> print(update_variance_ratio(lr=1e-2, new_lr=1e-3, batch_size=8, new_batch_size=16))
@@ -128,16 +128,16 @@ def scale_learning_rate(
     where the other settings move along: 1 − β₁ and 1 − β₂ times k, and ε over sqrt(k).
 
     Args:
-        lr: the learning rate in use, > 0.
-        batch_size: the batch size in use, ≥ 1.
-        new_batch_size: the batch size wanted, ≥ 1.
+        lr: The learning rate in use, > 0.
+        batch_size: The batch size in use, ≥ 1.
+        new_batch_size: The batch size wanted, ≥ 1.
         rule: `"linear"` (default, the usual choice for SGD) or `"sqrt"`.
 
     Returns:
         The learning rate. Both rules are a place to begin the search, and no promise.
 
     Raises:
-        ValueError: if an argument is out of range, or the rule unknown.
+        ValueError: If an argument is out of range, or the rule unknown.
 
     Example:
         >>> scale_learning_rate(0.1, 256, 8192), scale_learning_rate(0.001, 8, 32, rule="sqrt")
@@ -151,8 +151,7 @@ def scale_learning_rate(
     check_positive("lr", lr)
     check_count("batch_size", batch_size, least=1, unit="samples")
     check_count("new_batch_size", new_batch_size, least=1, unit="samples")
-    if rule not in ("linear", "sqrt"):
-        raise ValueError(unknown_choice("rule", rule, ["linear", "sqrt"]))
+    check_choice("rule", rule, ["linear", "sqrt"])
     factor = new_batch_size / batch_size
     return lr * (factor if rule == "linear" else math.sqrt(factor))
 
@@ -163,14 +162,14 @@ def patience(plateau_seconds: float, epoch_seconds: float) -> int:
     patience = ⌈T_plateau / T_epoch⌉.
 
     Args:
-        plateau_seconds: the longest time without an improvement that is worth waiting through, > 0, in seconds.
-        epoch_seconds: how long an epoch takes, > 0, in seconds.
+        plateau_seconds: The longest time without an improvement that is worth waiting through, > 0, in seconds.
+        epoch_seconds: How long an epoch takes, > 0, in seconds.
 
     Returns:
         A number of epochs, ≥ 1. A ratio that is whole but for rounding is not rounded up.
 
     Raises:
-        ValueError: if an argument is not positive.
+        ValueError: If an argument is not positive.
 
     Example:
         >>> patience(plateau_seconds=600, epoch_seconds=45)

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from unetdyn.analysis.curves import Curves
-from unetdyn.analysis.stability import sliding_stability, stability
+from unetdyn.analysis.stable import sliding_stability, stability
 
 # Blue and vermilion of Okabe and Ito (2008), as in `report`.
 TRAINING: dict[str, Any] = {"color": "#0072B2", "marker": "o", "label": "training"}

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn.analysis.profile import Profile, profile
+from unetdyn.analysis.gradient_norms import SPIKE_FACTOR, SPIKE_WINDOW, Profile, check_spike, profile, spikes
 from unetdyn.analysis.robust import finite_median
-from unetdyn.analysis.spikes import FACTOR, WINDOW, check_spike, spikes
 from unetdyn.callbacks import gradient_messages as messages
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.callbacks.tap_monitor import TapMonitor
@@ -77,7 +76,7 @@ class GradientMonitor(TapMonitor):
             Norms depend on the loss and the number of weights: compare with what the same network shows when it learns.
         vanish: A norm below it vanishes; for the whole gradient and each block. Default 1e-6, the studies'.
         spike: How many robust standard deviations of its logarithm a norm must be above the running median to be a
-            spike; see `unetdyn.analysis.spikes`. It needs no knowledge of the loss's scale. Default 6; None for no such
+            spike; see `analysis.gradient_norms`. It needs no knowledge of the loss's scale. Default 6; None for no such
             search.
         window: Steps of that running median, ≥ 4. Default 100.
         blocks_in_logs: Also each block's median into `logs`, for TensorBoard. Default False: a deep U-Net has twenty.
@@ -116,8 +115,8 @@ class GradientMonitor(TapMonitor):
         self,
         explode: float = EXPLODE,
         vanish: float = VANISH,
-        spike: float | None = FACTOR,
-        window: int = WINDOW,
+        spike: float | None = SPIKE_FACTOR,
+        window: int = SPIKE_WINDOW,
         blocks_in_logs: bool = False,
         verbose: int = 0,
         name: str = "gradient",

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from unetdyn._checks import nearest, unknown_choice
 from unetdyn.analysis.curves import Curves
-from unetdyn.analysis.stability import WINDOW, check_window, stability
+from unetdyn.analysis.stable import WINDOW, check_window, stability
 from unetdyn.callbacks.dashboard_panels import draw_curves, draw_profile, draw_stability
 from unetdyn.callbacks.gradient import GradientMonitor
 
@@ -188,7 +188,7 @@ class LiveDashboard(keras.callbacks.Callback):
         if _logged(curves, "loss"):
             name, curve = curves.watched("loss")
             found = stability(curve.values, self.window)
-            shown += [f"σ {found.sigma:.3g} {found.label}"] if found.defined and name in numbers else []
+            shown += [f"σ {found.sigma:.3g} {found.label}"] if found.determined and name in numbers else []
         if "grad_norm" in numbers and "grad_norm" not in names:
             shown.append(f"grad_norm {numbers['grad_norm']:.3g}")
         epochs = (self.params or {}).get("epochs")

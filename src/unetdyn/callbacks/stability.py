@@ -12,7 +12,7 @@ from keras.src.utils import io_utils
 from numpy.typing import NDArray
 
 from unetdyn._checks import nearest, unknown_choice
-from unetdyn.analysis.stability import DDOF, WINDOW, Stability, check_window, stability
+from unetdyn.analysis.stable import DDOF, WINDOW, Stability, check_window, stability
 
 ADVICE = "What usually helps: a lower learning rate or one that decays, a larger batch, more validation data."
 
@@ -130,7 +130,7 @@ class StabilityMonitor(keras.callbacks.Callback):
         before, now = self.results[name], stability(self._values[name], self.window, self.ddof)
         self.results[name] = now
         self._rows[name].append((value, now.sigma, now.coefficient_of_variation))
-        if now.defined or self.undefined == "nan":
+        if now.determined or self.undefined == "nan":
             key = self.name if name == "val_loss" else f"{name}_{self.name}"
             logs[key] = now.sigma
             logs[f"{key}_cv"] = now.coefficient_of_variation

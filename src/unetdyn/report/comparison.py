@@ -11,7 +11,7 @@ from unetdyn._plotting import BLACK, BLUE, GREY, log_axis
 from unetdyn.analysis import RunSummary, as_summaries, combined_score, pareto_front
 from unetdyn.analysis.comparison.ranking import WEIGHTS
 from unetdyn.analysis.result import number
-from unetdyn.analysis.stability import WINDOW
+from unetdyn.analysis.stable import WINDOW
 from unetdyn.report.drawing import Display, common, in_lines, literal, short
 
 MOST_ROWS = 20  # runs with a row and a number; the others are dots

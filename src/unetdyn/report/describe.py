@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from unetdyn.analysis import Curve, read_history
-from unetdyn.analysis.stability import DDOF, WINDOW, check_window, stability
+from unetdyn.analysis.stable import DDOF, WINDOW, check_window, stability
 from unetdyn.report.drawing import readable
 from unetdyn.report.history import best_epoch
 from unetdyn.runs import Run
@@ -104,7 +104,7 @@ def _usable(window: Any, ddof: Any) -> bool:
 
 def _stability(values: np.ndarray, config: dict[str, Any]) -> str:
     result = stability(values, **stability_settings(config))
-    if not (result.defined and result.finite):
+    if not (result.determined and result.finite):
         return str(result)
     variation = f"coefficient of variation {result.coefficient_of_variation:.1%}"
     return f"σ {result.sigma:.2g}, {result.label}; {variation}"

@@ -12,7 +12,7 @@ import unetdyn.runs
 from unetdyn._plotting import BLACK, BLUE, GREY, VERMILION, epoch_axis, log_axis, mark_not_finite
 from unetdyn.analysis.curves import Curves, read_history
 from unetdyn.analysis.metric_names import less_is_better
-from unetdyn.analysis.stability import DDOF, WINDOW, Stability, check_window, stability
+from unetdyn.analysis.stable import DDOF, WINDOW, Stability, check_window, stability
 from unetdyn.report.drawing import MANY_POINTS, Display, literal, new_axes, readable, say
 
 Series = tuple[NDArray[Any], NDArray[np.float64]]
@@ -162,7 +162,7 @@ class HistoryDisplay(Display):
         """Shade the window; the label says what was measured, also where it can't be."""
         watched = "validation loss" if "val_loss" in self.series else "loss"
         found = self.stability
-        if not found.defined:
+        if not found.determined:
             say(ax, f"stability not defined: {len(found.values)} of {found.window} values", "right")
             return
         epochs = self._watched[0][-self.window :] + 1

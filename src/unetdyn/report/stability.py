@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 import unetdyn.runs
 from unetdyn._plotting import BLACK, BLUE, GREEN, ORANGE, SKY, VERMILION, YELLOW, epoch_axis, log_axis, mark_not_finite
 from unetdyn.analysis.curves import read_history
-from unetdyn.analysis.stability import DDOF, STABILITY_CLASSES, WINDOW, Stability, sliding_stability, stability
+from unetdyn.analysis.stable import DDOF, STABILITY_CLASSES, WINDOW, Stability, sliding_stability, stability
 from unetdyn.report.drawing import MANY_POINTS, Display, literal, readable, say
 
 BANDS = dict(zip((row.label for row in STABILITY_CLASSES), (GREEN, SKY, YELLOW, ORANGE, VERMILION), strict=True))
@@ -145,7 +145,7 @@ class StabilityDisplay(Display):
 
     def _title(self) -> str:
         found = self.stability
-        if not found.defined:
+        if not found.determined:
             return f"σ not defined: {len(found.values)} of the {found.window} values that it needs"
         if not found.finite:
             return f"at the end: σ not finite, {found.label}"

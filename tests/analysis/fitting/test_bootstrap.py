@@ -5,8 +5,8 @@ import pytest
 from scipy.optimize import curve_fit
 from scipy.signal import lfilter
 
-from unetdyn.analysis.fitting import bootstrap as bootstrap
-from unetdyn.analysis.fitting import models
+from unetdyn.analysis.ar1 import autocorrelation
+from unetdyn.analysis.fitting import bootstrap, models
 from unetdyn.analysis.fitting.models import EXPONENTIAL
 
 
@@ -25,20 +25,20 @@ def test_autocorrelation_finds_what_was_planted_where_the_residuals_alone_show_t
     epochs = np.arange(40.0)
     values = 0.8 - 0.7 * np.exp(-0.15 * epochs) + autoregression((600, 40), phi, 0.02, 1)
     residuals = values - models.fit(EXPONENTIAL, epochs, values).fitted
-    found = bootstrap.autocorrelation(residuals).mean()
+    found = autocorrelation(residuals, 3).mean()
     own = np.mean([np.sum(e[1:] * e[:-1]) / np.sum(e**2) for e in residuals])
     assert own < phi - 0.05
     assert abs(found - phi) < 0.035  # 4 standard errors of the mean and the approximation
 
 
 def test_autocorrelation_of_nothing_is_no_error():
-    assert np.isfinite(bootstrap.autocorrelation(np.zeros((1, 20)))).all()
+    assert np.isfinite(autocorrelation(np.zeros((1, 20)), 3)).all()
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.5])
 def test_noise_is_like_the_residuals(phi):
     residuals = autoregression((1, 400), phi, 0.03, 2)
-    noise = bootstrap.Noise(400, 300, seed=0).like(residuals)
+    noise = bootstrap.SieveBootstrap(400, 300, seed=0).noise_like(residuals)
     assert noise.shape == (400, 1, 300)
     assert noise.std() == pytest.approx(residuals.std(), rel=0.06)
     assert lag_one(noise[:, 0].T) == pytest.approx(lag_one(residuals), abs=0.05)
@@ -47,19 +47,19 @@ def test_noise_is_like_the_residuals(phi):
 
 def test_noise_of_a_curve_is_the_same_in_company():
     residuals = autoregression((3, 30), 0.4, 0.1, 3)
-    together = bootstrap.Noise(30, 50, seed=5).like(residuals)
-    alone = bootstrap.Noise(30, 50, seed=5).like(residuals[1:2])
+    together = bootstrap.SieveBootstrap(30, 50, seed=5).noise_like(residuals)
+    alone = bootstrap.SieveBootstrap(30, 50, seed=5).noise_like(residuals[1:2])
     np.testing.assert_array_equal(together[:, 1], alone[:, 0])
-    assert not np.array_equal(together, bootstrap.Noise(30, 50, seed=6).like(residuals))
+    assert not np.array_equal(together, bootstrap.SieveBootstrap(30, 50, seed=6).noise_like(residuals))
 
 
 def test_refits_equal_fits_of_scipy_to_the_same_curves():
     epochs = np.arange(40.0)
     values = 0.8 - 0.7 * np.exp(-0.15 * epochs) + autoregression((2, 40), 0.3, 0.02, 4)
     found = models.fit(EXPONENTIAL, epochs, values)
-    noise = bootstrap.Noise(40, 25, seed=0)
+    noise = bootstrap.SieveBootstrap(40, 25, seed=0)
     asymptotes, amplitudes, rates = bootstrap.refits(models.grid(EXPONENTIAL, epochs), found, values, noise)
-    made = found.fitted.T[:, :, None] + noise.like(values - found.fitted)
+    made = found.fitted.T[:, :, None] + noise.noise_like(values - found.fitted)
     expected = np.array(
         [
             [
@@ -76,8 +76,8 @@ def test_refits_equal_fits_of_scipy_to_the_same_curves():
 
 def test_relevelled_scatters_as_a_mean_does():
     values = np.random.default_rng(0).normal(0.5, 0.1, (1, 100))
-    levels = bootstrap.relevelled(models.level(values), values, bootstrap.Noise(100, 2000, seed=0))
-    phi = max(0.0, float(bootstrap.autocorrelation(values - values.mean())[0]))
+    levels = bootstrap.relevelled(models.level(values), values, bootstrap.SieveBootstrap(100, 2000, seed=0))
+    phi = max(0.0, float(autocorrelation(values - values.mean(), 1)[0]))
     assert levels.mean() == pytest.approx(values.mean(), abs=0.002)
     assert levels.std() == pytest.approx(0.1 / 10 * np.sqrt((1 + phi) / (1 - phi)), rel=0.2)
 

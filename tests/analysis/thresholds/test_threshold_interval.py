@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import expit
 
 from unetdyn.analysis import threshold_curve
-from unetdyn.analysis.thresholds.threshold_curve import THRESHOLDS
+from unetdyn.analysis.thresholds.every_threshold import THRESHOLDS
 
 RNG = np.random.default_rng(0)
 Y = RNG.random((8, 20, 20)) < 0.3

@@ -16,8 +16,8 @@ class Choice:
     """Runs that differ in their seed alone.
 
     Attributes:
-        name: that of the first run.
-        runs: all of them.
+        name: That of the first run.
+        runs: All of them.
         values: `(runs,)` of the criterion by which choices are compared.
     """
 
@@ -45,18 +45,20 @@ class Evidence(NamedTuple):
     """How the better of two choices compares with the other.
 
     Attributes:
-        difference: how much better its mean is, ≥ 0; NaN where there is no other.
-        low: lower end of the 95 % interval; NaN where there is none.
-        high: upper end.
-        decided: True where the interval lies above 0, False where it doesn't, None where it can't be told.
-        verdict: the same in words.
+        difference: How much better its mean is, ≥ 0; NaN where there is no other.
+        low: Lower end of the 95 % interval; NaN where there is none.
+        high: Upper end.
+        decided: Whether the interval lies above 0; False too where it can't be told.
+        evidence: The same in words; empty where it can't be told.
+        reason: In words, why it can't be told; empty where it can.
     """
 
     difference: float
     low: float
     high: float
-    decided: bool | None
-    verdict: str
+    decided: bool
+    evidence: str
+    reason: str
 
 
 def choices(runs: Sequence[RunSummary], value: Callable[[RunSummary], float]) -> list[Choice]:
@@ -93,28 +95,31 @@ def evidence(best: Choice | None, second: Choice | None, sign: int, exact: bool 
     """Whether the best's lead is larger than the scatter over seeds: Welch's t interval of the difference of means.
 
     Args:
-        best: the first; None where no run was eligible.
-        second: the next; None where there is only one.
+        best: The first; None where no run was eligible.
+        second: The next; None where there is only one.
         sign: 1 where more is better, -1 where less is.
-        exact: whether the criterion does not depend on the seed, as a number of parameters doesn't.
+        exact: Whether the criterion does not depend on the seed, as a number of parameters doesn't.
     """
     nan = float("nan")
     if best is None:
-        return Evidence(nan, nan, nan, None, "no run has what was asked for: see why each was left out")
+        return Evidence(nan, nan, nan, False, "", "no run has what was asked for: see why each was left out")
     if second is None:
-        return Evidence(nan, nan, nan, None, "there is nothing to compare it with")
+        return Evidence(nan, nan, nan, False, "", "there is nothing to compare it with")
     one, two = sign * np.array(best.values), sign * np.array(second.values)
     difference = float(one.mean() - two.mean())
     if exact:
         sure = "the seed has no part in it; whether the performance is good enough, only repeated seeds can tell"
-        return Evidence(difference, nan, nan, difference > 0, sure if difference > 0 else "both need the same")
+        return Evidence(difference, nan, nan, difference > 0, sure if difference > 0 else "both need the same", "")
+    reason = ""
     if max(len(one), len(two)) == 1:
-        return Evidence(difference, nan, nan, None, "one run each can't tell: repeat both with other seeds")
-    if min(len(one), len(two)) == 1:
-        return Evidence(difference, nan, nan, None, "one run of either can't tell: repeat it with other seeds")
-    if np.ptp(one) == 0 and np.ptp(two) == 0:
-        return Evidence(difference, nan, nan, None, "the repeated runs do not differ at all, which tells nothing")
+        reason = "one run each can't tell: repeat both with other seeds"
+    elif min(len(one), len(two)) == 1:
+        reason = "one run of either can't tell: repeat it with other seeds"
+    elif np.ptp(one) == 0 and np.ptp(two) == 0:
+        reason = "the repeated runs do not differ at all, which tells nothing"
+    if reason:
+        return Evidence(difference, nan, nan, False, "", reason)
     low, high = map(float, stats.ttest_ind(one, two, equal_var=False).confidence_interval(0.95))
-    if low > 0:
-        return Evidence(difference, low, high, True, "the difference is larger than the scatter over seeds explains")
-    return Evidence(difference, low, high, False, "the scatter over seeds explains the difference: either may win")
+    larger = "the difference is larger than the scatter over seeds explains"
+    either = "the scatter over seeds explains the difference: either may win"
+    return Evidence(difference, low, high, low > 0, larger if low > 0 else either, "")

@@ -19,7 +19,7 @@ class Cells:
         setting: `(cells,)` index of its settings, of one numbering for all architectures where the design is crossed.
         counts: `(cells,)` how many runs it has.
         means: `(cells,)` their mean.
-        within_squares: sum of squares of the runs around the mean of their cell.
+        within_squares: Sum of squares of the runs around the mean of their cell.
         design: `"nested"` or `"crossed"`.
     """
 

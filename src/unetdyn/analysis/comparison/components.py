@@ -2,32 +2,33 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from unetdyn._checks import unknown_choice
+from unetdyn._checks import check_choice, check_fraction
 from unetdyn.analysis.comparison.component_cells import Cells
-from unetdyn.analysis.comparison.component_moments import by_moments
-from unetdyn.analysis.comparison.component_reml import by_reml
+from unetdyn.analysis.comparison.component_estimates import by_moments, by_reml
 from unetdyn.analysis.comparison.design import names, recorded, responses, usable
-from unetdyn.analysis.comparison.summary import NOT_SETTINGS, RunSummary, as_summaries, comparison_notes, left_out
-from unetdyn.analysis.result import Result, interval, number
+from unetdyn.analysis.comparison.many_runs import as_summaries, comparison_notes, left_out
+from unetdyn.analysis.comparison.summary import NOT_SETTINGS, RunSummary
+from unetdyn.analysis.result import Determinable, Result, interval, number
 
 SETTINGS = ("learning_rate", "batch_size")
 _NAMES = ("architecture", "optimisation", "stochastic")
 
 
-class Component(NamedTuple):
+@dataclass(frozen=True)
+class Component(Determinable):
     """A variance of `VarianceComponents`.
 
     Attributes:
         variance: ≥ 0; NaN where it can't be told.
-        low: lower end of its interval, ≥ 0; NaN where it can't be told.
-        high: upper end.
-        share: of the total; NaN where the total is 0 or a part of it can't be told.
-        raw: the estimate before negative ones became 0: from moments it may be negative.
-        reason: in words, why it can't be told; None where it can.
+        low: Lower end of its interval, ≥ 0; NaN where it can't be told.
+        high: Upper end.
+        share: Of the total; NaN where the total is 0 or a part of it can't be told.
+        raw: The estimate before negative ones became 0: from moments it may be negative.
+        reason: In words, why it can't be told; empty where it can.
     """
 
     variance: float
@@ -35,13 +36,14 @@ class Component(NamedTuple):
     high: float
     share: float
     raw: float
-    reason: str | None = None
+    reason: str = ""
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [("variance", str(self))]
 
     def __str__(self) -> str:
-        if self.reason is not None:
-            return f"not defined: {self.reason}"
         share = "" if np.isnan(self.share) else f", {100 * self.share:.0f} %"
-        return f"{number(self.variance)} ({interval(self.low, self.high)}){share}"
+        return self._if_determined(f"{number(self.variance)} ({interval(self.low, self.high)}){share}")
 
 
 @dataclass(frozen=True)
@@ -52,16 +54,16 @@ class VarianceComponents(Result):
         architecture: σ²_architecture.
         optimisation: σ²_optimisation, of the settings.
         stochastic: σ²_stochastic, of the seeds.
-        total: the sum of those that can be told; NaN where none can.
-        response: whose variance it is.
+        total: The sum of those that can be told; NaN where none can.
+        response: Whose variance it is.
         method: `"moments"` for a balanced set, `"REML"` for another.
         design: `"nested"` or `"crossed"`.
-        runs: how many runs it is from.
-        architectures: how many architectures they have.
-        cells: how many pairs of architecture and settings.
-        confidence: of the intervals.
-        excluded: name → why a run was left out.
-        notes: what to mind when reading it.
+        runs: How many runs it is from.
+        architectures: How many architectures they have.
+        cells: How many pairs of architecture and settings.
+        confidence: Of the intervals.
+        excluded: Name → why a run was left out.
+        notes: What to mind when reading it.
     """
 
     architecture: Component
@@ -114,22 +116,22 @@ def variance_components(
     known, and its interval says so; for differences between these very ones, use `anova`.
 
     Args:
-        runs: see `as_summaries`.
-        response: as in `anova`.
-        architecture: the name of that factor.
-        settings: the factor or factors that make up the settings. None (default): `learning_rate` and `batch_size`,
+        runs: See `as_summaries`.
+        response: As in `anova`.
+        architecture: The name of that factor.
+        settings: The factor or factors that make up the settings. None (default): `learning_rate` and `batch_size`,
             those of them that any run has.
         design: `"nested"`, `"crossed"`, or None (default): crossed where any settings were run with more than one
             architecture.
-        confidence: of the intervals, between 0 and 1.
+        confidence: Of the intervals, between 0 and 1.
 
     Returns:
         A `VarianceComponents`. A component that the set says nothing of is not defined, with the reason: without
         repeated seeds none is.
 
     Raises:
-        TypeError: as `as_summaries`.
-        ValueError: if no run has the factor `architecture` or one of `settings`, `response` or `design` is unknown, or
+        TypeError: As `as_summaries`.
+        ValueError: If no run has the factor `architecture` or one of `settings`, `response` or `design` is unknown, or
             `confidence` is not between 0 and 1.
 
     Example:
@@ -147,10 +149,8 @@ def variance_components(
         Searle, Casella and McCulloch, Variance Components (1992); generalised intervals: Weerahandi, Generalized
         Confidence Intervals (1993).
     """
-    if design not in (None, "nested", "crossed"):
-        raise ValueError(unknown_choice("design", design, ["nested", "crossed", None]))
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1, such as 0.95. Received: confidence={confidence!r}.")
+    check_choice("design", design, ["nested", "crossed", None])
+    check_fraction("confidence", confidence)
     summaries = as_summaries(runs)
     settings = recorded(SETTINGS, summaries) if settings is None else names(settings)
     kept, excluded = usable(summaries, [architecture, *settings], response)
@@ -161,7 +161,7 @@ def variance_components(
     estimate = by_moments if cells.balanced else by_reml
     found = estimate(cells, active, confidence) if active else {}
     total = sum(max(raw, 0.0) for raw, _, _ in found.values()) if found else float("nan")
-    components = {name: _component(found.get(name), total, missing.get(name), not missing) for name in _NAMES}
+    components = {name: _component(found.get(name), total, missing.get(name, ""), not missing) for name in _NAMES}
     notes = (*comparison_notes(kept), *_notes(components, cells), *_repetitions(kept, pairs, [architecture, *settings]))
     method = "moments" if cells.balanced else "REML"
     return VarianceComponents(
@@ -197,7 +197,7 @@ def _missing(cells: Cells) -> dict[str, str]:
     return missing
 
 
-def _component(found: tuple[float, float, float] | None, total: float, reason: str | None, whole: bool) -> Component:
+def _component(found: tuple[float, float, float] | None, total: float, reason: str, whole: bool) -> Component:
     nan = float("nan")
     if found is None:
         return Component(nan, nan, nan, nan, nan, reason)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn._checks import nearest, unknown_choice
+from unetdyn._checks import check_choice, nearest
 from unetdyn.analysis.comparison.summary import RunSummary
 
 RESPONSES = ("performance", "final", "stability", "coefficient_of_variation", "seconds")
@@ -30,8 +30,7 @@ def usable(
         >>> [run.name for run in kept], excluded
         (['one'], {'two': 'no batch_size is recorded'})
     """
-    if response not in RESPONSES:
-        raise ValueError(unknown_choice("response", response, RESPONSES))
+    check_choice("response", response, RESPONSES)
     for factor in factors:
         known = list(dict.fromkeys(name for run in summaries for name in run.factors))
         if summaries and factor not in known:

@@ -6,23 +6,24 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from unetdyn.analysis.result import Result, interval, number
+from unetdyn._checks import check_fraction
+from unetdyn.analysis.result import Determinable, interval, number
 
 
 @dataclass(frozen=True)
-class StabilityExponent(Result):
+class StabilityExponent(Determinable):
     """What `stability_exponent` found.
 
     Attributes:
         exponent: β; NaN where not defined.
-        low: lower end of its interval; NaN where not defined.
-        high: upper end.
+        low: Lower end of its interval; NaN where not defined.
+        high: Upper end.
         constant: σ at a learning rate of 1, as the line has it; NaN where not defined.
-        r_squared: the share of the variance of log σ that the line explains; NaN where not defined.
-        runs: how many runs it is from.
-        left_out: how many had a rate or a σ that is 0, negative or not finite.
-        confidence: of the interval.
-        reason: in words, why something is not defined; None where nothing is.
+        r_squared: The share of the variance of log σ that the line explains; NaN where not defined.
+        runs: How many runs it is from.
+        left_out: How many had a rate or a σ that is 0, negative or not finite.
+        confidence: Of the interval.
+        reason: In words, why the exponent or its interval is not defined; empty where both are.
     """
 
     exponent: float
@@ -33,17 +34,17 @@ class StabilityExponent(Result):
     runs: int
     left_out: int
     confidence: float
-    reason: str | None = None
+    reason: str = ""
 
     def _rows(self) -> list[tuple[str, str]]:
         rows = [("exponent β in σ ∝ α^β", number(self.exponent))]
-        if not np.isnan(self.low):
-            rows.append((f"{100 * self.confidence:g} % interval", interval(self.low, self.high)))
+        ends = self._if_determined(interval(self.low, self.high))
+        rows.append((f"{100 * self.confidence:g} % interval", ends))
         if not np.isnan(self.exponent):
             rows.append(("a rate ten times higher", f"σ × {number(float(10.0**self.exponent))}"))
             rows.append(("R²", number(self.r_squared)))
         rows.append(("from", f"{self.runs} runs" + (f", {self.left_out} left out" if self.left_out else "")))
-        return rows + ([("note", self.reason)] if self.reason else [])
+        return rows
 
 
 def stability_exponent(learning_rates: ArrayLike, sigmas: ArrayLike, confidence: float = 0.95) -> StabilityExponent:
@@ -56,14 +57,14 @@ def stability_exponent(learning_rates: ArrayLike, sigmas: ArrayLike, confidence:
     Args:
         learning_rates: `(runs,)`, > 0: the rate α of each run.
         sigmas: `(runs,)`, > 0: σ of its loss, such as `RunSummary.stability`.
-        confidence: of the interval, between 0 and 1.
+        confidence: Of the interval, between 0 and 1.
 
     Returns:
         A `StabilityExponent`. Runs whose rate or σ is 0, negative or not finite are left out, and counted. With fewer
         than two different rates β is not defined; with fewer than three runs, or one σ in all, its interval isn't.
 
     Raises:
-        ValueError: if the two are not one-dimensional and of one length, or `confidence` is not between 0 and 1.
+        ValueError: If the two are not one-dimensional and of one length, or `confidence` is not between 0 and 1.
 
     Example:
         >>> print(stability_exponent([1e-4, 1e-3, 1e-2, 1e-1], [0.001, 0.0033, 0.0095, 0.031]))
@@ -74,7 +75,7 @@ def stability_exponent(learning_rates: ArrayLike, sigmas: ArrayLike, confidence:
         from                     4 runs
 
     Reference:
-        The studies this project grew from state σ ∝ α^β. For SGD in a quadratic bowl: Mandt, Hoffman and Blei,
+        The studies (docs/studies.md) state σ ∝ α^β. For SGD in a quadratic bowl: Mandt, Hoffman and Blei,
         Stochastic Gradient Descent as Approximate Bayesian Inference (2017).
     """
     rates, scatter = np.asarray(learning_rates, dtype=np.float64), np.asarray(sigmas, dtype=np.float64)
@@ -83,8 +84,7 @@ def stability_exponent(learning_rates: ArrayLike, sigmas: ArrayLike, confidence:
             "`learning_rates` and `sigmas` must have one value a run, both of shape (runs,). "
             f"Received: shapes {rates.shape} and {scatter.shape}."
         )
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1, such as 0.95. Received: confidence={confidence!r}.")
+    check_fraction("confidence", confidence)
     sound = np.isfinite(rates) & np.isfinite(scatter) & (rates > 0) & (scatter > 0)
     x, y, nan = np.log10(rates[sound]), np.log10(scatter[sound]), float("nan")
     runs, left_out = len(x), int(np.sum(~sound))

@@ -6,20 +6,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from unetdyn.analysis.result import Result, interval, number
+from unetdyn.analysis.result import Determinable, interval, number
 
 
 @dataclass(frozen=True)
-class Improvement(Result):
+class Improvement(Determinable):
     """What `improvement_factor` found.
 
     Attributes:
         factor: new / old; NaN where not defined.
-        low: lower end of its 95 % interval; NaN with fewer than two values on either side.
-        high: upper end.
-        new: the geometric mean of the new values.
-        old: that of the old ones.
-        reason: in words, why the factor or its interval is not defined; None where both are.
+        low: Lower end of its 95 % interval; NaN with fewer than two values on either side.
+        high: Upper end.
+        new: The geometric mean of the new values.
+        old: That of the old ones.
+        reason: In words, why the factor or its interval is not defined; empty where both are.
     """
 
     factor: float
@@ -27,16 +27,14 @@ class Improvement(Result):
     high: float
     new: float
     old: float
-    reason: str | None = None
+    reason: str = ""
 
     def _rows(self) -> list[tuple[str, str]]:
-        rows = [
+        return [
             ("improvement factor", number(self.factor)),
             ("new over old", f"{number(self.new)} / {number(self.old)}"),
+            ("95 % interval", self._if_determined(interval(self.low, self.high))),
         ]
-        if not np.isnan(self.low):
-            rows.append(("95 % interval", interval(self.low, self.high)))
-        return rows + ([("note", self.reason)] if self.reason else [])
 
 
 def improvement_factor(new: ArrayLike, old: ArrayLike) -> Improvement:
@@ -46,15 +44,15 @@ def improvement_factor(new: ArrayLike, old: ArrayLike) -> Improvement:
     interval of the difference of the logarithms.
 
     Args:
-        new: a positive number, or `(runs,)` of them.
-        old: the same for what it is compared with.
+        new: A positive number, or `(runs,)` of them.
+        old: The same for what it is compared with.
 
     Returns:
         An `Improvement`. One value a side has a factor and no interval: whether another seed would do the same can't
         be told from it. A value that is 0, negative or not finite leaves the factor not defined.
 
     Raises:
-        ValueError: if a side holds no value.
+        ValueError: If a side holds no value.
 
     Example:
         >>> print(improvement_factor([0.74, 0.76, 0.75], [0.30, 0.28, 0.33]))

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from unetdyn.analysis.comparison.summary import RunSummary, as_summaries, comparison_notes, left_out
+from unetdyn.analysis.comparison.many_runs import as_summaries, comparison_notes, left_out
+from unetdyn.analysis.comparison.summary import RunSummary
 from unetdyn.analysis.result import Result, number
 
 WEIGHTS = (0.7, 0.3)
@@ -17,11 +18,11 @@ class Ranking(Result):
     """What `combined_score` found.
 
     Attributes:
-        scores: name → score, the best first.
-        weights: of performance and of stability.
-        runs: the runs that were scored, the best first.
-        excluded: name → why it has no score.
-        notes: what makes these runs hard to compare.
+        scores: Name → score, the best first.
+        weights: Of performance and of stability.
+        runs: The runs that were scored, the best first.
+        excluded: Name → why it has no score.
+        notes: What makes these runs hard to compare.
     """
 
     scores: dict[str, float]
@@ -40,10 +41,10 @@ class Front(Result):
     """What `pareto_front` found.
 
     Attributes:
-        front: the runs that no other beats, the highest performance first.
-        dominated: name → the name of a run on the front that beats it.
-        excluded: name → why it can't be compared.
-        notes: what makes these runs hard to compare.
+        front: The runs that no other beats, the highest performance first.
+        dominated: Name → the name of a run on the front that beats it.
+        excluded: Name → why it can't be compared.
+        notes: What makes these runs hard to compare.
     """
 
     front: tuple[RunSummary, ...]
@@ -62,11 +63,11 @@ class BestWithin(Result):
     """What `best_within` found.
 
     Attributes:
-        best: the run; None where no run is stable enough.
-        max_sigma: the bound.
-        within: the names of all runs below it, the highest performance first.
-        excluded: name → why it was not eligible.
-        notes: what makes these runs hard to compare.
+        best: The run; None where no run is stable enough.
+        max_sigma: The bound.
+        within: The names of all runs below it, the highest performance first.
+        excluded: Name → why it was not eligible.
+        notes: What makes these runs hard to compare.
     """
 
     best: RunSummary | None
@@ -91,16 +92,16 @@ def combined_score(runs: Any, w: Sequence[float] = WEIGHTS) -> Ranking:
     has neither fault.
 
     Args:
-        runs: see `as_summaries`.
-        w: weights of performance and stability, ≥ 0. Default (0.7, 0.3), the studies'.
+        runs: See `as_summaries`.
+        w: Weights of performance and stability, ≥ 0. Default (0.7, 0.3), the studies'.
 
     Returns:
         A `Ranking`. Where every σ is 0, each run's term of stability is w₁. Runs without a J or a σ are excluded, with
         the reason; so are all where the largest J is not above 0.
 
     Raises:
-        TypeError: as `as_summaries`.
-        ValueError: if `w` is not two weights ≥ 0 with a sum above 0.
+        TypeError: As `as_summaries`.
+        ValueError: If `w` is not two weights ≥ 0 with a sum above 0.
 
     Example:
         >>> calm = {"val_jaccard": [0.6] * 10, "val_loss": [0.3, 0.31] * 5}
@@ -110,7 +111,7 @@ def combined_score(runs: Any, w: Sequence[float] = WEIGHTS) -> Ranking:
         wild  score 0.7: performance 0.7, σ 0.158
 
     Reference:
-        The weights: the studies this project grew from.
+        The weights: the studies (docs/studies.md).
     """
     weights = tuple(float(weight) for weight in w)
     if len(weights) != 2 or not np.isfinite(weights).all() or min(weights) < 0 or sum(weights) == 0:
@@ -136,13 +137,13 @@ def pareto_front(runs: Any) -> Front:
     beat each other.
 
     Args:
-        runs: see `as_summaries`.
+        runs: See `as_summaries`.
 
     Returns:
         A `Front`. Runs without a J or a σ are excluded, with the reason.
 
     Raises:
-        TypeError: as `as_summaries`.
+        TypeError: As `as_summaries`.
 
     Example:
         >>> flat, steps = [0.3] * 10, [0.3, 0.5] * 5
@@ -173,15 +174,15 @@ def best_within(runs: Any, max_sigma: float) -> BestWithin:
     """The best run among those that are stable enough: argmax J subject to σ < max_sigma.
 
     Args:
-        runs: see `as_summaries`.
-        max_sigma: the bound, > 0. σ has the unit of the loss; 0.05 is where the studies' class "Good" ends.
+        runs: See `as_summaries`.
+        max_sigma: The bound, > 0. σ has the unit of the loss; 0.05 is where the studies' class "Good" ends.
 
     Returns:
         A `BestWithin`; of runs with one J the one with the smaller σ.
 
     Raises:
-        TypeError: as `as_summaries`.
-        ValueError: if `max_sigma` is not above 0.
+        TypeError: As `as_summaries`.
+        ValueError: If `max_sigma` is not above 0.
 
     Example:
         >>> calm = {"val_jaccard": [0.6] * 10, "val_loss": [0.3, 0.31] * 5}

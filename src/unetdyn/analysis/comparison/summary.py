@@ -1,9 +1,8 @@
 """One run in a few numbers: what a comparison of runs starts from."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,10 @@ import numpy as np
 
 import unetdyn.runs
 from unetdyn.analysis.comparison.factors import recorded_factors, with_levels
-from unetdyn.analysis.comparison.naming import is_history, names_of_files
 from unetdyn.analysis.curves import Curves, read_history
 from unetdyn.analysis.metric_names import check_more_is_better
 from unetdyn.analysis.result import Result, epoch, number
-from unetdyn.analysis.stability import DDOF, WINDOW, check_window, stability
+from unetdyn.analysis.stable import DDOF, WINDOW, check_window, stability
 
 MAIN_FACTORS = ("architecture", "filters", "learning_rate", "batch_size", "seed")
 NOT_SETTINGS = ("seed", "name", "run_directory")  # factors in which repetitions of one experiment may differ
@@ -26,22 +24,22 @@ class RunSummary(Result):
     """What `summarise` found.
 
     Attributes:
-        name: what the run is called in tables.
-        performance: the highest value of the metric; NaN where there is none.
-        final: its last value; NaN where there is none.
-        peak_epoch: the first epoch with the highest value, from 0; None where there is none.
+        name: What the run is called in tables.
+        performance: The highest value of the metric; NaN where there is none.
+        final: Its last value; NaN where there is none.
+        peak_epoch: The first epoch with the highest value, from 0; None where there is none.
         stability: σ of the loss over the last `window` values; NaN where not defined or not finite.
         coefficient_of_variation: σ / |mean| over the same values; NaN where not defined.
-        epochs: how many epochs were logged.
-        seconds: the sum of the logged `seconds`; None where not recorded.
-        parameters: how many the model has; None where not recorded.
-        memory: peak memory in bytes; None where not recorded.
-        factors: what the run was made with: `architecture`, `learning_rate`, `batch_size` … → a text, number, switch or
+        epochs: How many epochs were logged.
+        seconds: The sum of the logged `seconds`; None where not recorded.
+        parameters: How many the model has; None where not recorded.
+        memory: Peak memory in bytes; None where not recorded.
+        factors: What the run was made with: `architecture`, `learning_rate`, `batch_size` … → a text, number, switch or
             None, or a tuple of these.
-        watched: the name under which the metric was logged: `val_jaccard`, or `jaccard` without validation.
-        watched_loss: the same of the loss; None where no loss was logged.
-        window: how many values `stability` is of.
-        notes: in words, what could not be told and why.
+        watched: The name under which the metric was logged: `val_jaccard`, or `jaccard` without validation.
+        watched_loss: The same of the loss; None where no loss was logged.
+        window: How many values `stability` is of.
+        notes: In words, what could not be told and why.
     """
 
     name: str
@@ -97,17 +95,17 @@ def summarise(
     Both are of the validation where it was logged, otherwise of the training; `watched` says which.
 
     Args:
-        source: anything `read_history` takes, or a `RunSummary`, which comes back with the name, factors,
+        source: Anything `read_history` takes, or a `RunSummary`, which comes back with the name, factors,
             parameters and memory that are given here.
-        name: what to call it; None (default): the run directory's or file's name.
-        factors: name → text, number, switch, None or a list of these, which becomes a tuple; added to those recorded.
+        name: What to call it; None (default): the run directory's or file's name.
+        factors: Name → text, number, switch, None or a list of these, which becomes a tuple; added to those recorded.
             A run directory brings every setting of its configuration, None where it is null, under its own key where
             that occurs once or at the top, otherwise under the path with dots: `architecture`, `learning_rate`,
             `batch_size`, `seed`, but `loss.kind` and `optimizer.kind`.
-        metric: the metric, with or without `val_`, of which more is better; None (default): `Curves.default_metric`.
-        window: how many losses σ is of, ≥ 2. None (default): 10, which is what the studies used.
-        parameters: how many the model has; None (default): `parameters` of the run's summary, where recorded.
-        memory: peak memory in bytes; None (default): `memory` of the run's summary, where recorded.
+        metric: The metric, with or without `val_`, of which more is better; None (default): `Curves.default_metric`.
+        window: How many losses σ is of, ≥ 2. None (default): 10, which is what the studies used.
+        parameters: How many the model has; None (default): `parameters` of the run's summary, where recorded.
+        memory: Peak memory in bytes; None (default): `memory` of the run's summary, where recorded.
         ddof: 1 (default) or 0, see `unetdyn.analysis.stability`.
 
     Returns:
@@ -115,8 +113,8 @@ def summarise(
         NaN there and says why in `notes`.
 
     Raises:
-        TypeError: if `source` is nothing that `read_history` takes, or a factor is nothing to group runs by.
-        ValueError: if the metric was not logged, less of it is better, `window` < 2, `ddof` is neither 0 nor 1, or
+        TypeError: If `source` is nothing that `read_history` takes, or a factor is nothing to group runs by.
+        ValueError: If the metric was not logged, less of it is better, `window` < 2, `ddof` is neither 0 nor 1, or
             `metric` or `window` is given with a `RunSummary`, which no longer has the curves to read them from.
 
     Example:
@@ -129,7 +127,7 @@ def summarise(
         learning rate     0.001
 
     Reference:
-        Peak, final value and σ are those of the studies this project grew from.
+        Peak, final value and σ are those of the studies (docs/studies.md).
     """
     if isinstance(source, RunSummary):
         if metric is not None or window is not None:
@@ -160,82 +158,6 @@ def summarise(
         **measured,
         **scatter,
     )
-
-
-def as_summaries(runs: Any, metric: str | None = None, window: int = WINDOW) -> list[RunSummary]:
-    """Every run as a `RunSummary`, under names that differ.
-
-    Args:
-        runs: a sequence of what `summarise` takes (summaries, run directories, histories, CSV files), or a dictionary
-            name → such. Files and run directories of one name are told apart by their folder, `first/log.csv`; of
-            other runs with one name the later becomes `name (2)`.
-        metric: see `summarise`; summaries keep theirs.
-        window: see `summarise`; summaries keep theirs.
-
-    Returns:
-        A list in the order of `runs`.
-
-    Raises:
-        TypeError: if `runs` is one run, or nothing that holds runs.
-        ValueError: as `summarise`.
-
-    Example:
-        >>> calm, wild = {"val_jaccard": [0.1, 0.6]}, {"val_jaccard": [0.5, 0.2]}
-        >>> [(run.name, run.performance) for run in as_summaries({"calm": calm, "wild": wild})]
-        [('calm', 0.6), ('wild', 0.5)]
-    """
-    if isinstance(runs, str | os.PathLike | RunSummary) or not isinstance(runs, Iterable) or is_history(runs):
-        raise TypeError(
-            "`runs` must be a sequence of runs, or a dictionary name → run; put a single one in a list. "
-            f"Received: {type(runs).__name__}."
-        )
-    named = list(runs.items()) if isinstance(runs, Mapping) else names_of_files(list(runs))
-    summaries = [
-        summarise(run, name) if isinstance(run, RunSummary) else summarise(run, name, metric=metric, window=window)
-        for name, run in named
-    ]
-    names: dict[str, None] = {}
-    for summary in summaries:
-        numbered = (f"{summary.name} ({number})" for number in count(2))
-        names[next(name for name in chain([summary.name], numbered) if name not in names)] = None
-    return [replace(summary, name=name) for summary, name in zip(summaries, names, strict=True)]
-
-
-def comparison_notes(summaries: Sequence[RunSummary]) -> list[str]:
-    """What makes runs hard to compare: values that are not of the same thing.
-
-    >>> one, two = summarise({"val_jaccard": [0.5]}), summarise({"jaccard": [0.5]})
-    >>> comparison_notes([one, two])
-    ['the performance is not of one thing: val_jaccard in some runs, jaccard in others']
-    """
-    notes = []
-    for what, names in (
-        ("performance", [run.watched for run in summaries]),
-        ("stability", [run.watched_loss for run in summaries]),
-    ):
-        different = list(dict.fromkeys(name for name in names if name is not None))
-        if len(different) > 1:
-            others = " in some runs, ".join(different)
-            notes.append(f"the {what} is not of one thing: {others} in others")
-    return notes
-
-
-def left_out(excluded: Mapping[str, str], notes: Iterable[str]) -> list[tuple[str, str]]:
-    """The rows that end the table of a comparison: the runs left out, together where for one reason, and the notes.
-
-    >>> left_out({"a": "no σ", "b": "no loss", "c": "no σ"}, ["beware"])
-    [('left out', 'a, c: no σ'), ('left out', 'b: no loss'), ('note', 'beware')]
-    """
-    together: dict[str, list[str]] = {}
-    for name, why in excluded.items():
-        together.setdefault(why, []).append(name)
-    rows = [("left out", f"{_some(names)}: {why}") for why, names in together.items()]
-    return rows + [("note", note) for note in notes]
-
-
-def _some(names: Sequence[str], shown: int = 4) -> str:
-    more = "" if len(names) <= shown else f" and {len(names) - shown} more"
-    return ", ".join(names[:shown]) + more
 
 
 def _opened(source: Any) -> "unetdyn.runs.Run | None":
@@ -275,5 +197,5 @@ def _scatter(curves: Curves, window: int, ddof: int) -> dict[str, Any]:
         "stability": found.sigma,
         "coefficient_of_variation": found.coefficient_of_variation,
         "watched_loss": watched,
-        "notes": [] if found.defined and found.finite else [f"{watched}: {found}"],
+        "notes": [] if found.determined and found.finite else [f"{watched}: {found}"],
     }

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from unetdyn.analysis.fitting import bootstrap as bootstrap
-from unetdyn.analysis.fitting import models
+from unetdyn.analysis.ar1 import autocorrelation
+from unetdyn.analysis.fitting import bootstrap, models
 from unetdyn.analysis.fitting.held_out import HeldOutTail, held_out, last_values
 from unetdyn.analysis.fitting.models import EXPONENTIAL, LAST_VALUE, SHAPES, Array, Fit
 from unetdyn.analysis.fitting.result import ConvergenceFit
@@ -20,7 +20,7 @@ _FARTHEST = 0.2  # of the values' range beyond them: what lies farther is the mo
 _ROUNDING = 1e-6  # of a curve's range: smaller residuals are no noise
 
 
-class Wanted(NamedTuple):
+class Settings(NamedTuple):
     """What is asked of every history.
 
     Attributes:
@@ -34,56 +34,59 @@ class Wanted(NamedTuple):
     span: tuple[float, float]
 
 
-def estimated(times: Array, rows: Array, noise: bootstrap.Noise, wanted: Wanted) -> list[ConvergenceFit]:
+def estimated(times: Array, rows: Array, noise: bootstrap.SieveBootstrap, settings: Settings) -> list[ConvergenceFit]:
     """One result for each history.
 
     Args:
         times: `(n,)`, ascending, n ≥ 10: the epochs.
         rows: `(curves, n)`, finite, no row of one value only.
         noise: For n epochs.
-        wanted: What is asked.
+        settings: What is asked.
     """
     fits = [*(models.fit(shape, times, rows) for shape in SHAPES), models.level(rows)]
-    correlation = _correlation(rows, fits)
+    correlation = _phi(rows, fits)
     phi = np.clip(correlation, 0, bootstrap.LARGEST_PHI)
     weights = models.aicc_weights(rows, fits, _PARAMETERS, phi)
     best = np.argmax(weights, axis=0)
     tails = held_out(times, rows, SHAPES, best)
     counted = np.where(weights < _NEGLIGIBLE, 0.0, weights)
     counted /= counted.sum(axis=0)
-    drawn = _drawn(times, rows, fits, counted, noise, wanted)
-    ends, reach = (np.transpose(bootstrap.mixed_interval(part, counted, wanted.confidence)).tolist() for part in drawn)
-    levels = _levels(rows, np.array([fits[chosen].fitted[i] for i, chosen in enumerate(best)]), phi, wanted.confidence)
+    drawn = _drawn(times, rows, fits, counted, noise, settings)
+    ends, reach = (
+        np.transpose(bootstrap.mixed_interval(part, counted, settings.confidence)).tolist() for part in drawn
+    )
+    levels = _levels(
+        rows, np.array([fits[chosen].fitted[i] for i, chosen in enumerate(best)]), phi, settings.confidence
+    )
     results = []
     for i, chosen in enumerate(best):
-        doubt = _doubt(rows[i], ends[i], float(correlation[i]), tails[i], levels[i])
+        reason = _undetermined_because(rows[i], ends[i], float(correlation[i]), tails[i], levels[i])
         results.append(
             ConvergenceFit(
-                **_model(int(chosen), Fit(*(part[i : i + 1] for part in fits[chosen])), times, wanted),
+                **_model(int(chosen), Fit(*(part[i : i + 1] for part in fits[chosen])), times, settings),
                 asymptote_interval=tuple(ends[i]),
-                determined=not doubt,
-                reason=doubt,
+                reason=reason,
                 weights=dict(zip(NAMES, weights[:, i].tolist(), strict=True)),
                 autocorrelation=float(phi[i]),
                 epochs_to_within_interval=tuple(reach[i]),
                 held_out=tails[i],
-                **wanted._asdict(),
+                **settings._asdict(),
             )
         )
     return results
 
 
-def _correlation(rows: Array, fits: list[Fit]) -> Array:
+def _phi(rows: Array, fits: list[Fit]) -> Array:
     """The noise's, from the residuals of whichever shape is nearer; a level would count the curve itself as noise."""
     residuals = np.array([rows - fit.fitted for fit in fits[: len(SHAPES)]])
     nearest = np.argmin(np.sum(residuals**2, axis=2), axis=0)
     nearer = residuals[nearest, np.arange(len(rows))]
     noisy = nearer.std(axis=1) > _ROUNDING * np.ptp(rows, axis=1)
-    return np.where(noisy, bootstrap.autocorrelation(nearer), 0.0)
+    return np.where(noisy, autocorrelation(nearer, bootstrap.FITTED), 0.0)
 
 
 def _drawn(
-    times: Array, rows: Array, fits: list[Fit], weights: Array, noise: bootstrap.Noise, wanted: Wanted
+    times: Array, rows: Array, fits: list[Fit], weights: Array, noise: bootstrap.SieveBootstrap, settings: Settings
 ) -> tuple[Array, Array]:
     """J∞ and the epoch within reach of it, `(models, curves, draws)`; zeros for models of no weight."""
     asymptotes = np.zeros((len(fits), len(rows), noise.normal.size))
@@ -98,24 +101,24 @@ def _drawn(
                 level = bootstrap.relevelled(part, rows[some], noise)
                 found = level, np.zeros_like(level), np.zeros_like(level)
             asymptotes[number, some] = found[0]
-            reached[number, some] = _reached(number, found, times, wanted)
+            reached[number, some] = _reached(number, found, times, settings)
     return asymptotes, reached
 
 
-def _reached(number: int, found: tuple[Array, Array, Array], times: Array, wanted: Wanted) -> Array:
-    return models.epochs_to_within(_CLOCKS[number], wanted.within, found, times[0])
+def _reached(number: int, found: tuple[Array, Array, Array], times: Array, settings: Settings) -> Array:
+    return models.epochs_to_within(_CLOCKS[number], settings.within, found, times[0])
 
 
-def _model(number: int, fit: Fit, times: Array, wanted: Wanted) -> dict[str, Any]:
+def _model(number: int, fit: Fit, times: Array, settings: Settings) -> dict[str, Any]:
     """The fields of a result that the chosen model alone decides."""
     asymptote, amplitude, rate = (float(part[0]) for part in fit[:3])
     params = {"J_inf": asymptote}
     if NAMES[number] == EXPONENTIAL.name:
         # Of a history that was averaged in groups, the first time is that of the first group.
-        params |= {"J_0": asymptote + amplitude * float(np.exp(rate * (times[0] - wanted.span[0]))), "lambda": rate}
+        params |= {"J_0": asymptote + amplitude * float(np.exp(rate * (times[0] - settings.span[0]))), "lambda": rate}
     elif NAMES[number] != LAST_VALUE:
         params |= {"C": -amplitude, "beta": rate}
-    reached = float(_reached(number, fit[:3], times, wanted)[0])
+    reached = float(_reached(number, fit[:3], times, settings)[0])
     return {"model": NAMES[number], "params": params, "asymptote": asymptote, "epochs_to_within": reached}
 
 
@@ -127,7 +130,7 @@ def _levels(rows: Array, fitted: Array, phi: Array, confidence: float) -> list[t
     return list(zip((middle - reach).tolist(), (middle + reach).tolist(), strict=True))
 
 
-def _doubt(
+def _undetermined_because(
     row: Array, ends: tuple[float, float], correlation: float, tail: HeldOutTail, level: tuple[float, float]
 ) -> str:
     """Why the history doesn't tell where it is heading to; empty where it does."""

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from unetdyn.analysis.ar1 import innovations
+
 Array = NDArray[np.float64]
 
 LAST_VALUE = "last value"
@@ -246,13 +248,3 @@ def aicc_weights(values: Array, fits: list[Fit], parameters: Sequence[int], phi:
         criteria.append(n * np.log(rss / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1))
     relative = np.exp(-0.5 * (np.array(criteria) - np.min(criteria, axis=0)))
     return relative / relative.sum(axis=0)
-
-
-def innovations(residuals: Array, phi: Array) -> Array:
-    """What is new in each residual of a first-order autoregression, `(curves, n)`.
-
-    >>> innovations(np.array([[1.0, 1.0, 0.5]]), np.array([0.6])).tolist()
-    [[0.8, 0.4, -0.09999999999999998]]
-    """
-    first = residuals[:, :1] * np.sqrt(1 - phi[:, None] ** 2)
-    return np.hstack([first, residuals[:, 1:] - phi[:, None] * residuals[:, :-1]])

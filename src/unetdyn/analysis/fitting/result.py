@@ -8,14 +8,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from unetdyn.analysis.fitting import models
 from unetdyn.analysis.fitting.held_out import HeldOutTail
-from unetdyn.analysis.result import Result, epoch, interval, number
+from unetdyn.analysis.result import Determinable, epoch, interval, number
 
 _NAN = float("nan")
 _COUNTABLE = 1e6  # epochs; of more, a person reads the magnitude
 
 
 @dataclass(frozen=True)
-class ConvergenceFit(Result):
+class ConvergenceFit(Determinable):
     """Where a logged value is heading to, as `fit_convergence` found it.
 
     Attributes:
@@ -23,8 +23,7 @@ class ConvergenceFit(Result):
         params: The model's parameters by the names in its formula: `J_inf`, and `J_0` and `lambda`, or `C` and `beta`.
         asymptote: J∞ of the model; NaN where nothing was fitted.
         asymptote_interval: Lower and upper end.
-        determined: Whether the history tells where it is heading to.
-        reason: Why not, in words; empty where determined.
+        reason: In words, why the history does not tell where it is heading to; empty where it does.
         weights: Model → AICc weight; their sum is 1.
         autocorrelation: φ of the noise, from one epoch to the next.
         epochs_to_within: The epoch, from 0 and not rounded, from which on the fitted curve is within `within` of J∞;
@@ -40,7 +39,6 @@ class ConvergenceFit(Result):
     params: dict[str, float] = field(default_factory=dict)
     asymptote: float = _NAN
     asymptote_interval: tuple[float, float] = (_NAN, _NAN)
-    determined: bool = False
     reason: str = ""
     weights: dict[str, float] = field(default_factory=dict)
     autocorrelation: float = _NAN
@@ -75,16 +73,14 @@ class ConvergenceFit(Result):
 
     def _rows(self) -> list[tuple[str, str]]:
         if self.held_out is None:
-            return [("asymptote", f"undetermined: {self.reason}")]
+            return [("asymptote", self._if_determined(""))]
         level = f"{100 * self.confidence:g} % interval"
         low, high = self.epochs_to_within_interval
         others = ", ".join(f"{name} {weight:.2f}" for name, weight in self.weights.items())
         found = f"{number(self.asymptote)} ({level} {interval(*self.asymptote_interval)})"
-        asymptote = [("asymptote", found)]
-        if not self.determined:
-            asymptote = [("asymptote", f"undetermined: {self.reason}"), ("best guess", found)]
         return [
-            *asymptote,
+            ("asymptote", self._if_determined(found)),
+            *([] if self.determined else [("best guess", found)]),
             (f"within {100 * self.within:g} % of it", f"{self._reached()} ({level} {_whole(low)} to {_whole(high)})"),
             ("model", f"{self.model} (weights: {others})"),
             ("parameters", ", ".join(f"{name} {number(value)}" for name, value in self.params.items())),

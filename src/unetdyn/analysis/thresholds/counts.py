@@ -39,7 +39,7 @@ def count_above(
     compare an array with a number: 0.3 in a float32 array is not above 0.3.
 
     Args:
-        images: labels, 0 or 1, and probabilities, in [0, 1], of each image: equal shapes, any dtype, any strides.
+        images: Labels, 0 or 1, and probabilities, in [0, 1], of each image: equal shapes, any dtype, any strides.
         edges: `(edges,)`, in any order; they may lie outside [0, 1].
         inclusive: `(edges,)`, whether a probability equal to the edge passes it.
 
@@ -47,7 +47,7 @@ def count_above(
         `Counts`, with one row for each image.
 
     Raises:
-        ValueError: if a label is neither 0 nor 1, or a probability is NaN or outside [0, 1].
+        ValueError: If a label is neither 0 nor 1, or a probability is NaN or outside [0, 1].
 
     Example:
         >>> image = np.array([0, 1, 1]), np.array([0.2, 0.5, 0.9])

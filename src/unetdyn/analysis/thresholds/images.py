@@ -11,12 +11,12 @@ def images_of(y_true: Any, p: ArrayLike | None) -> Iterator[tuple[NDArray, NDArr
     """Labels and probabilities of one image after the other, as views where the input is an array.
 
     Args:
-        y_true: labels, or an iterable of `(y_true, p)` pairs.
-        p: probabilities; None where `y_true` gives the pairs. The first axis counts images where there are three or
+        y_true: Labels, or an iterable of `(y_true, p)` pairs.
+        p: Probabilities; None where `y_true` gives the pairs. The first axis counts images where there are three or
             more, except in `(height, width, 1)`, which is one image, as is what has one or two axes.
 
     Raises:
-        ValueError: if shapes differ, something is no array of numbers, or pairs are not pairs.
+        ValueError: If shapes differ, something is no array of numbers, or pairs are not pairs.
 
     Example:
         >>> [labels.shape for labels, _ in images_of(np.zeros((3, 4, 5)), np.zeros((3, 4, 5, 1)))]

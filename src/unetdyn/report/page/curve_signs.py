@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from unetdyn.analysis import Collapse, Curve, Curves, collapses, convergence, oscillation, overfitting
+from unetdyn.analysis.detrend import around_monotone
 from unetdyn.analysis.metric_names import less_is_better
-from unetdyn.analysis.monotone import around_monotone
 from unetdyn.analysis.result import epoch, number
 from unetdyn.report.drawing import readable
 from unetdyn.report.history import best_epoch

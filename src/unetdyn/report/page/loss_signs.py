@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn.analysis import Curves
-from unetdyn.analysis.monotone import around_monotone
+from unetdyn.analysis.detrend import around_monotone
 from unetdyn.analysis.result import number
-from unetdyn.analysis.stability import Stability, stability
+from unetdyn.analysis.stable import Stability, stability
 from unetdyn.report.drawing import readable
 from unetdyn.report.page.signs import Sign, graded, worst
 
@@ -81,7 +81,7 @@ def _scatter(curves: Curves, window: int, ddof: int) -> Sign:
     """The class of the loss's stability: of all its scatter, or where that is a descent, of the scatter about it."""
     logged, curve = curves.watched("loss")
     found, words = stability(curve.values, window, ddof), readable(logged)
-    if not found.defined:
+    if not found.determined:
         return Sign("stability", "unknown", str(found))
     if not found.finite:
         return Sign("stability", "ill", str(found), f"the stability of its {words} is {str(found.label).lower()}")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from unetdyn.analysis import read_history
-from unetdyn.analysis.stability import DDOF, WINDOW
+from unetdyn.analysis.stable import DDOF, WINDOW
 from unetdyn.report.page.curve_signs import curve_signs
 from unetdyn.report.page.gradient_signs import gradient_signs
 from unetdyn.report.page.signs import SYMBOLS, Sign, worst
