@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from unetdyn.analysis.profile import Profile, profile
 from unetdyn.analysis.robust import finite_median
 from unetdyn.analysis.spikes import FACTOR, WINDOW, check_spike, spikes
+from unetdyn.analysis.update_ratios import norm
 from unetdyn.callbacks import gradient_messages as messages
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.callbacks.tap_monitor import TapMonitor
 from unetdyn.dynamics import Rows
-from unetdyn.dynamics.ratios import norm
 
 EXPLODE = 10.0
 VANISH = 1e-6

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn._checks import unknown_choice
+from unetdyn.analysis.gradient_noise import MIN_OBSERVATIONS, NoiseScale, finite_population, noise_scale
 from unetdyn.callbacks import noise_scale_messages as messages
+from unetdyn.callbacks.noise_scale_sources import Observations, Source, batch_size_from, batch_sizes, source_of
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.callbacks.tap_monitor import TapMonitor
-from unetdyn.dynamics.noise_scale import MIN_OBSERVATIONS, NoiseScale, finite_population, noise_scale
-from unetdyn.dynamics.noise_scale_sources import Observations, Source, batch_size_from, batch_sizes, source_of
-from unetdyn.dynamics.probe import Probe
-from unetdyn.dynamics.rows import Rows
+from unetdyn.dynamics import Probe, Rows
 
 Series = dict[str, NDArray[Any]]
 
@@ -31,7 +30,7 @@ class NoiseScaleMonitor(TapMonitor):
       (`AutoClip`, `AdaptiveGradientClipping`) changes the micro-batches' gradients on their way into that mean;
     - otherwise each step's against the one before, at the price of one copy of the gradient. This assumes that the
       weights hardly move between two steps; where they do, the noise scale comes out too large, the more so the higher
-      the learning rate, the curvature and the noise (`unetdyn.dynamics.noise_scale.consecutive_estimates`).
+      the learning rate, the curvature and the noise (`unetdyn.analysis.gradient_noise.consecutive_estimates`).
 
     trΣ and |G|² are averaged separately over the last `window` observations and divided then, with a confidence
     interval. Where the mean gradient cannot be told from zero there is no value: it is undetermined, never negative.
@@ -56,7 +55,7 @@ class NoiseScaleMonitor(TapMonitor):
         window: how many observations count, ≥ 30. 200 by default: a compromise between an interval that closes and
             weights that stay comparable. Where it stays undetermined, take more.
         dataset_size: samples in the training set, where each epoch goes through it once without replacement; corrects
-            |G|² for that (`unetdyn.dynamics.noise_scale.finite_population`). By default not corrected: the noise
+            |G|² for that (`unetdyn.analysis.gradient_noise.finite_population`). By default not corrected: the noise
             scale is then that of the population the training set was drawn from, larger by a share of B_simple/N.
         confidence: of the interval; 0.95 by custom.
         verbose: 1 prints messages as they come; 0 is silent.
@@ -69,7 +68,7 @@ class NoiseScaleMonitor(TapMonitor):
             `gradient_sq`, `noise_scale` (NaN where undetermined), `noise_scale_low`, `noise_scale_high` (a lower bound
             and infinity where no more is known), `observations`, `batch_size` (samples of one update). One element an
             observation: `raw_step`, `raw_trace_covariance`, `raw_gradient_sq`.
-        result: the last `unetdyn.dynamics.noise_scale.NoiseScale`, or None.
+        result: the last `unetdyn.analysis.gradient_noise.NoiseScale`, or None.
         messages: (epoch, sentence) pairs, printed or not.
 
     Raises:

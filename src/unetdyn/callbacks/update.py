@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn.analysis.robust import finite_median
+from unetdyn.analysis.update_ratios import angular_update, effective_learning_rate, norm, update_ratio
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.callbacks.tap_monitor import TapMonitor
 from unetdyn.dynamics import Rows
 from unetdyn.dynamics.kernels import is_kernel, scale_invariant
-from unetdyn.dynamics.ratios import angular_update, effective_learning_rate, norm, update_ratio
 
 LOW = 1e-4
 HIGH = 3e-3
