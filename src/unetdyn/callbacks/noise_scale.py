@@ -1,25 +1,24 @@
 """Watch during `fit` the gradient noise scale: which batch size this training could use."""
 
 import math
-import warnings
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn._checks import unknown_choice
+from unetdyn._checks import check_choice, check_count, check_fraction
 from unetdyn.analysis.gradient_noise import MIN_OBSERVATIONS, NoiseScale, finite_population, noise_scale
 from unetdyn.callbacks import noise_scale_messages as messages
 from unetdyn.callbacks.noise_scale_sources import Observations, Source, batch_size_from, batch_sizes, source_of
+from unetdyn.callbacks.step_monitor import StepMonitor
 from unetdyn.callbacks.step_record import StepRecord
-from unetdyn.callbacks.tap_monitor import TapMonitor
 from unetdyn.dynamics import Probe, Rows
 
 Series = dict[str, NDArray[Any]]
 
 
-class NoiseScaleMonitor(TapMonitor):
+class NoiseScaleMonitor(StepMonitor):
     """Writes into `logs` the gradient noise scale B_simple = trΣ / |G|², which is about the critical batch size.
 
     Σ is the covariance over samples of one sample's gradient, G its mean. Both are measured without an extra pass, from
@@ -100,13 +99,13 @@ class NoiseScaleMonitor(TapMonitor):
         undefined: str = "absent",
         name: str = "noise_scale",
     ) -> None:
-        _check_count("batch_size", batch_size, 1)
-        _check_count("window", window, MIN_OBSERVATIONS)
-        _check_count("dataset_size", dataset_size, 2)
-        if not 0 < confidence < 1:
-            raise ValueError(f"`confidence` must lie between 0 and 1. Received: confidence={confidence}.")
-        if undefined not in ("absent", "nan"):
-            raise ValueError(unknown_choice("undefined", undefined, ["absent", "nan"]))
+        if batch_size is not None:
+            check_count("batch_size", batch_size, 1, "samples", "or None")
+        check_count("window", window, MIN_OBSERVATIONS, "observations")
+        if dataset_size is not None:
+            check_count("dataset_size", dataset_size, 2, "samples", "or None")
+        check_fraction("confidence", confidence)
+        check_choice("undefined", undefined, ["absent", "nan"])
         self.batch_size = batch_size
         self.window = window
         self.dataset_size = dataset_size
@@ -118,7 +117,7 @@ class NoiseScaleMonitor(TapMonitor):
     @property
     def record(self) -> dict[str, Any]:
         """The estimates, and the observations they were made from."""
-        return self._kept.arrays | {f"raw_{name}": values for name, values in self._raw.arrays.items()}
+        return self._series.arrays | {f"raw_{name}": values for name, values in self._raw.arrays.items()}
 
     def probe(self) -> Probe | None:
         """What the training does not have by itself."""
@@ -157,12 +156,12 @@ class NoiseScaleMonitor(TapMonitor):
         self._raw = StepRecord(**self._latest)
         self._samples, self._steps = None, 0
         self._size = self.batch_size
-        self._said: NoiseScale | None = None
+        self._reported: NoiseScale | None = None
         self._told_of_size = False
         self._spoilt = -1
         self.result: NoiseScale | None = None
 
-    def _digest(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
+    def _measure(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
         del blocks
         self._steps += len(rows)
         self._size = self._size or batch_size_from(self._samples, self._steps)
@@ -207,10 +206,10 @@ class NoiseScaleMonitor(TapMonitor):
             "observations": found.observations,
             "batch_size": batch,
         }
-        self._kept.append(**{name: np.array([value]) for name, value in row.items()})
+        self._series.append(**{name: np.array([value]) for name, value in row.items()})
         self.result = found
-        if _is_news(found, self._said, batch):
-            self._said = found
+        if _changed(found, self._reported, batch):
+            self._reported = found
             self._say(messages.sentence(found, batch, self._source.unit, self.window, self.confidence))
         return found
 
@@ -233,9 +232,7 @@ class NoiseScaleMonitor(TapMonitor):
         if self._told_of_size:
             return
         self._told_of_size = True
-        text = f"{type(self).__name__}: {text}"
-        self.messages.append((self._epoch, text))
-        warnings.warn(text, UserWarning, stacklevel=5)
+        self._warn(f"{type(self).__name__}: {text}", stacklevel=5)
 
 
 def _slice(series: Series, start: int, stop: int | None) -> Series:
@@ -247,24 +244,18 @@ def _unknown(found: NoiseScale) -> NoiseScale:
     return NoiseScale(math.nan, math.nan, math.nan, math.nan, math.nan, found.observations, messages.CONTROLLED)
 
 
-def _check_count(argument: str, value: int | None, least: int) -> None:
-    if value is None and argument != "window":
-        return
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"`{argument}` must be an integer of at least {least}. Received: {argument}={value!r}.")
-
-
-def _is_news(found: NoiseScale, said: NoiseScale | None, batch: int) -> bool:
+def _changed(found: NoiseScale, reported: NoiseScale | None, batch: int) -> bool:
     """Worth a sentence: the first estimate that could have been one, another verdict, or one that contradicts it."""
     if found.reason == messages.CONTROLLED:
-        return said is None or said.reason != messages.CONTROLLED
+        return reported is None or reported.reason != messages.CONTROLLED
     if found.observations < MIN_OBSERVATIONS:
         return False
-    if said is None or said.determined != found.determined:
+    if reported is None or reported.determined != found.determined:
         return True
     if not found.determined:
         return False
-    return messages.side(said, batch) != messages.side(found, batch) or found.low > said.high or found.high < said.low
+    apart = found.low > reported.high or found.high < reported.low
+    return apart or messages.side(reported, batch) != messages.side(found, batch)
 
 
 def _samples_counted(model: keras.Model) -> float | None:
