@@ -37,10 +37,10 @@ class AdaptiveGradientClipping(StepControl):
             and the smallest it tried; smaller batches bear larger values.
         eps: ε > 0, the least norm that weights count with, so that units which start from zero can learn. Default 1e-3,
             the paper's.
-        exclude: names of blocks, as `unetdyn.dynamics.blocks` gives them, that are left alone. Default none. The paper
+        exclude: Names of blocks, as `unetdyn.dynamics.blocks` gives them, that are left alone. Default none. The paper
             leaves the last layer alone, and found that always better: `exclude=("head",)` with our models.
         verbose: 1 prints a sentence for each epoch in which something was clipped; 0 is silent.
-        name: first part of the key, and the name under which `RunRecorder` keeps the record.
+        name: First part of the key, and the name under which `RunRecorder` keeps the record.
 
     Attributes:
         record: `step` and `clip_fraction`, arrays of shape `(steps,)`: the fraction of units that were clipped; and
@@ -48,8 +48,8 @@ class AdaptiveGradientClipping(StepControl):
         messages: (epoch, sentence) pairs, printed or not.
 
     Raises:
-        TypeError: if `exclude` is not a sequence of names.
-        ValueError: if an argument is out of its range, or, when training begins, a name is no block of the model.
+        TypeError: If `exclude` is not a sequence of names.
+        ValueError: If an argument is out of its range, or, when training begins, a name is no block of the model.
 
     Example:
         >>> import keras, numpy as np

@@ -37,19 +37,19 @@ class AutoClip(StepControl):
     threshold.
 
     Args:
-        percentile: in [0, 100]. Default 10, what the paper recommends. 100 clips nothing.
-        history: how many steps' norms count, ≥ 1. Default 1000: in the paper all, so that the norms of the first epochs
+        percentile: In [0, 100]. Default 10, what the paper recommends. 100 clips nothing.
+        history: How many steps' norms count, ≥ 1. Default 1000: in the paper all, so that the norms of the first epochs
             count for ever, and the memory grows; a window follows norms that fall or rise over a training.
         verbose: 1 prints a sentence for each epoch in which something was clipped; 0 is silent.
-        name: first part of the keys, and the name under which `RunRecorder` keeps the record.
+        name: First part of the keys, and the name under which `RunRecorder` keeps the record.
 
     Attributes:
-        record: arrays of shape `(steps,)`: `step`; `grad_norm`, before clipping; `clip_norm`, the threshold Pₜ;
+        record: Arrays of shape `(steps,)`: `step`; `grad_norm`, before clipping; `clip_norm`, the threshold Pₜ;
             `clip_coefficient`, in [0, 1], what the gradient was multiplied by.
         messages: (epoch, sentence) pairs, printed or not.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: If an argument is out of its range.
 
     Example:
         >>> import keras, numpy as np

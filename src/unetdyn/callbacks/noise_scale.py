@@ -47,31 +47,31 @@ class NoiseScaleMonitor(StepMonitor):
     `noise_scale_high` where it is determined. Training is never changed.
 
     Args:
-        batch_size: samples in a batch (of one micro-batch under accumulation; over all replicas). Default: the number
+        batch_size: Samples in a batch (of one micro-batch under accumulation; over all replicas). Default: the number
             of samples that the model's loss counted in an epoch over the number of steps. Pass it where a custom
             `train_step` does not count samples, or where something evaluates the model in the midst of an epoch. A
             warning tells where the loss has counted another.
-        window: how many observations count, ≥ 30. 200 by default: a compromise between an interval that closes and
+        window: How many observations count, ≥ 30. 200 by default: a compromise between an interval that closes and
             weights that stay comparable. Where it stays undetermined, take more.
-        dataset_size: samples in the training set, where each epoch goes through it once without replacement; corrects
+        dataset_size: Samples in the training set, where each epoch goes through it once without replacement; corrects
             |G|² for that (`unetdyn.analysis.gradient_noise.finite_population`). By default not corrected: the noise
             scale is then that of the population the training set was drawn from, larger by a share of B_simple/N.
-        confidence: of the interval; 0.95 by custom.
+        confidence: Of the interval; 0.95 by custom.
         verbose: 1 prints messages as they come; 0 is silent.
-        undefined: what is in `logs` while undetermined: `"absent"` (default) no key, `"nan"` the keys with NaN, which
+        undefined: What is in `logs` while undetermined: `"absent"` (default) no key, `"nan"` the keys with NaN, which
             `CSVLogger` needs.
-        name: the name under which `RunRecorder` keeps the record.
+        name: The name under which `RunRecorder` keeps the record.
 
     Attributes:
-        record: dictionary of arrays. One element an estimate: `step` (the last one in it), `trace_covariance`,
+        record: Dictionary of arrays. One element an estimate: `step` (the last one in it), `trace_covariance`,
             `gradient_sq`, `noise_scale` (NaN where undetermined), `noise_scale_low`, `noise_scale_high` (a lower bound
             and infinity where no more is known), `observations`, `batch_size` (samples of one update). One element an
             observation: `raw_step`, `raw_trace_covariance`, `raw_gradient_sq`.
-        result: the last `unetdyn.analysis.gradient_noise.NoiseScale`, or None.
+        result: The last `unetdyn.analysis.gradient_noise.NoiseScale`, or None.
         messages: (epoch, sentence) pairs, printed or not.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: If an argument is out of its range.
 
     Example:
         >>> import keras, numpy as np

@@ -39,21 +39,21 @@ class NonFiniteGuard(StepControl):
     In `logs`: `skipped_updates`, how many in the epoch.
 
     Args:
-        max_consecutive: how many updates in a row may be skipped, ≥ 1; None never stops. Default 10: a fault in the
+        max_consecutive: How many updates in a row may be skipped, ≥ 1; None never stops. Default 10: a fault in the
             data hits single batches, and a model that has overflowed all.
         verbose: 1 (default) prints a sentence for each epoch with skipped updates, and one when it stops; 0 is silent.
-        name: the name under which `RunRecorder` keeps the record.
+        name: The name under which `RunRecorder` keeps the record.
 
     Attributes:
-        record: arrays of shape `(skipped updates,)`: `step`; `variable` and `block`, where the gradient wasn't finite
+        record: Arrays of shape `(skipped updates,)`: `step`; `variable` and `block`, where the gradient wasn't finite
             nearest to the loss: back-propagation goes from there to the input, and so does NaN; `entries`, the number
             of non-finite entries in all gradients; `variables`, in how many variables.
-        skipped: how many updates were skipped since the training began.
-        stopped_step: the last of the `max_consecutive` updates, where it has stopped training, or None.
+        skipped: How many updates were skipped since the training began.
+        stopped_step: The last of the `max_consecutive` updates, where it has stopped training, or None.
         messages: (epoch, sentence) pairs, printed or not.
 
     Raises:
-        ValueError: if `max_consecutive` is out of its range.
+        ValueError: If `max_consecutive` is out of its range.
 
     Example:
         >>> import keras, numpy as np

@@ -33,24 +33,24 @@ class StabilityMonitor(Monitor):
     An epoch 0 starts the record anew; a `fit` with `initial_epoch` > 0 carries on with it.
 
     Args:
-        monitor: a name in `logs`, or several. Default `"val_loss"`, the value of the studies.
-        window: how many observed values count, ≥ 2. 10 is what the studies used.
+        monitor: A name in `logs`, or several. Default `"val_loss"`, the value of the studies.
+        window: How many observed values count, ≥ 2. 10 is what the studies used.
         ddof: 1 (default), the sample standard deviation; 0, the population's, which the studies' code used.
         verbose: 1 prints a sentence when the class of stability is first known and when it changes; 0 is silent.
-        undefined: what is in `logs` before the window is full: `"absent"` (default) no key, `"nan"` the keys with NaN.
-        name: first part of the keys, and the name under which `RunRecorder` keeps the record; give two monitors in one
+        undefined: What is in `logs` before the window is full: `"absent"` (default) no key, `"nan"` the keys with NaN.
+        name: First part of the keys, and the name under which `RunRecorder` keeps the record; give two monitors in one
             `fit` different names.
 
     Attributes:
-        record: dictionary of arrays of shape `(epochs,)`: `epoch` (from 0), and for each monitored name `NAME`,
+        record: Dictionary of arrays of shape `(epochs,)`: `epoch` (from 0), and for each monitored name `NAME`,
             `NAME_sigma`, `NAME_cv`; NaN where not observed or not defined.
         results: `unetdyn.analysis.Stability` by monitored name, as of the last epoch.
-        result: the first of them.
+        result: The first of them.
         messages: (epoch, sentence) pairs, printed or not.
 
     Raises:
-        TypeError: if `monitor` isn't a name or a sequence of names.
-        ValueError: if another argument is out of its range.
+        TypeError: If `monitor` isn't a name or a sequence of names.
+        ValueError: If another argument is out of its range.
 
     Example:
         >>> import keras, numpy as np

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 Tensor = Any
+Gradients = list[Tensor | None]
 AddVariable = Callable[..., keras.Variable]
 
 
@@ -59,7 +60,7 @@ class Probe:
         """
 
     def columns(self) -> dict[str, int]:
-        """Name and width of each column that `measure` fills; asked after `build`."""
+        """Name and width of each column that `measure`, or a control's `transform`, fills; asked after `build`."""
         return {}
 
     def measure(self, step: Step) -> dict[str, Tensor]:
@@ -73,20 +74,17 @@ class Control(Probe):
 
     def transform(
         self, step: Step
-    ) -> (
-        tuple[list[Tensor | None] | None, Tensor | None]
-        | tuple[list[Tensor | None] | None, Tensor | None, dict[str, Tensor]]
-    ):
+    ) -> tuple[Gradients | None, Tensor | None] | tuple[Gradients | None, Tensor | None, dict[str, Tensor]]:
         """What to apply instead; controls act in the order they were attached, each on what the one before left.
 
         Args:
             step: The step with the gradients as they are now.
 
         Returns:
-            The new gradients, or None to leave them; and a boolean scalar that is true where the whole update, with the
-            optimizer's own state, must be skipped, or None. Under a `LossScaleOptimizer` a step with non-finite
-            gradients goes to it untouched: it skips the update itself, and must see why. Where there is a third, it
-            holds the values of those of the `columns` that `measure` does not fill.
+            The new gradients, or None to leave them; a boolean scalar that is true where the whole update, with the
+            optimizer's own state, must be skipped, or None; and, where there is a third, the values of those `columns`
+            that `measure` does not fill. Under a `LossScaleOptimizer` a step with non-finite gradients goes to it
+            untouched: it skips the update itself, and must see why.
         """
         raise TypeError(f"{type(self).__name__} must define `transform(step)`. Received: {step!r}")
 
