@@ -121,7 +121,7 @@ class Attachments:
         self._unread = 0
         if len(numbers):
             columns = self._measured.columns.unpack(rows)
-            for each in self._attached.values():
+            for each in list(self._attached.values()):  # a listener may detach
                 reader = each.reader()
                 if reader is not None:
                     reader.receive((numbers, columns))

@@ -63,7 +63,7 @@ def hook_apply(optimizer: keras.Optimizer, measured: Callable[[], MeasuredStep |
             original(grads, None if trainable_variables is None else variables)
 
     overrides.set(optimizer, "apply", apply)
-    stateless_apply = backend.stateless_apply(optimizer, lambda: step.run if (step := measured()) is not None else None)
+    stateless_apply = backend.stateless_apply(optimizer, measured)
     if stateless_apply is not None:
         overrides.set(optimizer, "stateless_apply", stateless_apply)
 

@@ -13,7 +13,6 @@ import keras
 Tensor = Any
 Gradients = list[Tensor | None]
 StepOnValues = tuple[list[Tensor], list[Tensor]]  # of JAX' `stateless_apply`: new weights, new optimizer variables
-MeasuredApply = Callable[[Sequence[Tensor | None], Sequence[keras.Variable], Callable[..., None]], None]
 
 
 class Backend(Protocol):
@@ -151,13 +150,13 @@ class Backend(Protocol):
         """In the midst of an epoch JAX' values are in the trainer's hands and not in the variables."""
 
     def stateless_apply(
-        self, optimizer: keras.Optimizer, measured: Callable[[], MeasuredApply | None]
+        self, optimizer: keras.Optimizer, measured: Callable[[], Any]
     ) -> Callable[[list[Tensor], list[Tensor], list[Tensor]], StepOnValues] | None:
         """What must stand in place of `optimizer.stateless_apply` for its steps to be measured; None where nothing.
 
         Args:
             optimizer: As compiled.
-            measured: Gives what runs a step with its measurements, or None after everybody has detached.
+            measured: Gives the `MeasuredStep`, or None after the last tap has been detached.
         """
 
 

@@ -189,7 +189,7 @@ def stateless_apply(
 
         mapping = [*zip(weights, trainable_variables, strict=True), *zip(slots, optimizer_variables, strict=True)]
         with keras.StatelessScope(state_mapping=mapping) as scope:
-            step(grads, weights, apply)
+            step.run(grads, weights, apply)
         return [scope.get_current_value(v) for v in weights], [scope.get_current_value(v) for v in slots]
 
     return stateless_apply
