@@ -293,11 +293,11 @@ def forever(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarr
 
 def tap_bytes(model: keras.Model) -> dict[str, int]:
     """What the tap keeps on the device between steps: the ring, and what probes asked for beside it."""
-    machine = vars(model.optimizer).get("_unetdyn_tap")
-    if machine is None:
+    attachments = vars(model.optimizer).get("_unetdyn_attachments")
+    if attachments is None:
         return {"ring": 0, "probes": 0}
-    ring = nbytes([machine._instrument.ring.table, machine._instrument.ring.count])
-    return {"ring": ring, "probes": nbytes(machine._threaded.variables) - ring}
+    ring = nbytes([attachments._measured.ring.table, attachments._measured.ring.count])
+    return {"ring": ring, "probes": nbytes(attachments._carried.variables) - ring}
 
 
 def nbytes(variables: list[keras.Variable]) -> int:

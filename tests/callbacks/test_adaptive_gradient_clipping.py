@@ -159,9 +159,9 @@ def test_agc_config_makes_another():
 @pytest.mark.parametrize(
     ("kwargs", "error", "text"),
     [
-        ({"clipping": 0}, ValueError, r"`clipping` must be a positive number. Received: clipping=0"),
+        ({"clipping": 0}, ValueError, r"`clipping` must be a finite number above 0. Received: clipping=0"),
         ({"clipping": "much"}, ValueError, r"Received: clipping='much'"),
-        ({"eps": float("nan")}, ValueError, r"`eps` must be a positive number. Received: eps=nan"),
+        ({"eps": float("nan")}, ValueError, r"`eps` must be a finite number above 0. Received: eps=nan"),
         ({"exclude": "head"}, TypeError, r"`exclude` must be a sequence of names of blocks. Received: exclude='head'"),
         ({"exclude": [1]}, TypeError, r"Received: exclude=\[1\]"),
     ],

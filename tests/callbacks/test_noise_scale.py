@@ -267,12 +267,15 @@ def test_monitor_is_kept_by_the_run_recorder(data, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"batch_size": 0}, r"`batch_size` must be an integer of at least 1\. Received: batch_size=0"),
+        (
+            {"batch_size": 0},
+            r"`batch_size` must be a whole number of samples, 1 or more, or None\. Received: batch_",
+        ),
         ({"batch_size": True}, "Received: batch_size=True"),
         ({"batch_size": 8.0}, r"Received: batch_size=8\.0"),
-        ({"window": 29}, "`window` must be an integer of at least 30"),
+        ({"window": 29}, "`window` must be a whole number of observations, 30 or more"),
         ({"window": None}, "Received: window=None"),
-        ({"dataset_size": 1}, "`dataset_size` must be an integer of at least 2"),
+        ({"dataset_size": 1}, "`dataset_size` must be a whole number of samples, 2 or more"),
         ({"confidence": 1.0}, "`confidence` must lie between 0 and 1"),
         ({"undefined": "none"}, "`undefined` must be one of 'absent', 'nan'.*Received: undefined='none'"),
     ],

@@ -237,7 +237,7 @@ def test_record_is_in_the_run_directory_under_the_same_names(tmp_path):
     [
         ({"low": 0.1}, r"`low` must be ≥ 0 and below `high`\. Received: low=0\.1, high=0\.003"),
         ({"low": -1}, r"Received: low=-1"),
-        ({"warmup": -1}, r"`warmup` must be a number of steps, 0 or more\. Received: warmup=-1"),
+        ({"warmup": -1}, r"`warmup` must be a whole number of steps, 0 or more\. Received: warmup=-1"),
     ],
 )
 def test_monitor_refuses_a_band_that_means_nothing(kwargs, text):

@@ -13,7 +13,7 @@ import pytest
 
 from monitored_units import CONTROLS, MONITORS
 from tap_models import conv_data, conv_model, fit, second_passes
-from unetdyn.callbacks.tap_monitor import TapMonitor
+from unetdyn.callbacks.step_reader import StepReader as TapMonitor
 from ways_to_train import WAYS_TO_TRAIN, supported
 
 BATCH = 4

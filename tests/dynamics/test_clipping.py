@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unetdyn.dynamics.clipping import clip_coefficient, clip_unitwise, percentile, remember, unit_axes, weight_kind
+from unetdyn.dynamics.clipping import clip_coefficient, clip_unitwise, percentile, remember
 
 ops = keras.ops
 
@@ -49,40 +49,25 @@ def test_clip_coefficient_of_norms_that_are_not_finite():
     assert numpy(clip_coefficient(norms, ops.array(0.0))).tolist() == [1.0, 0.0, 1.0, 0.0]
 
 
-LAYERS = {
-    "dense": (keras.layers.Dense(6), (None, 4), "kernel", (0,)),
-    "dense bias": (keras.layers.Dense(6), (None, 4), "bias", (0,)),
-    "dense of one output": (keras.layers.Dense(1), (None, 4), "kernel", (0, 1)),
-    "einsum": (keras.layers.EinsumDense("ab,bcd->acd", (3, 6)), (None, 4), "kernel", (0,)),
-    "conv 1D": (keras.layers.Conv1D(6, 3), (None, 8, 4), "kernel", (0, 1)),
-    "conv 2D": (keras.layers.Conv2D(6, 3), (None, 8, 8, 4), "kernel", (0, 1, 2)),
-    "conv 3D": (keras.layers.Conv3D(6, 3), (None, 8, 8, 8, 4), "kernel", (0, 1, 2, 3)),
-    "transposed 1D": (keras.layers.Conv1DTranspose(6, 3), (None, 8, 4), "kernel", (0, 2)),
-    "transposed 2D": (keras.layers.Conv2DTranspose(6, 3), (None, 8, 8, 4), "kernel", (0, 1, 3)),
-    "transposed 3D": (keras.layers.Conv3DTranspose(6, 3), (None, 8, 8, 8, 4), "kernel", (0, 1, 2, 4)),
-    "transposed bias": (keras.layers.Conv2DTranspose(6, 3), (None, 8, 8, 4), "bias", (0,)),
-    "depthwise": (keras.layers.DepthwiseConv2D(3, depth_multiplier=2), (None, 8, 8, 4), "kernel", (0, 1)),
-    "separable, window": (keras.layers.SeparableConv2D(6, 3), (None, 8, 8, 4), "depthwise_kernel", (0, 1)),
-    "separable, point": (keras.layers.SeparableConv2D(6, 3), (None, 8, 8, 4), "pointwise_kernel", (0, 1, 2)),
-    "batch norm": (keras.layers.BatchNormalization(), (None, 8, 8, 4), "gamma", (0,)),
-    "embedding": (keras.layers.Embedding(9, 4), (None, 3), "embeddings", (0,)),
+SHAPES = {
+    "dense": ((4, 6), (0,)),
+    "bias": ((6,), (0,)),
+    "dense of one output": ((4, 1), (0, 1)),
+    "einsum": ((4, 3, 6), (0,)),
+    "conv 1D": ((3, 4, 6), (0, 1)),
+    "conv 2D": ((3, 3, 4, 6), (0, 1, 2)),
+    "conv 3D": ((3, 3, 3, 4, 6), (0, 1, 2, 3)),
+    "transposed 1D": ((3, 6, 4), (0, 2)),
+    "transposed 2D": ((3, 3, 6, 4), (0, 1, 3)),
+    "transposed 3D": ((3, 3, 3, 6, 4), (0, 1, 2, 4)),
+    "depthwise": ((3, 3, 4, 2), (0, 1)),
+    "embedding": ((9, 4), (0,)),
 }
 
 
-@pytest.mark.parametrize(("layer", "input_shape", "name", "axes"), LAYERS.values(), ids=LAYERS)
-def test_unit_axes_leave_the_outputs(layer, input_shape, name, axes):
-    if not layer.built:
-        layer.build(input_shape)
-    variable = getattr(layer, name)
-    assert unit_axes(variable.shape, weight_kind(layer, variable)) == axes
-
-
-@pytest.mark.parametrize(("layer", "input_shape", "name", "axes"), LAYERS.values(), ids=LAYERS)
-def test_clip_unitwise_is_a_loop_over_units(layer, input_shape, name, axes):
-    if not layer.built:
-        layer.build(input_shape)
+@pytest.mark.parametrize(("shape", "axes"), SHAPES.values(), ids=SHAPES)
+def test_clip_unitwise_is_a_loop_over_units(shape, axes):
     rng = np.random.default_rng(0)
-    shape = tuple(getattr(layer, name).shape)
     weight, gradient = rng.normal(size=shape), rng.normal(size=shape) * rng.lognormal(-4, 2, shape)
     kept = [axis for axis in range(len(shape)) if axis not in axes]
     expected, units = gradient.copy(), 0

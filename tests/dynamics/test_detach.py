@@ -169,7 +169,7 @@ def test_tap_whose_owner_is_gone_is_dropped():
     model = compiled()
     OptimizerTap(model, Kept())
     tap = OptimizerTap(model)
-    assert len(model.optimizer._unetdyn_tap._members) == 1
+    assert len(model.optimizer._unetdyn_attachments._attached) == 1
     tap.detach()
 
 
@@ -247,8 +247,8 @@ def _own_state(model):
     """What the optimizer would have without a tap: its own variables come first."""
     count = len(keras.models.clone_model(model).trainable_variables)
     assert count
-    machine = vars(model.optimizer).get("_unetdyn_tap")
-    ours = {id(v) for v in machine._threaded.variables} if machine else set()
+    attachments = vars(model.optimizer).get("_unetdyn_attachments")
+    ours = {id(v) for v in attachments._carried.variables} if attachments else set()
     return [np.array(keras.ops.convert_to_numpy(v.value)) for v in model.optimizer.variables if id(v) not in ours]
 
 

@@ -81,6 +81,52 @@ def test_probe_keeps_state_from_step_to_step(steps):
     np.testing.assert_allclose(rows.extra["largest"][:, 0], [np.abs(g[:3]).max() for g in expected], rtol=1e-5)
 
 
+def largest_and_means(step):
+    """Without state of its own, so a function is enough."""
+    return {
+        "largest": ops.max(ops.stack([ops.max(ops.abs(g)) for g in step.gradients])),
+        "means": ops.stack([ops.mean(g) for g in step.gradients]),
+    }
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"run_eagerly": True}], ids=["compiled", "eager"])
+def test_a_function_is_a_probe(kwargs):
+    model, reference = dense_model(), dense_model()
+    model.compile(keras.optimizers.SGD(0.01), "mse", **kwargs)
+    x, y = dense_data(4)
+    expected = gradients(reference, x, y)
+    tap = OptimizerTap(model, largest_and_means)
+    fit(model, (x, y))
+    extra = tap.read().extra
+    tap.detach()
+    assert {name: values.shape for name, values in extra.items()} == {"largest": (1, 1), "means": (1, 2)}
+    np.testing.assert_allclose(extra["largest"][0, 0], max(np.abs(g).max() for g in expected), rtol=1e-5)
+    np.testing.assert_allclose(extra["means"][0], [g.mean() for g in expected], rtol=1e-5)
+
+
+class ScaleAndTell(Scale):
+    def columns(self):
+        return {"before": 1, "after": 1}
+
+    def measure(self, step):
+        return {"before": ops.sum(step.grad_norm_sq)}
+
+    def transform(self, step):
+        scaled = [g * self.factor for g in step.gradients]
+        return scaled, None, {"after": sum(ops.sum(ops.square(g)) for g in scaled)}
+
+
+def test_control_may_tell_what_it_did():
+    model = dense_model()
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    taps = [OptimizerTap(model, ScaleAndTell(3.0)), OptimizerTap(model, ScaleAndTell(0.5))]
+    fit(model, dense_data())
+    first, second = (tap.read() for tap in taps)
+    for rows, factor in ((first, 9.0), (second, 2.25)):
+        np.testing.assert_allclose(rows.extra["before"][:, 0], rows.grad_norm**2, rtol=1e-5)
+        np.testing.assert_allclose(rows.extra["after"][:, 0], factor * rows.grad_norm**2, rtol=1e-5)
+
+
 def test_probes_with_the_same_columns_get_each_their_own():
     model = dense_model()
     model.compile("sgd", "mse")

@@ -272,7 +272,7 @@ def test_tap_refuses_a_model_without_optimizer():
 def test_tap_refuses_a_capacity_below_one():
     model = dense_model()
     model.compile("sgd", "mse")
-    with pytest.raises(ValueError, match="`capacity` must be a positive number of rows"):
+    with pytest.raises(ValueError, match=r"`capacity` must be a whole number of rows, 1 or more\. Received: "):
         OptimizerTap(model, capacity=0)
 
 
@@ -286,3 +286,21 @@ def test_rows_overwritten_unread_are_reported():
         rows = tap.read()
     assert list(rows.step) == [3, 4]
     detach_all(model)
+
+
+def test_listener_gets_each_row_once_while_the_tap_is_attached_and_after():
+    """A full ring brings rows in the midst of an epoch; those left at the end come after `on_detach`."""
+    model, heard = dense_model(), []
+    model.compile("sgd", "mse")
+    tap = OptimizerTap(
+        model,
+        capacity=2,
+        on_rows=lambda rows: heard.append(rows.step.tolist()),
+        on_detach=lambda: heard.append("detached"),
+    )
+    fit(model, dense_data(20))
+    assert heard == [[0], [1, 2]]  # the ring is read after the first step too
+    tap.detach()
+    tap.detach()
+    assert heard[2:] == ["detached", [3, 4]]
+    assert tap.read().step.tolist() == list(range(5))

@@ -8,20 +8,21 @@ import keras
 import numpy as np
 from keras import ops
 
-from unetdyn._checks import unknown_choice
+from unetdyn._checks import check_positive, unknown_choice
+from unetdyn.callbacks.step_control import StepControl
 from unetdyn.callbacks.step_record import StepRecord
-from unetdyn.callbacks.tap_monitor import TapMonitor
-from unetdyn.dynamics import Control, Probe, Rows, Step, blocks
-from unetdyn.dynamics.clipping import clip_unitwise, unit_axes, weight_kind
+from unetdyn.dynamics import Control, Rows, Step, blocks
+from unetdyn.dynamics.clipping import clip_unitwise
 from unetdyn.dynamics.probe import AddVariable, Tensor
+from unetdyn.dynamics.weight_kinds import unit_axes, weight_kind
 
 
-class AdaptiveGradientClipping(TapMonitor):
+class AdaptiveGradientClipping(StepControl):
     """A control that keeps each unit's gradient norm below a fraction of the norm of the unit's weights.
 
     Gᵢ → Gᵢ · min(1, λ · max(‖Wᵢ‖, ε) / ‖Gᵢ‖) for every unit i of every weight: an output channel of a convolution
     (transposed and depthwise ones too), an output of a dense layer; a bias or a norm's gain is one unit as a whole, as
-    in the authors' code; see `unetdyn.dynamics.clipping.unit_axes`. It acts inside the compiled step, before the
+    in the authors' code; see `unetdyn.dynamics.weight_kinds.unit_axes`. It acts inside the compiled step, before the
     optimizer's own `clipnorm`, and never waits for the host.
 
     NaN and infinite entries are not mended: put a `NonFiniteGuard` beside it. Where finite entries, beyond about 1e19,
@@ -36,10 +37,10 @@ class AdaptiveGradientClipping(TapMonitor):
             and the smallest it tried; smaller batches bear larger values.
         eps: ε > 0, the least norm that weights count with, so that units which start from zero can learn. Default 1e-3,
             the paper's.
-        exclude: names of blocks, as `unetdyn.dynamics.blocks` gives them, that are left alone. Default none. The paper
+        exclude: Names of blocks, as `unetdyn.dynamics.blocks` gives them, that are left alone. Default none. The paper
             leaves the last layer alone, and found that always better: `exclude=("head",)` with our models.
         verbose: 1 prints a sentence for each epoch in which something was clipped; 0 is silent.
-        name: first part of the key, and the name under which `RunRecorder` keeps the record.
+        name: First part of the key, and the name under which `RunRecorder` keeps the record.
 
     Attributes:
         record: `step` and `clip_fraction`, arrays of shape `(steps,)`: the fraction of units that were clipped; and
@@ -47,8 +48,8 @@ class AdaptiveGradientClipping(TapMonitor):
         messages: (epoch, sentence) pairs, printed or not.
 
     Raises:
-        TypeError: if `exclude` is not a sequence of names.
-        ValueError: if an argument is out of its range, or, when training begins, a name is no block of the model.
+        TypeError: If `exclude` is not a sequence of names.
+        ValueError: If an argument is out of its range, or, when training begins, a name is no block of the model.
 
     Example:
         >>> import keras, numpy as np
@@ -74,9 +75,8 @@ class AdaptiveGradientClipping(TapMonitor):
         verbose: int = 0,
         name: str = "agc",
     ) -> None:
-        for argument, value in (("clipping", clipping), ("eps", eps)):
-            if not isinstance(value, int | float) or not 0 < value < float("inf"):
-                raise ValueError(f"`{argument}` must be a positive number. Received: {argument}={value!r}.")
+        check_positive("clipping", clipping)
+        check_positive("eps", eps)
         if isinstance(exclude, str) or not all(isinstance(block, str) for block in exclude):
             raise TypeError(f"`exclude` must be a sequence of names of blocks. Received: exclude={exclude!r}.")
         self.clipping = float(clipping)
@@ -89,8 +89,8 @@ class AdaptiveGradientClipping(TapMonitor):
         arguments = ("clipping", "eps", "exclude", "verbose", "name")
         return {argument: getattr(self, argument) for argument in arguments}
 
-    def probe(self) -> Probe:
-        """The control inside the step."""
+    def probe(self) -> Control:
+        """The clipping of the blocks that are not excluded."""
         if self.model.built:
             _places(blocks(self.model), self.exclude)  # a wrong name is told before anything is attached
         self._control = _ClipUnits(self.model, self.clipping, self.eps, self.exclude)
@@ -99,7 +99,7 @@ class AdaptiveGradientClipping(TapMonitor):
     def _empty_record(self) -> StepRecord:
         return StepRecord(step=np.zeros(0, np.int64), clip_fraction=np.zeros(0, np.float32), block_clip_fraction={})
 
-    def _digest(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
+    def _measure(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
         units, clipped = np.array(self._control.units), rows.extra["clipped"]
         fraction = clipped.sum(axis=1) / max(units.sum(), 1)
         of_block = {
@@ -107,7 +107,7 @@ class AdaptiveGradientClipping(TapMonitor):
             for name, own in blocks.items()
             if name not in self.exclude
         }
-        self._kept.append(step=rows.step, clip_fraction=fraction, block_clip_fraction=of_block)
+        self._series.append(step=rows.step, clip_fraction=fraction, block_clip_fraction=of_block)
         if clipped.any():
             most = max(of_block, key=lambda name: of_block[name].mean())
             self._say(
@@ -126,7 +126,7 @@ class _ClipUnits(Control):
         self._eps = eps
         self._exclude = exclude
 
-    def build(self, add_variable: AddVariable, variables: list[keras.Variable]) -> None:
+    def build(self, add_variable: AddVariable, variables: list[keras.Variable]) -> None:  # noqa: ARG002
         model = self._model()
         assert model is not None, "it is being trained"
         spared = _places(blocks(model, variables), self._exclude)
@@ -136,16 +136,11 @@ class _ClipUnits(Control):
             for place, v in enumerate(variables)
         ]
         self.units = [0 if axes is None else _units(v, axes) for v, axes in zip(variables, self._axes, strict=True)]
-        self._clipped = add_variable((len(variables),))
 
     def columns(self) -> dict[str, int]:
         return {"clipped": len(self.units)}
 
-    def measure(self, step: Step) -> dict[str, Tensor]:  # noqa: ARG002
-        # The variable itself: it is read when the row is written, after `transform` has filled it.
-        return {"clipped": self._clipped}
-
-    def transform(self, step: Step) -> tuple[list[Tensor | None], None]:
+    def transform(self, step: Step) -> tuple[list[Tensor | None], None, dict[str, Tensor]]:
         gradients, counts = [], []
         for gradient, weight, axes in zip(step.gradients, step.weights, self._axes, strict=True):
             count = ops.zeros((), "float32")
@@ -153,8 +148,7 @@ class _ClipUnits(Control):
                 gradient, count = clip_unitwise(gradient, weight, axes, self._clipping, self._eps)
             gradients.append(gradient)
             counts.append(count)
-        self._clipped.assign(ops.stack(counts))
-        return gradients, None
+        return gradients, None, {"clipped": ops.stack(counts)}
 
 
 def _places(found: dict[str, list[int]], exclude: tuple[str, ...]) -> set[int]:

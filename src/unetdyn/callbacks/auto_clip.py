@@ -8,14 +8,15 @@ import keras
 import numpy as np
 from keras import ops
 
+from unetdyn._checks import check_count, is_number
+from unetdyn.callbacks.step_control import StepControl
 from unetdyn.callbacks.step_record import StepRecord
-from unetdyn.callbacks.tap_monitor import TapMonitor
-from unetdyn.dynamics import Control, Probe, Rows, Step
+from unetdyn.dynamics import Control, Rows, Step
 from unetdyn.dynamics.clipping import clip_coefficient, percentile, remember
 from unetdyn.dynamics.probe import AddVariable, Tensor
 
 
-class AutoClip(TapMonitor):
+class AutoClip(StepControl):
     """A control that clips the global gradient norm to a percentile of the norms of the latest steps.
 
     gₜ → gₜ · min(1, Pₜ / ‖gₜ‖) with Pₜ the `percentile`-th percentile of ‖g‖ over the latest `history` steps, this one
@@ -36,19 +37,19 @@ class AutoClip(TapMonitor):
     threshold.
 
     Args:
-        percentile: in [0, 100]. Default 10, what the paper recommends. 100 clips nothing.
-        history: how many steps' norms count, ≥ 1. Default 1000: in the paper all, so that the norms of the first epochs
+        percentile: In [0, 100]. Default 10, what the paper recommends. 100 clips nothing.
+        history: How many steps' norms count, ≥ 1. Default 1000: in the paper all, so that the norms of the first epochs
             count for ever, and the memory grows; a window follows norms that fall or rise over a training.
         verbose: 1 prints a sentence for each epoch in which something was clipped; 0 is silent.
-        name: first part of the keys, and the name under which `RunRecorder` keeps the record.
+        name: First part of the keys, and the name under which `RunRecorder` keeps the record.
 
     Attributes:
-        record: arrays of shape `(steps,)`: `step`; `grad_norm`, before clipping; `clip_norm`, the threshold Pₜ;
+        record: Arrays of shape `(steps,)`: `step`; `grad_norm`, before clipping; `clip_norm`, the threshold Pₜ;
             `clip_coefficient`, in [0, 1], what the gradient was multiplied by.
         messages: (epoch, sentence) pairs, printed or not.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: If an argument is out of its range.
 
     Example:
         >>> import keras, numpy as np
@@ -68,10 +69,9 @@ class AutoClip(TapMonitor):
     def __init__(
         self, percentile: float = 10.0, history: int = 1000, verbose: int = 0, name: str = "auto_clip"
     ) -> None:
-        if not isinstance(percentile, int | float) or not 0 <= percentile <= 100:
+        if not is_number(percentile) or not 0 <= percentile <= 100:
             raise ValueError(f"`percentile` must be a number from 0 to 100. Received: percentile={percentile!r}.")
-        if not isinstance(history, int) or history < 1:
-            raise ValueError(f"`history` must be a whole number of steps, 1 or more. Received: history={history!r}.")
+        check_count("history", history, 1, "steps")
         self.percentile = float(percentile)
         self.history = history
         self._norms: collections.deque[float] = collections.deque(maxlen=history)
@@ -91,18 +91,18 @@ class AutoClip(TapMonitor):
             self._norms_of = weakref.ref(optimizer)
         super().on_train_begin(logs)
 
-    def probe(self) -> Probe:
-        """The control inside the step."""
+    def probe(self) -> Control:
+        """The clipping, with the norms of earlier steps."""
         return _ClipToPercentile(self.percentile, self.history, list(self._norms))
 
     def _empty_record(self) -> StepRecord:
         none = np.zeros(0, np.float32)
         return StepRecord(step=np.zeros(0, np.int64), grad_norm=none, clip_norm=none, clip_coefficient=none)
 
-    def _digest(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:  # noqa: ARG002
+    def _measure(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:  # noqa: ARG002
         norm, limit, coefficient = rows.extra["clip"].T
         self._norms.extend(norm[np.isfinite(norm)].tolist())
-        self._kept.append(step=rows.step, grad_norm=norm, clip_norm=limit, clip_coefficient=coefficient)
+        self._series.append(step=rows.step, grad_norm=norm, clip_norm=limit, clip_coefficient=coefficient)
         clipped = coefficient < 1
         if clipped.any():
             self._say(
@@ -124,7 +124,6 @@ class _ClipToPercentile(Control):
     def build(self, add_variable: AddVariable, variables: list[keras.Variable]) -> None:  # noqa: ARG002
         self._history = add_variable((self._capacity,))
         self._count = add_variable(dtype="int", initial=len(self._before))
-        self._clip = add_variable((3,))
         if self._before:
             empty = [0.0] * (self._capacity - len(self._before))
             self._history.assign(np.array(self._before + empty, np.float32))
@@ -132,19 +131,15 @@ class _ClipToPercentile(Control):
     def columns(self) -> dict[str, int]:
         return {"clip": 3}
 
-    def measure(self, step: Step) -> dict[str, Tensor]:  # noqa: ARG002
-        # The variable itself: it is read when the row is written, after `transform` has filled it.
-        return {"clip": self._clip}
-
-    def transform(self, step: Step) -> tuple[list[Tensor | None], None]:
+    def transform(self, step: Step) -> tuple[list[Tensor | None], None, dict[str, Tensor]]:
         norm = ops.sqrt(ops.sum(step.grad_norm_sq))
         history, count = remember(self._history.value, self._count.value, norm)
         limit = percentile(history, count, self._q)
         coefficient = clip_coefficient(norm, limit)
         self._history.assign(history)
         self._count.assign(count)
-        self._clip.assign(ops.stack([norm, limit, coefficient]))
-        return [None if g is None else _scaled(g, coefficient) for g in step.gradients], None
+        clipped = [None if g is None else _scaled(g, coefficient) for g in step.gradients]
+        return clipped, None, {"clip": ops.stack([norm, limit, coefficient])}
 
 
 def _scaled(gradient: Tensor, coefficient: Tensor) -> Tensor:

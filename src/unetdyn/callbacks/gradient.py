@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from unetdyn.analysis.gradient_norms import SPIKE_FACTOR, SPIKE_WINDOW, Profile, check_spike, profile, spikes
 from unetdyn.analysis.robust import finite_median
+from unetdyn.analysis.update_ratios import norm
 from unetdyn.callbacks import gradient_messages as messages
+from unetdyn.callbacks.step_monitor import StepMonitor
 from unetdyn.callbacks.step_record import StepRecord
-from unetdyn.callbacks.tap_monitor import TapMonitor
 from unetdyn.dynamics import Rows
-from unetdyn.dynamics.ratios import norm
 
 EXPLODE = 10.0
 VANISH = 1e-6
@@ -47,7 +47,7 @@ class NonFinite:
     applied: bool
 
 
-class GradientMonitor(TapMonitor):
+class GradientMonitor(StepMonitor):
     """Measures the gradient's norm at every step, and says when it explodes, vanishes, spikes or isn't a number.
 
     ‖g‖ = sqrt(Σ gᵢ²), over all variables and over each block's, of the gradient of the loss: of the whole batch,
@@ -142,13 +142,13 @@ class GradientMonitor(TapMonitor):
         Args:
             last: How many of the last steps count; default all.
         """
-        return profile(self._kept.arrays["block_grad_norm"], last)
+        return profile(self._series.arrays["block_grad_norm"], last)
 
     def _restart(self) -> None:
         super()._restart()
         self.first_nonfinite: NonFinite | None = None
         self._usual = np.zeros(0)
-        self._said: dict[str, set[str]] = {}
+        self._reported: dict[str, set[str]] = {}
 
     def _empty_record(self) -> StepRecord:
         whole, number, yes = np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, bool)
@@ -163,11 +163,11 @@ class GradientMonitor(TapMonitor):
             block_grad_norm={},
         )
 
-    def _digest(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
+    def _measure(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
         norms = rows.grad_norm
         by_block = {name: norm(rows.grad_norm_sq[:, columns]) for name, columns in blocks.items()}
         spiking = self._spikes(norms)
-        self._kept.append(
+        self._series.append(
             step=rows.step,
             epoch=np.full(len(rows), self._epoch),
             grad_norm=norms.astype(np.float32),
@@ -213,12 +213,12 @@ class GradientMonitor(TapMonitor):
     def _look_for_nonfinite(self, rows: Rows, blocks: dict[str, list[int]]) -> None:
         where = np.flatnonzero((rows.nonfinite > 0).any(axis=1))
         if not len(where):
-            self._said["nonfinite"] = set()
+            self._reported["nonfinite"] = set()
             return
         found = self._located(rows, int(where[0]), blocks)
         self.first_nonfinite = self.first_nonfinite or found
         skipped = bool(rows.skipped[where].all())
-        if self._is_news("nonfinite", {"skipped" if skipped else "used"}):
+        if self._changed("nonfinite", {"skipped" if skipped else "used"}):
             scaled = hasattr(self.model.optimizer, "inner_optimizer")
             self._say(messages.nonfinite(found, len(where), len(rows), skipped, scaled))
 
@@ -246,23 +246,23 @@ class GradientMonitor(TapMonitor):
         medians = {"the whole gradient": finite_median(norms)}
         medians |= {f"block {name}": finite_median(values) for name, values in by_block.items()}
         below = {where: median for where, median in medians.items() if median < self.vanish}
-        if self._is_news("vanishing", set(below)):
+        if self._changed("vanishing", set(below)):
             self._say(messages.vanishing(below, len(by_block), self.vanish, len(rows)))
-        if self._is_news("spike", {"whole"} if spiking.any() else set()):
+        if self._changed("spike", {"whole"} if spiking.any() else set()):
             self._say(messages.spiking(rows.step, norms, by_block, spiking, self.spike, self.window))
 
     def _look_for_explosions(self, rows: Rows, by_block: dict[str, NDArray[np.float64]]) -> None:
         norms = _of_finite(rows, rows.grad_norm)
         by_block = {name: _of_finite(rows, values) for name, values in by_block.items()}
         blocks_above = [name for name, values in by_block.items() if (values > self.explode).any()]
-        if self._is_news("exploding", {"whole", *blocks_above} if (norms > self.explode).any() else set()):
+        if self._changed("exploding", {"whole", *blocks_above} if (norms > self.explode).any() else set()):
             self._say(messages.exploding(rows.step, norms, by_block, self.explode))
 
-    def _is_news(self, kind: str, places: set[str]) -> bool:
+    def _changed(self, kind: str, places: set[str]) -> bool:
         """Whether trouble begins, comes back after an epoch without any, or reaches further places."""
-        told = self._said.get(kind, set())
-        self._said[kind] = told | places if places else set()
-        return bool(places - told)
+        known = self._reported.get(kind, set())
+        self._reported[kind] = known | places if places else set()
+        return bool(places - known)
 
 
 def _of_finite(rows: Rows, norms: NDArray[np.float64]) -> NDArray[np.float64]:

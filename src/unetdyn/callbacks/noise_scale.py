@@ -1,26 +1,24 @@
 """Watch during `fit` the gradient noise scale: which batch size this training could use."""
 
 import math
-import warnings
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn._checks import unknown_choice
+from unetdyn._checks import check_choice, check_count, check_fraction
+from unetdyn.analysis.gradient_noise import MIN_OBSERVATIONS, NoiseScale, finite_population, noise_scale
 from unetdyn.callbacks import noise_scale_messages as messages
+from unetdyn.callbacks.noise_scale_sources import Observations, Source, batch_size_from, batch_sizes, source_of
+from unetdyn.callbacks.step_monitor import StepMonitor
 from unetdyn.callbacks.step_record import StepRecord
-from unetdyn.callbacks.tap_monitor import TapMonitor
-from unetdyn.dynamics.noise_scale import MIN_OBSERVATIONS, NoiseScale, finite_population, noise_scale
-from unetdyn.dynamics.noise_scale_sources import Observations, Source, batch_size_from, batch_sizes, source_of
-from unetdyn.dynamics.probe import Probe
-from unetdyn.dynamics.rows import Rows
+from unetdyn.dynamics import Probe, Rows
 
 Series = dict[str, NDArray[Any]]
 
 
-class NoiseScaleMonitor(TapMonitor):
+class NoiseScaleMonitor(StepMonitor):
     """Writes into `logs` the gradient noise scale B_simple = trΣ / |G|², which is about the critical batch size.
 
     Σ is the covariance over samples of one sample's gradient, G its mean. Both are measured without an extra pass, from
@@ -31,7 +29,7 @@ class NoiseScaleMonitor(TapMonitor):
       (`AutoClip`, `AdaptiveGradientClipping`) changes the micro-batches' gradients on their way into that mean;
     - otherwise each step's against the one before, at the price of one copy of the gradient. This assumes that the
       weights hardly move between two steps; where they do, the noise scale comes out too large, the more so the higher
-      the learning rate, the curvature and the noise (`unetdyn.dynamics.noise_scale.consecutive_estimates`).
+      the learning rate, the curvature and the noise (`unetdyn.analysis.gradient_noise.consecutive_estimates`).
 
     trΣ and |G|² are averaged separately over the last `window` observations and divided then, with a confidence
     interval. Where the mean gradient cannot be told from zero there is no value: it is undetermined, never negative.
@@ -49,31 +47,31 @@ class NoiseScaleMonitor(TapMonitor):
     `noise_scale_high` where it is determined. Training is never changed.
 
     Args:
-        batch_size: samples in a batch (of one micro-batch under accumulation; over all replicas). Default: the number
+        batch_size: Samples in a batch (of one micro-batch under accumulation; over all replicas). Default: the number
             of samples that the model's loss counted in an epoch over the number of steps. Pass it where a custom
             `train_step` does not count samples, or where something evaluates the model in the midst of an epoch. A
             warning tells where the loss has counted another.
-        window: how many observations count, ≥ 30. 200 by default: a compromise between an interval that closes and
+        window: How many observations count, ≥ 30. 200 by default: a compromise between an interval that closes and
             weights that stay comparable. Where it stays undetermined, take more.
-        dataset_size: samples in the training set, where each epoch goes through it once without replacement; corrects
-            |G|² for that (`unetdyn.dynamics.noise_scale.finite_population`). By default not corrected: the noise
+        dataset_size: Samples in the training set, where each epoch goes through it once without replacement; corrects
+            |G|² for that (`unetdyn.analysis.gradient_noise.finite_population`). By default not corrected: the noise
             scale is then that of the population the training set was drawn from, larger by a share of B_simple/N.
-        confidence: of the interval; 0.95 by custom.
+        confidence: Of the interval; 0.95 by custom.
         verbose: 1 prints messages as they come; 0 is silent.
-        undefined: what is in `logs` while undetermined: `"absent"` (default) no key, `"nan"` the keys with NaN, which
+        undefined: What is in `logs` while undetermined: `"absent"` (default) no key, `"nan"` the keys with NaN, which
             `CSVLogger` needs.
-        name: the name under which `RunRecorder` keeps the record.
+        name: The name under which `RunRecorder` keeps the record.
 
     Attributes:
-        record: dictionary of arrays. One element an estimate: `step` (the last one in it), `trace_covariance`,
+        record: Dictionary of arrays. One element an estimate: `step` (the last one in it), `trace_covariance`,
             `gradient_sq`, `noise_scale` (NaN where undetermined), `noise_scale_low`, `noise_scale_high` (a lower bound
             and infinity where no more is known), `observations`, `batch_size` (samples of one update). One element an
             observation: `raw_step`, `raw_trace_covariance`, `raw_gradient_sq`.
-        result: the last `unetdyn.dynamics.noise_scale.NoiseScale`, or None.
+        result: The last `unetdyn.analysis.gradient_noise.NoiseScale`, or None.
         messages: (epoch, sentence) pairs, printed or not.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: If an argument is out of its range.
 
     Example:
         >>> import keras, numpy as np
@@ -101,13 +99,13 @@ class NoiseScaleMonitor(TapMonitor):
         undefined: str = "absent",
         name: str = "noise_scale",
     ) -> None:
-        _check_count("batch_size", batch_size, 1)
-        _check_count("window", window, MIN_OBSERVATIONS)
-        _check_count("dataset_size", dataset_size, 2)
-        if not 0 < confidence < 1:
-            raise ValueError(f"`confidence` must lie between 0 and 1. Received: confidence={confidence}.")
-        if undefined not in ("absent", "nan"):
-            raise ValueError(unknown_choice("undefined", undefined, ["absent", "nan"]))
+        if batch_size is not None:
+            check_count("batch_size", batch_size, 1, "samples", "or None")
+        check_count("window", window, MIN_OBSERVATIONS, "observations")
+        if dataset_size is not None:
+            check_count("dataset_size", dataset_size, 2, "samples", "or None")
+        check_fraction("confidence", confidence)
+        check_choice("undefined", undefined, ["absent", "nan"])
         self.batch_size = batch_size
         self.window = window
         self.dataset_size = dataset_size
@@ -119,7 +117,7 @@ class NoiseScaleMonitor(TapMonitor):
     @property
     def record(self) -> dict[str, Any]:
         """The estimates, and the observations they were made from."""
-        return self._kept.arrays | {f"raw_{name}": values for name, values in self._raw.arrays.items()}
+        return self._series.arrays | {f"raw_{name}": values for name, values in self._raw.arrays.items()}
 
     def probe(self) -> Probe | None:
         """What the training does not have by itself."""
@@ -158,12 +156,12 @@ class NoiseScaleMonitor(TapMonitor):
         self._raw = StepRecord(**self._latest)
         self._samples, self._steps = None, 0
         self._size = self.batch_size
-        self._said: NoiseScale | None = None
+        self._reported: NoiseScale | None = None
         self._told_of_size = False
         self._spoilt = -1
         self.result: NoiseScale | None = None
 
-    def _digest(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
+    def _measure(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
         del blocks
         self._steps += len(rows)
         self._size = self._size or batch_size_from(self._samples, self._steps)
@@ -208,10 +206,10 @@ class NoiseScaleMonitor(TapMonitor):
             "observations": found.observations,
             "batch_size": batch,
         }
-        self._kept.append(**{name: np.array([value]) for name, value in row.items()})
+        self._series.append(**{name: np.array([value]) for name, value in row.items()})
         self.result = found
-        if _is_news(found, self._said, batch):
-            self._said = found
+        if _changed(found, self._reported, batch):
+            self._reported = found
             self._say(messages.sentence(found, batch, self._source.unit, self.window, self.confidence))
         return found
 
@@ -234,9 +232,7 @@ class NoiseScaleMonitor(TapMonitor):
         if self._told_of_size:
             return
         self._told_of_size = True
-        text = f"{type(self).__name__}: {text}"
-        self.messages.append((self._epoch, text))
-        warnings.warn(text, UserWarning, stacklevel=5)
+        self._warn(f"{type(self).__name__}: {text}", stacklevel=5)
 
 
 def _slice(series: Series, start: int, stop: int | None) -> Series:
@@ -248,24 +244,18 @@ def _unknown(found: NoiseScale) -> NoiseScale:
     return NoiseScale(math.nan, math.nan, math.nan, math.nan, math.nan, found.observations, messages.CONTROLLED)
 
 
-def _check_count(argument: str, value: int | None, least: int) -> None:
-    if value is None and argument != "window":
-        return
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"`{argument}` must be an integer of at least {least}. Received: {argument}={value!r}.")
-
-
-def _is_news(found: NoiseScale, said: NoiseScale | None, batch: int) -> bool:
+def _changed(found: NoiseScale, reported: NoiseScale | None, batch: int) -> bool:
     """Worth a sentence: the first estimate that could have been one, another verdict, or one that contradicts it."""
     if found.reason == messages.CONTROLLED:
-        return said is None or said.reason != messages.CONTROLLED
+        return reported is None or reported.reason != messages.CONTROLLED
     if found.observations < MIN_OBSERVATIONS:
         return False
-    if said is None or said.determined != found.determined:
+    if reported is None or reported.determined != found.determined:
         return True
     if not found.determined:
         return False
-    return messages.side(said, batch) != messages.side(found, batch) or found.low > said.high or found.high < said.low
+    apart = found.low > reported.high or found.high < reported.low
+    return apart or messages.side(reported, batch) != messages.side(found, batch)
 
 
 def _samples_counted(model: keras.Model) -> float | None:

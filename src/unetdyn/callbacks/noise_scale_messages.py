@@ -1,6 +1,6 @@
 """What a person is told about the gradient noise scale: its size, what the batch size costs, what is amiss."""
 
-from unetdyn.dynamics.noise_scale import NoiseScale
+from unetdyn.analysis.gradient_noise import NoiseScale
 
 CONTROLLED = (
     "a control changed gradients before they were accumulated. Keras' own clipping (`global_clipnorm`) acts after "

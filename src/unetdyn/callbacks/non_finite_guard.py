@@ -7,19 +7,18 @@ import keras
 import numpy as np
 from keras import ops
 
+from unetdyn._checks import check_count
+from unetdyn.callbacks.step_control import StepControl
 from unetdyn.callbacks.step_record import StepRecord
-from unetdyn.callbacks.tap_monitor import TapMonitor
 from unetdyn.dynamics import Control, OptimizerTap, Rows, Step
-from unetdyn.dynamics.finite_state import keep_finite_in, release
-from unetdyn.dynamics.hooks import Overrides
+from unetdyn.dynamics.backend import backend
+from unetdyn.dynamics.hooks import Overrides, keep_finite_in, release
 from unetdyn.dynamics.probe import Tensor
-from unetdyn.dynamics.reductions import snapshot
-from unetdyn.dynamics.rows import Chunk
 
 _LARGEST_SCALE_THAT_NEEDS_NO_LOWERING = 1.0
 
 
-class NonFiniteGuard(TapMonitor):
+class NonFiniteGuard(StepControl):
     """A control that skips every update whose gradients hold NaN or infinity, so that one bad batch costs one batch.
 
     Inside the compiled step, weights and the optimizer's own state stay as they were before such a step, and moving
@@ -40,21 +39,21 @@ class NonFiniteGuard(TapMonitor):
     In `logs`: `skipped_updates`, how many in the epoch.
 
     Args:
-        max_consecutive: how many updates in a row may be skipped, ≥ 1; None never stops. Default 10: a fault in the
+        max_consecutive: How many updates in a row may be skipped, ≥ 1; None never stops. Default 10: a fault in the
             data hits single batches, and a model that has overflowed all.
         verbose: 1 (default) prints a sentence for each epoch with skipped updates, and one when it stops; 0 is silent.
-        name: the name under which `RunRecorder` keeps the record.
+        name: The name under which `RunRecorder` keeps the record.
 
     Attributes:
-        record: arrays of shape `(skipped updates,)`: `step`; `variable` and `block`, where the gradient wasn't finite
+        record: Arrays of shape `(skipped updates,)`: `step`; `variable` and `block`, where the gradient wasn't finite
             nearest to the loss: back-propagation goes from there to the input, and so does NaN; `entries`, the number
             of non-finite entries in all gradients; `variables`, in how many variables.
-        skipped: how many updates were skipped since the training began.
-        stopped_step: the last of the `max_consecutive` updates, where it has stopped training, or None.
+        skipped: How many updates were skipped since the training began.
+        stopped_step: The last of the `max_consecutive` updates, where it has stopped training, or None.
         messages: (epoch, sentence) pairs, printed or not.
 
     Raises:
-        ValueError: if `max_consecutive` is out of its range.
+        ValueError: If `max_consecutive` is out of its range.
 
     Example:
         >>> import keras, numpy as np
@@ -72,11 +71,8 @@ class NonFiniteGuard(TapMonitor):
     """
 
     def __init__(self, max_consecutive: int | None = 10, verbose: int = 1, name: str = "non_finite_guard") -> None:
-        if max_consecutive is not None and (not isinstance(max_consecutive, int) or max_consecutive < 1):
-            raise ValueError(
-                "`max_consecutive` must be a whole number of updates, 1 or more, or None to never stop. Received: "
-                f"max_consecutive={max_consecutive!r}."
-            )
+        if max_consecutive is not None:
+            check_count("max_consecutive", max_consecutive, 1, "updates", "or None to never stop")
         self.max_consecutive = max_consecutive
         self.stopped_step: int | None = None
         self._watch: _Watch | None = None
@@ -86,21 +82,19 @@ class NonFiniteGuard(TapMonitor):
         """The arguments it was made with."""
         return {"max_consecutive": self.max_consecutive, "verbose": self.verbose, "name": self.name}
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Attach the tap, the control, and the guard of what the forward pass writes."""
-        super().on_train_begin(logs)
-        before = 0
-        if self._watch is not None:
-            self._watch.detach()
-            before = 0 if self._watch.stopped_at is not None else self._watch.run
-        self.stopped_step = None
-        self._watch = _Watch(self.model, self.max_consecutive, before, self.params)
+    def probe(self) -> Control:
+        """What skips the updates."""
+        return _SkipNonFinite(self.model.optimizer)
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Leave model and optimizer as they were."""
-        if self._watch is not None:
-            self._watch.detach()
-        super().on_train_end(logs)
+    def _attach(self) -> OptimizerTap:
+        """The tap, and the guard of what the forward pass writes; the run of skipped updates carries on."""
+        earlier = self._watch
+        run = earlier.run if earlier is not None and earlier.stopped_at is None else 0
+        self.stopped_step = None
+        watch = self._watch = _Watch(self.model, self.max_consecutive, run)
+        tap = OptimizerTap(self.model, self.probe(), session=self.params, on_rows=watch.count, on_detach=watch.end)
+        watch.begin()
+        return tap
 
     def _restart(self) -> None:
         super()._restart()
@@ -113,13 +107,13 @@ class NonFiniteGuard(TapMonitor):
         number, text = np.zeros(0, np.int64), np.zeros(0, "<U1")
         return StepRecord(step=number, variable=text, block=text, entries=number, variables=number)
 
-    def _digest(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
+    def _measure(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
         bad = np.flatnonzero(rows.nonfinite.any(axis=1))
         counts = rows.nonfinite[bad]
         # Blocks are in the order of the network, and NaN travels from the loss towards the input.
         ordered = [(name, column) for name, columns in blocks.items() for column in columns]
         nearest = [next(place for place in reversed(ordered) if row[place[1]]) for row in counts]
-        self._kept.append(
+        self._series.append(
             step=rows.step[bad],
             variable=np.array([self.variables[column].path for _, column in nearest], dtype=str),
             block=np.array([name for name, _ in nearest], dtype=str),
@@ -160,39 +154,43 @@ class NonFiniteGuard(TapMonitor):
         )
 
 
-class _Watch(OptimizerTap):
-    """The tap that carries the control and keeps the forward pass's state finite for as long as it is attached.
+class _Watch:
+    """What goes with the guard's tap: the forward pass's state is kept finite, and skipped updates in a row counted.
 
-    It counts updates skipped in a row whenever rows are taken from the device. That may be within an epoch: then it is
-    `stop_training` on the model itself that ends `fit` after the step; but not when it is leaving, maybe at the start
-    of the next `fit`, which those updates are no part of.
+    It counts whenever rows are taken from the device. That may be within an epoch: then it is `stop_training` on the
+    model itself that ends `fit` after the step; but not once the tap is detached, maybe at the start of the next `fit`,
+    which those updates are no part of.
     """
 
-    def __init__(self, model: keras.Model, limit: int | None, run: int, session: object) -> None:
+    def __init__(self, model: keras.Model, limit: int | None, run: int) -> None:
         self.run = run
         self.stopped_at: int | None = None
         self._limit = limit
         self._model = model
-        super().__init__(model, _SkipNonFinite(model.optimizer), session=session)
+        self._attached = True
+
+    def begin(self) -> None:
+        """Keep the forward pass's state finite; after the tap has been attached, which ends earlier watches."""
         unbuilt = Overrides()
-        keep_finite_in(model, unbuilt)
+        keep_finite_in(self._model, unbuilt)
         # After an exception nobody may hold this watch any more: its end, too, must undo what it did to the model.
-        self._undo = weakref.finalize(self, _let_be, model, unbuilt)
+        self._undo = weakref.finalize(self, _let_be, self._model, unbuilt)
         self._undo.atexit = False
 
-    def leave(self) -> None:
-        super().leave()
+    def end(self) -> None:
+        """The tap has been detached; the last rows are still to come."""
+        self._attached = False
         self._undo()
 
-    def deliver(self, chunk: Chunk) -> None:
-        steps, columns = chunk
-        bad: np.ndarray = np.any(columns["nonfinite"] > 0, axis=1)
-        counted = bad & (columns[self._name + "loss_scale"][:, 0] <= _LARGEST_SCALE_THAT_NEEDS_NO_LOWERING)
-        for step, is_bad, counts in zip(steps, bad, counted, strict=True):
+    def count(self, rows: Rows) -> None:
+        """Go on with the run of skipped updates, and stop training where it is too long."""
+        bad = np.any(rows.nonfinite > 0, axis=1)
+        counted = bad & (rows.extra["loss_scale"][:, 0] <= _LARGEST_SCALE_THAT_NEEDS_NO_LOWERING)
+        for step, is_bad, counts in zip(rows.step, bad, counted, strict=True):
             self.run = self.run + int(counts) if is_bad else 0
             if self.run == self._limit and self.stopped_at is None:
                 self.stopped_at = int(step)
-                if self.attached:
+                if self._attached:
                     self._model.stop_training = True
 
 
@@ -212,7 +210,7 @@ class _SkipNonFinite(Control):
 
     def measure(self, step: Step) -> dict[str, Tensor]:  # noqa: ARG002
         if hasattr(self._optimizer, "inner_optimizer"):
-            return {"loss_scale": snapshot([self._optimizer.dynamic_scale])[0]}
+            return {"loss_scale": backend.snapshot([self._optimizer.dynamic_scale])[0]}
         return {"loss_scale": ops.ones(())}
 
     def transform(self, step: Step) -> tuple[None, Tensor]:

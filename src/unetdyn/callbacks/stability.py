@@ -1,23 +1,19 @@
 """Watch during `fit` how much the validation loss scatters from epoch to epoch."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
-
-# The public keras.utils does not export it; it prints as Keras itself does, and respects disable_interactive_logging.
-from keras.src.utils import io_utils
 from numpy.typing import NDArray
 
-from unetdyn._checks import nearest, unknown_choice
+from unetdyn._checks import check_choice, nearest
 from unetdyn.analysis.stable import DDOF, WINDOW, Stability, check_window, stability
+from unetdyn.callbacks.monitor import Monitor
 
 ADVICE = "What usually helps: a lower learning rate or one that decays, a larger batch, more validation data."
 
 
-class StabilityMonitor(keras.callbacks.Callback):
+class StabilityMonitor(Monitor):
     """Writes into `logs` the standard deviation of the validation loss over its last epochs.
 
     σ = sqrt(Σ (vᵢ − v̄)² / (window − ddof)), and σ / |v̄| beside it, because σ depends on the loss's scale; see
@@ -37,24 +33,24 @@ class StabilityMonitor(keras.callbacks.Callback):
     An epoch 0 starts the record anew; a `fit` with `initial_epoch` > 0 carries on with it.
 
     Args:
-        monitor: a name in `logs`, or several. Default `"val_loss"`, the value of the studies.
-        window: how many observed values count, ≥ 2. 10 is what the studies used.
+        monitor: A name in `logs`, or several. Default `"val_loss"`, the value of the studies.
+        window: How many observed values count, ≥ 2. 10 is what the studies used.
         ddof: 1 (default), the sample standard deviation; 0, the population's, which the studies' code used.
         verbose: 1 prints a sentence when the class of stability is first known and when it changes; 0 is silent.
-        undefined: what is in `logs` before the window is full: `"absent"` (default) no key, `"nan"` the keys with NaN.
-        name: first part of the keys, and the name under which `RunRecorder` keeps the record; give two monitors in one
+        undefined: What is in `logs` before the window is full: `"absent"` (default) no key, `"nan"` the keys with NaN.
+        name: First part of the keys, and the name under which `RunRecorder` keeps the record; give two monitors in one
             `fit` different names.
 
     Attributes:
-        record: dictionary of arrays of shape `(epochs,)`: `epoch` (from 0), and for each monitored name `NAME`,
+        record: Dictionary of arrays of shape `(epochs,)`: `epoch` (from 0), and for each monitored name `NAME`,
             `NAME_sigma`, `NAME_cv`; NaN where not observed or not defined.
         results: `unetdyn.analysis.Stability` by monitored name, as of the last epoch.
-        result: the first of them.
+        result: The first of them.
         messages: (epoch, sentence) pairs, printed or not.
 
     Raises:
-        TypeError: if `monitor` isn't a name or a sequence of names.
-        ValueError: if another argument is out of its range.
+        TypeError: If `monitor` isn't a name or a sequence of names.
+        ValueError: If another argument is out of its range.
 
     Example:
         >>> import keras, numpy as np
@@ -81,18 +77,14 @@ class StabilityMonitor(keras.callbacks.Callback):
         undefined: str = "absent",
         name: str = "stability",
     ) -> None:
-        super().__init__()
         check_window(window, ddof)
-        if undefined not in ("absent", "nan"):
-            raise ValueError(unknown_choice("undefined", undefined, ["absent", "nan"]))
+        check_choice("undefined", undefined, ["absent", "nan"])
         self.monitor = _names(monitor)
         self.window = window
         self.ddof = ddof
-        self.verbose = verbose
         self.undefined = undefined
-        self.name = name
         self._warned: set[str] = set()
-        self._restart()
+        super().__init__(name, verbose)
 
     @property
     def record(self) -> dict[str, NDArray[Any]]:
@@ -108,24 +100,20 @@ class StabilityMonitor(keras.callbacks.Callback):
         """The stability of the first monitored value, as of the last epoch."""
         return self.results[self.monitor[0]]
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Start anew with a new training."""
-        if epoch == 0:
-            self._restart()
-
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure, and write into `logs`."""
         logs = {} if logs is None else logs
+        self._epoch = epoch
         self._epochs.append(epoch)
         available = list(logs)
         for name in self.monitor:
             if name in logs:
-                self._observe(name, _scalar(name, logs[name]), epoch, logs)
+                self._observe(name, _scalar(name, logs[name]), logs)
             else:
                 self._rows[name].append((np.nan, np.nan, np.nan))
-                self._warn_once(name, epoch, available)
+                self._warn_once(name, available)
 
-    def _observe(self, name: str, value: float, epoch: int, logs: dict[str, Any]) -> None:
+    def _observe(self, name: str, value: float, logs: dict[str, Any]) -> None:
         self._values[name].append(value)
         before, now = self.results[name], stability(self._values[name], self.window, self.ddof)
         self.results[name] = now
@@ -135,31 +123,26 @@ class StabilityMonitor(keras.callbacks.Callback):
             logs[key] = now.sigma
             logs[f"{key}_cv"] = now.coefficient_of_variation
         if now.label != before.label:
-            self._say(epoch, f"{name}: {now}." + (f" {ADVICE}" if now.poor else ""))
+            self._say(f"{name}: {now}." + (f" {ADVICE}" if now.poor else ""))
 
-    def _say(self, epoch: int, message: str) -> None:
-        self.messages.append((epoch, message))
-        if self.verbose:
-            io_utils.print_msg(f"\nEpoch {epoch + 1}: {message}")
-
-    def _warn_once(self, name: str, epoch: int, available: list[str]) -> None:
+    def _warn_once(self, name: str, available: list[str]) -> None:
         if name in self._warned:
             return
         self._warned.add(name)
-        text = (
-            f"StabilityMonitor: {name!r} is not in the logs of epoch {epoch + 1}, which hold {', '.join(available)}."
-            f"{nearest(name, available)} Only epochs that have it count: with `validation_freq` > 1 the window of "
-            f"{self.window} spans more epochs, and without validation data σ is never defined (monitor='loss' then)."
+        self._warn(
+            f"StabilityMonitor: {name!r} is not in the logs of epoch {self._epoch + 1}, which hold "
+            f"{', '.join(available)}.{nearest(name, available)} Only epochs that have it count: with "
+            f"`validation_freq` > 1 the window of {self.window} spans more epochs, and without validation data σ is "
+            "never defined (monitor='loss' then).",
+            stacklevel=2,
         )
-        self.messages.append((epoch, text))
-        warnings.warn(text, UserWarning, stacklevel=2)
 
     def _restart(self) -> None:
+        super()._restart()
         self._epochs: list[int] = []
         self._values: dict[str, list[float]] = {name: [] for name in self.monitor}
         self._rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in self.monitor}
         self.results = {name: stability([], self.window, self.ddof) for name in self.monitor}
-        self.messages: list[tuple[int, str]] = []
 
 
 def _names(monitor: str | Sequence[str]) -> tuple[str, ...]:

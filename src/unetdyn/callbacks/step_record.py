@@ -13,7 +13,7 @@ class StepRecord:
     """Columns of equal length; a column is an array, or an array for each block.
 
     Args:
-        **columns: the columns and their types, given as what there is before the first step: an empty array, or an
+        **columns: The columns and their types, given as what there is before the first step: an empty array, or an
             empty mapping.
 
     Example:
@@ -35,7 +35,7 @@ class StepRecord:
         """Add the rows of an epoch: every column of the record, all of one length.
 
         Raises:
-            ValueError: if columns are missing, unknown, or differ in length.
+            ValueError: If columns are missing, unknown, or differ in length.
         """
         if columns.keys() != self._chunks[0].keys():
             raise ValueError(f"`columns` must be {', '.join(self._chunks[0])}. Received: {', '.join(columns)}.")

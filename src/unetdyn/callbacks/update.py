@@ -5,12 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from unetdyn._checks import check_count
 from unetdyn.analysis.robust import finite_median
+from unetdyn.analysis.update_ratios import angular_update, effective_learning_rate, norm, update_ratio
+from unetdyn.callbacks.step_monitor import StepMonitor
 from unetdyn.callbacks.step_record import StepRecord
-from unetdyn.callbacks.tap_monitor import TapMonitor
 from unetdyn.dynamics import Rows
-from unetdyn.dynamics.kernels import is_kernel, scale_invariant
-from unetdyn.dynamics.ratios import angular_update, effective_learning_rate, norm, update_ratio
+from unetdyn.dynamics.weight_kinds import is_kernel, scale_invariant
 
 LOW = 1e-4
 HIGH = 3e-3
@@ -21,7 +22,7 @@ _IN_WARMUP = 10  # Adam's first updates at a rate that suits are 2 to 3 times ab
 Series = dict[str, NDArray[np.float32]]
 
 
-class UpdateMonitor(TapMonitor):
+class UpdateMonitor(StepMonitor):
     """Measures the update-to-weight ratio ‖Δw‖ / ‖w‖ of every block at every step, and says when it leaves the band.
 
     The ratio says whether the learning rate suits the weights, whatever the loss's scale, the optimizer and its
@@ -84,8 +85,7 @@ class UpdateMonitor(TapMonitor):
     ) -> None:
         if not 0 <= low < high:
             raise ValueError(f"`low` must be ≥ 0 and below `high`. Received: low={low}, high={high}.")
-        if warmup < 0:
-            raise ValueError(f"`warmup` must be a number of steps, 0 or more. Received: warmup={warmup}.")
+        check_count("warmup", warmup, 0, "steps")
         self.low = low
         self.high = high
         self.warmup = warmup
@@ -114,7 +114,7 @@ class UpdateMonitor(TapMonitor):
             effective_learning_rate={},
         )
 
-    def _digest(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
+    def _measure(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
         updates, weights, applied = rows.update_norm_sq, rows.weight_norm_sq, rows.applied
         kernels = {i for i, variable in enumerate(self.variables) if is_kernel(variable)}
         others = set(range(len(self.variables))) - kernels
@@ -127,7 +127,7 @@ class UpdateMonitor(TapMonitor):
             name: effective_learning_rate(rows.learning_rate, weights[:, c], applied)
             for name, c in _of(blocks, invariant)
         }
-        self._kept.append(
+        self._series.append(
             step=rows.step,
             epoch=np.full(len(rows), self._epoch),
             learning_rate=rows.learning_rate,

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 from keras import ops
 
 Tensor = Any
@@ -21,7 +20,7 @@ def clip_coefficient(norm: Tensor, limit: Tensor) -> Tensor:
         beyond about 1e19, whose squares float32 cannot hold, nothing is left then.
 
     Example:
-        >>> [float(clip_coefficient(keras.ops.array(norm), 2.0)) for norm in (1.0, 4.0, 0.0)]
+        >>> [float(clip_coefficient(ops.array(norm), 2.0)) for norm in (1.0, 4.0, 0.0)]
         [1.0, 0.5, 1.0]
     """
     above = norm > limit
@@ -40,7 +39,7 @@ def remember(history: Tensor, count: Tensor, value: Tensor) -> tuple[Tensor, Ten
         The ring and the count after it.
 
     Example:
-        >>> history, count = remember(keras.ops.zeros(2), keras.ops.array(0), 3.0)
+        >>> history, count = remember(ops.zeros(2), ops.array(0), 3.0)
         >>> history, count = remember(history, count, float("nan"))
         >>> [float(v) for v in history], int(count)
         ([3.0, 0.0], 1)
@@ -67,7 +66,7 @@ def percentile(history: Tensor, count: Tensor, q: float) -> Tensor:
         A scalar; infinity where nothing has been put in.
 
     Example:
-        >>> history, count = keras.ops.array([4.0, 1.0, 3.0, 0.0]), keras.ops.array(3)
+        >>> history, count = ops.array([4.0, 1.0, 3.0, 0.0]), ops.array(3)
         >>> float(percentile(history, count, 25))
         2.0
     """
@@ -83,65 +82,6 @@ def percentile(history: Tensor, count: Tensor, q: float) -> Tensor:
     return ops.where(fraction > 0, low + (high - low) * fraction, low)
 
 
-def unit_axes(shape: Sequence[int], kind: str = "other") -> tuple[int, ...]:
-    """The axes of a weight that its units' norms are summed over: all but those that number the units.
-
-    A unit is what makes one output: for a convolution an output channel (kernels are `(*window, in, out)`), for a
-    transposed one too (kernels are `(*window, out, in)`), for a depthwise one a channel's window (kernels are
-    `(*window, channels, multiplier)`), for a dense layer an output (kernels are `(in, out)`). As in the paper's own
-    code, a weight with at most one axis longer than 1 (biases, gains) is one unit; of other weights with two or three
-    axes the first is summed over, and of those with more all but the last.
-
-    Args:
-        shape: The weight's shape.
-        kind: What `weight_kind` says: `"convolution"`, `"transposed"`, `"depthwise"` or `"other"`.
-
-    Returns:
-        Axes, ascending; all of them where the weight is one unit.
-
-    Example:
-        >>> unit_axes((3, 3, 4, 8), "convolution"), unit_axes((2, 2, 8, 4), "transposed")
-        ((0, 1, 2), (0, 1, 3))
-        >>> unit_axes((4, 8)), unit_axes((8,))
-        ((0,), (0,))
-
-    Reference:
-        Brock et al. (2021), High-Performance Large-Scale Image Recognition Without Normalization, and its
-        `unitwise_norm` in https://github.com/google-deepmind/deepmind-research/blob/master/nfnets/optim.py.
-    """
-    axes = tuple(range(len(shape)))
-    if sum(size != 1 for size in shape) <= 1:
-        return axes
-    if kind == "transposed":
-        return (*axes[:-2], axes[-1])
-    if kind == "depthwise":
-        return axes[:-2]
-    if kind == "convolution" or len(shape) > 3:
-        return axes[:-1]
-    return axes[:1]
-
-
-def weight_kind(layer: keras.Layer, variable: keras.Variable) -> str:
-    """Which axes of one of its layer's weights number the units; see `unit_axes`.
-
-    Example:
-        >>> layer = keras.layers.SeparableConv2D(4, 3)
-        >>> layer.build((None, 8, 8, 2))
-        >>> weight_kind(layer, layer.depthwise_kernel), weight_kind(layer, layer.pointwise_kernel)
-        ('depthwise', 'convolution')
-    """
-    layers = keras.layers
-    if isinstance(layer, layers.Conv1DTranspose | layers.Conv2DTranspose | layers.Conv3DTranspose):
-        return "transposed"
-    if isinstance(layer, layers.DepthwiseConv1D | layers.DepthwiseConv2D):
-        return "depthwise"
-    if isinstance(layer, layers.SeparableConv1D | layers.SeparableConv2D):
-        return "depthwise" if variable is layer.depthwise_kernel else "convolution"
-    if isinstance(layer, layers.Conv1D | layers.Conv2D | layers.Conv3D):
-        return "convolution"
-    return "other"
-
-
 def clip_unitwise(
     gradient: Tensor, weight: Tensor, axes: Sequence[int], clipping: float, eps: float
 ) -> tuple[Tensor, Tensor]:
@@ -150,7 +90,7 @@ def clip_unitwise(
     Args:
         gradient: Of any shape and float type.
         weight: Of the same shape.
-        axes: What a unit's norm is summed over; see `unit_axes`.
+        axes: What a unit's norm is summed over; see `weight_kinds.unit_axes`.
         clipping: λ, the largest ratio of the norms that is left alone.
         eps: ε, the least norm a unit counts with, so that one that starts from zero can grow.
 
@@ -158,8 +98,8 @@ def clip_unitwise(
         The gradient in its own type, and how many units were clipped, a float32 scalar.
 
     Example:
-        >>> weight = keras.ops.array([[3.0, 0.0], [4.0, 0.0]])
-        >>> clipped, units = clip_unitwise(keras.ops.ones((2, 2)), weight, (0,), 0.5, 1e-3)
+        >>> weight = ops.array([[3.0, 0.0], [4.0, 0.0]])
+        >>> clipped, units = clip_unitwise(ops.ones((2, 2)), weight, (0,), 0.5, 1e-3)
         >>> [[round(float(v), 5) for v in row] for row in clipped], float(units)
         ([[1.0, 0.00035], [1.0, 0.00035]], 1.0)
 

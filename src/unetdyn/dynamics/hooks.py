@@ -1,14 +1,18 @@
-"""Putting the instrument on a live optimizer and model, and taking it off without a trace."""
+"""What is put on a live optimizer and model, and taken off them without a trace."""
 
-import contextlib
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+from keras import ops
 
-from unetdyn.dynamics.instrument import Instrument
+from unetdyn.dynamics.backend import backend
+from unetdyn.dynamics.measured_step import MeasuredStep
 
 Tensor = Any
+
+_MARK = "_unetdyn_keeps_finite"
 
 
 class Overrides:
@@ -35,12 +39,12 @@ class Overrides:
         self._undo = []
 
 
-def hook_apply(optimizer: keras.Optimizer, instrument: Callable[[], Instrument | None], overrides: Overrides) -> None:
-    """Make the optimizer's step go through the instrument.
+def hook_apply(optimizer: keras.Optimizer, measured: Callable[[], MeasuredStep | None], overrides: Overrides) -> None:
+    """Make the optimizer's step go through the measured one.
 
     Args:
         optimizer: The model's optimizer.
-        instrument: Gives the instrument, once the optimizer has been built; None after everybody has left.
+        measured: Gives the measured step, once the optimizer has been built; None after every tap has been detached.
         overrides: Where the changed attributes are noted.
     """
     original = optimizer.apply
@@ -51,16 +55,17 @@ def hook_apply(optimizer: keras.Optimizer, instrument: Callable[[], Instrument |
         variables = optimizer._trainable_variables if trainable_variables is None else list(trainable_variables)
         if not optimizer.built:
             optimizer.build(variables)
-        measuring = instrument()
+        step = measured()
         # None after the last tap has gone, where somebody had wrapped this method meanwhile and still calls it.
-        if measuring is not None and measuring.accepts(grads, variables):
-            measuring.step(grads, variables, original)
+        if step is not None and step.accepts(grads, variables):
+            step.run(grads, variables, original)
         else:
             original(grads, None if trainable_variables is None else variables)
 
     overrides.set(optimizer, "apply", apply)
-    if keras.backend.backend() == "jax" and hasattr(optimizer, "inner_optimizer"):
-        _hook_stateless_apply(optimizer, instrument, overrides)
+    stateless_apply = backend.stateless_apply(optimizer, measured)
+    if stateless_apply is not None:
+        overrides.set(optimizer, "stateless_apply", stateless_apply)
 
 
 def hook_build(optimizer: keras.Optimizer, built: Callable[[], None], overrides: Overrides) -> None:
@@ -69,50 +74,14 @@ def hook_build(optimizer: keras.Optimizer, built: Callable[[], None], overrides:
 
     def build(*args: Any) -> None:
         original(*args)
-        with _outside_the_graph():
+        with backend.outside_the_graph():
             built()
 
     overrides.set(optimizer, "build", build)
 
 
-def _outside_the_graph() -> contextlib.AbstractContextManager:
-    """TensorFlow makes variables eagerly in here, whatever is being traced."""
-    if keras.backend.backend() != "tensorflow":
-        return contextlib.nullcontext()
-    import tensorflow as tf
-
-    return tf.init_scope()
-
-
-def _hook_stateless_apply(
-    optimizer: keras.Optimizer, instrument: Callable[[], Instrument | None], overrides: Overrides
-) -> None:
-    """On JAX a `LossScaleOptimizer` never calls its own `apply`: its `stateless_apply` branches on values instead."""
-    original = optimizer.stateless_apply
-
-    def stateless_apply(
-        optimizer_variables: list[Tensor], grads: list[Tensor], trainable_variables: list[Tensor]
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        weights, slots = optimizer._trainable_variables, optimizer.variables
-        measuring = instrument()
-        if measuring is None:
-            return original(optimizer_variables, grads, trainable_variables)
-
-        def apply(grads: list[Tensor], _variables: Any) -> None:
-            new = original([v.value for v in slots], grads, [v.value for v in weights])
-            for variable, value in zip([*weights, *slots], [*new[0], *new[1]], strict=True):
-                variable.assign(value)
-
-        mapping = [*zip(weights, trainable_variables, strict=True), *zip(slots, optimizer_variables, strict=True)]
-        with keras.StatelessScope(state_mapping=mapping) as scope:
-            measuring.step(grads, weights, apply)
-        return [scope.get_current_value(v) for v in weights], [scope.get_current_value(v) for v in slots]
-
-    overrides.set(optimizer, "stateless_apply", stateless_apply)
-
-
-class Threaded:
-    """Variables that JAX must pass through the train step with the optimizer's own: tracked by it, but not saved.
+class CarriedVariables:
+    """Variables that JAX must carry through the train step with the optimizer's own: tracked by it, but not saved.
 
     They come last in `optimizer.variables`. Elsewhere variables are state of their own, and the optimizer never hears
     of them.
@@ -120,8 +89,9 @@ class Threaded:
 
     def __init__(self, optimizer: keras.Optimizer, overrides: Overrides) -> None:
         self._holder = getattr(optimizer, "inner_optimizer", optimizer)
+        self._tracked = backend.optimizer_carries_variables()
         self.variables: list[keras.Variable] = []
-        if keras.backend.backend() == "jax":
+        if self._tracked:
             for saved in {id(o): o for o in (optimizer, self._holder)}.values():
                 overrides.set(saved, "save_own_variables", self._without_ours(saved.save_own_variables))
                 overrides.set(saved, "load_own_variables", self._without_ours(saved.load_own_variables))
@@ -141,12 +111,79 @@ class Threaded:
     def add(self, variable: keras.Variable) -> None:
         """Carry `variable` through the step from now on."""
         self.variables.append(variable)
-        if keras.backend.backend() == "jax":
+        if self._tracked:
             self._holder._track_variable(variable)
 
     def remove(self, variables: Sequence[keras.Variable]) -> None:
         """Carry them no more."""
         for variable in list(variables):
             self.variables = [v for v in self.variables if v is not variable]
-            if keras.backend.backend() == "jax":
+            if self._tracked:
                 self._holder._untrack_variable(variable)
+
+
+def keep_finite(variables: Sequence[keras.Variable]) -> None:
+    """From now on, let no entry of these variables be overwritten with a value that is not finite.
+
+    A batch with a NaN in it makes all moving means and variances NaN in its forward pass, before any gradient is
+    there, and a model that can train on cannot be evaluated any more. Entry by entry, what is finite is assigned as
+    ever. It must be called before the train step is compiled. Integer variables are left alone.
+
+    Args:
+        variables: A model's `non_trainable_variables`.
+
+    Example:
+        >>> mean = keras.Variable([1.0, 2.0], trainable=False)
+        >>> keep_finite([mean])
+        >>> with keras.StatelessScope() as step:  # as in JAX' compiled step; on other backends it needs none
+        ...     _ = mean.assign([float("nan"), 3.0])
+        >>> [float(value) for value in step.get_current_value(mean)]
+        [1.0, 3.0]
+        >>> release([mean])
+    """
+    for variable in variables:
+        if "assign" not in vars(variable) and keras.backend.is_float_dtype(variable.dtype):
+            vars(variable)["assign"] = _keeping(variable, variable.assign)
+
+
+def keep_finite_in(model: keras.Model, overrides: Overrides) -> None:
+    """`keep_finite` for all of a model's state, also of layers that are built only while the first step is traced.
+
+    TensorFlow alone builds them then; elsewhere Keras has built the model before any callback hears of the training.
+
+    Args:
+        model: Any Keras model.
+        overrides: Where it notes the layers whose `build` it has shadowed; restore them, and `release`, to undo it.
+    """
+    keep_finite(model.non_trainable_variables)
+    for layer in model._flatten_layers():
+        if not layer.built:
+            overrides.set(layer, "build", _keeping_finite_once_built(layer, layer.build))
+
+
+def _keeping_finite_once_built(layer: keras.Layer, build: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(build)  # Keras looks at the signature, and whether it is a layer's own method
+    def build_and_keep(*args: Any, **kwargs: Any) -> None:
+        build(*args, **kwargs)
+        keep_finite(layer.non_trainable_variables)
+
+    return build_and_keep
+
+
+def release(variables: Sequence[keras.Variable]) -> None:
+    """Undo `keep_finite`, whoever called it and however often."""
+    for variable in variables:
+        if hasattr(vars(variable).get("assign"), _MARK):
+            del vars(variable)["assign"]
+
+
+def _keeping(variable: keras.Variable, assign: Callable[[Any], Tensor]) -> Callable[[Any], Tensor]:
+    def assign_finite(value: Any) -> Tensor:
+        # Outside the step JAX assigns to variables whose value it has taken away for the time of a fit.
+        if not backend.can_read_variables():
+            return assign(value)
+        value = ops.convert_to_tensor(value, variable.dtype)
+        return assign(ops.where(ops.isfinite(value), value, ops.convert_to_tensor(variable.value)))
+
+    setattr(assign_finite, _MARK, True)
+    return assign_finite

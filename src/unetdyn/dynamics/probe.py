@@ -1,12 +1,15 @@
 """What a monitor or a control may add to the compiled step: more columns, or other gradients."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+from keras import ops
 
 Tensor = Any
+Gradients = list[Tensor | None]
 AddVariable = Callable[..., keras.Variable]
 
 
@@ -34,12 +37,17 @@ class Step:
     number: Tensor
 
 
+Measurement = Callable[[Step], dict[str, Tensor]]
+
+
 class Probe:
-    """A measurement inside the step. Subclass it and pass an instance to `OptimizerTap`.
+    """A measurement inside the step with state of its own. Subclass it and pass an instance to `OptimizerTap`.
+
+    Where it needs no state, a function from a `Step` to the columns' values by name is enough; see `as_probe`.
 
     Its methods run while the step is compiled: code on `keras.ops`, no Python state that changes from step to step.
     What must be kept between steps goes into variables made in `build`; read them with `.value`, set with `.assign`.
-    The machine holds probes for as long as it is attached: a probe should not hold the callback that made it.
+    A probe is held on the optimizer for as long as its tap is attached: it should not hold the callback that made it.
     """
 
     def build(self, add_variable: AddVariable, variables: list[keras.Variable]) -> None:
@@ -52,7 +60,7 @@ class Probe:
         """
 
     def columns(self) -> dict[str, int]:
-        """Name and width of each column that `measure` fills; asked after `build`."""
+        """Name and width of each column that `measure`, or a control's `transform`, fills; asked after `build`."""
         return {}
 
     def measure(self, step: Step) -> dict[str, Tensor]:
@@ -64,15 +72,54 @@ class Probe:
 class Control(Probe):
     """A probe that also acts: it changes the gradients before Keras clips and applies them, or forbids the update."""
 
-    def transform(self, step: Step) -> tuple[list[Tensor | None] | None, Tensor | None]:
+    def transform(
+        self, step: Step
+    ) -> tuple[Gradients | None, Tensor | None] | tuple[Gradients | None, Tensor | None, dict[str, Tensor]]:
         """What to apply instead; controls act in the order they were attached, each on what the one before left.
 
         Args:
             step: The step with the gradients as they are now.
 
         Returns:
-            The new gradients, or None to leave them; and a boolean scalar that is true where the whole update, with the
-            optimizer's own state, must be skipped, or None. Under a `LossScaleOptimizer` a step with non-finite
-            gradients goes to it untouched: it skips the update itself, and must see why.
+            The new gradients, or None to leave them; a boolean scalar that is true where the whole update, with the
+            optimizer's own state, must be skipped, or None; and, where there is a third, the values of those `columns`
+            that `measure` does not fill. Under a `LossScaleOptimizer` a step with non-finite gradients goes to it
+            untouched: it skips the update itself, and must see why.
         """
         raise TypeError(f"{type(self).__name__} must define `transform(step)`. Received: {step!r}")
+
+
+def as_probe(measurement: "Probe | Measurement | None") -> Probe | None:
+    """A probe as it is; a probe of a function, which is called once beforehand, with zeros, for its columns' widths.
+
+    Example:
+        >>> def largest(step):
+        ...     entries = [ops.max(ops.abs(g)) for g in step.gradients if g is not None]
+        ...     return {"largest": ops.max(ops.stack(entries))}
+        >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> probe = as_probe(largest)
+        >>> probe.build(None, model.trainable_variables)
+        >>> probe.columns()
+        {'largest': 1}
+    """
+    return measurement if measurement is None or isinstance(measurement, Probe) else _Stateless(measurement)
+
+
+class _Stateless(Probe):
+    """The probe of a function."""
+
+    def __init__(self, measurement: Measurement) -> None:
+        self._measurement = measurement
+
+    def build(self, add_variable: AddVariable, variables: list[keras.Variable]) -> None:  # noqa: ARG002
+        zeros = [ops.zeros(variable.shape, variable.dtype) for variable in variables]
+        sums = ops.zeros(len(variables), "float32")
+        nothing = Step(zeros, zeros, sums, sums, sums, ops.zeros((), "float32"), ops.zeros((), "int32"))
+        values = {name: ops.convert_to_tensor(value) for name, value in self._measurement(nothing).items()}
+        self._widths = {name: math.prod(value.shape) for name, value in values.items()}
+
+    def columns(self) -> dict[str, int]:
+        return self._widths
+
+    def measure(self, step: Step) -> dict[str, Tensor]:
+        return self._measurement(step)

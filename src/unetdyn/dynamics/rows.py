@@ -1,11 +1,15 @@
-"""What the tap hands out: one row per training step, as NumPy arrays, and the columns it is packed in."""
+"""The tap's rows, one for each training step: written on the device, read in chunks, handed out as NumPy arrays."""
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
+
+from unetdyn.dynamics.backend import backend
 
 Tensor = Any
 Chunk = tuple[np.ndarray, dict[str, np.ndarray]]  # step numbers, and the columns by name
@@ -28,6 +32,55 @@ class Columns:
         """Rows `(steps, width)` to one array `(steps, columns)` for each name."""
         ends = np.cumsum(list(self.widths.values()))
         return dict(zip(self.widths, np.split(table, ends[:-1], axis=1), strict=True))
+
+
+class Ring:
+    """The last `capacity` rows of float32 columns, and how many rows were ever written.
+
+    Args:
+        capacity: Number of rows kept.
+        width: Number of columns.
+        count: What the counter starts from; a row's number is the counter's value when it was written. An integer
+            variable: a float32 one stops counting at 2**24.
+        add_variable: Makes a variable from `(shape, dtype=..., initial=...)`.
+    """
+
+    def __init__(self, capacity: int, width: int, count: int, add_variable: Callable[..., keras.Variable]) -> None:
+        self.capacity = capacity
+        self.table = add_variable((capacity, width))
+        self.count = add_variable((), dtype="int", initial=count)
+        self.next = count  # the number of the first row that has not been taken
+
+    def write(self, row: Tensor) -> None:
+        """Put `row`, of shape `(width,)`, in place `count mod capacity`; called inside the compiled step."""
+        place = self.count.value % self.capacity
+        backend.write_row(self.table, place, row)
+        self.count.assign_add(1)
+
+    def take(self, table: Any, count: Any) -> tuple[np.ndarray, np.ndarray]:
+        """The rows written since the last `take`, in order.
+
+        Args:
+            table: The value of `self.table` now.
+            count: The value of `self.count` now.
+
+        Returns:
+            Row numbers `(rows,)` int64 and rows `(rows, width)` float32.
+        """
+        newest = int(keras.ops.convert_to_numpy(count))
+        oldest = max(self.next, newest - self.capacity)
+        if oldest > self.next:
+            warnings.warn(
+                f"{oldest - self.next} training steps were overwritten before they were read: the ring holds "
+                f"{self.capacity}. Read more often, or attach the tap with a larger `capacity`.",
+                UserWarning,
+                stacklevel=4,
+            )
+        self.next = newest
+        numbers = np.arange(oldest, newest, dtype=np.int64)
+        if not len(numbers):
+            return numbers, np.zeros((0, self.table.shape[1]), np.float32)
+        return numbers, keras.ops.convert_to_numpy(table)[numbers % self.capacity]
 
 
 @dataclass(frozen=True)
@@ -96,7 +149,7 @@ def rows_from(chunks: list[Chunk], prefix: str, variables: int) -> Rows:
     joined = {name: np.concatenate([columns[name] for _, columns in chunks]) for name in names}
     return Rows(
         step=steps,
-        iteration=steps - joined["behind"][:, 0].astype(np.int64),
+        iteration=steps - joined["skipped_before"][:, 0].astype(np.int64),
         learning_rate=joined["learning_rate"][:, 0],
         skipped=joined["skipped"][:, 0] > 0,
         applied=joined["applied"][:, 0] > 0,

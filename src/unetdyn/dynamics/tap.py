@@ -5,10 +5,13 @@ the instance, computes its sums inside the compiled step and writes them to one 
 host reads the ring when it is full or when somebody asks; no step waits for it.
 """
 
+from collections.abc import Callable
+
 import keras
 
-from unetdyn.dynamics.machine import Machine
-from unetdyn.dynamics.probe import Probe
+from unetdyn._checks import check_count
+from unetdyn.dynamics.attachments import Attachments
+from unetdyn.dynamics.probe import Measurement, Probe, as_probe
 from unetdyn.dynamics.rows import Chunk, Rows, rows_from
 
 _DEFAULT_CAPACITY = 1024  # rows; 260 columns (64 variables) make 1 MB
@@ -17,16 +20,17 @@ _DEFAULT_CAPACITY = 1024  # rows; 260 columns (64 variables) make 1 MB
 class OptimizerTap:
     """A reader of everything that happens at a model's optimizer from now on.
 
-    Taps on the same optimizer share one instrument, and each gets every row once. Attach it before training starts, in
-    a callback's `on_train_begin` or by hand; the train function is made anew at attach and at detach. Keep the object:
-    a tap that nobody holds is dropped when the next training begins.
+    Taps on the same optimizer share its measured step, and each gets every row once. Attach it before training starts,
+    in a callback's `on_train_begin` or by hand; the train function is made anew at attach and at detach. Keep the
+    object: a tap that nobody holds is dropped when the next training begins.
 
     Weights come out bit-equal to training without taps on PyTorch and TensorFlow; where XLA sees the whole step (JAX,
     `jit_compile`) they are equal up to float rounding.
 
     Args:
         model: A compiled Keras model.
-        probe: Further columns, or a control of the gradients; see `Probe` and `Control`.
+        probe: Further columns: a function from a `Step` to values by name, or a `Probe` where they need state of their
+            own; or a `Control` of the gradients.
         capacity: Rows that the ring on the device holds, by default 1024: a megabyte for 64 variables. It is read each
             time it fills up, so its size decides how often the host waits for the device and nothing else; `fit` and
             `train_on_batch` lose no row. The largest asked for by any tap counts.
@@ -34,9 +38,12 @@ class OptimizerTap:
             An exception in `fit` skips `on_train_end`; a tap so left behind is detached when the next `fit` or
             `train_on_batch` begins (also one that a callback calls within a `fit`), or a tap of a new session comes. A
             tap without a session stays.
+        on_rows: Called with rows as they come from the device, before `read` gives them: a full ring may bring them in
+            the midst of an epoch.
+        on_detach: Called when the tap is detached, whoever does it, before the last rows come.
 
     Raises:
-        ValueError: If the model has not been compiled with an optimizer.
+        ValueError: If the model has not been compiled with an optimizer, or `capacity` is no positive number.
 
     Example:
         >>> import keras, numpy as np
@@ -53,10 +60,12 @@ class OptimizerTap:
     def __init__(
         self,
         model: keras.Model,
-        probe: Probe | None = None,
+        probe: Probe | Measurement | None = None,
         *,
         capacity: int | None = None,
         session: object = None,
+        on_rows: Callable[[Rows], None] | None = None,
+        on_detach: Callable[[], None] | None = None,
     ) -> None:
         optimizer = getattr(model, "optimizer", None)
         if optimizer is None:
@@ -64,29 +73,34 @@ class OptimizerTap:
                 "`model` must have been compiled with an optimizer before a tap is attached: call `compile` first. "
                 f"Received: model={model!r}"
             )
-        if capacity is not None and capacity < 1:
-            raise ValueError(f"`capacity` must be a positive number of rows. Received: capacity={capacity}")
-        self.probe = probe
+        if capacity is not None:
+            check_count("capacity", capacity, 1, "rows")
+        self.probe = as_probe(probe)
         self.session = session
         self.capacity = capacity or _DEFAULT_CAPACITY
-        self._inbox: list[Chunk] = []
+        self._on_rows, self._on_detach = on_rows, on_detach
+        self._unread: list[Chunk] = []
         self._variables: list[keras.Variable] = []
-        self._machine: Machine | None = Machine.on(model)
-        self._name = self._machine.admit(self)
+        self._attachments: Attachments | None = Attachments.on(model)
+        self._name = self._attachments.attach(self)
 
-    def deliver(self, chunk: Chunk) -> None:
-        """Called by the machine with each batch of rows it has taken from the device."""
-        self._inbox.append(chunk)
+    def receive(self, chunk: Chunk) -> None:
+        """Called with the rows that have been taken from the device."""
+        self._unread.append(chunk)
+        if self._on_rows is not None:
+            self._on_rows(rows_from([chunk], self._name, len(self.variables)))
 
-    def leave(self) -> None:
-        """Called by the machine when it will serve this tap no more, before the last rows come."""
-        if self._machine is not None:
-            self._variables, self._machine = self._machine.variables, None
+    def detached(self) -> None:
+        """Called when this tap has been detached, before the last rows come."""
+        if self._attachments is not None:
+            self._variables, self._attachments = self._attachments.variables, None
+            if self._on_detach is not None:
+                self._on_detach()
 
     @property
     def attached(self) -> bool:
         """Whether steps are still being measured for this tap."""
-        return self._machine is not None
+        return self._attachments is not None
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -94,25 +108,25 @@ class OptimizerTap:
 
         Empty where the optimizer has not been built; complete after the first step.
         """
-        if self._machine is not None:
-            self._variables = self._machine.variables
+        if self._attachments is not None:
+            self._variables = self._attachments.variables
         return list(self._variables)
 
     def read(self) -> Rows:
         """Every step since this tap was attached or last read, once and in order. Waits for the device."""
-        if self._machine is not None:
-            self._machine.drain()
-        chunks, self._inbox = self._inbox, []
+        if self._attachments is not None:
+            self._attachments.drain()
+        chunks, self._unread = self._unread, []
         return rows_from(chunks, self._name, len(self.variables))
 
     def detach(self) -> None:
-        """Read what is left into this tap and leave the optimizer; the last to leave makes it as it was. Idempotent."""
-        if self._machine is not None:
-            self._machine.dismiss([self._name])
+        """Read what is left into this tap and leave the optimizer; after the last one it is as it was. Idempotent."""
+        if self._attachments is not None:
+            self._attachments.detach([self._name])
 
 
 def detach_all(model: keras.Model) -> None:
     """Take every tap off the model's optimizer, whoever attached it: what an exception left behind, for instance."""
-    machine = Machine.found_on(getattr(model, "optimizer", None))
-    if machine is not None:
-        machine.dismiss_all()
+    attachments = Attachments.found_on(getattr(model, "optimizer", None))
+    if attachments is not None:
+        attachments.detach_all()

@@ -1,4 +1,4 @@
-"""The one instrument on an optimizer and the taps that share it: who is there, what is read when, what is put back."""
+"""The taps attached to one optimizer: who is there, what is read when, what is put back after the last of them."""
 
 import contextlib
 import itertools
@@ -10,30 +10,31 @@ from typing import Any, Protocol
 
 import keras
 
-from unetdyn.dynamics.hooks import Overrides, Threaded, hook_apply, hook_build
-from unetdyn.dynamics.instrument import Instrument
+from unetdyn.dynamics.backend import backend
+from unetdyn.dynamics.hooks import CarriedVariables, Overrides, hook_apply, hook_build
+from unetdyn.dynamics.measured_step import MeasuredStep
 from unetdyn.dynamics.probe import Probe
 from unetdyn.dynamics.rows import Chunk
 
-_ATTRIBUTE = "_unetdyn_tap"
+_ATTRIBUTE = "_unetdyn_attachments"
 
 
 class Reader(Protocol):
-    """What the machine knows of a tap."""
+    """What is known here of a tap."""
 
     probe: Probe | None
     session: object
     capacity: int
 
-    def deliver(self, chunk: Chunk) -> None:
+    def receive(self, chunk: Chunk) -> None:
         """Take rows."""
 
-    def leave(self) -> None:
+    def detached(self) -> None:
         """Hear that after the rows to come, if any, there will be no more."""
 
 
 @dataclass
-class _Member:
+class _Attached:
     reader: "weakref.ref[Reader]"  # a tap whose owner is gone is dropped at the next occasion, and gathers no rows
     probe: Probe | None
     session: object
@@ -42,61 +43,61 @@ class _Member:
     built: bool = False
 
 
-class Machine:
-    """Found on the optimizer it measures, from the first tap's coming to the last one's going."""
+class Attachments:
+    """Found on the optimizer they measure, from the first tap's attachment to the last one's detachment."""
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
         self._optimizer = model.optimizer
-        self._members: dict[str, _Member] = {}
+        self._attached: dict[str, _Attached] = {}
         self._names = (f"tap{number}_" for number in itertools.count())
         self._variable_names = (f"unetdyn_tap_{number}" for number in itertools.count())
-        self._instrument: Instrument | None = None
+        self._measured: MeasuredStep | None = None
         self._unread = 0
         self._rows_a_step: int | None = None  # more than 1 where a `train_step` of the user's applies several times
         self._build_if_possible()
         self._overrides = Overrides()
         self._overrides.set(self._optimizer, _ATTRIBUTE, self)
-        self._threaded = Threaded(self._optimizer, self._overrides)
-        hook_apply(self._optimizer, lambda: self._instrument, self._overrides)
+        self._carried = CarriedVariables(self._optimizer, self._overrides)
+        hook_apply(self._optimizer, lambda: self._measured, self._overrides)
         self._hook_start_of_training()
         if not self._optimizer.built:
-            hook_build(self._optimizer, self._make_instrument, self._overrides)
+            hook_build(self._optimizer, self._make_measured_step, self._overrides)
 
     @classmethod
-    def found_on(cls, optimizer: keras.Optimizer | None) -> "Machine | None":
-        """The machine on this optimizer, if there is one."""
+    def found_on(cls, optimizer: keras.Optimizer | None) -> "Attachments | None":
+        """Those of this optimizer, if there are any."""
         return vars(optimizer).get(_ATTRIBUTE) if optimizer is not None else None
 
     @classmethod
-    def on(cls, model: keras.Model) -> "Machine":
-        """The machine on the model's optimizer, new where there is none."""
+    def on(cls, model: keras.Model) -> "Attachments":
+        """Those of the model's optimizer, new where there are none."""
         return cls.found_on(model.optimizer) or cls(model)
 
     @property
     def variables(self) -> list[keras.Variable]:
         """What is measured, in the order of the columns; empty until the optimizer is built."""
-        return self._instrument.variables if self._instrument is not None else []
+        return self._measured.variables if self._measured is not None else []
 
-    def admit(self, reader: Reader) -> str:
-        """Serve one more tap, after dropping what an earlier, broken-off session left; returns its name."""
+    def attach(self, reader: Reader) -> str:
+        """Measure for one more tap, after dropping what an earlier, broken-off session left; returns its name."""
         self._remove(self._left_behind(reader.session))
         name = next(self._names)
-        self._members[name] = _Member(weakref.ref(reader), reader.probe, reader.session, reader.capacity)
+        self._attached[name] = _Attached(weakref.ref(reader), reader.probe, reader.session, reader.capacity)
         self._rebuild()
         return name
 
-    def dismiss(self, names: Iterable[str]) -> None:
-        """Serve these taps no more; with the last of them everything is put back."""
+    def detach(self, names: Iterable[str]) -> None:
+        """Measure for these taps no more; with the last of them everything is put back."""
         self._remove(names)
-        if self._members:
+        if self._attached:
             self._rebuild()
         else:
             self._close()
 
-    def dismiss_all(self) -> None:
-        """Serve nobody."""
-        self.dismiss(list(self._members))
+    def detach_all(self) -> None:
+        """Measure for nobody."""
+        self.detach(list(self._attached))
 
     def drain(self, optimizer_values: Sequence[Any] | None = None) -> None:
         """Take the ring's rows to the host and give them to all taps.
@@ -104,11 +105,11 @@ class Machine:
         Args:
             optimizer_values: On JAX in the midst of an epoch, the values of `optimizer.variables`.
         """
-        if self._instrument is None:
+        if self._measured is None:
             return
-        ring = self._instrument.ring
+        ring = self._measured.ring
         if optimizer_values is None:
-            self._attach_jax_state()
+            backend.give_values_back(self._model)
             table, count = ring.table.value, ring.count.value
         else:
             values = {id(v): value for v, value in zip(self._optimizer.variables, optimizer_values, strict=True)}
@@ -119,42 +120,35 @@ class Machine:
             self._rows_a_step = max(1, math.ceil((ring.next - first) / self._unread))
         self._unread = 0
         if len(numbers):
-            columns = self._instrument.columns.unpack(rows)
-            for member in self._members.values():
-                reader = member.reader()
+            columns = self._measured.columns.unpack(rows)
+            for each in list(self._attached.values()):  # a listener may detach
+                reader = each.reader()
                 if reader is not None:
-                    reader.deliver((numbers, columns))
+                    reader.receive((numbers, columns))
 
     def _left_behind(self, session: object) -> list[str]:
         """The taps that nobody holds, and those of another session than this one; those without one stay."""
         return [
             name
-            for name, member in self._members.items()
-            if member.reader() is None or (None not in (member.session, session) and member.session is not session)
+            for name, each in self._attached.items()
+            if each.reader() is None or (None not in (each.session, session) and each.session is not session)
         ]
 
     def _remove(self, names: Iterable[str]) -> None:
         names = list(names)
         for name in names:
-            reader = self._members[name].reader() if name in self._members else None
+            reader = self._attached[name].reader() if name in self._attached else None
             if reader is not None:
-                reader.leave()
+                reader.detached()
         self.drain()
         for name in names:
-            member = self._members.pop(name, None)
-            if member is not None:
-                self._threaded.remove(member.variables)
-
-    def _attach_jax_state(self) -> None:
-        """In the midst of an epoch JAX' values are in the trainer's hands and not in the variables."""
-        if hasattr(self._model, "jax_state_sync"):
-            self._model.jax_state_sync()
+            each = self._attached.pop(name, None)
+            if each is not None:
+                self._carried.remove(each.variables)
 
     def _build_if_possible(self) -> None:
-        """On JAX and under `tf.distribute`, where Keras too builds it beforehand, with all of the model's variables.
-        Elsewhere the first step may give it only some of them, from a `train_step` of the user's own.
-        """
-        beforehand = keras.backend.backend() == "jax" or getattr(self._model, "_distribute_strategy", None)
+        """Where Keras too builds it beforehand; elsewhere the first step says with which variables."""
+        beforehand = backend.builds_optimizer_beforehand(self._model)
         if beforehand and not self._optimizer.built and self._model.built:
             self._optimizer.build(self._model.trainable_variables)
 
@@ -168,34 +162,34 @@ class Machine:
             if not force:  # with `force` it is asked for by us, or in the midst of a training
                 left_behind = self._left_behind(object())
                 if left_behind:
-                    self.dismiss(left_behind)
+                    self.detach(left_behind)
             original(force=force)
 
         self._overrides.set(self._model, "make_train_function", make_train_function)
 
     def _rebuild(self) -> None:
-        """A ring with the columns that today's members ask for, and a train function traced with it."""
-        self._attach_jax_state()
+        """A ring with the columns that those now attached ask for, and a train function traced with it."""
+        backend.give_values_back(self._model)
         if self._optimizer.built:
-            self._make_instrument()
+            self._make_measured_step()
         self._make_train_function()
 
-    def _make_instrument(self) -> None:
+    def _make_measured_step(self) -> None:
         count = int(keras.ops.convert_to_numpy(self._counter().value))
-        if self._instrument is not None:
-            self._threaded.remove([self._instrument.ring.table, self._instrument.ring.count])
+        if self._measured is not None:
+            self._carried.remove([self._measured.ring.table, self._measured.ring.count])
         trainable = list(getattr(self._optimizer, "inner_optimizer", self._optimizer)._trainable_variables)
-        for member in self._members.values():
-            if member.probe is not None and not member.built:
-                member.probe.build(self._variable_maker(member.variables), trainable)
-                member.built = True
-        probes = {name: member.probe for name, member in self._members.items() if member.probe is not None}
-        capacity = max(self._model.steps_per_execution, *(member.capacity for member in self._members.values()))
-        self._instrument = Instrument(self._optimizer, probes, capacity, count, self._variable_maker([]))
+        for each in self._attached.values():
+            if each.probe is not None and not each.built:
+                each.probe.build(self._variable_maker(each.variables), trainable)
+                each.built = True
+        probes = {name: each.probe for name, each in self._attached.items() if each.probe is not None}
+        capacity = max(self._model.steps_per_execution, *(each.capacity for each in self._attached.values()))
+        self._measured = MeasuredStep(self._optimizer, probes, capacity, count, self._variable_maker([]))
 
     def _counter(self) -> keras.Variable:
-        if self._instrument is not None:
-            return self._instrument.ring.count
+        if self._measured is not None:
+            return self._measured.ring.count
         return getattr(self._optimizer, "inner_optimizer", self._optimizer)._iterations
 
     def _variable_maker(self, owned: list[keras.Variable]) -> Callable[..., keras.Variable]:
@@ -217,14 +211,14 @@ class Machine:
                     layout=getattr(like, "_layout", None),
                     name=next(self._variable_names),
                 )
-            self._threaded.add(variable)
+            self._carried.add(variable)
             owned.append(variable)
             return variable
 
         return add_variable
 
     def _make_train_function(self) -> None:
-        """A train function that knows of the instrument, and empties the ring before it would overflow.
+        """A train function that knows of the measured step, and empties the ring before it would overflow.
 
         Not a batch hook of a callback: those make every callback of a JAX `fit` wait for the device.
         """
@@ -240,7 +234,7 @@ class Machine:
         def train_function(*args: Any) -> Any:
             steps = self._model.steps_per_execution
             if self._must_drain_before(steps):
-                self.drain(args[0][2] if keras.backend.backend() == "jax" else None)
+                self.drain(backend.optimizer_values(args))
             self._unread += steps
             return run(*args)
 
@@ -248,15 +242,15 @@ class Machine:
 
     def _must_drain_before(self, steps: int) -> bool:
         """Whether these steps could overflow the ring; after the first one it is read to see how many rows it wrote."""
-        if self._instrument is None or not self._unread:
+        if self._measured is None or not self._unread:
             return False
         known = self._rows_a_step
-        return known is None or (self._unread + steps) * known > self._instrument.ring.capacity
+        return known is None or (self._unread + steps) * known > self._measured.ring.capacity
 
     def _close(self) -> None:
-        self._attach_jax_state()
-        self._threaded.remove(self._threaded.variables)
-        self._instrument = None
+        backend.give_values_back(self._model)
+        self._carried.remove(self._carried.variables)
+        self._measured = None
         self._overrides.restore()
         if self._model.optimizer is self._optimizer:
             self._model.make_train_function(force=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from unetdyn.dynamics.ratios import angular_update, effective_learning_rate, norm, update_ratio
+from unetdyn.analysis.update_ratios import angular_update, effective_learning_rate, norm, update_ratio
 
 APPLIED = np.array([True, True, False])
 

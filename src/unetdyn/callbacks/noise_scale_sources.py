@@ -8,10 +8,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn.dynamics.noise_scale import Array, consecutive_estimates, two_batch_estimates
+from unetdyn.analysis.gradient_noise import Array, consecutive_estimates, two_batch_estimates
+from unetdyn.dynamics import Probe, Rows
 from unetdyn.dynamics.noise_scale_probe import ConsecutiveProbe
-from unetdyn.dynamics.probe import Probe
-from unetdyn.dynamics.rows import Rows
 
 
 @dataclass(frozen=True)

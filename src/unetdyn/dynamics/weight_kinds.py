@@ -1,4 +1,4 @@
-"""Which variables are kernels, and which of them a norm makes insensitive to their scale."""
+"""What kind of weight a variable is: a kernel or not, insensitive to its scale or not, and what its units are."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -20,6 +20,65 @@ def is_kernel(variable: keras.Variable) -> bool:
         [True, False]
     """
     return len(variable.shape) >= 2 and not variable.name.endswith(_NOT_KERNELS)
+
+
+def weight_kind(layer: keras.Layer, variable: keras.Variable) -> str:
+    """Which axes of one of its layer's weights number the units; see `unit_axes`.
+
+    Example:
+        >>> layer = keras.layers.SeparableConv2D(4, 3)
+        >>> layer.build((None, 8, 8, 2))
+        >>> weight_kind(layer, layer.depthwise_kernel), weight_kind(layer, layer.pointwise_kernel)
+        ('depthwise', 'convolution')
+    """
+    layers = keras.layers
+    if isinstance(layer, layers.Conv1DTranspose | layers.Conv2DTranspose | layers.Conv3DTranspose):
+        return "transposed"
+    if isinstance(layer, layers.DepthwiseConv1D | layers.DepthwiseConv2D):
+        return "depthwise"
+    if isinstance(layer, layers.SeparableConv1D | layers.SeparableConv2D):
+        return "depthwise" if variable is layer.depthwise_kernel else "convolution"
+    if isinstance(layer, layers.Conv1D | layers.Conv2D | layers.Conv3D):
+        return "convolution"
+    return "other"
+
+
+def unit_axes(shape: Sequence[int], kind: str = "other") -> tuple[int, ...]:
+    """The axes of a weight that its units' norms are summed over: all but those that number the units.
+
+    A unit is what makes one output: for a convolution an output channel (kernels are `(*window, in, out)`), for a
+    transposed one too (kernels are `(*window, out, in)`), for a depthwise one a channel's window (kernels are
+    `(*window, channels, multiplier)`), for a dense layer an output (kernels are `(in, out)`). As in the paper's own
+    code, a weight with at most one axis longer than 1 (biases, gains) is one unit; of other weights with two or three
+    axes the first is summed over, and of those with more all but the last.
+
+    Args:
+        shape: The weight's shape.
+        kind: What `weight_kind` says: `"convolution"`, `"transposed"`, `"depthwise"` or `"other"`.
+
+    Returns:
+        Axes, ascending; all of them where the weight is one unit.
+
+    Example:
+        >>> unit_axes((3, 3, 4, 8), "convolution"), unit_axes((2, 2, 8, 4), "transposed")
+        ((0, 1, 2), (0, 1, 3))
+        >>> unit_axes((4, 8)), unit_axes((8,))
+        ((0,), (0,))
+
+    Reference:
+        Brock et al. (2021), High-Performance Large-Scale Image Recognition Without Normalization, and its
+        `unitwise_norm` in https://github.com/google-deepmind/deepmind-research/blob/master/nfnets/optim.py.
+    """
+    axes = tuple(range(len(shape)))
+    if sum(size != 1 for size in shape) <= 1:
+        return axes
+    if kind == "transposed":
+        return (*axes[:-2], axes[-1])
+    if kind == "depthwise":
+        return axes[:-2]
+    if kind == "convolution" or len(shape) > 3:
+        return axes[:-1]
+    return axes[:1]
 
 
 def scale_invariant(model: keras.Model, variables: Sequence[keras.Variable]) -> list[int]:

@@ -1,11 +1,11 @@
-"""Which variables are kernels, and which of them a norm frees of their scale: checked by scaling them."""
+"""Which variables are kernels, which of them a norm frees of their scale, by scaling them, and what their units are."""
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
-from unetdyn.dynamics.kernels import is_kernel, scale_invariant
+from unetdyn.dynamics.weight_kinds import is_kernel, scale_invariant, unit_axes, weight_kind
 from unetdyn.models import AttentionResUNet, UNet
 
 
@@ -115,3 +115,31 @@ def test_sequential_and_nested_models_are_followed_and_others_left_alone():
     own = Own()
     own(np.zeros((1, 6, 6, 4), "float32"))
     assert invariant(own) == []
+
+
+LAYERS = {
+    "dense": (layers.Dense(6), (None, 4), "kernel", (0,)),
+    "dense bias": (layers.Dense(6), (None, 4), "bias", (0,)),
+    "dense of one output": (layers.Dense(1), (None, 4), "kernel", (0, 1)),
+    "einsum": (layers.EinsumDense("ab,bcd->acd", (3, 6)), (None, 4), "kernel", (0,)),
+    "conv 1D": (layers.Conv1D(6, 3), (None, 8, 4), "kernel", (0, 1)),
+    "conv 2D": (layers.Conv2D(6, 3), (None, 8, 8, 4), "kernel", (0, 1, 2)),
+    "conv 3D": (layers.Conv3D(6, 3), (None, 8, 8, 8, 4), "kernel", (0, 1, 2, 3)),
+    "transposed 1D": (layers.Conv1DTranspose(6, 3), (None, 8, 4), "kernel", (0, 2)),
+    "transposed 2D": (layers.Conv2DTranspose(6, 3), (None, 8, 8, 4), "kernel", (0, 1, 3)),
+    "transposed 3D": (layers.Conv3DTranspose(6, 3), (None, 8, 8, 8, 4), "kernel", (0, 1, 2, 4)),
+    "transposed bias": (layers.Conv2DTranspose(6, 3), (None, 8, 8, 4), "bias", (0,)),
+    "depthwise": (layers.DepthwiseConv2D(3, depth_multiplier=2), (None, 8, 8, 4), "kernel", (0, 1)),
+    "separable, window": (layers.SeparableConv2D(6, 3), (None, 8, 8, 4), "depthwise_kernel", (0, 1)),
+    "separable, point": (layers.SeparableConv2D(6, 3), (None, 8, 8, 4), "pointwise_kernel", (0, 1, 2)),
+    "batch norm": (layers.BatchNormalization(), (None, 8, 8, 4), "gamma", (0,)),
+    "embedding": (layers.Embedding(9, 4), (None, 3), "embeddings", (0,)),
+}
+
+
+@pytest.mark.parametrize(("layer", "input_shape", "name", "axes"), LAYERS.values(), ids=LAYERS)
+def test_unit_axes_leave_the_outputs(layer, input_shape, name, axes):
+    if not layer.built:
+        layer.build(input_shape)
+    variable = getattr(layer, name)
+    assert unit_axes(variable.shape, weight_kind(layer, variable)) == axes

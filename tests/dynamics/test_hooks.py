@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from unetdyn.dynamics.finite_state import keep_finite, release
+from unetdyn.dynamics.hooks import keep_finite, release
 
 
 def norm():

@@ -8,27 +8,16 @@ from typing import Any
 import keras
 from keras import ops
 
-from unetdyn.dynamics.distributed import replica_count, summed
-from unetdyn.dynamics.own_product import own_product
+from unetdyn.dynamics.backend import backend
 from unetdyn.dynamics.probe import AddVariable, Control, Probe, Step
-from unetdyn.dynamics.reductions import (
-    dense,
-    norms_and_nonfinite,
-    snapshot,
-    squared_norms,
-    weight_and_change_norms,
-)
-from unetdyn.dynamics.ring import Ring
-from unetdyn.dynamics.rows import Columns
-from unetdyn.dynamics.skipping import apply_unless
-from unetdyn.dynamics.sums import settled
+from unetdyn.dynamics.rows import Columns, Ring
 
 Tensor = Any
 Apply = Callable[[list[Tensor | None], list[keras.Variable]], None]
 
 
-class Instrument:
-    """Measures one optimizer's steps into a ring.
+class MeasuredStep:
+    """One optimizer's step with its measurements, which go into a ring of rows.
 
     Args:
         optimizer: The model's optimizer, built; a `LossScaleOptimizer` or any other.
@@ -50,13 +39,13 @@ class Instrument:
         self.inner = getattr(optimizer, "inner_optimizer", optimizer)
         self.variables: list[keras.Variable] = list(self.inner._trainable_variables)
         self.probes = probes
-        self.controls = [probe for probe in probes.values() if isinstance(probe, Control)]
+        self.controls = {prefix: probe for prefix, probe in probes.items() if isinstance(probe, Control)}
         self.columns = Columns(self._widths())
         self.ring = Ring(capacity, self.columns.width, count, add_variable)
 
     def _widths(self) -> dict[str, int]:
         n = len(self.variables)
-        numbers = ("behind", "learning_rate", "skipped", "applied", "controlled", "applied_grad_norm_sq")
+        numbers = ("skipped_before", "learning_rate", "skipped", "applied", "controlled", "applied_grad_norm_sq")
         widths = dict.fromkeys(numbers, 1)
         widths |= {"grad_norm_sq": n, "weight_norm_sq": n, "update_norm_sq": n, "nonfinite": n}
         if self.inner.gradient_accumulation_steps:
@@ -72,24 +61,25 @@ class Instrument:
         strategy = getattr(self.optimizer, "_distribution_strategy", None)
         return strategy.num_replicas_in_sync if strategy is not None else 1
 
-    def step(self, gradients: Sequence[Tensor | None], variables: Sequence[keras.Variable], apply: Apply) -> None:
+    def run(self, gradients: Sequence[Tensor | None], variables: Sequence[keras.Variable], apply: Apply) -> None:
         """Measure, let controls act, apply, measure what it did, and write the row."""
         places = [self.inner._get_variable_index(v) for v in variables]
-        gradients = settled(gradients)
+        gradients = backend.settled(gradients)
         local = self._aligned(gradients, places)
-        weights = snapshot(self.variables)
-        iteration = snapshot([self.inner._iterations])[0]
-        seen = self._seen(summed(local), weights)
+        weights = backend.snapshot(self.variables)
+        iteration = backend.snapshot([self.inner._iterations])[0]
+        seen = self._seen(backend.sum_over_replicas(local), weights)
         values = self._measured(seen, iteration, local)
-        acted, outgoing, skip, parts = self._controlled(seen, local)
+        acted, outgoing, skip, parts, told = self._controlled(seen, local)
+        values |= told
         values["controlled"] = _differ(seen.grad_norm_sq, acted.grad_norm_sq)
         values |= self._applied_norms(acted, parts, iteration)
         handed = self._handed(gradients, places, outgoing)
         changes = [*self.variables, *self.optimizer.variables]
-        apply_unless(skip, lambda gradients: apply(gradients, list(variables)), handed, changes)
-        sums = weight_and_change_norms(self.variables, weights, seen.weight_norm_sq)
+        backend.apply_unless(skip, lambda gradients: apply(gradients, list(variables)), handed, changes)
+        sums = backend.weight_and_change_norms(self.variables, weights, seen.weight_norm_sq)
         values["weight_norm_sq"], values["update_norm_sq"] = sums
-        values["skipped"] = ops.equal(snapshot([self.inner._iterations])[0], iteration)
+        values["skipped"] = ops.equal(backend.snapshot([self.inner._iterations])[0], iteration)
         values["applied"] = self._applied(values["skipped"], iteration)
         values["applied_grad_norm_sq"] = ops.where(values["applied"], values["applied_grad_norm_sq"], float("nan"))
         self.ring.write(self.columns.pack(values))
@@ -107,7 +97,7 @@ class Instrument:
             # float8 training hands over new scales in place of gradients, to be assigned as they are.
             if gradient is None or getattr(self.variables[place], "overwrite_with_gradient", False):
                 continue
-            whole = own_product(dense(gradient))
+            whole = backend.own_product(backend.dense(gradient))
             aligned[place] = whole if scale is None else whole / ops.cast(scale, whole.dtype)
         return aligned
 
@@ -117,68 +107,72 @@ class Instrument:
         return self.inner.loss_scale_factor
 
     def _seen(self, gradients: list[Tensor | None], weights: list[Tensor]) -> Step:
-        norms, nonfinite = norms_and_nonfinite(gradients)
+        norms, nonfinite = backend.norms_and_nonfinite(gradients)
         return Step(
             gradients=gradients,
             weights=weights,
             grad_norm_sq=norms,
-            weight_norm_sq=squared_norms(weights),
+            weight_norm_sq=backend.squared_norms(weights),
             nonfinite=nonfinite,
             learning_rate=ops.cast(self.inner.learning_rate, "float32"),
-            number=snapshot([self.ring.count])[0],
+            number=backend.snapshot([self.ring.count])[0],
         )
 
     def _measured(self, seen: Step, iteration: Tensor, local: list[Tensor | None]) -> dict[str, Tensor]:
         values = {
-            "behind": seen.number - ops.cast(iteration, seen.number.dtype),
+            "skipped_before": seen.number - ops.cast(iteration, seen.number.dtype),
             "learning_rate": seen.learning_rate,
             "grad_norm_sq": seen.grad_norm_sq,
             "nonfinite": seen.nonfinite,
         }
         if "replica_grad_norm_sq" in self.columns.widths:
-            replicas = replica_count()
-            values["replica_grad_norm_sq"] = replicas * summed([squared_norms(local)])[0]
+            replicas = backend.replica_count()
+            values["replica_grad_norm_sq"] = replicas * backend.sum_over_replicas([backend.squared_norms(local)])[0]
         for prefix, probe in self.probes.items():
             values |= {prefix + name: value for name, value in probe.measure(seen).items()}
         return values
 
     def _controlled(
         self, seen: Step, local: list[Tensor | None]
-    ) -> tuple[Step, list[Tensor | None] | None, Tensor | None, list[Tensor | None]]:
-        """The step after the controls, what to hand on (None: what came), whether to skip, and the replica's part."""
+    ) -> tuple[Step, list[Tensor | None] | None, Tensor | None, list[Tensor | None], dict[str, Tensor]]:
+        """The step after the controls, what to hand on (None: what came), whether to skip, the replica's part, and the
+        controls' columns.
+        """
         skip, changed, whole = None, False, seen.gradients
-        for control in self.controls:
-            gradients, veto = control.transform(seen)
+        told: dict[str, Tensor] = {}
+        for prefix, control in self.controls.items():
+            gradients, veto, *columns = control.transform(seen)
+            told |= {prefix + name: value for name, value in (columns[0] if columns else {}).items()}
             if gradients is not None:
-                seen, changed = replace(seen, gradients=gradients, grad_norm_sq=squared_norms(gradients)), True
+                seen, changed = replace(seen, gradients=gradients, grad_norm_sq=backend.squared_norms(gradients)), True
             if veto is not None:
                 skip = veto if skip is None else ops.logical_or(skip, veto)
         if self.optimizer is not self.inner and skip is not None:
             skip = ops.logical_and(skip, ops.equal(ops.sum(seen.nonfinite), 0))
         if not changed:
-            return seen, None, skip, local
+            return seen, None, skip, local, told
         parts = _replica_parts(whole, seen.gradients, local)
         scale = self._loss_scale()
         if scale is None:
-            return seen, parts, skip, parts
+            return seen, parts, skip, parts, told
         finite = ops.equal(ops.sum(seen.nonfinite), 0)
         outgoing = [
             None if p is None or g is None else ops.cast(ops.where(finite, p, g) * scale, g.dtype)
             for p, g in zip(parts, local, strict=True)
         ]
-        return seen, outgoing, skip, parts
+        return seen, outgoing, skip, parts, told
 
     def _applied_norms(self, acted: Step, parts: list[Tensor | None], iteration: Tensor) -> dict[str, Tensor]:
         """Norm of what reaches the update rule, by the optimizer's own accumulation and clipping."""
         values, squares = {}, acted.grad_norm_sq
         steps = self.inner.gradient_accumulation_steps
         if steps:
-            sums = snapshot(self.inner._accumulated_gradients)
+            sums = backend.snapshot(self.inner._accumulated_gradients)
             parts = [None if g is None else (g + s) / steps for g, s in zip(parts, sums, strict=True)]
-            squares = squared_norms(summed(parts))
+            squares = backend.squared_norms(backend.sum_over_replicas(parts))
             values["accumulated_grad_norm_sq"] = ops.where((iteration + 1) % steps == 0, squares, float("nan"))
         if self.inner.clipnorm or self.inner.global_clipnorm or self.inner.clipvalue:
-            squares = squared_norms(summed(self.inner._clip_gradients(parts)))
+            squares = backend.squared_norms(backend.sum_over_replicas(self.inner._clip_gradients(parts)))
         values["applied_grad_norm_sq"] = ops.sum(squares)
         return values
 
@@ -206,7 +200,7 @@ def _replica_parts(
     """What each replica hands on: its equal part of the whole, so that Keras' sum over replicas gives what controls
     made. Where they changed nothing, it is the replica's own gradient, since Keras clips before it sums.
     """
-    replicas = replica_count()
+    replicas = backend.replica_count()
     if replicas == 1:
         return after
     same = [ops.all(ops.equal(a, b)) for a, b in zip(after, before, strict=True) if a is not None and b is not None]

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unetdyn._checks import check_fraction
+
 Array = NDArray[np.float64]
 
 CONFIDENCE = 0.95
@@ -177,8 +179,7 @@ def noise_scale(
         McCandlish et al. (2018), section 2 and appendix A.1; Fieller, Some Problems in Interval Estimation (1954);
         block means: Law, Simulation Modeling and Analysis, 5th edition (2015), section 9.5.3.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must lie between 0 and 1. Received: confidence={confidence}.")
+    check_fraction("confidence", confidence)
     count = len(gradient_sq)
     if len(trace_covariance) != count:
         raise ValueError(

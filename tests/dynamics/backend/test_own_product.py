@@ -6,7 +6,7 @@ import pytest
 
 from tap_models import assert_same_weights, conv_data, conv_model, fit, optimizer_state, weights_of
 from unetdyn.dynamics import OptimizerTap
-from unetdyn.dynamics.own_product import own_product
+from unetdyn.dynamics.backend import backend
 
 
 class Scales(keras.layers.Layer):
@@ -53,9 +53,9 @@ def test_own_product_is_another_node_with_the_same_values_and_shared_factors_sta
     @tf.function
     def step(x, y):
         shared, alone = x * y, y + 1.0
-        nodes["sum"] = own_product(x + shared)
+        nodes["sum"] = backend.own_product(x + shared)
         product = (alone * x) * shared
-        nodes["came"], nodes["read"] = product.op, own_product(product).op
+        nodes["came"], nodes["read"] = product.op, backend.own_product(product).op
         return product, nodes["read"].outputs[0], nodes["sum"]
 
     x, y = tf.constant([1.0, 2.0]), tf.constant([3.0, 5.0])
@@ -70,4 +70,4 @@ def test_own_product_is_another_node_with_the_same_values_and_shared_factors_sta
 
 def test_own_product_leaves_what_has_a_value_alone():
     value = keras.ops.ones((2,))
-    assert own_product(value) is value
+    assert backend.own_product(value) is value

@@ -1,79 +1,67 @@
-"""What the monitors at the optimizer share: a tap for the time of a fit, read once an epoch into a record."""
+"""What monitors and controls at the optimizer share: a tap for the time of a fit, read once an epoch into a record."""
 
 import abc
-import warnings
 from dataclasses import replace
 from typing import Any
 
 import keras
 import numpy as np
 
-# The public keras.utils does not export it; it prints as Keras itself does, and respects disable_interactive_logging.
-from keras.src.utils import io_utils
-
+from unetdyn.callbacks.recorded import Recorded
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import OptimizerTap, Probe, Rows, blocks
 
 Blocks = dict[str, list[int]]
 
 
-class TapMonitor(keras.callbacks.Callback, abc.ABC):
+class StepReader(Recorded):
     """A callback that sees every training step, and reads what happened in them once an epoch.
 
-    A subclass says in `_empty_record` what it records and in `_digest` how it makes it from the tap's rows; with
-    `probe` it may add columns of its own. No batch hook is overridden: no step waits for the host.
-
-    An epoch 0 starts the record anew; a `fit` with `initial_epoch` > 0 carries on with it, and `step` with it. After an
-    exception, which skips Keras' last hook, the tap stays until the next training of the model begins, and `read`
-    brings in the steps of the unfinished epoch.
+    No batch hook is overridden: no step waits for the host. Where a `fit` with `initial_epoch` > 0 carries on with the
+    record, the numbers of the steps carry on too. After an exception, which skips Keras' last hook, the tap stays until
+    the next training of the model begins, and `read` brings in the steps of the unfinished epoch.
 
     Args:
-        name: the name under which `RunRecorder` keeps the record.
+        name: The name under which `RunRecorder` keeps the record.
         verbose: 1 prints messages as they come; 0 is silent.
-
-    Attributes:
-        messages: (epoch, sentence) pairs, printed or not.
     """
 
     def __init__(self, name: str, verbose: int = 0) -> None:
-        super().__init__()
-        self.name = name
-        self.verbose = verbose
         self._tap: OptimizerTap | None = None
         self._blocks: Blocks = {}
-        self._epoch = 0
-        self._next_step = 0
         self._shift: int | None = None
         self._warned = False
-        self._restart()
+        super().__init__(name, verbose)
 
     @abc.abstractmethod
     def _empty_record(self) -> StepRecord:
         """The record before the first step."""
 
     @abc.abstractmethod
-    def _digest(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
-        """Put the rows of an epoch into `self._kept`, say what is worth saying, and return what goes into `logs`.
+    def _measure(self, rows: Rows, blocks: Blocks) -> dict[str, float]:
+        """Put the rows of an epoch into `self._series`, say what is worth saying, and return what goes into `logs`.
 
         Args:
-            rows: the steps since the last call, at least one; `rows.step` never repeats a number.
-            blocks: block name → columns of `rows`, in the order of the network; without variables that are frozen.
+            rows: The steps since the last call, at least one; `rows.step` never repeats a number.
+            blocks: Block name → columns of `rows`, in the order of the network; without variables that are frozen.
         """
 
+    @abc.abstractmethod
     def probe(self) -> Probe | None:
-        """A new probe for the coming `fit`, or None."""
-        return None
+        """What goes into the measured step of the coming `fit`."""
+
+    def _attach(self) -> OptimizerTap:
+        return OptimizerTap(self.model, self.probe(), session=self.params)
 
     def _restart(self) -> None:
-        """Forget an earlier training; a subclass with state of its own extends this."""
-        self._kept = self._empty_record()
-        self.messages: list[tuple[int, str]] = []
+        super()._restart()
+        self._series = self._empty_record()
         self._next_step = 0
 
     @property
     def record(self) -> dict[str, Any]:
         """What was measured, as arrays with one element a step, or a dictionary of them by block."""
-        return self._kept.arrays
+        return self._series.arrays
 
     @property
     def variables(self) -> list[keras.Variable]:
@@ -84,22 +72,16 @@ class TapMonitor(keras.callbacks.Callback, abc.ABC):
         """Attach the tap."""
         if self._tap is not None:
             self._tap.detach()
-        self._tap = OptimizerTap(self.model, self.probe(), session=self.params)
+        self._tap = self._attach()
         self._blocks = {}
         self._shift = None
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Start anew with a new training."""
-        self._epoch = epoch
-        if epoch == 0:
-            self._restart()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Read the epoch's steps, and write into `logs`."""
         scalars = self.read()
         if logs is not None:
             logs.update(scalars)
-        if not scalars and not len(self._kept) and not self._warned:
+        if not scalars and not len(self._series) and not self._warned:
             self._warned = True
             self._warn_of_no_steps()
 
@@ -123,7 +105,7 @@ class TapMonitor(keras.callbacks.Callback, abc.ABC):
         if not len(rows):
             return {}
         self._blocks = self._blocks or blocks(self.model, self._tap.variables)
-        return self._digest(self._numbered(rows), _trained(self._blocks, rows, self._tap.variables))
+        return self._measure(self._numbered(rows), _trained(self._blocks, rows, self._tap.variables))
 
     def _numbered(self, rows: Rows) -> Rows:
         """Rows whose numbers carry on: a new optimizer, or steps that were skipped, would repeat some."""
@@ -132,18 +114,12 @@ class TapMonitor(keras.callbacks.Callback, abc.ABC):
         self._next_step = int(rows.step[-1]) + self._shift + 1
         return replace(rows, step=rows.step + self._shift)
 
-    def _say(self, message: str) -> None:
-        self.messages.append((self._epoch, message))
-        if self.verbose:
-            io_utils.print_msg(f"\nEpoch {self._epoch + 1}: {message}")
-
     def _warn_of_no_steps(self) -> None:
-        text = (
+        self._warn(
             f"{type(self).__name__}: no step was seen at `model.optimizer` in epoch {self._epoch + 1}. A `train_step` "
-            "that updates the weights with optimizers of its own is not watched."
+            "that updates the weights with optimizers of its own is not watched.",
+            stacklevel=3,
         )
-        self.messages.append((self._epoch, text))
-        warnings.warn(text, UserWarning, stacklevel=3)
 
 
 def _trained(found: Blocks, rows: Rows, variables: list[keras.Variable]) -> Blocks:

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unetdyn.dynamics import Rows
-from unetdyn.dynamics.noise_scale import consecutive_estimates, two_batch_estimates
-from unetdyn.dynamics.noise_scale_sources import (
+from unetdyn.analysis.gradient_noise import consecutive_estimates, two_batch_estimates
+from unetdyn.callbacks.noise_scale_sources import (
     Accumulation,
     Consecutive,
     Replicas,
@@ -19,6 +18,7 @@ from unetdyn.dynamics.noise_scale_sources import (
     batch_sizes,
     source_of,
 )
+from unetdyn.dynamics import Rows
 
 
 def rows(gradients, step=None, iteration=None, controlled=None, **columns):

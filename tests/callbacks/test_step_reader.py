@@ -1,12 +1,15 @@
-"""What all monitors at the optimizer share: steps over epochs and fits, errors, other optimizers, messages."""
+"""What monitors and controls at the optimizer share: steps over epochs and fits, errors, other optimizers, messages."""
 
 import keras
 import numpy as np
 import pytest
 
+from monitored_units import CONTROLS, MONITORS
 from tap_models import assert_same_weights, conv_data, conv_model, dense_data, dense_model, fit, weights_of
 from unetdyn.callbacks import AutoClip, GradientMonitor, UpdateMonitor
-from unetdyn.callbacks.tap_monitor import TapMonitor
+from unetdyn.callbacks.monitor import Monitor
+from unetdyn.callbacks.step_control import StepControl
+from unetdyn.callbacks.step_monitor import StepMonitor
 from unetdyn.dynamics import OptimizerTap
 
 
@@ -184,6 +187,20 @@ def test_monitor_overrides_no_batch_hook(monitor):
         assert getattr(monitor, hook) is getattr(keras.callbacks.Callback, hook)
 
 
-def test_base_cannot_be_used_by_itself():
+@pytest.mark.parametrize("base", [Monitor, StepMonitor, StepControl])
+def test_base_cannot_be_used_by_itself(base):
     with pytest.raises(TypeError, match="abstract"):
-        TapMonitor("tap")
+        base("name")
+
+
+def test_what_measures_is_a_monitor_and_what_acts_is_none(tmp_path):
+    assert {name for name, make in MONITORS.items() if isinstance(make(tmp_path), Monitor)} == {
+        "StabilityMonitor",
+        "GradientMonitor",
+        "NoiseScaleMonitor",
+        "UpdateMonitor",
+    }
+    for make in CONTROLS.values():
+        control = make(tmp_path)
+        assert isinstance(control, StepControl)
+        assert not isinstance(control, Monitor)

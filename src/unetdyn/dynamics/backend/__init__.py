@@ -1,0 +1,183 @@
+"""What differs from backend to backend: one list of functions, and a file for each backend with all of them.
+
+`backend` is the file of the backend that Keras runs on; only that framework is imported. What is the same everywhere is
+written on `keras.ops`, outside of this package.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import keras
+
+Tensor = Any
+Gradients = list[Tensor | None]
+StepOnValues = tuple[list[Tensor], list[Tensor]]  # of JAX' `stateless_apply`: new weights, new optimizer variables
+
+
+class Backend(Protocol):
+    """The list. First what reads, then what acts, then what the trainers of the backends do each in their own way."""
+
+    def replica_count(self) -> int:
+        """Replicas that `apply` runs in; 1 wherever gradients are whole, as under `keras.distribution`."""
+
+    def sum_over_replicas(self, tensors: list[Tensor]) -> list[Tensor]:
+        """The sum over replicas of each tensor; None stays None. Keras divides each replica's loss by
+        their number, so the sum is the whole batch's.
+        """
+
+    def dense(self, gradient: Tensor) -> Tensor:
+        """The gradient as one tensor: TensorFlow has an embedding's as slices, one for each time a row was used."""
+
+    def own_product(self, gradient: Tensor) -> Tensor:
+        """The same numbers, for the tap to read: a product in a TensorFlow graph is computed a second time.
+
+        Args:
+            gradient: A tensor of any shape.
+
+        Returns:
+            A tensor of the same shape, type and values.
+
+        Example:
+            >>> float(backend.own_product(keras.ops.array(2.0)))
+            2.0
+        """
+
+    def settled(self, gradients: Sequence[Tensor | None]) -> Gradients:
+        """The gradients as arrays of their own in the order of their axes, before anything is computed from them.
+
+        XLA leaves the gradient of a convolution in the order that the convolution wrote it in. Other backends have such
+        arrays anyway. The values are the same.
+        """
+
+    def snapshot(self, variables: Sequence[keras.Variable]) -> list[Tensor]:
+        """The present values of variables, safe from the update that follows.
+
+        PyTorch updates weights in place, so there it is a copy; a TensorFlow variable must be read to become a value.
+        """
+
+    def squared_norms(self, tensors: Sequence[Tensor | None]) -> Tensor:
+        """Sum of squares of each tensor, in float32 whatever the tensors' own type.
+
+        Args:
+            tensors: Tensors of any shape; `None` counts as zeros, as a variable that the loss does not reach.
+
+        Returns:
+            A float32 tensor of shape `(len(tensors),)`. It overflows to infinity where a norm exceeds 1.8e19.
+
+        Example:
+            >>> backend.squared_norms([keras.ops.array([3.0, 4.0]), None]).shape[0]
+            2
+            >>> float(backend.squared_norms([keras.ops.array([3.0, 4.0]), None])[0])
+            25.0
+        """
+
+    def norms_and_nonfinite(self, tensors: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
+        """Sum of squares of each tensor, as `squared_norms`, and number of its entries that are NaN or infinite.
+
+        Args:
+            tensors: Tensors of any shape; `None` counts as zeros.
+
+        Returns:
+            Two float32 tensors of shape `(len(tensors),)`; the counts are exact below 2**24.
+
+        Example:
+            >>> squares, counts = backend.norms_and_nonfinite([keras.ops.array([1.0, float("nan"), float("inf")])])
+            >>> float(counts[0])
+            2.0
+        """
+
+    def weight_and_change_norms(
+        self, variables: Sequence[keras.Variable], before: list[Tensor], before_norms: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Sums of squares of the weights before the update and of its change, `variable - before`.
+
+        Args:
+            variables: As they are now.
+            before: What `snapshot(variables)` gave before the update. On PyTorch it is used up: the difference is taken
+                in its place, so that no third copy of the weights exists.
+            before_norms: What `squared_norms(before)` gave.
+
+        Returns:
+            Two float32 tensors of shape `(len(variables),)`. On JAX the first is computed anew, together with the
+            second in the kernel of the update; XLA drops `before_norms` where nothing else needs it.
+        """
+
+    def scalar_product(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        """Σ left · right over all entries of all pairs, a float32 scalar.
+
+        Example:
+            >>> float(backend.scalar_product([(keras.ops.array([1.0, 2.0]), keras.ops.array([3.0, 4.0]))]))
+            11.0
+        """
+
+    def apply_unless(
+        self,
+        skip: Tensor | None,
+        apply: Callable[[Gradients], None],
+        gradients: Gradients,
+        variables: Sequence[keras.Variable],
+    ) -> None:
+        """Call `apply(gradients)` where the boolean scalar `skip` is false; leave `variables`, all it changes, alone
+        where true.
+        """
+
+    def write_row(self, table: keras.Variable, place: Tensor, row: Tensor) -> None:
+        """Overwrite row number `place`, an integer scalar, of a `(rows, width)` variable with `row`, `(width,)`."""
+
+    def copy_into(self, variables: Sequence[keras.Variable], tensors: Sequence[Tensor]) -> None:
+        """Assign a tensor to each variable, in the variable's own type."""
+
+    def can_read_variables(self) -> bool:
+        """Whether variables hold their values now. In a `fit` on JAX they do so within the compiled step only."""
+
+    def outside_the_graph(self) -> AbstractContextManager:
+        """TensorFlow makes variables eagerly in here, whatever is being traced."""
+
+    def builds_optimizer_beforehand(self, model: keras.Model) -> bool:
+        """Whether Keras builds the optimizer before the first step, with all of the model's variables.
+
+        Elsewhere the first step may give it only some of them, from a `train_step` of the user's own.
+        """
+
+    def optimizer_carries_variables(self) -> bool:
+        """Whether a compiled step can change only those variables that the model or its optimizer has in its lists."""
+
+    def optimizer_values(self, arguments: Sequence[Any]) -> Sequence[Any] | None:
+        """From what a train function is called with, the values of `optimizer.variables`; None where they hold them."""
+
+    def give_values_back(self, model: keras.Model) -> None:
+        """In the midst of an epoch JAX' values are in the trainer's hands and not in the variables."""
+
+    def stateless_apply(
+        self, optimizer: keras.Optimizer, measured: Callable[[], Any]
+    ) -> Callable[[list[Tensor], list[Tensor], list[Tensor]], StepOnValues] | None:
+        """What must stand in place of `optimizer.stateless_apply` for its steps to be measured; None where nothing.
+
+        Args:
+            optimizer: As compiled.
+            measured: Gives the `MeasuredStep`, or None after the last tap has been detached.
+        """
+
+
+def _chosen() -> Backend:
+    name = keras.backend.backend()
+    if name == "tensorflow":
+        from unetdyn.dynamics.backend import tensorflow
+
+        return tensorflow
+    if name == "jax":
+        from unetdyn.dynamics.backend import jax
+
+        return jax
+    if name == "torch":
+        from unetdyn.dynamics.backend import torch
+
+        return torch
+    raise ImportError(
+        "`unetdyn.dynamics` measures trainings on TensorFlow, JAX and PyTorch: set KERAS_BACKEND to one of tensorflow, "
+        f"jax, torch before Keras is imported. Received: KERAS_BACKEND={name}."
+    )
+
+
+backend = _chosen()

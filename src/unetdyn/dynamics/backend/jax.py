@@ -1,0 +1,195 @@
+"""JAX: a pure function of all state, which XLA compiles as a whole."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import jax
+import keras
+from keras import ops
+
+# There is no public way to ask.
+from keras.src.backend.common.stateless_scope import in_stateless_scope
+
+from unetdyn.dynamics.backend.common import in_float32
+from unetdyn.dynamics.backend.xla_sums import PARTS, joint_sums
+
+Tensor = Any
+Gradients = list[Tensor | None]
+
+
+def replica_count() -> int:
+    """One: gradients are whole, also under `keras.distribution`."""
+    return 1
+
+
+def sum_over_replicas(tensors: list[Tensor]) -> list[Tensor]:
+    """There is one replica."""
+    return tensors
+
+
+def dense(gradient: Tensor) -> Tensor:
+    """Gradients are dense already."""
+    return gradient
+
+
+def own_product(gradient: Tensor) -> Tensor:
+    """XLA sees the whole step, and may round otherwise in any case."""
+    return gradient
+
+
+def settled(gradients: Sequence[Tensor | None]) -> Gradients:
+    """The gradients as arrays of their own in the order of their axes, before anything is computed from them.
+
+    XLA leaves the gradient of a convolution in the order that the convolution wrote it in, and reorders it inside the
+    kernels that read it. An update that reorders can neither write in place nor take sums; on an H100 it takes twice as
+    long as reordering first. The values are the same. Where variables are laid out over several devices they stay as
+    they are.
+
+    One barrier for all, with the last layers' gradients first, also decides in which order XLA for GPUs makes them: it
+    takes its kernels in the order in which it comes upon them, going back from the first output, the first weight. It
+    then meets the gradients as backpropagation has them ready. Otherwise it comes straight to the first layer's, runs
+    backpropagation down to there, and makes all others afterwards, with every layer's activations still in memory.
+    """
+    result = list(gradients)
+    if keras.distribution.distribution() is not None:
+        return result
+    # Small vectors, as biases' gradients, stay out: made inside the update they cost no kernel. But the first decides.
+    chosen = [
+        (place, gradient)
+        for place, gradient in enumerate(gradients)
+        if gradient is not None and (place == 0 or gradient.ndim > 1 or gradient.size > PARTS)
+    ][::-1]
+    arrays = jax.lax.optimization_barrier([gradient.reshape(-1) for _, gradient in chosen])
+    for (place, gradient), array in zip(chosen, arrays, strict=True):
+        result[place] = array.reshape(gradient.shape)
+    return result
+
+
+def snapshot(variables: Sequence[keras.Variable]) -> list[Tensor]:
+    """The values themselves: arrays do not change."""
+    return [v.value for v in variables]
+
+
+def squared_norms(tensors: Sequence[Tensor | None]) -> Tensor:
+    """All sums in few kernels."""
+    return joint_sums([[ops.square(t)] for t in in_float32(tensors)])[0]
+
+
+def norms_and_nonfinite(tensors: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
+    """Both sums of a tensor in one pass."""
+    wide = in_float32(tensors)
+    squares, counts = joint_sums([[ops.square(t), ops.logical_not(ops.isfinite(t))] for t in wide])
+    return squares, counts
+
+
+def weight_and_change_norms(
+    variables: Sequence[keras.Variable], before: list[Tensor], before_norms: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Both sums in the kernel of the update."""
+    del before_norms
+    after = snapshot(variables)
+    after = [_as_stored(value) for value in after]
+    new, old = ([ops.cast(value, "float32") for value in values] for values in (after, before))
+    weights, changes = joint_sums([[ops.square(b), ops.square(a - b)] for a, b in zip(new, old, strict=True)])
+    return weights, changes
+
+
+def _as_stored(value: Tensor) -> Tensor:
+    """Rounded as it is in memory: within a step XLA may keep a half-precision weight in float32, and its update too."""
+    info = jax.numpy.finfo(value.dtype)
+    return jax.lax.reduce_precision(value, info.nexp, info.nmant) if info.bits < 32 else value
+
+
+def scalar_product(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """All sums in few kernels."""
+    wide = [(ops.cast(left, "float32"), ops.cast(right, "float32")) for left, right in pairs]
+    return ops.sum(joint_sums([[left * right] for left, right in wide])) if wide else ops.zeros((), "float32")
+
+
+def apply_unless(
+    skip: Tensor | None,
+    apply: Callable[[Gradients], None],
+    gradients: Gradients,
+    variables: Sequence[keras.Variable],
+) -> None:
+    """JAX has no assignment inside a branch; XLA fuses the choice into the update."""
+    if skip is None:
+        apply(gradients)
+        return
+    before = [v.value for v in variables]
+    apply(gradients)
+    for variable, old in zip(variables, before, strict=True):
+        variable.assign(ops.where(skip, old, variable.value))
+
+
+def write_row(table: keras.Variable, place: Tensor, row: Tensor) -> None:
+    """XLA writes it in place."""
+    table.assign(ops.slice_update(table.value, (place, 0), row[None]))
+
+
+def copy_into(variables: Sequence[keras.Variable], tensors: Sequence[Tensor]) -> None:
+    """One assignment for each."""
+    for variable, tensor in zip(variables, tensors, strict=True):
+        variable.assign(ops.cast(tensor, variable.dtype))
+
+
+def can_read_variables() -> bool:
+    """Only within the step: for the time of a `fit` JAX takes the values out of the variables."""
+    return in_stateless_scope()
+
+
+def outside_the_graph() -> AbstractContextManager:
+    """There is no graph: variables are made at once."""
+    return nullcontext()
+
+
+def builds_optimizer_beforehand(model: keras.Model) -> bool:
+    """Keras always builds it beforehand."""
+    del model
+    return True
+
+
+def optimizer_carries_variables() -> bool:
+    """The train step is handed what is on these lists, and hands it back."""
+    return True
+
+
+def optimizer_values(arguments: Sequence[Any]) -> Sequence[Any] | None:
+    """A train function is called with `(trainable, other, optimizer, metrics variables)` and the data."""
+    return arguments[0][2]
+
+
+def give_values_back(model: keras.Model) -> None:
+    """The trainer puts its state into the variables."""
+    if hasattr(model, "jax_state_sync"):
+        model.jax_state_sync()
+
+
+def stateless_apply(
+    optimizer: keras.Optimizer, measured: Callable[[], Any]
+) -> Callable[[list[Tensor], list[Tensor], list[Tensor]], tuple[list[Tensor], list[Tensor]]] | None:
+    """A `LossScaleOptimizer` never calls its own `apply`: its `stateless_apply` branches on values instead."""
+    if not hasattr(optimizer, "inner_optimizer"):
+        return None
+    original = optimizer.stateless_apply
+
+    def stateless_apply(
+        optimizer_variables: list[Tensor], grads: list[Tensor], trainable_variables: list[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        weights, slots = optimizer._trainable_variables, optimizer.variables
+        step = measured()
+        if step is None:
+            return original(optimizer_variables, grads, trainable_variables)
+
+        def apply(grads: list[Tensor], _variables: Any) -> None:
+            new = original([v.value for v in slots], grads, [v.value for v in weights])
+            for variable, value in zip([*weights, *slots], [*new[0], *new[1]], strict=True):
+                variable.assign(value)
+
+        mapping = [*zip(weights, trainable_variables, strict=True), *zip(slots, optimizer_variables, strict=True)]
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            step.run(grads, weights, apply)
+        return [scope.get_current_value(v) for v in weights], [scope.get_current_value(v) for v in slots]
+
+    return stateless_apply

@@ -1,0 +1,207 @@
+"""TensorFlow: a graph, which Grappler rewrites, of variables that are state of their own; maybe on several replicas."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from unetdyn.dynamics.backend.common import count_nonfinite, in_float32
+
+Tensor = Any
+Gradients = list[Tensor | None]
+
+_SMALL = 1024  # entries up to which tensors are put into one vector
+
+
+def replica_count() -> int:
+    """Replicas of `tf.distribute`; each has a gradient of its own share of the batch."""
+    context = tf.distribute.get_replica_context()
+    return context.num_replicas_in_sync if context is not None else 1
+
+
+def sum_over_replicas(tensors: list[Tensor]) -> list[Tensor]:
+    """All of them in one call."""
+    if replica_count() == 1:
+        return tensors
+    present = [t for t in tensors if t is not None]
+    reduced = iter(tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, present))
+    return [None if t is None else next(reduced) for t in tensors]
+
+
+def dense(gradient: Tensor) -> Tensor:
+    """Indexed slices become one tensor."""
+    return tf.convert_to_tensor(gradient)
+
+
+def own_product(gradient: Tensor) -> Tensor:
+    """Reading a gradient in a graph without changing how the graph optimizer rounds the update.
+
+    A batch norm's gradient with respect to its scale is a product, which gradient descent multiplies by the learning
+    rate. TensorFlow's graph optimizer (Grappler, MinimizeBroadcasts in arithmetic_optimizer.cc) turns
+    (sum · rsqrt) · rate into sum · (rsqrt · rate), which rounds differently, but only where nobody else reads the first
+    product. With one of its own for the tap it does so as it does without one. Such gradients are as small as biases;
+    those of kernels come out of convolutions and are handed back as they are, like everything outside of a graph.
+
+    Reference:
+        https://github.com/tensorflow/tensorflow/blob/v2.21.0/tensorflow/core/grappler/optimizers/arithmetic_optimizer.cc
+    """
+    if not tf.is_symbolic_tensor(gradient) or gradient.graph is not tf.compat.v1.get_default_graph():
+        return gradient
+    return _again(gradient)
+
+
+def _again(product: Tensor) -> Tensor:
+    """Factors that are products for nobody else belong to the same regrouping, so they are computed again too."""
+    if product.op.type != "Mul":
+        return product
+    factors = [factor if len(factor.consumers()) > 1 else _again(factor) for factor in product.op.inputs]
+    # Two equal nodes would be made one again; nodes with different places to stand are not equal.
+    with product.graph.colocate_with(product.op):
+        return tf.raw_ops.Mul(x=factors[0], y=factors[1])
+
+
+def settled(gradients: Sequence[Tensor | None]) -> Gradients:
+    """Gradients are in the order of their axes already."""
+    return list(gradients)
+
+
+def snapshot(variables: Sequence[keras.Variable]) -> list[Tensor]:
+    """A variable must be read to become a value."""
+    return [tf.convert_to_tensor(v.value) for v in variables]
+
+
+def squared_norms(tensors: Sequence[Tensor | None]) -> Tensor:
+    """The small tensors in one vector."""
+    return _sums_of_squares(in_float32(tensors))
+
+
+def norms_and_nonfinite(tensors: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
+    """The counts where there is anything to count."""
+    squares = squared_norms(tensors)
+    return squares, count_nonfinite(tensors, squares)
+
+
+def weight_and_change_norms(
+    variables: Sequence[keras.Variable], before: list[Tensor], before_norms: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The norms of the weights are known."""
+    after = snapshot(variables)
+    new, old = ([ops.cast(value, "float32") for value in values] for values in (after, before))
+    return before_norms, _sums_of_squares(new, old)
+
+
+def _sums_of_squares(tensors: Sequence[Tensor], minus: Sequence[Tensor] | None = None) -> Tensor:
+    """Sum of squares of each tensor, or of its difference from its neighbour in `minus`.
+
+    Most of a network's variables are biases and norms' scales, and starting an operation takes longer than adding up a
+    few hundred squares: so the small ones are put into one vector first.
+
+    Args:
+        tensors: Float32, of any shape.
+        minus: As many, of the same shapes.
+
+    Returns:
+        A float32 tensor of shape `(len(tensors),)`.
+    """
+    sizes = [tensor.shape.num_elements() for tensor in tensors]
+    small = [place for place, size in enumerate(sizes) if size is not None and size <= _SMALL]
+    large = [place for place in range(len(tensors)) if place not in set(small)]
+    sums = []
+    if large:
+        differences = [tensors[i] if minus is None else tensors[i] - minus[i] for i in large]
+        # One kernel and no temporary; doubling is exact, as halving is.
+        sums.append(2.0 * tf.stack([tf.nn.l2_loss(difference) for difference in differences]))
+    if small:
+        flat = _joined(tensors, small) if minus is None else _joined(tensors, small) - _joined(minus, small)
+        owners = np.repeat(np.arange(len(small)), [sizes[i] for i in small])
+        sums.append(tf.math.unsorted_segment_sum(tf.square(flat), owners, len(small)))
+    return tf.gather(tf.concat(sums, 0), np.argsort([*large, *small]))
+
+
+def _joined(tensors: Sequence[Tensor], places: Sequence[int]) -> Tensor:
+    return tf.concat([tf.reshape(tensors[i], [-1]) for i in places], 0)
+
+
+def scalar_product(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """One sum for each pair."""
+    wide = [(ops.cast(left, "float32"), ops.cast(right, "float32")) for left, right in pairs]
+    return ops.sum(ops.stack([ops.sum(left * right) for left, right in wide])) if wide else ops.zeros((), "float32")
+
+
+def apply_unless(
+    skip: Tensor | None,
+    apply: Callable[[Gradients], None],
+    gradients: Gradients,
+    variables: Sequence[keras.Variable],
+) -> None:
+    """A branch in a replica may not merge replicas, as `apply` does: so the branch is taken for all of them at once,
+    and each is handed its own gradients.
+    """
+    del variables
+    if skip is None:
+        apply(gradients)
+        return
+
+    def nothing() -> None:
+        return None
+
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        ops.cond(skip, nothing, lambda: apply(gradients))
+        return
+
+    def across_replicas(strategy: Any, skips: Any, handed: Any) -> None:
+        first = strategy.experimental_local_results(skips)[0]
+        ops.cond(first, nothing, lambda: strategy.extended.call_for_each_replica(apply, args=(handed,)))
+
+    context.merge_call(across_replicas, args=(skip, gradients))
+
+
+def write_row(table: keras.Variable, place: Tensor, row: Tensor) -> None:
+    """Only that row is written."""
+    table.value.scatter_update(tf.IndexedSlices(row[None], place[None]))
+
+
+def copy_into(variables: Sequence[keras.Variable], tensors: Sequence[Tensor]) -> None:
+    """One assignment for each."""
+    for variable, tensor in zip(variables, tensors, strict=True):
+        variable.assign(ops.cast(tensor, variable.dtype))
+
+
+def can_read_variables() -> bool:
+    """Variables always hold their values."""
+    return True
+
+
+def outside_the_graph() -> AbstractContextManager:
+    """In here variables are made eagerly."""
+    return tf.init_scope()
+
+
+def builds_optimizer_beforehand(model: keras.Model) -> bool:
+    """Only under `tf.distribute`."""
+    return bool(getattr(model, "_distribute_strategy", None))
+
+
+def optimizer_carries_variables() -> bool:
+    """Variables are state of their own."""
+    return False
+
+
+def optimizer_values(arguments: Sequence[Any]) -> Sequence[Any] | None:
+    """Variables always hold their values."""
+    del arguments
+    return None
+
+
+def give_values_back(model: keras.Model) -> None:
+    """Variables always hold their values."""
+
+
+def stateless_apply(optimizer: keras.Optimizer, measured: Callable[[], Any]) -> None:
+    """Only JAX' trainer calls it."""
+    del optimizer, measured

@@ -1,0 +1,144 @@
+"""PyTorch: every operation runs at once, on tensors that are changed in place."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import keras
+import torch
+from keras import ops
+
+from unetdyn.dynamics.backend.common import count_nonfinite
+
+Tensor = Any
+Gradients = list[Tensor | None]
+
+_CHUNK = 1 << 16  # one float32 accumulator over more entries than this is off by more than 1e-5 in PyTorch on a CPU
+
+
+def replica_count() -> int:
+    """One: gradients are whole."""
+    return 1
+
+
+def sum_over_replicas(tensors: list[Tensor]) -> list[Tensor]:
+    """There is one replica."""
+    return tensors
+
+
+def dense(gradient: Tensor) -> Tensor:
+    """Gradients are dense already."""
+    return gradient
+
+
+def own_product(gradient: Tensor) -> Tensor:
+    """There is no graph that could round the update otherwise."""
+    return gradient
+
+
+def settled(gradients: Sequence[Tensor | None]) -> Gradients:
+    """Gradients are in the order of their axes already."""
+    return list(gradients)
+
+
+def snapshot(variables: Sequence[keras.Variable]) -> list[Tensor]:
+    """Copies: PyTorch updates weights in place."""
+    return [v.value.detach().clone() for v in variables]
+
+
+def squared_norms(tensors: Sequence[Tensor | None]) -> Tensor:
+    """One fused call over chunks: `sum(square(t))` allocates a copy of each tensor, and takes 100 times as long."""
+    chunks: list[Tensor] = []
+    owners: list[int] = []
+    for owner, tensor in enumerate(tensors):
+        if tensor is not None:
+            flat = tensor.reshape(-1).to(torch.float32)
+            pieces = flat.split(_CHUNK) if flat.device.type == "cpu" else [flat]
+            chunks.extend(pieces)
+            owners.extend([owner] * len(pieces))
+    total = torch.zeros(len(tensors), device=chunks[0].device if chunks else None)
+    if not chunks:
+        return total
+    index = torch.tensor(owners).to(total.device, non_blocking=True)  # made there it would make the host wait
+    return total.index_add_(0, index, torch.stack(torch._foreach_norm(chunks)).square())
+
+
+def norms_and_nonfinite(tensors: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
+    """The counts where there is anything to count."""
+    squares = squared_norms(tensors)
+    return squares, count_nonfinite(tensors, squares)
+
+
+def weight_and_change_norms(
+    variables: Sequence[keras.Variable], before: list[Tensor], before_norms: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The difference takes the place of `before`; the norms of the weights are known."""
+    wide = [tensor.to(torch.float32) for tensor in before]
+    torch._foreach_sub_(wide, [v.value.detach() for v in variables])
+    return before_norms, squared_norms(wide)
+
+
+def scalar_product(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """`sum(left * right)` would allocate a copy of each."""
+    wide = [(ops.cast(left, "float32"), ops.cast(right, "float32")) for left, right in pairs]
+    products = [torch.dot(left.detach().reshape(-1), right.detach().reshape(-1)) for left, right in wide]
+    return ops.sum(ops.stack(products)) if products else ops.zeros((), "float32")
+
+
+def apply_unless(
+    skip: Tensor | None,
+    apply: Callable[[Gradients], None],
+    gradients: Gradients,
+    variables: Sequence[keras.Variable],
+) -> None:
+    """The host waits for `skip` and decides."""
+    del variables
+    if skip is None or not skip:
+        apply(gradients)
+
+
+def write_row(table: keras.Variable, place: Tensor, row: Tensor) -> None:
+    """Written in place."""
+    table.value.detach().index_copy_(0, place.reshape(1).long(), row.detach()[None])
+
+
+def copy_into(variables: Sequence[keras.Variable], tensors: Sequence[Tensor]) -> None:
+    """One call for all; an `assign` for each costs the host more than the copying."""
+    if variables:
+        torch._foreach_copy_([v.value.detach() for v in variables], [t.detach() for t in tensors])
+
+
+def can_read_variables() -> bool:
+    """Variables always hold their values."""
+    return True
+
+
+def outside_the_graph() -> AbstractContextManager:
+    """There is no graph."""
+    return nullcontext()
+
+
+def builds_optimizer_beforehand(model: keras.Model) -> bool:
+    """Keras builds it at the first step."""
+    del model
+    return False
+
+
+def optimizer_carries_variables() -> bool:
+    """Variables are state of their own."""
+    return False
+
+
+def optimizer_values(arguments: Sequence[Any]) -> Sequence[Any] | None:
+    """Variables always hold their values."""
+    del arguments
+    return None
+
+
+def give_values_back(model: keras.Model) -> None:
+    """Variables always hold their values."""
+
+
+def stateless_apply(optimizer: keras.Optimizer, measured: Callable[[], Any]) -> None:
+    """Only JAX' trainer calls it."""
+    del optimizer, measured
