@@ -2,6 +2,8 @@
 
 import io
 import math
+import os
+import subprocess
 import sys
 import time
 from types import SimpleNamespace
@@ -254,3 +256,12 @@ def test_metric_that_was_never_logged_is_said():
     with pytest.warns(UserWarning, match=r"'dice' is not in the logs of epoch 1, which hold loss, .*"):
         dashboard = fed(metric="val_dice")
     assert list(axes(dashboard)) == ["loss", "σ of the validation loss"]
+
+
+def test_callbacks_load_without_matplotlib():
+    """A training that draws nothing need not wait for it. On the NumPy backend, which loads fastest."""
+    code = "import sys; sys.modules['matplotlib'] = None; import unetdyn.callbacks"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "KERAS_BACKEND": "numpy"}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
