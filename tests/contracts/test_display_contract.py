@@ -49,9 +49,9 @@ def test_one_display_gives_one_picture_however_often_it_is_drawn(display, tmp_pa
     with Image.open(io.BytesIO(picture)) as image:
         assert image.format == "PNG"
         assert len(set(image.convert("L").tobytes())) > 10
-    display.plot().save(path, dpi=96)
+    again = type(display)(**stored(display)).plot()
+    again.plot().save(path, dpi=96)
     assert path.read_bytes() == picture
-    assert type(display)(**stored(display))._repr_png_() == picture
 
 
 def test_display_draws_into_given_axes(display):
