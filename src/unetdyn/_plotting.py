@@ -1,11 +1,11 @@
-"""What every picture shares, live or in a report: colours, epoch and log axes, crosses where a curve is not finite."""
+"""What every picture shares, live or in a report: colours, epoch and log axes, gaps and crosses in a curve."""
 
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 # Okabe and Ito (2008): told apart with every common colour vision.
 BLUE = "#0072B2"
@@ -18,6 +18,11 @@ YELLOW = "#F0E442"
 GREY = "#999999"
 BLACK = "#000000"
 
+# Told apart in grey too, by their marks.
+TRAINING: dict[str, Any] = {"color": BLUE, "marker": "o", "label": "training"}
+VALIDATION: dict[str, Any] = {"color": VERMILION, "marker": "s", "label": "validation"}
+
+DECADES = 20  # factor between the largest and the smallest loss from which its axis is logarithmic
 FEW_DECADES = 200  # up to this factor, a log axis has room for 2 and 5 between the powers of ten
 
 
@@ -46,8 +51,52 @@ def log_axis(ax: Axes, which: str = "y") -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def mark_not_finite(ax: Axes, places: NDArray[Any], color: str, label: str, height: float = 0.96) -> None:
+def spans_decades(values: NDArray[Any]) -> bool:
+    """Whether a loss needs a log axis: on a linear one, a first epoch at 4 makes a flat line of an end around 0.01.
+
+    >>> spans_decades(np.array([2.0, np.nan, 0.1])), spans_decades(np.array([1.9, 0.1])), spans_decades(np.zeros(2))
+    (True, False, False)
+    """
+    finite = values[np.isfinite(values)]
+    return bool(finite.size and finite.min() > 0 and finite.max() >= DECADES * finite.min())
+
+
+def drawable(values: ArrayLike, log: bool = False) -> NDArray[np.float64]:
+    """A curve with gaps where it has no height: where it is not finite, and on a log axis where it is not above 0.
+
+    >>> drawable([1.0, np.inf, 0.0]).tolist(), drawable([1.0, np.inf, 0.0], log=True).tolist()
+    ([1.0, nan, 0.0], [1.0, nan, nan])
+    """
+    values = np.asarray(values, dtype=np.float64)
+    return np.where(np.isfinite(values) & ((values > 0) | (not log)), values, np.nan)
+
+
+def draw_epochs(ax: Axes, epochs: NDArray[Any], values: NDArray[Any], height: float = 0.96, **kwargs: Any) -> None:
+    """A logged value over the epochs, with crosses in its colour where it is not finite.
+
+    Args:
+        ax: Where.
+        epochs: `(n,)`, from 0; they are drawn as a person counts them, from 1.
+        values: `(n,)`, NaN and infinity allowed.
+        height: Of the crosses, as a fraction of the panel's.
+        **kwargs: Arguments of matplotlib's `plot`, among them a `label`.
+    """
+    (line,) = ax.plot(epochs + 1, drawable(values), **kwargs)
+    label = f"{line.get_label()} not finite"
+    mark_not_finite(ax, epochs[~np.isfinite(values)] + 1, line.get_color(), label, height)
+
+
+def mark_not_finite(ax: Axes, places: NDArray[Any], color: Any, label: str, height: float = 0.96) -> None:
     """Crosses at the top of the panel, where a curve has no height."""
+    mark_off_scale(ax, places, height, color=color, label=label)
+
+
+def mark_off_scale(
+    ax: Axes, places: NDArray[Any], height: float, marker: str = "x", along: str = "x", **kwargs: Any
+) -> None:
+    """Marks at a fraction of the panel's height (of its width `along="y"`), for what has no place on the axis."""
     if len(places):
         at = np.full(len(places), height)
-        ax.plot(places, at, "x", color=color, label=label, transform=ax.get_xaxis_transform())
+        across = ax.get_xaxis_transform() if along == "x" else ax.get_yaxis_transform()
+        points = (places, at) if along == "x" else (at, places)
+        ax.plot(*points, linestyle="none", marker=marker, transform=across, **kwargs)

@@ -1,9 +1,11 @@
 """LiveDashboard: what stands in its picture and its lines, and when it draws."""
 
+import ast
 import io
 import math
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from unetdyn import callbacks
 from unetdyn.analysis import sliding_stability
 from unetdyn.analysis.curves import Curves
 from unetdyn.callbacks import GradientMonitor, LiveDashboard, StabilityMonitor
@@ -254,3 +257,17 @@ def test_metric_that_was_never_logged_is_said():
     with pytest.warns(UserWarning, match=r"'dice' is not in the logs of epoch 1, which hold loss, .*"):
         dashboard = fed(metric="val_dice")
     assert list(axes(dashboard)) == ["loss", "σ of the validation loss"]
+
+
+def test_callbacks_load_without_matplotlib(monkeypatch):
+    """A training that draws nothing need not wait for it."""
+    for name in ("matplotlib", "matplotlib.figure", "unetdyn._plotting", "unetdyn.callbacks.dashboard_panels"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for path in Path(callbacks.__file__).parent.glob("*.py"):
+        if path.stem != "dashboard_panels":
+            imports = [
+                node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)
+            ]
+            exec(compile(ast.Module(imports, []), path.name, "exec"), {})
+    with pytest.raises(ModuleNotFoundError, match="matplotlib"):
+        fed().draw()

@@ -5,11 +5,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from unetdyn.analysis import Curve
 from unetdyn.report import ComparisonDisplay, OverlayDisplay
-from unetdyn.report.comparison import beside
+from unetdyn.report.comparison import label_offsets
 from unetdyn.report.page.svg import WIDTH
 
 
@@ -36,7 +35,7 @@ def rows(display):
 
 
 def test_runs_stand_at_their_stability_and_performance():
-    display = ComparisonDisplay(RUNS).plot()
+    display = ComparisonDisplay.from_runs(RUNS).plot()
     expected = [(sigma(0.01), 0.8), (sigma(0.05), 0.7), (sigma(0.1), 0.9)]
     np.testing.assert_allclose(points(display), expected)
     ax = display.axes_["runs"]
@@ -46,14 +45,14 @@ def test_runs_stand_at_their_stability_and_performance():
 
 
 def test_front_is_drawn_in_steps_through_the_runs_that_none_beats():
-    display = ComparisonDisplay(RUNS).plot()
+    display = ComparisonDisplay.from_runs(RUNS).plot()
     step = next(line for line in display.axes_["runs"].get_lines() if line.get_label() == "Pareto front")
     np.testing.assert_allclose(step.get_xdata(), [sigma(0.01), sigma(0.1)])
     np.testing.assert_allclose(step.get_ydata(), [0.8, 0.9])
 
 
 def test_scores_are_ranked_and_runs_without_one_say_why():
-    display = ComparisonDisplay(RUNS).plot()
+    display = ComparisonDisplay.from_runs(RUNS).plot()
     labels, notes = rows(display)
     scores = {
         name: 0.7 * best / 0.9 + 0.3 * (1 - scatter / 0.1)
@@ -73,7 +72,7 @@ def test_scores_are_ranked_and_runs_without_one_say_why():
 def test_many_runs_have_twenty_rows_and_numbers_that_do_not_overlap():
     rng = np.random.default_rng(0)
     many = {f"run {i}": run(0.5 + 0.3 * rng.random(), 10 ** rng.uniform(-3, -1)) for i in range(60)}
-    display = ComparisonDisplay(many).plot()
+    display = ComparisonDisplay.from_runs(many).plot()
     labels, _ = rows(display)
     assert len(labels) == 21
     assert labels[-1] == "and 40 more"
@@ -86,13 +85,13 @@ def test_many_runs_have_twenty_rows_and_numbers_that_do_not_overlap():
 
 
 def test_equal_runs_keep_their_numbers_apart():
-    offsets = beside([(0.0, 0.0)] * 5, 10.0)
+    offsets = label_offsets([(0.0, 0.0)] * 5, 10.0)
     assert len(set(offsets)) == 5
 
 
 def test_long_names_keep_both_ends():
     names = [f"attention_residual_unet_with_filters_16_seed_{i}" for i in range(2)]
-    display = ComparisonDisplay({name: run(0.8, 0.01 + 0.01 * i) for i, name in enumerate(names)}).plot()
+    display = ComparisonDisplay.from_runs({name: run(0.8, 0.01 + 0.01 * i) for i, name in enumerate(names)}).plot()
     labels, _ = rows(display)
     assert all(len(label) <= 30 for label in labels)
     assert sorted(label[-6:] for label in labels) == ["seed_0", "seed_1"]
@@ -100,19 +99,12 @@ def test_long_names_keep_both_ends():
 
 @pytest.mark.parametrize("runs", [{"short": RUNS["short"]}, {"zero": run(0.8, 0.0)}, {"one": run(0.8, 0.1)}])
 def test_display_bears_one_run_and_runs_without_scores(runs):
-    assert ComparisonDisplay(runs)._repr_png_().startswith(b"\x89PNG")
-
-
-def test_display_draws_into_two_axes_only():
-    axes = Figure().subplots(2, 1)
-    assert ComparisonDisplay(RUNS).plot(axes).axes_["scores"] is axes[1]
-    with pytest.raises(ValueError, match=r"`ax` must be two axes, for the runs and their scores\. Received: 1 axes"):
-        ComparisonDisplay(RUNS).plot(axes[0])
+    assert ComparisonDisplay.from_runs(runs)._repr_png_().startswith(b"\x89PNG")
 
 
 def test_displays_refuse_no_run():
     with pytest.raises(ValueError, match=r"`runs` must be one run or more\. Received: \{\}\."):
-        ComparisonDisplay({})
+        ComparisonDisplay.from_runs({})
     with pytest.raises(ValueError, match=r"`curves` must be one curve or more\. Received: none\."):
         OverlayDisplay({}, "loss")
 
@@ -152,7 +144,7 @@ def narrow(display):
     ids=["close together", "long labels"],
 )
 def test_labels_fit_into_a_report_and_do_not_overprint(runs):
-    display = ComparisonDisplay(runs)
+    display = ComparisonDisplay.from_runs(runs)
     figure = narrow(display)
     for ax in display.axes_.values():
         for label in (label for label in (ax.xaxis.label, ax.yaxis.label) if label.get_text()):
@@ -168,7 +160,7 @@ def test_labels_fit_into_a_report_and_do_not_overprint(runs):
 
 
 def test_front_has_no_colour_that_praises():
-    display = ComparisonDisplay(RUNS).plot()
+    display = ComparisonDisplay.from_runs(RUNS).plot()
     drawn = [line.get_color() for line in display.axes_["runs"].get_lines()]
     assert "#009E73" not in drawn
     assert drawn.count("#0072B2") == 3
@@ -176,7 +168,7 @@ def test_front_has_no_colour_that_praises():
 
 def test_reason_of_a_run_without_a_score_is_cut_at_its_end():
     runs = RUNS | {"wordy": {"val_loss": [0.1, math.nan] * 5, "val_jaccard": [0.5] * 10}}
-    display = ComparisonDisplay(runs).plot()
+    display = ComparisonDisplay.from_runs(runs).plot()
     note = rows(display)[1][-1]
     why = "no score: " + display.ranking.excluded["wordy"]
     assert len(why) > 46 >= len(note)
@@ -195,6 +187,5 @@ def test_overlay_names_long_runs_by_both_ends():
 
 def test_names_in_any_script_draw_without_a_warning(tmp_path):
     runs = {"数据_🙂": RUNS["good"], "실험": RUNS["best"]}
-    for display in (OverlayDisplay.from_runs(runs), ComparisonDisplay(runs)):
-        assert display._repr_png_().startswith(b"\x89PNG")
+    for display in (OverlayDisplay.from_runs(runs), ComparisonDisplay.from_runs(runs)):
         display.save(tmp_path / "picture.png")

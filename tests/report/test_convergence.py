@@ -17,7 +17,7 @@ def drawn(display):
 
 
 def test_display_draws_curve_fit_limit_and_interval():
-    display = ConvergenceDisplay(RISING, name="validation Jaccard").plot()
+    display = ConvergenceDisplay.from_values(RISING, name="validation Jaccard").plot()
     fit = display.fit
     assert fit.determined
     lines = drawn(display)
@@ -34,7 +34,7 @@ def test_display_draws_curve_fit_limit_and_interval():
 
 
 def test_title_says_limit_interval_and_when():
-    title = ConvergenceDisplay(RISING).plot().ax_.get_title("left").replace("\n", " ")
+    title = ConvergenceDisplay.from_values(RISING).plot().ax_.get_title("left").replace("\n", " ")
     assert title.startswith("heading to 0.8")
     assert "95 % interval 0.79" in title or "95 % interval 0.8" in title
     reached = next(epoch for epoch in range(200) if 0.7 * 0.85**epoch <= 0.008)  # planted: 1 % of 0.8
@@ -43,7 +43,7 @@ def test_title_says_limit_interval_and_when():
 
 @pytest.mark.parametrize("values", [[0.1, 0.2], [0.1] * 4 + [math.nan] * 10, [], (0.1 + 0.01 * np.arange(20)).tolist()])
 def test_undetermined_is_said_and_no_band_drawn(values):
-    display = ConvergenceDisplay(values).plot()
+    display = ConvergenceDisplay.from_values(values).plot()
     assert not display.fit.determined
     assert display.ax_.get_title("left").replace("\n", " ") == f"limit undetermined: {display.fit.reason}"
     assert not display.ax_.patches
@@ -54,7 +54,7 @@ def test_undetermined_is_said_and_no_band_drawn(values):
 def test_what_is_not_finite_has_crosses():
     values = RISING.copy()
     values[7] = math.nan
-    assert list(drawn(ConvergenceDisplay(values).plot())["not finite"].get_xdata()) == [8]
+    assert list(drawn(ConvergenceDisplay.from_values(values).plot())["not finite"].get_xdata()) == [8]
 
 
 def test_rare_validations_and_runs(tmp_path):
@@ -74,4 +74,4 @@ def test_rare_validations_and_runs(tmp_path):
 
 def test_several_trainings_at_once_are_refused():
     with pytest.raises(ValueError, match=r"`values` must be of one training, \(epochs,\)\. Received: shape \(2, 40\)"):
-        ConvergenceDisplay([RISING, RISING])
+        ConvergenceDisplay.from_values([RISING, RISING])

@@ -1,4 +1,4 @@
-"""BlockHeatmap: bins, colours, and what must not be hidden by them."""
+"""BlockHeatmapDisplay: bins, colours, and what must not be hidden by them."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from matplotlib.colors import to_rgba
 
 import unetdyn.runs
-from unetdyn.report import BlockHeatmap
+from unetdyn.report import BlockHeatmapDisplay
 from unetdyn.report.heatmap import binned
 
 
@@ -41,7 +41,7 @@ def test_bins_equal_the_definition(steps, columns, statistic, seed):
 
 
 def test_few_steps_are_not_binned_and_blocks_keep_their_order():
-    display = BlockHeatmap(gradients([1, 2], [3, 4], [5, 6])).plot()
+    display = BlockHeatmapDisplay.from_record(gradients([1, 2], [3, 4], [5, 6])).plot()
     assert display.blocks == ["enc1", "bottleneck", "head"]
     np.testing.assert_array_equal(display.values, [[1, 2], [3, 4], [5, 6]])
     assert [tick.get_text() for tick in display.ax_.get_yticklabels()] == display.blocks
@@ -52,7 +52,7 @@ def test_few_steps_are_not_binned_and_blocks_keep_their_order():
 def test_what_is_not_finite_is_black_in_the_whole_bin():
     values = np.ones(1000)
     values[501] = np.nan
-    display = BlockHeatmap(gradients(values, np.ones(1000)), columns=100).plot()
+    display = BlockHeatmapDisplay.from_record(gradients(values, np.ones(1000)), columns=100).plot()
     drawn = colours(display)
     black = (drawn == to_rgba("black")).all(axis=-1)
     assert black.sum() == 1
@@ -62,7 +62,7 @@ def test_what_is_not_finite_is_black_in_the_whole_bin():
 
 
 def test_gradients_above_the_monitors_threshold_are_vermilion_and_zeros_white():
-    display = BlockHeatmap(gradients([1.0, 25.0, 0.0], explode=20.0)).plot()
+    display = BlockHeatmapDisplay.from_record(gradients([1.0, 25.0, 0.0], explode=20.0)).plot()
     assert display.limits == (1e-4, 20.0)
     drawn = colours(display)[0]
     assert tuple(drawn[1]) == to_rgba("#D55E00")
@@ -71,13 +71,13 @@ def test_gradients_above_the_monitors_threshold_are_vermilion_and_zeros_white():
 
 
 def test_infinite_threshold_leaves_the_scale_as_it_is():
-    display = BlockHeatmap(gradients([1.0, 25.0], explode=np.inf)).plot()
+    display = BlockHeatmapDisplay.from_record(gradients([1.0, 25.0], explode=np.inf)).plot()
     assert display.limits == (1e-4, 1e1)
 
 
 def test_names_of_blocks_are_no_mathematics():
     record = {"step": np.arange(2), "block_grad_norm": {r"$\frac$": [1.0, 2.0]}}
-    assert BlockHeatmap(record)._repr_png_().startswith(b"\x89PNG")
+    assert BlockHeatmapDisplay.from_record(record)._repr_png_().startswith(b"\x89PNG")
 
 
 def updates(ratio, **more):
@@ -86,7 +86,7 @@ def updates(ratio, **more):
 
 
 def test_ratios_are_red_above_and_blue_below_and_pale_in_the_band():
-    display = BlockHeatmap(updates([1e-6, 1e-3, 0.2]), "ratio").plot()
+    display = BlockHeatmapDisplay.from_record(updates([1e-6, 1e-3, 0.2]), "ratio").plot()
     small, healthy, large = colours(display)[0]
     assert small[2] > 2 * small[0]
     assert large[0] > 2 * large[2]
@@ -96,7 +96,7 @@ def test_ratios_are_red_above_and_blue_below_and_pale_in_the_band():
 
 def test_steps_that_updated_nothing_are_left_out():
     applied = np.array([False, True, False, True])
-    display = BlockHeatmap(updates([np.nan, 1e-3, np.nan, 2e-3], applied=applied), "ratio").plot()
+    display = BlockHeatmapDisplay.from_record(updates([np.nan, 1e-3, np.nan, 2e-3], applied=applied), "ratio").plot()
     np.testing.assert_array_equal(display.values, [[1e-3, 2e-3]])
     np.testing.assert_array_equal(display.edges, [1, 3, 4])
 
@@ -104,18 +104,18 @@ def test_steps_that_updated_nothing_are_left_out():
 def test_title_says_how_much_lies_outside_the_band():
     record = updates([1e-5, 1e-3, 4e-3, 5e-3, np.nan])
     record["update_ratio"]["other"] = np.array([1e-3, 1e-3, 1e-3, 1.0, np.inf])
-    display = BlockHeatmap(record, "ratio", columns=2).plot()
+    display = BlockHeatmapDisplay.from_record(record, "ratio", columns=2).plot()
     assert display.outside == (1 / 8, 3 / 8)
     title = display.ax_.get_title("left").replace("\n", " ")
     assert "‖Δw‖/‖w‖; above the band 38%, below it 12%; black: not finite" in title
-    assert BlockHeatmap(gradients([1.0])).outside is None
+    assert BlockHeatmapDisplay.from_record(gradients([1.0])).outside is None
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, np.nan])
 @pytest.mark.parametrize("kind", ["update", "ratio"])
 def test_any_data_can_be_drawn_and_two_pictures_compared(kind, value):
     record = updates([value, value], update_norm={"only": np.full(2, value)})
-    display = BlockHeatmap(record, kind)
+    display = BlockHeatmapDisplay.from_record(record, kind)
     assert display._repr_png_().startswith(b"\x89PNG")
     assert display.limits == {"update": (1e-5, 1.0), "ratio": (1e-5, 1e-1)}[kind]
 
@@ -124,8 +124,8 @@ def test_display_from_a_run(tmp_path):
     writer = unetdyn.runs.RunWriter(tmp_path / "run")
     writer.save_arrays("gradient", **gradients([1, 2]))
     writer.save_arrays("mine", **updates([1e-3, 1e-2]))
-    assert BlockHeatmap.from_run(tmp_path / "run", statistic="max", columns=1).values.tolist() == [[2.0]]
-    assert BlockHeatmap.from_run(tmp_path / "run", "ratio", name="mine").values.tolist() == [[1e-3, 1e-2]]
+    assert BlockHeatmapDisplay.from_run(tmp_path / "run", statistic="max", columns=1).values.tolist() == [[2.0]]
+    assert BlockHeatmapDisplay.from_run(tmp_path / "run", "ratio", name="mine").values.tolist() == [[1e-3, 1e-2]]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,11 @@ def test_display_from_a_run(tmp_path):
             r"must have update_ratio of at least one step and block\. Received: step",
         ),
         (gradients([]), {}, r"must have block_grad_norm of at least one step"),
-        (gradients([1.0]), {"columns": 0}, r"`columns` must be 1 or more\. Received: columns=0\."),
+        (
+            gradients([1.0]),
+            {"columns": 0},
+            r"`columns` must be a whole number of bins, 1 or more\. Rec.*=0\.",
+        ),
         (
             updates([np.nan, np.nan], applied=np.zeros(2, bool)),
             {"kind": "ratio"},
@@ -149,9 +153,9 @@ def test_display_from_a_run(tmp_path):
 )
 def test_display_refuses_what_it_cannot_draw(record, kwargs, text):
     with pytest.raises(ValueError, match=text):
-        BlockHeatmap(record, **kwargs)
+        BlockHeatmapDisplay.from_record(record, **kwargs)
 
 
 def test_from_run_refuses_an_unknown_kind(tmp_path):
     with pytest.raises(ValueError, match=r"`kind` must be one of"):
-        BlockHeatmap.from_run(tmp_path, "weights")
+        BlockHeatmapDisplay.from_run(tmp_path, "weights")

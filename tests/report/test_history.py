@@ -1,13 +1,10 @@
 """HistoryDisplay: what the drawn lines, shades and labels hold."""
 
-import io
 import math
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
-from PIL import Image
 
 from unetdyn.report import HistoryDisplay
 from unetdyn.runs import RunWriter
@@ -146,42 +143,6 @@ def test_display_from_run_knows_its_epochs_by_itself(tmp_path):
     display = HistoryDisplay.from_run(tmp_path, window=2).plot()
     assert list(display.axes_) == ["loss", "learning_rate"]
     assert points(lines(display.axes_["loss"])["validation"]) == ([2, 4], VALIDATION[1:4:2])
-
-
-def test_display_draws_on_given_axes():
-    figure = Figure()
-    axes = figure.subplots(3, 1)
-    display = HistoryDisplay.from_history(HISTORY).plot(axes)
-    assert display.figure_ is figure
-    assert list(display.axes_.values()) == list(axes)
-    with pytest.raises(
-        ValueError, match=r"`axes` must be one for each of loss, jaccard, learning_rate. Received: 2 axes"
-    ):
-        display.plot(axes[:2])
-
-
-def test_display_saves_a_png_of_its_own_figure(tmp_path):
-    path = tmp_path / "history.png"
-    HistoryDisplay.from_history(HISTORY, window=3).save(path)
-    with Image.open(path) as image:
-        assert image.format == "PNG"
-        assert image.width == 840
-        assert len(set(image.convert("L").tobytes())) > 10
-    assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(ValueError, match=r"`path` must end in .png. Received: .*history.pdf"):
-        HistoryDisplay.from_history(HISTORY).save(tmp_path / "history.pdf")
-
-
-def test_display_shows_itself_in_a_notebook():
-    with Image.open(io.BytesIO(HistoryDisplay.from_history(HISTORY)._repr_png_())) as image:
-        assert image.format == "PNG"
-
-
-def test_display_leaves_no_figure_with_pyplot():
-    import matplotlib.pyplot as plt
-
-    HistoryDisplay.from_history(HISTORY).plot()
-    assert plt.get_fignums() == []
 
 
 def test_display_refuses_what_it_cannot_draw():

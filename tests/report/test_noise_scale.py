@@ -4,7 +4,6 @@ import io
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from PIL import Image
 
 import unetdyn.runs
@@ -40,7 +39,7 @@ def spans(display, panel="noise_scale"):
 
 
 def test_display_draws_the_scale_and_its_interval_where_determined():
-    display = NoiseScaleDisplay(record()).plot()
+    display = NoiseScaleDisplay.from_record(record()).plot()
     scale = lines(display)["noise scale"]
     np.testing.assert_array_equal(scale.get_xdata(), record()["step"])
     np.testing.assert_array_equal(scale.get_ydata(), record()["noise_scale"])
@@ -52,22 +51,22 @@ def test_display_draws_the_scale_and_its_interval_where_determined():
 
 
 def test_display_shades_undetermined_stretches_in_both_panels():
-    display = NoiseScaleDisplay(record()).plot()
+    display = NoiseScaleDisplay.from_record(record()).plot()
     assert spans(display) == [(199, 399)]
     assert [patch.get_x() for patch in display.axes_["estimates"].patches] == [199]
     assert labels(display).count("undetermined") == 1
-    apart = NoiseScaleDisplay(record(noise_scale=np.array([NAN, 30.0, NAN, 35.0, NAN]))).plot()
+    apart = NoiseScaleDisplay.from_record(record(noise_scale=np.array([NAN, 30.0, NAN, 35.0, NAN]))).plot()
     assert spans(apart) == [(1, 99), (199, 299), (399, 499)]
     assert labels(apart).count("undetermined") == 1
 
 
 def test_display_marks_a_lower_bound_where_no_more_is_known():
-    bound = lines(NoiseScaleDisplay(record()).plot())["at least"]
+    bound = lines(NoiseScaleDisplay.from_record(record()).plot())["at least"]
     assert (bound.get_xdata().tolist(), bound.get_ydata().tolist(), bound.get_marker()) == ([299], [90.0], "^")
 
 
 def test_display_draws_the_batch_size():
-    display = NoiseScaleDisplay(record(batch_size=np.array([8, 8, 8, 16, 16]))).plot()
+    display = NoiseScaleDisplay.from_record(record(batch_size=np.array([8, 8, 8, 16, 16]))).plot()
     (stairs,) = [patch for patch in display.ax_.patches if patch.get_label() == "batch size 16"]
     assert stairs.get_data().values.tolist() == [8, 8, 8, 16, 16]
     assert stairs.get_data().edges.tolist() == [1, 99, 199, 299, 399, 499]
@@ -78,11 +77,11 @@ def test_display_without_a_known_batch_size_draws_none(sizes):
     given = record(batch_size=sizes)
     if sizes is None:
         del given["batch_size"]
-    assert not [text for text in labels(NoiseScaleDisplay(given).plot()) if "batch" in text]
+    assert not [text for text in labels(NoiseScaleDisplay.from_record(given).plot()) if "batch" in text]
 
 
 def test_display_draws_the_estimates_and_marks_what_is_not_positive():
-    drawn = lines(NoiseScaleDisplay(record()).plot(), "estimates")
+    drawn = lines(NoiseScaleDisplay.from_record(record()).plot(), "estimates")
     assert drawn["trΣ, of one sample"].get_ydata().tolist() == [40, 30, 35, 30, 20]
     np.testing.assert_array_equal(drawn["|G|², of the mean"].get_ydata(), [2, 1, 0.1, NAN, 0.5])
     assert drawn["|G|² estimated ≤ 0"].get_xdata().tolist() == [399]
@@ -98,7 +97,7 @@ def test_display_draws_the_estimates_and_marks_what_is_not_positive():
 )
 def test_display_says_what_was_found_last(end, title):
     given = {name: values[:end] for name, values in record().items()}
-    assert NoiseScaleDisplay(given).plot().ax_.get_title("left") == title
+    assert NoiseScaleDisplay.from_record(given).plot().ax_.get_title("left") == title
 
 
 @pytest.mark.parametrize(
@@ -111,17 +110,7 @@ def test_display_says_what_was_found_last(end, title):
     ],
 )
 def test_display_can_draw_whatever_was_recorded(given):
-    assert Image.open(io.BytesIO(NoiseScaleDisplay(given)._repr_png_())).size[0] == 720
-
-
-def test_display_draws_into_given_axes():
-    axes = Figure().subplots(1, 2)
-    display = NoiseScaleDisplay(record())
-    assert display.plot(axes) is display
-    assert list(display.axes_.values()) == axes.tolist()
-    assert display.figure_ is axes[0].figure
-    with pytest.raises(ValueError, match=r"`ax` must be two axes.*Received: 1 axes"):
-        display.plot(axes[0])
+    assert Image.open(io.BytesIO(NoiseScaleDisplay.from_record(given)._repr_png_())).size[0] == 720
 
 
 def test_display_of_a_run_is_that_of_its_record(tmp_path):
@@ -130,9 +119,9 @@ def test_display_of_a_run_is_that_of_its_record(tmp_path):
     writer.finish()
     display = NoiseScaleDisplay.from_run(tmp_path / "run")
     for name, values in record().items():
-        np.testing.assert_array_equal(display.record[name], values)
-    display.save(tmp_path / "picture.png")
-    assert (tmp_path / "picture.png").stat().st_size > 10_000
+        if name not in ("step", "raw_step"):
+            np.testing.assert_array_equal(getattr(display, name), values)
+    assert display.edges.tolist() == [1, 99, 199, 299, 399, 499]
 
 
 @pytest.mark.parametrize(
@@ -145,4 +134,4 @@ def test_display_of_a_run_is_that_of_its_record(tmp_path):
 )
 def test_display_names_a_wrong_record(given, message):
     with pytest.raises(ValueError, match=message):
-        NoiseScaleDisplay(given)
+        NoiseScaleDisplay.from_record(given)

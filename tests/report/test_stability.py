@@ -24,7 +24,7 @@ def bands(display):
 
 
 def test_curve_is_the_standard_deviation_of_the_last_values():
-    display = StabilityDisplay(VALUES, window=3).plot()
+    display = StabilityDisplay.from_values(VALUES, window=3).plot()
     expected = [math.nan, math.nan, *(np.std(VALUES[i : i + 3], ddof=1) for i in range(3))]
     np.testing.assert_allclose(line(display).get_ydata(), expected)
     np.testing.assert_array_equal(line(display).get_xdata(), [1, 2, 3, 4, 5])
@@ -33,7 +33,7 @@ def test_curve_is_the_standard_deviation_of_the_last_values():
 
 
 def test_bands_are_those_of_the_classes_as_far_as_they_are_in_view():
-    display = StabilityDisplay(VALUES, window=3).plot()
+    display = StabilityDisplay.from_values(VALUES, window=3).plot()
     bottom, top = display.ax_.get_ylim()
     assert bottom < np.std(VALUES[-3:], ddof=1) < np.std(VALUES[:3], ddof=1) < top
     shown = bands(display)
@@ -44,7 +44,7 @@ def test_bands_are_those_of_the_classes_as_far_as_they_are_in_view():
 
 
 def test_calm_training_shows_a_border_to_compare_with():
-    display = StabilityDisplay(1e-4 * np.arange(12.0) % 3, window=10).plot()
+    display = StabilityDisplay.from_values(1e-4 * np.arange(12.0) % 3, window=10).plot()
     assert display.ax_.get_ylim()[1] > 0.01
 
 
@@ -59,14 +59,14 @@ def test_calm_training_shows_a_border_to_compare_with():
     ],
 )
 def test_title_says_what_can_be_told(values, title):
-    display = StabilityDisplay(values, window=3).plot()
+    display = StabilityDisplay.from_values(values, window=3).plot()
     assert display.ax_.get_title("left") == title
     assert display._repr_png_().startswith(b"\x89PNG")
 
 
 def test_what_has_no_height_is_marked():
     values = [0.5, 0.5, 0.5, math.nan, 0.5, 0.5, 0.5]
-    display = StabilityDisplay(values, window=3).plot()
+    display = StabilityDisplay.from_values(values, window=3).plot()
     np.testing.assert_array_equal(line(display, "not finite in the window").get_xdata(), [4, 5, 6])
     np.testing.assert_array_equal(line(display, "σ = 0").get_xdata(), [3, 7])
 
@@ -84,11 +84,12 @@ def test_display_takes_the_training_where_there_is_no_validation_and_any_metric(
         writer.log_epoch(epoch, {"loss": value, "val_jaccard": 1 - value})
     display = StabilityDisplay.from_run(tmp_path / "run", "val_jaccard", window=2)
     assert display.name == "validation Jaccard"
-    np.testing.assert_allclose(display.values, 1 - np.array(VALUES))
+    np.testing.assert_allclose(display.stability.values, 1 - np.array(VALUES[-2:]))
+    np.testing.assert_allclose(display.sigma[1:], np.abs(np.diff(VALUES)) / math.sqrt(2))
     with pytest.raises(ValueError, match=r"'dice' was not logged in run, which has"):
         StabilityDisplay.from_run(tmp_path / "run", "dice")
 
 
 def test_display_refuses_epochs_of_another_length():
     with pytest.raises(ValueError, match=r"`epochs` must have one element for each of `values`\. Received: \(1,\)"):
-        StabilityDisplay(VALUES, epochs=[0])
+        StabilityDisplay.from_values(VALUES, epochs=[0])

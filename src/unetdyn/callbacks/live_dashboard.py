@@ -7,20 +7,21 @@ import warnings
 from collections.abc import Container
 from functools import partial
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
 # The public keras.utils does not export it; it prints as Keras itself does, and respects disable_interactive_logging.
 from keras.src.utils import io_utils
-from matplotlib.figure import Figure
 
-from unetdyn._checks import nearest, unknown_choice
+from unetdyn._checks import check_choice, nearest
 from unetdyn.analysis.curves import Curves
 from unetdyn.analysis.stable import WINDOW, check_window, stability
-from unetdyn.callbacks.dashboard_panels import draw_curves, draw_profile, draw_stability
 from unetdyn.callbacks.gradient import GradientMonitor
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 EVERY_SECONDS = 2.0
 
@@ -84,8 +85,7 @@ class LiveDashboard(keras.callbacks.Callback):
             raise TypeError(f"`gradient` must be a GradientMonitor, or None. Received: {type(gradient).__name__}.")
         if not every_seconds >= 0:
             raise ValueError(f"`every_seconds` must be 0 or more. Received: every_seconds={every_seconds!r}.")
-        if where not in ("auto", "notebook", "terminal"):
-            raise ValueError(unknown_choice("where", where, ["auto", "notebook", "terminal"]))
+        check_choice("where", where, ["auto", "notebook", "terminal"])
         self.gradient = gradient
         self.metric = None if metric is None else metric.removeprefix("val_")
         self.window = window
@@ -139,8 +139,13 @@ class LiveDashboard(keras.callbacks.Callback):
         if self.where == "notebook" and self.curves.epochs > self._drawn_epochs:
             self._show()
 
-    def draw(self) -> Figure:
+    def draw(self) -> "Figure":
         """The picture of what was logged so far, as a matplotlib figure that no pyplot window owns."""
+        # Here, not above: a training without pictures does without matplotlib.
+        from matplotlib.figure import Figure
+
+        from unetdyn.callbacks.dashboard_panels import draw_curves, draw_profile, draw_stability
+
         curves = self.curves
         drawers = [partial(draw_curves, curves=curves, name=name) for name in self._names(curves)]
         if _logged(curves, "loss"):

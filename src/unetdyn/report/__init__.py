@@ -3,7 +3,7 @@
 from unetdyn.report.comparison import ComparisonDisplay
 from unetdyn.report.convergence import ConvergenceDisplay
 from unetdyn.report.gradients import GradientDisplay
-from unetdyn.report.heatmap import BlockHeatmap
+from unetdyn.report.heatmap import BlockHeatmapDisplay
 from unetdyn.report.history import HistoryDisplay
 from unetdyn.report.noise_scale import NoiseScaleDisplay
 from unetdyn.report.overlay import OverlayDisplay
@@ -12,7 +12,7 @@ from unetdyn.report.stability import StabilityDisplay
 from unetdyn.report.threshold import ThresholdDisplay
 
 __all__ = [
-    "BlockHeatmap",
+    "BlockHeatmapDisplay",
     "ComparisonDisplay",
     "ConvergenceDisplay",
     "GradientDisplay",

@@ -1,6 +1,7 @@
 """The picture of several runs beside each other: how good each was, how calm, and which are worth having."""
 
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,11 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from unetdyn._plotting import BLACK, BLUE, GREY, log_axis
-from unetdyn.analysis import RunSummary, as_summaries, combined_score, pareto_front
+from unetdyn.analysis import Front, Ranking, RunSummary, as_summaries, combined_score, pareto_front
 from unetdyn.analysis.comparison.ranking import WEIGHTS
 from unetdyn.analysis.result import number
 from unetdyn.analysis.stable import WINDOW
-from unetdyn.report.drawing import Display, common, in_lines, literal, short
+from unetdyn.report.drawing import (
+    Display,
+    abbreviate,
+    add_legend,
+    escape_label,
+    line_style,
+    shared_name,
+    wrap,
+)
 
 MOST_ROWS = 20  # runs with a row and a number; the others are dots
 _ALONG, _UP = 40, 30  # characters of a label along an axis, which beside long names has less room than a title
@@ -36,61 +45,70 @@ class ComparisonDisplay(Display):
     In a notebook the object shows its picture.
 
     Args:
-        runs: What `unetdyn.analysis.as_summaries` takes: a list of run directories, histories or summaries, or a
-            dictionary name → such.
-        metric: Without `val_`; default: the metric that performance is read from.
-        window: Over how many values σ is measured; 10 is what the studies used. Summaries keep theirs.
-        w: Weights of performance and stability, see `unetdyn.analysis.combined_score`.
+        summaries: One `unetdyn.analysis.RunSummary` a run.
+        ranking: What `unetdyn.analysis.combined_score` found.
+        front: What `unetdyn.analysis.pareto_front` found.
 
     Attributes:
-        summaries: One `RunSummary` a run.
-        ranking: What `combined_score` found.
-        front: What `pareto_front` found.
         figure_: The matplotlib figure, after `plot`.
         axes_: Its axes by panel: `"runs"`, `"scores"`.
         ax_: The first of them.
 
-    Raises:
-        ValueError: If there is no run.
-
     Example:
         >>> calm = {"val_jaccard": [0.5, 0.7, 0.69], "val_loss": [0.4, 0.30, 0.31]}
         >>> wild = {"val_jaccard": [0.6, 0.1, 0.65], "val_loss": [0.4, 2.00, 0.35]}
-        >>> display = ComparisonDisplay({"calm": calm, "wild": wild}, window=3).plot()
+        >>> display = ComparisonDisplay.from_runs({"calm": calm, "wild": wild}, window=3).plot()
         >>> [run.name for run in display.front.front]
         ['calm']
     """
 
-    def __init__(
-        self, runs: Any, metric: str | None = None, window: int = WINDOW, w: tuple[float, float] = WEIGHTS
-    ) -> None:
-        self.summaries: list[RunSummary] = as_summaries(runs, metric=metric, window=window)
-        if not self.summaries:
-            raise ValueError(f"`runs` must be one run or more. Received: {runs!r}.")
-        self.ranking = combined_score(self.summaries, w)
-        self.front = pareto_front(self.summaries)
+    def __init__(self, summaries: Sequence[RunSummary], ranking: Ranking, front: Front) -> None:
+        self.summaries = summaries
+        self.ranking = ranking
+        self.front = front
 
-    def plot(self, ax: Any = None) -> "ComparisonDisplay":
+    @classmethod
+    def from_runs(
+        cls, runs: Any, metric: str | None = None, window: int = WINDOW, w: tuple[float, float] = WEIGHTS
+    ) -> "ComparisonDisplay":
+        """The picture of trainings, wherever they were logged.
+
+        Args:
+            runs: What `unetdyn.analysis.as_summaries` takes: a list of run directories, histories or summaries, or a
+                dictionary name → such.
+            metric: Without `val_`; default: the metric that performance is read from.
+            window: Over how many values σ is measured; 10 is what the studies used. Summaries keep theirs.
+            w: Weights of performance and stability, see `unetdyn.analysis.combined_score`.
+
+        Raises:
+            ValueError: If there is no run.
+        """
+        summaries = as_summaries(runs, metric=metric, window=window)
+        if not summaries:
+            raise ValueError(f"`runs` must be one run or more. Received: {runs!r}.")
+        return cls(summaries, combined_score(summaries, w), pareto_front(summaries))
+
+    def plot(self, axes: Sequence[Axes] | None = None, **kwargs: Any) -> "ComparisonDisplay":
         """Draw.
 
         Args:
-            ax: Two axes; default: a new figure, which no pyplot window owns.
+            axes: Two axes; default: a new figure, which no pyplot window owns.
+            **kwargs: How the points of the runs are drawn, as for matplotlib's `plot`: `marker`, `markersize`, …
 
         Returns:
             The display itself, with `figure_`, `axes_` and `ax_`.
 
         Raises:
-            ValueError: If `ax` isn't two axes.
+            ValueError: If `axes` isn't two axes.
         """
         rows = min(len(self.summaries), MOST_ROWS) + (len(self.summaries) > MOST_ROWS)  # the last says "and 7 more"
         scores = 0.9 + 0.24 * rows
-        what = "the runs and their scores"
-        upper, lower = self._two_axes(ax, ("runs", "scores"), what, 3.4 + scores, height_ratios=(3.4, scores))
-        self._draw_runs(upper)
+        upper, lower = self._several_axes(axes, ("runs", "scores"), 3.4 + scores, height_ratios=(3.4, scores))
+        self._draw_runs(upper, kwargs)
         self._draw_scores(lower)
         return self
 
-    def _draw_runs(self, ax: Axes) -> None:
+    def _draw_runs(self, ax: Axes, kwargs: dict[str, Any]) -> None:
         runs = self.ranking.runs
         front = sorted((run.stability, run.performance) for run in self.front.front)
         if not runs:
@@ -101,12 +119,9 @@ class ComparisonDisplay(Display):
         for place, run in reversed(list(enumerate(runs))):
             color = BLUE if run.name in best else GREY
             size = 6 if place < MOST_ROWS else 3
-            ax.plot(run.stability, run.performance, "o", color=color, markersize=size)
-        ax.set_ylabel(literal(in_lines("best " + common(run.watched for run in self.summaries), _UP)), fontsize=9)
-        loss = common(run.watched_loss for run in self.summaries)
-        windows = {run.window for run in self.summaries}
-        last = f"last {windows.pop()} values" if len(windows) == 1 else "each over its own window"
-        ax.set_xlabel(in_lines(f"σ of the {loss}, {last}\n← calm, restless →", _ALONG), fontsize=9)
+            look = line_style(kwargs, color=color, marker="o", linestyle="none", markersize=size)
+            ax.plot(run.stability, run.performance, **look)
+        self._label_runs(ax)
         ax.margins(0.12)
         sigmas = [run.stability for run in runs] or [0.0]
         if 0 < _LOG_FROM * min(sigmas) <= max(sigmas):
@@ -115,8 +130,16 @@ class ComparisonDisplay(Display):
             ax.xaxis.set_major_locator(MaxNLocator(4))
         ax.grid(alpha=0.25)
         if len(front) > 1:
-            ax.legend(loc="best", fontsize=8, framealpha=0.8, edgecolor="none")
+            add_legend(ax)
         self._number(ax)
+
+    def _label_runs(self, ax: Axes) -> None:
+        performance = "best " + shared_name(run.watched for run in self.summaries)
+        ax.set_ylabel(escape_label(wrap(performance, _UP)), fontsize=9)
+        loss = shared_name(run.watched_loss for run in self.summaries)
+        windows = {run.window for run in self.summaries}
+        last = f"last {windows.pop()} values" if len(windows) == 1 else "each over its own window"
+        ax.set_xlabel(wrap(f"σ of the {loss}, {last}\n← calm, restless →", _ALONG), fontsize=9)
 
     def _number(self, ax: Axes) -> None:
         """The place in the ranking beside each point, where it covers no other number."""
@@ -124,7 +147,7 @@ class ComparisonDisplay(Display):
         if not shown:
             return
         points = ax.transData.transform([(run.stability, run.performance) for run in shown])
-        offsets = beside(points * 72 / self.figure_.dpi, _NUMBER_SIZE)
+        offsets = label_offsets(points * 72 / self.figure_.dpi, _NUMBER_SIZE)
         for place, (run, offset) in enumerate(zip(shown, offsets, strict=True), start=1):
             ax.annotate(
                 str(place),
@@ -143,11 +166,11 @@ class ComparisonDisplay(Display):
         for place, run in enumerate(self.ranking.runs[:MOST_ROWS]):
             score = self.ranking.scores[run.name]
             ax.barh(place, score, color=BLUE if run.name in best else GREY, alpha=0.5, height=0.7)
-            labels.append(literal(f"{place + 1}  {short(run.name)}"))
+            labels.append(escape_label(f"{place + 1}  {abbreviate(run.name)}"))
             notes.append(f"{number(score)}: {number(run.performance)}, σ {number(run.stability)}")
         for name, why in list(self.ranking.excluded.items())[: MOST_ROWS - len(labels)]:
-            labels.append(literal(short(name)))
-            notes.append(literal(textwrap.shorten(f"no score: {why}", 46, placeholder=" …")))
+            labels.append(escape_label(abbreviate(name)))
+            notes.append(escape_label(textwrap.shorten(f"no score: {why}", 46, placeholder=" …")))
         if len(self.summaries) > MOST_ROWS:
             labels.append(f"and {len(self.summaries) - MOST_ROWS} more")
             notes.append("")
@@ -160,7 +183,7 @@ class ComparisonDisplay(Display):
         ax.set_xlabel(f"combined score:\n{performance:g} of performance, {stability:g} of stability", fontsize=9)
 
 
-def beside(points: Any, size: float) -> list[tuple[float, float]]:
+def label_offsets(points: Any, size: float) -> list[tuple[float, float]]:
     """Where a number may stand beside each point, so that it covers neither a number before nor a point.
 
     Args:
@@ -170,7 +193,7 @@ def beside(points: Any, size: float) -> list[tuple[float, float]]:
     Returns:
         An offset for each; where all places are taken, the one furthest out.
 
-    >>> beside([(0.0, 0.0), (0.0, 10.0)], 8.0)
+    >>> label_offsets([(0.0, 0.0), (0.0, 10.0)], 8.0)
     [(10.0, 0.0), (0.0, 10.0)]
     """
     points = np.asarray(points, dtype=np.float64).reshape(-1, 2)

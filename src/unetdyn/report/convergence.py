@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 import unetdyn.runs
-from unetdyn._plotting import BLACK, BLUE, GREEN, VERMILION, epoch_axis, mark_not_finite
+from unetdyn._plotting import BLACK, BLUE, GREEN, VERMILION, drawable, epoch_axis, mark_not_finite
 from unetdyn.analysis import ConvergenceFit, fit_convergence, read_history
 from unetdyn.analysis.result import epoch, interval, number
-from unetdyn.report.drawing import MANY_POINTS, Display, literal, readable, say
+from unetdyn.report.drawing import MANY_POINTS, Display, add_legend, escape_label, line_style, panel_title, readable
 
 AHEAD = 1.25  # how far beyond the last epoch the fitted curve is drawn, as a factor of the epochs there are
 
@@ -26,33 +26,51 @@ class ConvergenceDisplay(Display):
     In a notebook the object shows its picture.
 
     Args:
-        values: `(n,)`, a logged value, oldest first.
-        epochs: `(n,)`, the epochs (from 0) in which it was logged; default 0, 1, 2, …
+        epochs: `(n,)`, the epochs (from 0) in which the value was logged.
+        values: `(n,)`, the logged value.
+        fit: What `unetdyn.analysis.fit_convergence` found in it.
         name: What it is, for the axis.
-        **kwargs: Further arguments of `unetdyn.analysis.fit_convergence`, such as `confidence`.
 
     Attributes:
-        fit: What `fit_convergence` found.
         figure_: The matplotlib figure, after `plot`.
         ax_: Its axes.
 
-    Raises:
-        ValueError: If `values` is not of one training; as `fit_convergence`.
-
     Example:
         >>> values = [0.8 - 0.7 * 0.8**epoch for epoch in range(30)]
-        >>> display = ConvergenceDisplay(values, name="validation Jaccard").plot()
+        >>> display = ConvergenceDisplay.from_values(values, name="validation Jaccard").plot()
         >>> display.fit.model, round(display.fit.asymptote, 3)
         ('exponential', 0.8)
     """
 
-    def __init__(self, values: ArrayLike, epochs: ArrayLike | None = None, name: str = "value", **kwargs: Any) -> None:
-        self.values = np.asarray(values, dtype=np.float64)
-        if self.values.ndim != 1:
-            raise ValueError(f"`values` must be of one training, (epochs,). Received: shape {self.values.shape}.")
-        self.epochs = np.arange(len(self.values)) if epochs is None else np.asarray(epochs)
+    def __init__(
+        self, epochs: NDArray[Any], values: NDArray[np.float64], fit: ConvergenceFit, name: str = "value"
+    ) -> None:
+        self.epochs = epochs
+        self.values = values
+        self.fit = fit
         self.name = name
-        self.fit = cast(ConvergenceFit, fit_convergence(self.values, self.epochs, **kwargs))  # of one history, one
+
+    @classmethod
+    def from_values(
+        cls, values: ArrayLike, epochs: ArrayLike | None = None, name: str = "value", **kwargs: Any
+    ) -> "ConvergenceDisplay":
+        """The picture of a logged value.
+
+        Args:
+            values: `(n,)`, oldest first; NaN and infinity allowed.
+            epochs: `(n,)`, the epochs (from 0) in which it was logged; default 0, 1, 2, …
+            name: What it is, for the axis.
+            **kwargs: Further arguments of `unetdyn.analysis.fit_convergence`, such as `confidence`.
+
+        Raises:
+            ValueError: If `values` is not of one training; as `fit_convergence`.
+        """
+        values = np.asarray(values, dtype=np.float64)
+        if values.ndim != 1:
+            raise ValueError(f"`values` must be of one training, (epochs,). Received: shape {values.shape}.")
+        epochs = np.arange(len(values)) if epochs is None else np.asarray(epochs)
+        fit = cast(ConvergenceFit, fit_convergence(values, epochs, **kwargs))  # of one history, one
+        return cls(epochs, values, fit, name)
 
     @classmethod
     def from_history(
@@ -65,11 +83,11 @@ class ConvergenceDisplay(Display):
             metric: Which value, with or without `val_`, `"loss"` too; None (default) takes the metric that performance
                 is read from. The validation's is taken where it was logged.
             validation_freq: What was passed to `fit`; see `read_history`.
-            **kwargs: As above.
+            **kwargs: Further arguments of `unetdyn.analysis.fit_convergence`.
         """
         curves = read_history(history, validation_freq)
         logged, curve = curves.watched(curves.metric(metric))
-        return cls(curve.values, curve.epochs, readable(logged), **kwargs)
+        return cls.from_values(curve.values, curve.epochs, readable(logged), **kwargs)
 
     @classmethod
     def from_run(
@@ -78,30 +96,29 @@ class ConvergenceDisplay(Display):
         """The picture of a run directory, open or its path; arguments as for `from_history`."""
         return cls.from_history(run, metric, **kwargs)
 
-    def plot(self, ax: Axes | None = None) -> "ConvergenceDisplay":
+    def plot(self, ax: Axes | None = None, **kwargs: Any) -> "ConvergenceDisplay":
         """Draw.
 
         Args:
             ax: Where; default: a new figure, which no pyplot window owns.
+            **kwargs: How the logged value is drawn, as for matplotlib's `plot`: `color`, `markersize`, …
 
         Returns:
             The display itself, with `figure_` and `ax_`.
         """
-        ax = self._axes(ax)
-        finite = np.isfinite(self.values)
+        ax = self._one_axes(ax)
         marker, line = ("o", "") if len(self.values) < MANY_POINTS else ("", "-")
-        drawn = np.where(finite, self.values, np.nan)
-        ax.plot(
-            self.epochs + 1, drawn, color=BLUE, marker=marker, linestyle=line, markersize=3.5, label=literal(self.name)
-        )
-        mark_not_finite(ax, self.epochs[~finite] + 1, BLUE, "not finite")
+        look = {"color": BLUE, "marker": marker, "linestyle": line, "markersize": 3.5}
+        label = escape_label(self.name)
+        (drawn,) = ax.plot(self.epochs + 1, drawable(self.values), **line_style(kwargs, **look, label=label))
+        mark_not_finite(ax, self.epochs[~np.isfinite(self.values)] + 1, drawn.get_color(), "not finite")
         if self.fit.model is not None:
             self._draw_fit(ax)
-        say(ax, self._title())
-        ax.set_ylabel(literal(self.name))
+        panel_title(ax, self._title())
+        ax.set_ylabel(label)
         epoch_axis(ax, self._ahead())
         ax.grid(alpha=0.25)
-        ax.legend(loc="best", fontsize=8, framealpha=0.8, edgecolor="none")
+        add_legend(ax)
         return self
 
     def _ahead(self) -> NDArray[np.float64]:

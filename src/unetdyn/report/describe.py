@@ -16,7 +16,7 @@ def describe(runs: Sequence[Run]) -> str:
     """The figures that decide, one row each, one column a run.
 
     Args:
-        runs: from `unetdyn.runs.open`.
+        runs: From `unetdyn.runs.open`.
 
     Returns:
         A text of a few lines: how the run ended, the best and last value of its metric, the stability of its loss and

@@ -1,15 +1,19 @@
-"""What the displays share: colours, a figure of their own, a file, a picture in the notebook."""
+"""What the displays share: a figure of their own, a file, a picture in the notebook, labels that can be read."""
 
 import io
 import textwrap
 import warnings
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cbook import normalize_kwargs
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 import unetdyn.runs
 
@@ -18,16 +22,26 @@ LINE = 58  # characters above a panel, in a report's narrow figures too
 MANY_POINTS = 60  # from so many on, a marker at each would make a thick band of the line
 
 
-class Display:
-    """Base of the displays: drawn by `plot`, saved, shown in a notebook."""
+class Display(ABC):
+    """Base of the displays, which work as scikit-learn's do.
+
+    The constructor stores what is drawn, each argument under its name. Class methods such as `from_run` compute it from
+    a run, a history or a monitor's record. `plot` draws, as often as wanted; `save` writes a file; in a notebook the
+    object shows its picture.
+
+    Attributes:
+        figure_: The matplotlib figure, after `plot`.
+        ax_: Its axes; the first of them where there are several.
+        axes_: Where there are several: axes by the name of the panel.
+    """
 
     figure_: Any
     ax_: Axes
     axes_: dict[str, Axes]
 
+    @abstractmethod
     def plot(self, *args: Any, **kwargs: Any) -> Any:
         """Draw into given axes, or a new figure; every display has its own."""
-        raise TypeError(f"{type(self).__name__} must define `plot`. Received: {args} {kwargs}.")
 
     def save(self, path: str | Path, dpi: int = 120) -> None:
         """Write a PNG, all at once or not at all; draws first where `plot` was not called.
@@ -44,23 +58,27 @@ class Display:
         with unetdyn.runs.replacing(path) as temporary:
             write_figure(self._drawn(), temporary, format="png", dpi=dpi)
 
-    def _axes(self, ax: Axes | None, height: float = 3.2) -> Axes:
+    def _one_axes(self, ax: Axes | None, height: float = 3.2) -> Axes:
         """The axes to draw into, which become the display's own."""
         if ax is None:
             ax = new_axes(1, height)[0]
+        if not isinstance(ax, Axes):
+            raise ValueError(f"`ax` must be one axes of matplotlib, or None. Received: {_counted(ax)}.")
         self.ax_, self.figure_ = ax, ax.figure
         return ax
 
-    def _two_axes(self, axes: Any, names: tuple[str, str], what: str, height: float, **kwargs: Any) -> list[Axes]:
-        """Two panels, the upper first, which become the display's own under these names."""
+    def _several_axes(
+        self, axes: Sequence[Axes] | None, panels: Sequence[str], height: float, **kwargs: Any
+    ) -> list[Axes]:
+        """Axes for each panel, the upper first, which become the display's own under these names."""
         if axes is None:
-            axes = new_axes(2, height, **kwargs)
-        if isinstance(axes, Axes) or len(axes) != 2:
-            count = 1 if isinstance(axes, Axes) else len(axes)
-            raise ValueError(f"`ax` must be two axes, for {what}. Received: {count} axes.")
-        self.axes_ = dict(zip(names, axes, strict=True))
-        self.ax_, self.figure_ = axes[0], axes[0].figure
-        return [axes[0], axes[1]]
+            axes = new_axes(len(panels), height, **kwargs)
+        found: list[Axes] = list(np.ravel(axes))  # type: ignore[arg-type]
+        if len(found) != len(panels) or not all(isinstance(ax, Axes) for ax in found):
+            raise ValueError(f"`axes` must be one for each of {', '.join(panels)}. Received: {_counted(axes)}.")
+        self.axes_ = dict(zip(panels, found, strict=True))
+        self.ax_, self.figure_ = found[0], found[0].figure
+        return found
 
     def _drawn(self) -> Any:
         if not hasattr(self, "figure_"):
@@ -71,6 +89,12 @@ class Display:
         buffer = io.BytesIO()
         write_figure(self._drawn(), buffer, format="png", dpi=96)
         return buffer.getvalue()
+
+
+def _counted(axes: Any) -> str:
+    """How many axes were passed; their type where they are none."""
+    found = list(np.ravel(axes))
+    return f"{len(found)} axes" if all(isinstance(ax, Axes) for ax in found) else type(axes).__name__
 
 
 def new_axes(rows: int, height: float, width: float = WIDTH, **kwargs: Any) -> list[Axes]:
@@ -91,15 +115,40 @@ def write_figure(figure: Any, target: Any, **kwargs: Any) -> None:
         figure.savefig(target, **kwargs)
 
 
-def say(ax: Axes, text: str, loc: Literal["left", "right"] = "left") -> None:
+def line_style(kwargs: dict[str, Any], **defaults: Any) -> dict[str, Any]:
+    """How a line is drawn: the display's own way, in which what the user asked for wins, under its short name too.
+
+    >>> line_style({"lw": 3}, color="black", linewidth=1.4)
+    {'color': 'black', 'linewidth': 3}
+    """
+    return defaults | normalize_kwargs(kwargs, Line2D)
+
+
+def few_points(marker: str, points: Any) -> str:
+    """The marker of each point, or none where there are so many that it would make a thick band of the line.
+
+    >>> few_points("o", range(10)), few_points("o", range(60))
+    ('o', '')
+    """
+    return marker if len(points) < MANY_POINTS else ""
+
+
+def add_legend(
+    ax: Axes, loc: Literal["best", "upper left", "upper right", "lower center"] = "best", ncols: int = 1
+) -> None:
+    """The legend of a panel, through which the curves below it can be seen."""
+    ax.legend(loc=loc, ncols=ncols, fontsize=8, framealpha=0.8, edgecolor="none")
+
+
+def panel_title(ax: Axes, text: str, loc: Literal["left", "right"] = "left") -> None:
     """The sentence above a panel, in lines that fit also where the figure is narrow."""
-    ax.set_title(in_lines(text, LINE), loc=loc, fontsize=9)
+    ax.set_title(wrap(text, LINE), loc=loc, fontsize=9)
 
 
-def in_lines(text: str, most: int) -> str:
+def wrap(text: str, most: int) -> str:
     r"""Broken between words into lines of so many characters at most.
 
-    >>> in_lines("σ of the loss, last 10 values\n← calm", 20)
+    >>> wrap("σ of the loss, last 10 values\n← calm", 20)
     'σ of the loss, last\n10 values\n← calm'
     """
     return "\n".join(line for part in text.split("\n") for line in textwrap.wrap(part, most) or [""])
@@ -115,31 +164,33 @@ def readable(logged: str) -> str:
     return words.replace("_", " ").replace("jaccard", "Jaccard")
 
 
-def literal(text: str) -> str:
+def escape_label(text: str) -> str:
     r"""A user's text as a label of matplotlib, which would set `$` as mathematics and hide what begins with `_`.
 
-    >>> literal("price_$_x$"), literal("_run")
+    >>> escape_label("price_$_x$"), escape_label("_run")
     ('price_\\$_x\\$', '\u200b_run')
     """
     text = text.replace("$", r"\$")
     return f"\u200b{text}" if text.startswith("_") else text
 
 
-def short(text: str, most: int = 26) -> str:
+def abbreviate(text: str, most: int = 26) -> str:
     """A user's name, as long as a picture has room for; the middle is left out, because names often differ at an end.
 
-    >>> short("attention_residual_unet_with_16_filters_seed_1")
+    >>> abbreviate("attention_residual_unet_with_16_filters_seed_1")
     'attention_re…ilters_seed_1'
     """
     end = most // 2
     return text if len(text) <= most else f"{text[: most - end - 1]}…{text[-end:]}"
 
 
-def common(logged: Iterable[str | None]) -> str:
-    """What several runs logged, as a person says it, where it is the same in all of them.
+def shared_name(logged: Iterable[str | None]) -> str:
+    """What several runs logged, under one name where it is the same in all of them.
 
-    >>> common(["val_jaccard", "val_jaccard"]), common(["val_jaccard", "jaccard"]), common(["val_dice", "jaccard"])
-    ('validation Jaccard', 'Jaccard, of the validation where there is one', "each run's own metric")
+    >>> shared_name(["val_jaccard", "val_jaccard"]), shared_name(["val_jaccard", "jaccard"])
+    ('validation Jaccard', 'Jaccard, of the validation where there is one')
+    >>> shared_name(["val_dice", "jaccard"])
+    "each run's own metric"
     """
     names = {name for name in logged if name}
     if len(names) == 1:

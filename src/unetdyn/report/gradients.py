@@ -6,16 +6,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 import unetdyn.runs
-from unetdyn._plotting import log_axis
-from unetdyn.report.drawing import Display, arrays_of, say
-
-# Blue and vermilion of Okabe and Ito (2008), as in HistoryDisplay.
-LINE = "#0072B2"
-ALARM = "#D55E00"
-FAINT = "#999999"
+from unetdyn._plotting import BLACK, BLUE, GREY, VERMILION, drawable, log_axis, mark_not_finite
+from unetdyn.report.drawing import Display, add_legend, arrays_of, line_style, panel_title
 
 
 class GradientDisplay(Display):
@@ -28,27 +23,53 @@ class GradientDisplay(Display):
     In a notebook the object shows its picture.
 
     Args:
-        record: `GradientMonitor().record`, or its arrays read from a run.
-        blocks: Also a faint line for each block. Default False.
+        step: `(n,)`, numbers of the steps.
+        grad_norm: `(n,)`, the norm of the gradient at each; NaN and infinity allowed.
+        explode: The norm above which gradients explode; infinite (default) where nothing counts as an explosion.
+        vanish: The norm below which they vanish; None (default) for none.
+        spike: `(n,)`, whether the step is a spike; default: none is.
+        block_grad_norm: Block → `(n,)`, its norms, for a faint line each; default: none.
 
     Attributes:
-        record: What was given.
         figure_: The matplotlib figure, after `plot`.
         ax_: Its axes.
-
-    Raises:
-        ValueError: If `record` lacks what `GradientMonitor` records, or has no steps.
 
     Example:
         >>> norms = np.array([1.0, 2.0, 20.0, np.nan])
         >>> record = {"step": np.arange(4), "grad_norm": norms, "explode": 10.0, "vanish": 1e-6}
-        >>> GradientDisplay(record).plot().ax_.get_yscale()
+        >>> GradientDisplay.from_record(record).plot().ax_.get_yscale()
         'log'
     """
 
-    def __init__(self, record: Mapping[str, Any], blocks: bool = False) -> None:
-        missing = [name for name in ("step", "grad_norm") if name not in record]
-        if missing:
+    def __init__(
+        self,
+        step: ArrayLike,
+        grad_norm: ArrayLike,
+        *,
+        explode: float = np.inf,
+        vanish: float | None = None,
+        spike: ArrayLike = (),
+        block_grad_norm: Mapping[str, ArrayLike] | None = None,
+    ) -> None:
+        self.step = np.asarray(step)
+        self.grad_norm = np.asarray(grad_norm, dtype=np.float64)
+        self.explode = explode
+        self.vanish = vanish
+        self.spike = np.asarray(spike, dtype=bool)
+        self.block_grad_norm = block_grad_norm
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any], blocks: bool = False) -> "GradientDisplay":
+        """The picture of what a `GradientMonitor` recorded.
+
+        Args:
+            record: `GradientMonitor().record`, or its arrays read from a run.
+            blocks: Also a faint line for each block. Default False.
+
+        Raises:
+            ValueError: If `record` lacks what `GradientMonitor` records, or has no steps.
+        """
+        if any(name not in record for name in ("step", "grad_norm")):
             raise ValueError(
                 "`record` must be what GradientMonitor recorded, with step and grad_norm. "
                 f"Received: {', '.join(record)}."
@@ -57,73 +78,77 @@ class GradientDisplay(Display):
             raise ValueError(
                 "`record` must have at least one step. Received: a record from before the first epoch's end."
             )
-        self.record = record
-        self.blocks = blocks
+        return cls(
+            record["step"],
+            record["grad_norm"],
+            explode=float(record.get("explode", np.inf)),
+            vanish=float(record["vanish"]) if "vanish" in record else None,
+            spike=record.get("spike", ()),
+            block_grad_norm=record.get("block_grad_norm") if blocks else None,
+        )
 
     @classmethod
-    def from_run(cls, run: "unetdyn.runs.Run | str | Path", name: str = "gradient", **kwargs: Any) -> "GradientDisplay":
+    def from_run(
+        cls, run: "unetdyn.runs.Run | str | Path", name: str = "gradient", blocks: bool = False
+    ) -> "GradientDisplay":
         """The picture of a run directory.
 
         Args:
             run: An open run, or the path of one.
             name: The monitor's name.
-            **kwargs: `blocks` as above.
+            blocks: Also a faint line for each block. Default False.
         """
-        return cls(arrays_of(run, name), **kwargs)
+        return cls.from_record(arrays_of(run, name), blocks)
 
-    def plot(self, ax: Axes | None = None) -> "GradientDisplay":
+    def plot(self, ax: Axes | None = None, **kwargs: Any) -> "GradientDisplay":
         """Draw.
 
         Args:
             ax: Where; default: a new figure, which no pyplot window owns.
+            **kwargs: How the line of the norm is drawn, as for matplotlib's `plot`: `color`, `linewidth`, …
 
         Returns:
             The display itself, with `figure_` and `ax_`.
         """
-        ax = self._axes(ax)
-        steps, norms = np.asarray(self.record["step"]), np.asarray(self.record["grad_norm"], dtype=np.float64)
-        self._draw_thresholds(ax, norms)
-        if self.blocks:
-            self._draw_blocks(ax, steps)
-        ax.plot(steps, _drawable(norms), color=LINE, linewidth=0.9, label="gradient norm")
+        ax = self._one_axes(ax)
+        drawn = drawable(self.grad_norm, log=True)
+        self._draw_thresholds(ax, drawn[np.isfinite(drawn)])
+        self._draw_blocks(ax)
+        ax.plot(self.step, drawn, **line_style(kwargs, color=BLUE, linewidth=0.9, label="gradient norm"))
         ax.set_yscale("log")
-        self._ring(ax, norms > self._explode, "s", "first explosion")
-        self._ring(ax, np.asarray(self.record.get("spike", []), dtype=bool), "o", "first spike")
-        self._mark_not_finite(ax, steps, norms)
-        say(ax, self._summary(norms))
+        self._ring(ax, self.grad_norm > self.explode, "s", "first explosion")
+        self._ring(ax, self.spike, "o", "first spike")
+        bad = self.step[~np.isfinite(self.grad_norm)]
+        if len(bad):
+            mark_not_finite(ax, bad, BLACK, f"not finite at {len(bad)} steps, first {bad[0]}")
+        panel_title(ax, self._summary())
         ax.set_xlabel("step")
         ax.set_ylabel("gradient norm, before clipping")
-        ax.set_xlim(steps[0] - 0.5, steps[-1] + 0.5)
+        ax.set_xlim(self.step[0] - 0.5, self.step[-1] + 0.5)
         log_axis(ax)
         ax.grid(alpha=0.25)
-        ax.legend(loc="best", fontsize=8, framealpha=0.8, edgecolor="none")
+        add_legend(ax)
         return self
 
-    @property
-    def _explode(self) -> float:
-        """The monitor's threshold; infinite where it has none, so that nothing counts as an explosion."""
-        return float(self.record.get("explode", np.inf))
-
-    def _draw_thresholds(self, ax: Axes, norms: NDArray[np.float64]) -> None:
-        drawn = _drawable(norms)
-        drawn = drawn[np.isfinite(drawn)]
+    def _draw_thresholds(self, ax: Axes, drawn: NDArray[np.float64]) -> None:
         low, high = (drawn.min(), drawn.max()) if len(drawn) else (1.0, 1.0)
-        explode, vanish = self._explode, self.record.get("vanish")
-        if np.isfinite(explode):
-            high = max(high, explode)
-            ax.axhline(explode, color=ALARM, linestyle="--", linewidth=1, label=f"exploding > {explode:g}")
-            ax.axhspan(explode, high * 1e3, color=ALARM, alpha=0.12, linewidth=0)
-        if vanish is not None and low < 100 * float(vanish):
-            low = min(low, float(vanish))
-            ax.axhline(float(vanish), color=ALARM, linestyle=":", linewidth=1, label=f"vanishing < {float(vanish):g}")
+        if np.isfinite(self.explode):
+            high = max(high, self.explode)
+            label = f"exploding > {self.explode:g}"
+            ax.axhline(self.explode, color=VERMILION, linestyle="--", linewidth=1, label=label)
+            ax.axhspan(self.explode, high * 1e3, color=VERMILION, alpha=0.12, linewidth=0)
+        if self.vanish is not None and low < 100 * self.vanish:
+            low = min(low, self.vanish)
+            label = f"vanishing < {self.vanish:g}"
+            ax.axhline(self.vanish, color=VERMILION, linestyle=":", linewidth=1, label=label)
         ax.set_ylim(low / 2, high * 3)
 
-    def _draw_blocks(self, ax: Axes, steps: NDArray[Any]) -> None:
+    def _draw_blocks(self, ax: Axes) -> None:
         """Faint lines, all in view but for their lowest moments."""
         bottom, top = ax.get_ylim()
-        for values in self.record.get("block_grad_norm", {}).values():
-            drawn = _drawable(values)
-            ax.plot(steps, drawn, color=FAINT, linewidth=0.5, alpha=0.5)
+        for values in (self.block_grad_norm or {}).values():
+            drawn = drawable(values, log=True)
+            ax.plot(self.step, drawn, color=GREY, linewidth=0.5, alpha=0.5)
             if np.isfinite(drawn).any():
                 bottom = min(bottom, float(np.nanpercentile(drawn, 5)) / 2)
         ax.set_ylim(bottom, top)
@@ -132,30 +157,18 @@ class GradientDisplay(Display):
         """Ring the first of the steps found, and say how many there are."""
         where = np.flatnonzero(found)
         if len(where):
-            step, norm = self.record["step"][where[0]], self.record["grad_norm"][where[0]]
+            step, norm = self.step[where[0]], self.grad_norm[where[0]]
             label = f"{what}: step {step}" + (f", {len(where)} in all" if len(where) > 1 else "")
             top = ax.get_ylim()[1]
             height = min(float(norm), top)  # an infinite norm has its ring at the edge
-            ax.plot(step, height, marker, color=ALARM, markersize=11, markerfacecolor="none", label=label)
+            ax.plot(step, height, marker, color=VERMILION, markersize=11, markerfacecolor="none", label=label)
 
-    def _mark_not_finite(self, ax: Axes, steps: NDArray[Any], norms: NDArray[np.float64]) -> None:
-        """Crosses at the top of the panel, where the curve has no height."""
-        bad = steps[~np.isfinite(norms)]
-        if len(bad):
-            label = f"not finite at {len(bad)} steps, first {bad[0]}"
-            ax.plot(bad, np.full(len(bad), 0.96), "x", color="black", label=label, transform=ax.get_xaxis_transform())
-
-    def _summary(self, norms: NDArray[np.float64]) -> str:
+    def _summary(self) -> str:
+        norms = self.grad_norm
         finite = norms[np.isfinite(norms)]
         if not len(finite):
             return "no finite gradient"
         text = f"median {np.median(finite):.3g}, largest {finite.max():.3g}"
-        if np.isfinite(self._explode):
-            text += f"; above {self._explode:g} at {(norms > self._explode).sum()} of {len(norms)} steps"
+        if np.isfinite(self.explode):
+            text += f"; above {self.explode:g} at {(norms > self.explode).sum()} of {len(norms)} steps"
         return text
-
-
-def _drawable(norms: Any) -> NDArray[np.float64]:
-    """A log axis has no place for zeros; they are drawn as gaps, as what is not finite."""
-    norms = np.asarray(norms, dtype=np.float64)
-    return np.where(np.isfinite(norms) & (norms > 0), norms, np.nan)

@@ -1,8 +1,8 @@
 """Blocks over steps, as colours: where in the network and when."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
@@ -11,23 +11,37 @@ from matplotlib.colors import Colormap, LogNorm
 from numpy.typing import NDArray
 
 import unetdyn.runs
-from unetdyn._checks import unknown_choice
-from unetdyn.report.drawing import Display, arrays_of, literal, say
+from unetdyn._checks import check_choice, check_count
+from unetdyn._plotting import VERMILION
+from unetdyn.report.drawing import Display, arrays_of, escape_label, panel_title
 
 COLUMNS = 400
 NOT_FINITE = "black"
-TOO_LARGE = "#D55E00"
+TOO_LARGE = VERMILION
 
-# What is shown: (monitor, key of its record, label, colours, limits). Fixed limits make two runs comparable.
-KINDS: dict[str, tuple[str, str, str, str, tuple[float, float]]] = {
-    "gradient": ("gradient", "block_grad_norm", "gradient norm ‖g‖", "viridis", (1e-4, 1e1)),
-    "update": ("update", "update_norm", "update norm ‖Δw‖", "viridis", (1e-5, 1e0)),
-    "ratio": ("update", "update_ratio", "update-to-weight ratio ‖Δw‖/‖w‖", "RdBu_r", (1e-5, 1e-1)),
-    "rate": ("update", "effective_rate", "effective update, radians a step", "RdBu_r", (1e-5, 1e-1)),
+
+class Kind(NamedTuple):
+    """What is shown: of which monitor, under which key of its record, with which label and colours.
+
+    The limits are fixed, so that two runs can be compared.
+    """
+
+    monitor: str
+    key: str
+    label: str
+    colours: str
+    limits: tuple[float, float]
+
+
+KINDS = {
+    "gradient": Kind("gradient", "block_grad_norm", "gradient norm ‖g‖", "viridis", (1e-4, 1e1)),
+    "update": Kind("update", "update_norm", "update norm ‖Δw‖", "viridis", (1e-5, 1e0)),
+    "ratio": Kind("update", "update_ratio", "update-to-weight ratio ‖Δw‖/‖w‖", "RdBu_r", (1e-5, 1e-1)),
+    "rate": Kind("update", "effective_rate", "effective update, radians a step", "RdBu_r", (1e-5, 1e-1)),
 }
 
 
-class BlockHeatmap(Display):
+class BlockHeatmapDisplay(Display):
     """A value of every block at every step, on a logarithmic scale of colours.
 
     Blocks run from the top in the order of the network, steps from left to right. More than 400 steps are put together
@@ -42,107 +56,132 @@ class BlockHeatmap(Display):
     In a notebook the object shows its picture.
 
     Args:
-        record: The record of a `GradientMonitor` (for `"gradient"`) or an `UpdateMonitor`, or its arrays from a run.
-        kind: `"gradient"`, `"update"` (norms), `"ratio"` (update-to-weight) or `"rate"` (effective rate of
-            scale-invariant kernels).
-        statistic: `"median"` (default), what is usual in a bin; `"max"`, so that one spike is seen.
-        limits: Least and largest value that colours tell apart; default: see above.
-        columns: Largest number of bins. Default 400: more would be narrower than a pixel.
-
-    Attributes:
         blocks: Names of the rows.
         edges: `(bins + 1,)`, the steps at which bins begin, and one past the last.
         values: `(blocks, bins)`, what is drawn; NaN where a bin has a value that is not finite.
-        limits: Least and largest value that colours tell apart.
+        kind: `"gradient"`, `"update"` (norms), `"ratio"` (update-to-weight) or `"rate"` (effective rate of
+            scale-invariant kernels).
+        limits: Least and largest value that colours tell apart; default: see above.
         marks: What is marked on the scale of colours: the healthy band of ratios.
-        not_finite: The first step at which any block's value is not finite; None where all are.
-        outside: Shares of the finite values, of all blocks and steps, below and above that band; None without a band.
+        not_finite: The first step at which any block's value is not finite; None (default) where all are.
+        outside: Shares of the finite values, of all blocks and steps, below and above that band; None (default)
+            without a band.
+
+    Attributes:
         figure_: The matplotlib figure, after `plot`.
         ax_: Its axes.
 
-    Raises:
-        ValueError: If `kind` or `statistic` is unknown, `columns` is below 1, or `record` has nothing of that kind.
-
     Example:
         >>> record = {"step": np.arange(3), "block_grad_norm": {"enc1": [1.0, 2.0, 3.0], "head": [4.0, 5.0, np.nan]}}
-        >>> BlockHeatmap(record, columns=2, statistic="max").values.tolist()
+        >>> BlockHeatmapDisplay.from_record(record, columns=2, statistic="max").values.tolist()
         [[2.0, 3.0], [5.0, nan]]
     """
 
     def __init__(
         self,
+        blocks: Sequence[str],
+        edges: NDArray[Any],
+        values: NDArray[np.float64],
+        kind: str = "gradient",
+        *,
+        limits: tuple[float, float] | None = None,
+        marks: Sequence[float] = (),
+        not_finite: int | None = None,
+        outside: tuple[float, float] | None = None,
+    ) -> None:
+        self.blocks = blocks
+        self.edges = edges
+        self.values = values
+        self.kind = kind
+        self.limits = limits or KINDS[kind].limits
+        self.marks = marks
+        self.not_finite = not_finite
+        self.outside = outside
+
+    @classmethod
+    def from_record(
+        cls,
         record: Mapping[str, Any],
         kind: str = "gradient",
         *,
         statistic: str = "median",
         limits: tuple[float, float] | None = None,
         columns: int = COLUMNS,
-    ) -> None:
-        if kind not in KINDS:
-            raise ValueError(unknown_choice("kind", kind, KINDS))
-        if statistic not in ("median", "max"):
-            raise ValueError(unknown_choice("statistic", statistic, ("median", "max")))
-        if columns < 1:
-            raise ValueError(f"`columns` must be 1 or more. Received: columns={columns}.")
-        _, key, self.label, _, default = KINDS[kind]
+    ) -> "BlockHeatmapDisplay":
+        """The picture of what a monitor recorded.
+
+        Args:
+            record: The record of a `GradientMonitor` (for `"gradient"`) or an `UpdateMonitor`, or its arrays from a
+                run.
+            kind: As above.
+            statistic: `"median"` (default), what is usual in a bin; `"max"`, so that one spike is seen.
+            limits: As above; default: the kind's, or up to the `explode` of the monitor.
+            columns: Largest number of bins. Default 400: more would be narrower than a pixel.
+
+        Raises:
+            ValueError: If `kind` or `statistic` is unknown, `columns` is not a whole number of 1 or more, or `record`
+                has nothing of that kind.
+        """
+        check_choice("kind", kind, KINDS)
+        check_choice("statistic", statistic, ("median", "max"))
+        check_count("columns", columns, least=1, unit="bins")
+        key = KINDS[kind].key
         if not record.get(key) or not len(record["step"]):
             raise ValueError(f"`record` must have {key} of at least one step and block. Received: {', '.join(record)}.")
-        self.kind = kind
-        self.limits = limits or default
-        self.marks = [float(record[mark]) for mark in ("low", "high") if kind in ("ratio", "rate") and mark in record]
-        explode = float(record.get("explode", np.inf))
-        if kind == "gradient" and limits is None and np.isfinite(explode):  # infinite: nothing counts as an explosion
-            self.limits = (min(1e-4, explode / 10), explode)
-        self.blocks = list(record[key])
         table = np.stack([np.asarray(values, dtype=np.float64) for values in record[key].values()])
         steps = np.asarray(record["step"])
         if kind != "gradient":
             steps, table = _applied(record, steps, table)
         bad = ~np.isfinite(table).all(axis=0)
-        self.not_finite = int(steps[bad][0]) if bad.any() else None
-        self.outside = _outside(table, self.marks)
-        self.edges, self.values = binned(steps, table, statistic, columns)
+        marks = [float(record[mark]) for mark in ("low", "high") if kind in ("ratio", "rate") and mark in record]
+        return cls(
+            list(record[key]),
+            *binned(steps, table, statistic, columns),
+            kind,
+            limits=limits or _limits(record, kind),
+            marks=marks,
+            not_finite=int(steps[bad][0]) if bad.any() else None,
+            outside=_outside(table, marks),
+        )
 
     @classmethod
     def from_run(
         cls, run: "unetdyn.runs.Run | str | Path", kind: str = "gradient", name: str | None = None, **kwargs: Any
-    ) -> "BlockHeatmap":
+    ) -> "BlockHeatmapDisplay":
         """The picture of a run directory.
 
         Args:
             run: An open run, or the path of one.
             kind: As above.
             name: The monitor's name; default `"gradient"` or `"update"`, as `kind` needs.
-            **kwargs: `statistic`, `limits`, `columns` as above.
+            **kwargs: `statistic`, `limits`, `columns` of `from_record`.
         """
-        if kind not in KINDS:
-            raise ValueError(unknown_choice("kind", kind, KINDS))
-        return cls(arrays_of(run, name or KINDS[kind][0]), kind, **kwargs)
+        check_choice("kind", kind, KINDS)
+        return cls.from_record(arrays_of(run, name or KINDS[kind].monitor), kind, **kwargs)
 
-    def plot(self, ax: Axes | None = None) -> "BlockHeatmap":
+    def plot(self, ax: Axes | None = None, **kwargs: Any) -> "BlockHeatmapDisplay":
         """Draw.
 
         Args:
             ax: Where; default: a new figure, which no pyplot window owns.
+            **kwargs: How the cells are drawn, as for matplotlib's `pcolormesh`: `cmap`, `edgecolors`, …
 
         Returns:
             The display itself, with `figure_` and `ax_`.
         """
-        ax = self._axes(ax, height=1.2 + 0.24 * max(len(self.blocks), 6))
-        low, high = self.limits
+        ax = self._one_axes(ax, height=1.2 + 0.24 * max(len(self.blocks), 6))
         ax.set_facecolor(NOT_FINITE)
+        look: dict[str, Any] = {"norm": LogNorm(*self.limits), "cmap": _colours(self.kind), "rasterized": True}
         mesh = ax.pcolormesh(
             self.edges,
             np.arange(len(self.blocks) + 1),
             np.ma.masked_invalid(np.maximum(self.values, np.finfo(np.float64).tiny)),
-            norm=LogNorm(low, high),
-            cmap=_colours(self.kind),
-            rasterized=True,
+            **(look | kwargs),
         )
-        ax.set_yticks(np.arange(len(self.blocks)) + 0.5, [literal(block) for block in self.blocks], fontsize=8)
+        ax.set_yticks(np.arange(len(self.blocks)) + 0.5, [escape_label(block) for block in self.blocks], fontsize=8)
         ax.invert_yaxis()
         ax.set_xlabel("step")
-        say(ax, self._title())
+        panel_title(ax, self._title())
         bar = ax.figure.colorbar(mesh, ax=ax, extend="both", pad=0.01)
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         for mark in self.marks:
@@ -150,7 +189,7 @@ class BlockHeatmap(Display):
         return self
 
     def _title(self) -> str:
-        title = self.label
+        title = KINDS[self.kind].label
         if self.outside is not None:
             below, above = self.outside
             title += f"; above the band {above:.0%}, below it {below:.0%}"
@@ -193,6 +232,14 @@ def _applied(
     return steps[applied], table[:, applied]
 
 
+def _limits(record: Mapping[str, Any], kind: str) -> tuple[float, float]:
+    """The kind's own, but for gradients, whose colours end where the monitor calls them exploding."""
+    explode = float(record.get("explode", np.inf))
+    if kind == "gradient" and np.isfinite(explode):  # infinite: nothing counts as an explosion
+        return min(1e-4, explode / 10), explode
+    return KINDS[kind].limits
+
+
 def _outside(table: NDArray[np.float64], band: list[float]) -> tuple[float, float] | None:
     finite = table[np.isfinite(table)]
     if len(band) < 2 or not len(finite):
@@ -204,4 +251,4 @@ def _colours(kind: str) -> Colormap:
     extremes = {"under": "white"} if kind in ("gradient", "update") else {}
     if kind == "gradient":
         extremes["over"] = TOO_LARGE
-    return colormaps[KINDS[kind][3]].with_extremes(bad=NOT_FINITE, **extremes)
+    return colormaps[KINDS[kind].colours].with_extremes(bad=NOT_FINITE, **extremes)

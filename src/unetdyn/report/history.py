@@ -9,19 +9,14 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 import unetdyn.runs
-from unetdyn._plotting import BLACK, BLUE, GREY, VERMILION, epoch_axis, log_axis, mark_not_finite
-from unetdyn.analysis.curves import Curves, read_history
+from unetdyn._plotting import BLACK, GREY, TRAINING, VALIDATION, draw_epochs, epoch_axis, log_axis, spans_decades
+from unetdyn.analysis import Stability, read_history, stability
 from unetdyn.analysis.metric_names import less_is_better
-from unetdyn.analysis.stable import DDOF, WINDOW, Stability, check_window, stability
-from unetdyn.report.drawing import MANY_POINTS, Display, literal, new_axes, readable, say
+from unetdyn.report.drawing import Display, escape_label, few_points, line_style, panel_title, readable
 
 Series = tuple[NDArray[Any], NDArray[np.float64]]
 
-# Told apart with every common colour vision, and in grey by their marks.
-TRAINING: dict[str, Any] = {"color": BLUE, "marker": "o", "label": "training"}
-VALIDATION: dict[str, Any] = {"color": VERMILION, "marker": "s", "label": "validation"}
 RATE: dict[str, Any] = {"color": BLACK, "marker": ".", "label": "learning rate"}
-DECADES = 20  # factor between the largest and the smallest loss from which its axis is logarithmic
 
 
 class HistoryDisplay(Display):
@@ -35,19 +30,17 @@ class HistoryDisplay(Display):
     In a notebook the object shows its picture.
 
     Args:
-        series: by name of a logged value, its epochs (from 0) and its values, both of shape `(n,)`.
-        metric: which value the second panel shows; default: `Curves.default_panel`, `"jaccard"` where it was logged.
-        window: over how many observed values stability is measured, ≥ 2; 10 is what the studies used.
-        ddof: 1 or 0, see `unetdyn.analysis.stability`.
+        series: By name of a logged value, its epochs (from 0) and its values, both of shape `(n,)`. `loss` or
+            `val_loss` must be among them.
+        stability: `unetdyn.analysis.Stability` of the validation loss (of the loss where there was no validation).
+        metric: Which value the second panel shows; None (default) for no such panel.
+        best: Where the metric is best, as a place in its values, those of the validation where there are any; None
+            (default) where it never was a number.
 
     Attributes:
-        stability: `unetdyn.analysis.Stability` of the validation loss (of the loss where there was no validation).
-        figure_: the matplotlib figure, after `plot`.
-        axes_: its axes by panel: `"loss"`, the metric's name, `"learning_rate"`.
-        ax_: the first of them.
-
-    Raises:
-        ValueError: if no `loss` was logged, or `metric` was not.
+        figure_: The matplotlib figure, after `plot`.
+        axes_: Its axes by panel: `"loss"`, the metric's name, `"learning_rate"`.
+        ax_: The first of them.
 
     Example:
         >>> losses = [0.9, 0.5, 0.4, 0.41, 0.40]
@@ -60,130 +53,122 @@ class HistoryDisplay(Display):
     """
 
     def __init__(
-        self, series: Mapping[str, Series], metric: str | None = None, window: int = WINDOW, ddof: int = DDOF
+        self, series: Mapping[str, Series], stability: Stability, metric: str | None = None, best: int | None = None
     ) -> None:
-        check_window(window, ddof)
-        known = ", ".join(series) or "nothing"
-        if not {"loss", "val_loss"} & set(series):
-            raise ValueError(f"A history must hold `loss` of at least one epoch. Received: {known}.")
-        if metric is not None and not {metric, f"val_{metric}"} & set(series):
-            raise ValueError(f"`metric` must be a logged value. Received: metric={metric!r}; logged were {known}.")
-        self.series = dict(series)
-        self.metric = metric or Curves(self.series).default_panel
-        self.window = window
-        self.stability: Stability = stability(self._watched[1], window, ddof)
+        self.series = series
+        self.stability = stability
+        self.metric = metric
+        self.best = best
 
     @classmethod
     def from_history(
-        cls, history: Any, validation_freq: int | Sequence[int] | None = None, **kwargs: Any
+        cls,
+        history: Any,
+        validation_freq: int | Sequence[int] | None = None,
+        *,
+        metric: str | None = None,
+        **kwargs: Any,
     ) -> "HistoryDisplay":
         """The picture of a training, wherever it was logged.
 
         Args:
-            history: whatever `unetdyn.analysis.read_history` takes: a `keras.callbacks.History`, its `history`
+            history: Whatever `unetdyn.analysis.read_history` takes: a `keras.callbacks.History`, its `history`
                 dictionary, a file of `CSVLogger`, a run.
-            validation_freq: what was passed to `fit`; None (default) infers it, see `unetdyn.analysis.read_history`.
-            **kwargs: `metric`, `window`, `ddof` as above.
+            validation_freq: What was passed to `fit`; None (default) infers it, see `unetdyn.analysis.read_history`.
+            metric: Which value the second panel shows; None (default) takes `Curves.default_panel`, `"jaccard"` where
+                it was logged.
+            **kwargs: `window` and `ddof` of `unetdyn.analysis.stability`.
 
         Raises:
-            ValueError: if `validation_freq` does not fit the number of validations, or more than one would.
+            ValueError: If no `loss` was logged, or `metric` was not, or `window` or `ddof` is out of range; or if
+                `validation_freq` does not fit the number of validations, or more than one would.
         """
-        return cls(read_history(history, validation_freq), **kwargs)
+        curves = read_history(history, validation_freq)
+        known = ", ".join(curves) or "nothing"
+        if not {"loss", "val_loss"} & set(curves):
+            raise ValueError(f"A history must hold `loss` of at least one epoch. Received: {known}.")
+        if metric is not None and not {metric, f"val_{metric}"} & set(curves):
+            raise ValueError(f"`metric` must be a logged value. Received: metric={metric!r}; logged were {known}.")
+        metric = metric or curves.default_panel
+        best = None
+        if metric:
+            logged, curve = curves.watched(metric)
+            best = best_epoch(logged, curve.values)
+        return cls(curves, stability(curves.watched("loss")[1].values, **kwargs), metric, best)
 
     @classmethod
     def from_run(cls, run: "unetdyn.runs.Run | str | Path", **kwargs: Any) -> "HistoryDisplay":
-        """The picture of a run directory.
+        """The picture of a run directory, open or its path; arguments as for `from_history`."""
+        return cls.from_history(run, **kwargs)
 
-        Args:
-            run: an open run, or the path of one.
-            **kwargs: `metric`, `window`, `ddof` as above.
-        """
-        return cls(read_history(run), **kwargs)
-
-    def plot(self, axes: Sequence[Axes] | None = None) -> "HistoryDisplay":
+    def plot(self, axes: Sequence[Axes] | None = None, **kwargs: Any) -> "HistoryDisplay":
         """Draw.
 
         Args:
-            axes: as many axes as there are panels; default: a new figure, which no pyplot window owns.
+            axes: As many axes as there are panels; default: a new figure, which no pyplot window owns.
+            **kwargs: How the curves of all panels are drawn, as for matplotlib's `plot`: `linewidth`, `alpha`, …
 
         Returns:
             The display itself, with `figure_` and `axes_`.
 
         Raises:
-            ValueError: if the number of `axes` isn't that of the panels.
+            ValueError: If the number of `axes` isn't that of the panels.
         """
-        panels = self._panels()
-        if axes is None:
-            axes = new_axes(len(panels), 0.6 + 2.2 * len(panels), width=7.0, sharex=True)
-        if len(axes) != len(panels):
-            raise ValueError(f"`axes` must be one for each of {', '.join(panels)}. Received: {len(axes)} axes.")
-        self.axes_ = dict(zip(panels, axes, strict=True))
-        self.ax_, self.figure_ = axes[0], axes[0].figure
+        rate = ["learning_rate"] if "learning_rate" in self.series else []
+        panels = ["loss", *([self.metric] if self.metric else []), *rate]
+        height = 0.6 + 2.2 * len(panels)
+        axes = self._several_axes(axes, panels, height, width=7.0, sharex=True)
         for name, ax in self.axes_.items():
-            self._draw_panel(name, ax)
+            self._draw_panel(name, ax, kwargs)
         self._shade_window(self.axes_["loss"])
         if self.metric:
             self._mark_best(self.axes_[self.metric])
-        for ax in self.axes_.values():
+        for ax in axes:
             _legend(ax)
         epoch_axis(axes[-1], np.concatenate([epochs for epochs, _ in self.series.values()]))
         return self
 
-    @property
-    def _watched(self) -> Series:
-        return self.series["val_loss"] if "val_loss" in self.series else self.series["loss"]
+    def _watched(self, name: str) -> str:
+        """What was logged of the validation, or of the training where there was none."""
+        return f"val_{name}" if f"val_{name}" in self.series else name
 
-    def _panels(self) -> list[str]:
-        rate = ["learning_rate"] if "learning_rate" in self.series else []
-        return ["loss", *([self.metric] if self.metric else []), *rate]
-
-    def _draw_panel(self, name: str, ax: Axes) -> None:
+    def _draw_panel(self, name: str, ax: Axes, kwargs: dict[str, Any]) -> None:
         styles = (RATE,) if name == "learning_rate" else (TRAINING, VALIDATION)
         for key, style in zip((name, f"val_{name}"), styles, strict=False):
             if key in self.series:
                 epochs, values = self.series[key]
-                finite = np.isfinite(values)
-                look = style if len(epochs) < MANY_POINTS else {**style, "marker": ""}
-                ax.plot(epochs + 1, np.where(finite, values, np.nan), markersize=3.5, linewidth=1.4, **look)
+                look = {**style, "marker": few_points(style["marker"], epochs), "markersize": 3.5, "linewidth": 1.4}
                 height = 0.96 if style is TRAINING else 0.88
-                mark_not_finite(ax, epochs[~finite] + 1, style["color"], f"{style['label']} not finite", height)
-        if name == "learning_rate" or (name == "loss" and self._loss_spans_decades()):
+                draw_epochs(ax, epochs, values, height, **line_style(kwargs, **look))
+        losses = [self.series[key][1] for key in ("loss", "val_loss") if key in self.series]
+        if name == "learning_rate" or (name == "loss" and spans_decades(np.concatenate(losses))):
             log_axis(ax)
-        ax.set_ylabel(literal(readable(name)))
+        ax.set_ylabel(escape_label(readable(name)))
         ax.grid(alpha=0.25)
-
-    def _loss_spans_decades(self) -> bool:
-        """On a linear axis a first epoch at 4 makes a flat line of a window around 0.01."""
-        drawn = np.concatenate([self.series[key][1] for key in ("loss", "val_loss") if key in self.series])
-        drawn = drawn[np.isfinite(drawn)]
-        return drawn.size > 0 and drawn.min() > 0 and drawn.max() >= DECADES * drawn.min()
 
     def _shade_window(self, ax: Axes) -> None:
         """Shade the window; the label says what was measured, also where it can't be."""
-        watched = "validation loss" if "val_loss" in self.series else "loss"
-        found = self.stability
+        watched, found = self._watched("loss"), self.stability
         if not found.determined:
-            say(ax, f"stability not defined: {len(found.values)} of {found.window} values", "right")
+            panel_title(ax, f"stability not defined: {len(found.values)} of {found.window} values", "right")
             return
-        epochs = self._watched[0][-self.window :] + 1
+        epochs = self.series[watched][0][-found.window :] + 1
         ax.axvspan(epochs[0] - 0.5, epochs[-1] + 0.5, color=GREY, alpha=0.25, linewidth=0, zorder=0)
         sigma = f"σ = {found.sigma:.3g}" if found.finite else "σ not finite"
-        text = f"{watched}, last {found.window} (shaded): {sigma}, {found.label}"
-        say(ax, text, "right")
+        panel_title(ax, f"{readable(watched)}, last {found.window} (shaded): {sigma}, {found.label}", "right")
 
     def _mark_best(self, ax: Axes) -> None:
         """Ring the best epoch of the metric; the label says what it was and where the training ended."""
-        watched = f"val_{self.metric}" if f"val_{self.metric}" in self.series else str(self.metric)
-        epochs, values = self.series[watched]
-        best = best_epoch(watched, values)
-        if best is None:
-            say(ax, "never a number", "right")
+        if self.best is None:
+            panel_title(ax, "never a number", "right")
             return
-        ax.plot(epochs[best] + 1, values[best], "o", markersize=11, markerfacecolor="none", color=BLACK)
-        ax.axvline(epochs[best] + 1, color=BLACK, linewidth=0.8, linestyle=":")
+        watched = self._watched(str(self.metric))
+        epochs, values = self.series[watched]
+        epoch, value = epochs[self.best] + 1, values[self.best]
+        ax.plot(epoch, value, "o", markersize=11, markerfacecolor="none", color=BLACK)
+        ax.axvline(epoch, color=BLACK, linewidth=0.8, linestyle=":")
         of = "validation" if watched.startswith("val_") else "training"
-        text = f"best {of} {values[best]:.3g} at epoch {epochs[best] + 1}, {values[-1]:.3g} at the end"
-        say(ax, text, "right")
+        panel_title(ax, f"best {of} {value:.3g} at epoch {epoch}, {values[-1]:.3g} at the end", "right")
 
 
 def best_epoch(name: str, values: NDArray[np.float64]) -> int | None:

@@ -6,9 +6,30 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from unetdyn._plotting import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, epoch_axis, mark_not_finite
+from unetdyn._plotting import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    draw_epochs,
+    drawable,
+    epoch_axis,
+)
 from unetdyn.analysis import Curve, read_history
-from unetdyn.report.drawing import MANY_POINTS, Display, common, in_lines, literal, short
+from unetdyn.report.drawing import (
+    Display,
+    abbreviate,
+    add_legend,
+    escape_label,
+    few_points,
+    line_style,
+    shared_name,
+    wrap,
+)
 
 # Colour, line and marker together: told apart in grey too. More lines than these nobody tells apart.
 STYLES = tuple(
@@ -33,7 +54,6 @@ class OverlayDisplay(Display):
         label: What the value is, for the axis.
 
     Attributes:
-        curves: What was given.
         figure_: The matplotlib figure, after `plot`.
         ax_: Its axes.
 
@@ -49,7 +69,7 @@ class OverlayDisplay(Display):
     def __init__(self, curves: Mapping[str, Curve], label: str) -> None:
         if not curves:
             raise ValueError("`curves` must be one curve or more. Received: none.")
-        self.curves = dict(curves)
+        self.curves = curves
         self.label = label
 
     @classmethod
@@ -62,42 +82,41 @@ class OverlayDisplay(Display):
                 where it was logged.
         """
         found = {name: (curves := read_history(run)).watched(curves.metric(metric)) for name, run in runs.items()}
-        label = common(logged for logged, _ in found.values())
+        label = shared_name(logged for logged, _ in found.values())
         return cls({name: curve for name, (_, curve) in found.items()}, label)
 
-    def plot(self, ax: Axes | None = None) -> "OverlayDisplay":
+    def plot(self, ax: Axes | None = None, **kwargs: Any) -> "OverlayDisplay":
         """Draw.
 
         Args:
             ax: Where; default: a new figure, which no pyplot window owns.
+            **kwargs: How the runs' lines are drawn, as for matplotlib's `plot`: `linewidth`, `alpha`, …
 
         Returns:
             The display itself, with `figure_` and `ax_`.
         """
-        ax = self._axes(ax, height=3.6)
-        for place, (name, (epochs, values)) in enumerate(self.curves.items()):
-            finite = np.isfinite(values)
-            drawn = np.where(finite, values, np.nan)
-            if place >= len(STYLES):
-                label = f"{len(self.curves) - len(STYLES)} more" if place == len(STYLES) else None
-                ax.plot(epochs + 1, drawn, color=GREY, linewidth=0.7, zorder=1, label=label)
-                continue
-            color, line, marker = STYLES[place]
-            shown = literal(short(name))
-            marker = marker if len(epochs) < MANY_POINTS else ""
-            ax.plot(
-                epochs + 1,
-                drawn,
-                color=color,
-                linestyle=line,
-                marker=marker,
-                markersize=4,
-                linewidth=1.6,
-                label=shown,
-            )
-            mark_not_finite(ax, epochs[~finite] + 1, color, f"{shown} not finite", 0.97 - 0.04 * place)
-        ax.set_ylabel(literal(in_lines(self.label, 36)))
+        ax = self._one_axes(ax, height=3.6)
+        for place, name in enumerate(self.curves):
+            if place < len(STYLES):
+                self._draw_run(ax, place, name, kwargs)
+            else:
+                self._draw_grey(ax, place, name, kwargs)
+        ax.set_ylabel(escape_label(wrap(self.label, 36)))
         epoch_axis(ax, np.concatenate([epochs for epochs, _ in self.curves.values()]))
         ax.grid(alpha=0.25)
-        ax.legend(loc="best", fontsize=8, framealpha=0.8, edgecolor="none")
+        add_legend(ax)
         return self
+
+    def _draw_run(self, ax: Axes, place: int, name: str, kwargs: dict[str, Any]) -> None:
+        epochs, values = self.curves[name]
+        color, line, marker = STYLES[place]
+        look = {"color": color, "linestyle": line, "marker": few_points(marker, epochs), "markersize": 4}
+        style = line_style(kwargs, **look, linewidth=1.6, label=escape_label(abbreviate(name)))
+        draw_epochs(ax, epochs, values, 0.97 - 0.04 * place, **style)
+
+    def _draw_grey(self, ax: Axes, place: int, name: str, kwargs: dict[str, Any]) -> None:
+        """Those after the last colour have one label together."""
+        epochs, values = self.curves[name]
+        label = f"{len(self.curves) - len(STYLES)} more" if place == len(STYLES) else None
+        style = line_style(kwargs, color=GREY, linewidth=0.7, zorder=1, label=label)
+        ax.plot(epochs + 1, drawable(values), **style)

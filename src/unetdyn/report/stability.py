@@ -9,10 +9,22 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 import unetdyn.runs
-from unetdyn._plotting import BLACK, BLUE, GREEN, ORANGE, SKY, VERMILION, YELLOW, epoch_axis, log_axis, mark_not_finite
-from unetdyn.analysis.curves import read_history
-from unetdyn.analysis.stable import DDOF, STABILITY_CLASSES, WINDOW, Stability, sliding_stability, stability
-from unetdyn.report.drawing import MANY_POINTS, Display, literal, readable, say
+from unetdyn._plotting import (
+    BLACK,
+    BLUE,
+    GREEN,
+    ORANGE,
+    SKY,
+    VERMILION,
+    YELLOW,
+    drawable,
+    epoch_axis,
+    log_axis,
+    mark_not_finite,
+    mark_off_scale,
+)
+from unetdyn.analysis import STABILITY_CLASSES, Stability, read_history, sliding_stability, stability
+from unetdyn.report.drawing import Display, add_legend, escape_label, few_points, line_style, panel_title, readable
 
 BANDS = dict(zip((row.label for row in STABILITY_CLASSES), (GREEN, SKY, YELLOW, ORANGE, VERMILION), strict=True))
 ROOM = 1.5  # how far the axis goes beyond the lowest and highest σ, as a factor
@@ -27,23 +39,17 @@ class StabilityDisplay(Display):
     In a notebook the object shows its picture.
 
     Args:
-        values: `(n,)`, a logged value, oldest first; NaN and infinity allowed.
-        epochs: `(n,)`, the epochs (from 0) in which it was logged; default 0, 1, 2, …
-        name: What it is, for the axis. Default `"validation loss"`, for which the classes were made.
-        window: Over how many values, ≥ 2; 10 is what the studies used.
-        ddof: 1 or 0, see `unetdyn.analysis.stability`.
+        epochs: `(n,)`, the epochs (from 0) in which the value was logged.
+        sigma: `(n,)`, `unetdyn.analysis.sliding_stability` of its values.
+        stability: `unetdyn.analysis.Stability` at the end.
+        name: What was logged, for the axis. Default `"validation loss"`, for which the classes were made.
 
     Attributes:
-        sigma: `(n,)`, `unetdyn.analysis.sliding_stability` of the values.
-        stability: `unetdyn.analysis.Stability` at the end.
         figure_: The matplotlib figure, after `plot`.
         ax_: Its axes.
 
-    Raises:
-        ValueError: If `values` and `epochs` differ in length, or `window` or `ddof` is out of range.
-
     Example:
-        >>> display = StabilityDisplay([0.9, 0.5, 0.4, 0.42, 0.41], window=3).plot()
+        >>> display = StabilityDisplay.from_values([0.9, 0.5, 0.4, 0.42, 0.41], window=3).plot()
         >>> display.sigma.round(3).tolist(), display.ax_.get_yscale()
         ([nan, nan, 0.265, 0.053, 0.01], 'log')
 
@@ -52,24 +58,36 @@ class StabilityDisplay(Display):
     """
 
     def __init__(
-        self,
-        values: ArrayLike,
-        epochs: ArrayLike | None = None,
-        name: str = "validation loss",
-        window: int = WINDOW,
-        ddof: int = DDOF,
+        self, epochs: NDArray[Any], sigma: NDArray[np.float64], stability: Stability, name: str = "validation loss"
     ) -> None:
-        self.values = np.asarray(values, dtype=np.float64)
-        self.sigma = sliding_stability(self.values, window, ddof)
-        self.stability: Stability = stability(self.values, window, ddof)
-        self.epochs = np.arange(len(self.values)) if epochs is None else np.asarray(epochs)
-        if self.epochs.shape != self.values.shape:
+        self.epochs = epochs
+        self.sigma = sigma
+        self.stability = stability
+        self.name = name
+
+    @classmethod
+    def from_values(
+        cls, values: ArrayLike, epochs: ArrayLike | None = None, name: str = "validation loss", **kwargs: Any
+    ) -> "StabilityDisplay":
+        """The picture of a logged value.
+
+        Args:
+            values: `(n,)`, oldest first; NaN and infinity allowed.
+            epochs: `(n,)`, the epochs (from 0) in which it was logged; default 0, 1, 2, …
+            name: What it is, for the axis.
+            **kwargs: `window` and `ddof` of `unetdyn.analysis.stability`.
+
+        Raises:
+            ValueError: If `values` and `epochs` differ in length, or `window` or `ddof` is out of range.
+        """
+        values = np.asarray(values, dtype=np.float64)
+        epochs = np.arange(len(values)) if epochs is None else np.asarray(epochs)
+        if epochs.shape != values.shape:
             raise ValueError(
                 "`epochs` must have one element for each of `values`. "
-                f"Received: {self.epochs.shape} epochs, {self.values.shape} values."
+                f"Received: {epochs.shape} epochs, {values.shape} values."
             )
-        self.name = name
-        self.window = window
+        return cls(epochs, sliding_stability(values, **kwargs), stability(values, **kwargs), name)
 
     @classmethod
     def from_history(
@@ -81,40 +99,41 @@ class StabilityDisplay(Display):
             history: Whatever `unetdyn.analysis.read_history` takes.
             name: Which value, without `val_`: the validation's is taken where it was logged. Default `"loss"`.
             validation_freq: What was passed to `fit`; see `read_history`.
-            **kwargs: `window`, `ddof` as above.
+            **kwargs: `window` and `ddof` of `unetdyn.analysis.stability`.
         """
         logged, curve = read_history(history, validation_freq).watched(name.removeprefix("val_"))
-        return cls(curve.values, curve.epochs, readable(logged), **kwargs)
+        return cls.from_values(curve.values, curve.epochs, readable(logged), **kwargs)
 
     @classmethod
     def from_run(cls, run: "unetdyn.runs.Run | str | Path", name: str = "loss", **kwargs: Any) -> "StabilityDisplay":
         """The picture of a run directory, open or its path; arguments as for `from_history`."""
         return cls.from_history(run, name, **kwargs)
 
-    def plot(self, ax: Axes | None = None) -> "StabilityDisplay":
+    def plot(self, ax: Axes | None = None, **kwargs: Any) -> "StabilityDisplay":
         """Draw.
 
         Args:
             ax: Where; default: a new figure, which no pyplot window owns.
+            **kwargs: How the curve of σ is drawn, as for matplotlib's `plot`: `color`, `linewidth`, …
 
         Returns:
             The display itself, with `figure_` and `ax_`.
         """
-        ax = self._axes(ax)
+        ax = self._one_axes(ax)
         ax.set_yscale("log")
-        drawn = np.where(self.sigma > 0, self.sigma, np.nan)
-        marker = "o" if len(self.epochs) < MANY_POINTS else ""
-        ax.plot(self.epochs + 1, drawn, color=BLUE, marker=marker, markersize=3.5, linewidth=1.4, label="σ")
+        drawn = drawable(self.sigma, log=True)
+        look = {"color": BLUE, "marker": few_points("o", self.epochs), "markersize": 3.5, "linewidth": 1.4}
+        ax.plot(self.epochs + 1, drawn, **line_style(kwargs, **look, label="σ"))
         self._limit(ax, drawn)
         self._draw_bands(ax)
         self._mark_extremes(ax)
         log_axis(ax)
-        say(ax, self._title())
-        ax.set_ylabel(f"σ of the {literal(self.name)}\n(last {self.window} values)")
+        panel_title(ax, self._title())
+        ax.set_ylabel(f"σ of the {escape_label(self.name)}\n(last {self.stability.window} values)")
         epoch_axis(ax, self.epochs)
         ax.grid(alpha=0.25)
         if len(ax.get_legend_handles_labels()[1]) > 1:
-            ax.legend(loc="upper right", fontsize=8, framealpha=0.8, edgecolor="none")
+            add_legend(ax, "upper right")
         return self
 
     def _limit(self, ax: Axes, drawn: NDArray[np.float64]) -> None:
@@ -136,12 +155,9 @@ class StabilityDisplay(Display):
                     ax.text(0.01, middle, row.label, ha="left", va="center", fontsize=8, transform=place)
 
     def _mark_extremes(self, ax: Axes) -> None:
-        seen = np.arange(len(self.sigma)) >= self.window - 1
-        mark_not_finite(ax, self.epochs[seen & np.isnan(self.sigma)] + 1, BLACK, "not finite in the window")
-        still = self.epochs[self.sigma == 0] + 1
-        if len(still):
-            at = np.full(len(still), 0.03)
-            ax.plot(still, at, "v", color=BLUE, label="σ = 0", transform=ax.get_xaxis_transform())
+        full = np.arange(len(self.sigma)) >= self.stability.window - 1
+        mark_not_finite(ax, self.epochs[full & np.isnan(self.sigma)] + 1, BLACK, "not finite in the window")
+        mark_off_scale(ax, self.epochs[self.sigma == 0] + 1, 0.03, "v", color=BLUE, label="σ = 0")
 
     def _title(self) -> str:
         found = self.stability

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from unetdyn._plotting import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE
 from unetdyn.analysis import ThresholdCurve, threshold_curve
-from unetdyn.report.drawing import Display, say
+from unetdyn.report.drawing import Display, add_legend, line_style, panel_title
 
 # Name of the score, colour, line: told apart in grey too.
 SCORES = (
@@ -31,7 +31,6 @@ class ThresholdDisplay(Display):
         curve: From `unetdyn.analysis.threshold_curve`.
 
     Attributes:
-        curve: What was given.
         figure_: The matplotlib figure, after `plot`.
         ax_: Its axes.
 
@@ -56,29 +55,30 @@ class ThresholdDisplay(Display):
         """
         return cls(threshold_curve(y_true, p, **kwargs))
 
-    def plot(self, ax: Axes | None = None) -> "ThresholdDisplay":
+    def plot(self, ax: Axes | None = None, **kwargs: Any) -> "ThresholdDisplay":
         """Draw.
 
         Args:
             ax: Where; default: a new figure, which no pyplot window owns.
+            **kwargs: How the four scores are drawn, as for matplotlib's `plot`: `linewidth`, `alpha`, …
 
         Returns:
             The display itself, with `figure_` and `ax_`.
         """
-        ax = self._axes(ax)
+        ax = self._one_axes(ax)
         for name, color, style in SCORES:
             label = "Jaccard" if name == "jaccard" else name.capitalize()
             width = 2.2 if name == "jaccard" else 1.4
-            values = getattr(self.curve, name)
-            ax.plot(self.curve.thresholds, values, color=color, linestyle=style, linewidth=width, label=label)
+            look = line_style(kwargs, color=color, linestyle=style, linewidth=width, label=label)
+            ax.plot(self.curve.thresholds, getattr(self.curve, name), **look)
         self._mark_thresholds(ax)
-        say(ax, self._title())
+        panel_title(ax, self._title())
         ax.set_xlabel("threshold on the predicted probability")
         ax.set_ylabel("score")
         ax.set_xlim(0, 1)
         ax.set_ylim(0, 1.02)
         ax.grid(alpha=0.25)
-        ax.legend(loc="lower center", fontsize=8, ncols=2, framealpha=0.8, edgecolor="none")
+        add_legend(ax, "lower center", ncols=2)
         return self
 
     def _mark_thresholds(self, ax: Axes) -> None:

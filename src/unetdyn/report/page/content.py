@@ -11,7 +11,7 @@ from unetdyn.analysis import Curves, RunSummary, read_history, summarise
 from unetdyn.analysis.result import epoch, number
 from unetdyn.report.comparison import ComparisonDisplay
 from unetdyn.report.describe import stability_settings
-from unetdyn.report.drawing import common
+from unetdyn.report.drawing import shared_name
 from unetdyn.report.overlay import OverlayDisplay
 from unetdyn.report.page import tables
 from unetdyn.report.page.findings import findings_of
@@ -117,11 +117,11 @@ def comparison_of(contents: Sequence[RunContent]) -> Comparison:
     ]
     if measured:
         curves = {name: content.curves.watched(str(content.metric)) for name, content in measured.items()}
-        label = common(logged for logged, _ in curves.values())
+        label = shared_name(logged for logged, _ in curves.values())
         overlay = partial(OverlayDisplay, {name: curve for name, (_, curve) in curves.items()}, label)
         # Who is ranked first may be ill all the same: in the picture each name has its verdict's symbol.
         named = [summarise(each.summary, f"{each.verdict.symbol} {name}") for name, each in measured.items()]
-        display = ComparisonDisplay(named)
+        display = ComparisonDisplay.from_runs(named)
         pictures = [
             picture(overlay, "The metric of all runs", "all-1"),
             picture(lambda: display, "Good and calm", "all-2"),

@@ -12,7 +12,7 @@ from unetdyn.analysis import Curves
 from unetdyn.report.convergence import ConvergenceDisplay
 from unetdyn.report.drawing import Display, readable
 from unetdyn.report.gradients import GradientDisplay
-from unetdyn.report.heatmap import BlockHeatmap
+from unetdyn.report.heatmap import BlockHeatmapDisplay
 from unetdyn.report.history import HistoryDisplay
 from unetdyn.report.noise_scale import NoiseScaleDisplay
 from unetdyn.report.page.svg import inline_svg
@@ -68,7 +68,7 @@ def _displays(run: Run, curves: Curves, metric: str | None, settings: dict[str, 
     if {"loss", "val_loss"} & set(curves):
         rate = ["learning rate"] if "learning_rate" in curves else []
         title = _listed(["loss", *([readable(metric)] if metric else []), *rate])
-        yield title, partial(HistoryDisplay, curves, metric, **settings)
+        yield title, partial(HistoryDisplay.from_history, curves, metric=metric, **settings)
         yield "Stability", partial(StabilityDisplay.from_history, curves, **settings)
     if metric:
         yield "Where it is heading", partial(ConvergenceDisplay.from_history, curves, metric)
@@ -80,7 +80,7 @@ def _of_record(run: Run, name: str) -> Iterator[tuple[str, Make]]:
     try:
         record = run.arrays(name)
     except Exception:  # a damaged file: to draw from it raises the same, and the page says so in the picture's place
-        yield f"What {name!r} recorded", partial(BlockHeatmap.from_run, run, name=name)
+        yield f"What {name!r} recorded", partial(BlockHeatmapDisplay.from_run, run, name=name)
         return
     if _has(record, "step"):
         yield from ((title, partial(make, record)) for key, title, make in OF_RECORDS if _has(record, key))
@@ -88,11 +88,11 @@ def _of_record(run: Run, name: str) -> Iterator[tuple[str, Make]]:
 
 # What in a monitor's record makes which picture; monitors may have any name.
 OF_RECORDS: tuple[tuple[str, str, Callable[[Any], Display]], ...] = (
-    ("grad_norm", "Gradient norm", GradientDisplay),
-    ("block_grad_norm", "Gradient by block", lambda record: BlockHeatmap(record, "gradient")),
-    ("update_ratio", "Updates by block", lambda record: BlockHeatmap(record, "ratio")),
-    ("effective_rate", "Effective updates by block", lambda record: BlockHeatmap(record, "rate")),
-    ("noise_scale", "Gradient noise scale", NoiseScaleDisplay),
+    ("grad_norm", "Gradient norm", GradientDisplay.from_record),
+    ("block_grad_norm", "Gradient by block", partial(BlockHeatmapDisplay.from_record, kind="gradient")),
+    ("update_ratio", "Updates by block", partial(BlockHeatmapDisplay.from_record, kind="ratio")),
+    ("effective_rate", "Effective updates by block", partial(BlockHeatmapDisplay.from_record, kind="rate")),
+    ("noise_scale", "Gradient noise scale", NoiseScaleDisplay.from_record),
 )
 
 
