@@ -7,7 +7,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from unetdyn.data.stack import check_whole
+from unetdyn._checks import check_count, check_range
 
 # Keras' colour layers clip to a value range that they also scale their factor by. Normalised images have none, so
 # theirs is one that no image reaches.
@@ -71,12 +71,12 @@ class Augmentation:
         noise: float = 0.0,
         seed: int = 0,
     ) -> None:
-        _check_range("rotation", rotation, 180.0)
-        _check_range("zoom", zoom, 0.99)
-        _check_range("contrast", contrast, 1.0)
-        _check_range("brightness", brightness, _UNBOUNDED)
-        _check_range("noise", noise, float("inf"))
-        check_whole("seed", seed, 0)
+        check_range("rotation", rotation, 0, 180)
+        check_range("zoom", zoom, 0, 0.99)
+        check_range("contrast", contrast, 0, 1)
+        check_range("brightness", brightness, 0, _UNBOUNDED)
+        check_range("noise", noise, 0)
+        check_count("seed", seed, least=0, unit="")
         self.seed = seed
         self.rotate90 = rotate90
         # The layers' own seed is never used; without one they would draw it from Python's global random numbers.
@@ -160,11 +160,3 @@ def _adding_noise(deviation: float) -> Step:
 
 def _to_numpy(array: np.ndarray) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(array), dtype=np.float32)
-
-
-def _check_range(argument: str, value: float, most: float) -> None:
-    if not 0 <= value <= most:
-        raise ValueError(
-            f"`{argument}` must lie between 0 (off) and {most:g}. Received: {argument}={value!r}. "
-            f"It is drawn symmetrically, so give the largest change as a positive number."
-        )

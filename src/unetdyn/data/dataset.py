@@ -8,8 +8,8 @@ from functools import lru_cache
 import keras
 import numpy as np
 
+from unetdyn._checks import check_count
 from unetdyn.data.augment import Augmentation
-from unetdyn.data.stack import check_whole
 
 
 @lru_cache(maxsize=4)
@@ -91,8 +91,8 @@ class TileDataset(keras.utils.PyDataset):
         super().__init__()
         _check_arrays(images, masks)
         _check_indices(masks, classes)
-        check_whole("batch_size", batch_size, 1)
-        check_whole("seed", seed, 0)
+        check_count("batch_size", batch_size, least=1, unit="tiles")
+        check_count("seed", seed, least=0, unit="")
         if drop_last and batch_size > len(images):
             raise ValueError(
                 f"With `drop_last=True`, `batch_size` must be at most the number of tiles, {len(images)}, or no batch "
@@ -111,7 +111,7 @@ class TileDataset(keras.utils.PyDataset):
 
     @epoch.setter
     def epoch(self, epoch: int) -> None:
-        check_whole("epoch", epoch, 0)
+        check_count("epoch", epoch, least=0, unit="")
         self._epoch = epoch
         self._opening = True
         self._begun = False
@@ -181,7 +181,7 @@ def _check_arrays(images: np.ndarray, masks: np.ndarray) -> None:
 
 
 def _check_indices(masks: np.ndarray, classes: int) -> None:
-    check_whole("classes", classes, 1)
+    check_count("classes", classes, least=1, unit="")
     values = np.unique(masks)
     if not np.isin(values, np.arange(max(classes, 2))).all():
         shown = ", ".join(f"{value:g}" for value in values[:6]) + (", …" if len(values) > 6 else "")

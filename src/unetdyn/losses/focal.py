@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from unetdyn._checks import check_fraction, check_positive, check_range
 from unetdyn.metrics.shapes import as_computable, match_rank, match_weight, require_same_shape
 
 Tensor = Any
@@ -20,22 +21,13 @@ LARGEST_PROBABILITY = 1 - 2.0**-24
 def _check_arguments(
     gamma: float, pos_weight: float | None, label_smoothing: float | None, alpha: float | None
 ) -> None:
-    if not (isinstance(gamma, int | float) and 0 <= gamma < float("inf")):
-        raise ValueError(f"`gamma` must be a number, 0 or above; 2.0 is usual. Received: gamma={gamma!r}.")
-    if pos_weight is not None and not 0 < pos_weight < float("inf"):
-        raise ValueError(
-            f"`pos_weight` must be above 0, or None for no weighting. Received: pos_weight={pos_weight!r}."
-        )
-    if label_smoothing is not None and not 0 <= label_smoothing < 1:
-        raise ValueError(
-            "`label_smoothing` must be in [0, 1), or None; at 1 every label would be 0.5. "
-            f"Received: label_smoothing={label_smoothing!r}."
-        )
-    if alpha is not None and not 0 < alpha < 1:
-        raise ValueError(
-            "`alpha` must be between 0 and 1, both excluded, or None for no balancing; 0.25 is usual. "
-            f"Received: alpha={alpha!r}."
-        )
+    check_range("gamma", gamma, 0)
+    if pos_weight is not None:
+        check_positive("pos_weight", pos_weight, otherwise="or None for no weighting")
+    if label_smoothing is not None:
+        check_fraction("label_smoothing", label_smoothing, zero=True, otherwise="or None")
+    if alpha is not None:
+        check_fraction("alpha", alpha, otherwise="or None for no balancing")
 
 
 def _log_probabilities(y_pred: Tensor, from_logits: bool) -> tuple[Tensor, Tensor]:

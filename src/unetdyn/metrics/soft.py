@@ -5,7 +5,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from unetdyn._checks import unknown_choice
+from unetdyn._checks import check_choice, check_positive
 from unetdyn.metrics import counts
 from unetdyn.metrics.shapes import as_computable, match_rank, match_weight, require_same_shape
 
@@ -14,13 +14,8 @@ Tensor = Any
 
 def check_soft_arguments(smooth: float, aggregate: str, known: tuple[str, ...]) -> None:
     """Raise where `smooth` or `aggregate` is out of range."""
-    if not smooth > 0:
-        raise ValueError(
-            "`smooth` must be above 0: it keeps the ratio defined where labels and predictions are empty. "
-            f"Received: smooth={smooth!r}."
-        )
-    if aggregate not in known:
-        raise ValueError(unknown_choice("aggregate", aggregate, known))
+    check_positive("smooth", smooth)
+    check_choice("aggregate", aggregate, known)
 
 
 def _image_sums(
