@@ -127,9 +127,9 @@ class Run:
 
         NaN may also be what was logged: `series` tells the two apart.
         """
-        names = dict.fromkeys(name for record in self.epochs for name, value in record.items() if _is_number(value))
+        names = dict.fromkeys(name for record in self.epochs for name, value in record.items() if _is_scalar(value))
         return {
-            name: np.array([v if _is_number(v := record.get(name)) else np.nan for record in self.epochs], dtype=float)
+            name: np.array([v if _is_scalar(v := record.get(name)) else np.nan for record in self.epochs], dtype=float)
             for name in names
         }
 
@@ -141,7 +141,7 @@ class Run:
         """
         if name not in self.history:
             raise KeyError(f"{name!r} was not logged in {self.path}.{nearest(name, self.history)}")
-        logged = [(record["epoch"], record[name]) for record in self.epochs if _is_number(record.get(name))]
+        logged = [(record["epoch"], record[name]) for record in self.epochs if _is_scalar(record.get(name))]
         return np.array([epoch for epoch, _ in logged]), np.array([value for _, value in logged], dtype=float)
 
     @property
@@ -206,7 +206,8 @@ def _read_lines(file: Path) -> tuple[list[dict[str, Any]], list[str]]:
     return records, notes
 
 
-def _is_number(value: object) -> bool:
+def _is_scalar(value: object) -> bool:
+    """Whether JSON gave a number; True and False count, as 1 and 0."""
     return isinstance(value, int | float)
 
 
