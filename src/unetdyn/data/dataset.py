@@ -39,14 +39,14 @@ def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
 class TileDataset(keras.utils.PyDataset):
     """Batches of tiles and masks whose order and augmentation are functions of `(seed, epoch)`.
 
-    Pass it as `model.fit(dataset, shuffle=False)`: with Keras' default `shuffle=True`, `fit` shuffles the batches once
-    more by Python's global random numbers, which a dataset can notice but not prevent. This one warns.
+    Pass it as `model.fit(dataset, shuffle=False)`. With Keras' default `shuffle=True`, `fit` shuffles the batches once
+    more, by Python's global random numbers. A dataset cannot prevent that; this one notices, and warns.
 
     Within `fit` the epoch advances by itself. To resume at epoch `k`, set `dataset.epoch = k` (or pass
     `initial_epoch=k`) before `fit`; outside of `fit`, set `epoch` for each pass. Leave `steps_per_epoch` out: epochs
-    cut short or drawn out are no permutations of the tiles. There is no `workers` argument: with `workers=2`, Keras
-    3.15 on JAX and PyTorch delivers batches left over from building the model, and from the last epoch, in place of
-    this epoch's, so that some tiles come twice and others never.
+    cut short or drawn out are no permutations of the tiles. There is no `workers` argument: with `workers=2` on JAX and
+    PyTorch, Keras 3.15 hands out batches left over from building the model and from the last epoch. Some tiles then
+    come twice in an epoch, and others never.
 
     Args:
         images: Array of shape `(tiles, height, width, channels)`, finite; usually normalised `float32`.

@@ -1,4 +1,4 @@
-"""Grey levels to the numbers a network likes: per image, so that no statistics leak from one part into another."""
+"""Normalise grey levels: each image by itself, so that no statistics leak from one part of a split into another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training, validation and test parts that do not know each other, and a check that says where they do."""
+"""Split a stack into training, validation and test parts, and check that nothing leaks from one into another."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Split:
     Args:
         train: Sections to train on.
         validation: Sections to judge the training by while it runs.
-        test: Sections that nothing was chosen by, or `None`.
+        test: Sections that served no choice, neither of weights nor of settings, or `None`.
         sections: For each part its sections' indices in the stack they came from; empty where that is not known, as
             for parts read from folders of their own. Without them the gap cannot be checked.
     """
@@ -42,7 +42,7 @@ class Split:
 
 @dataclass(frozen=True)
 class LeakageReport:
-    """What one part of a split gives away about another: one sentence for each finding.
+    """Leakage between the parts of a split: one sentence for each finding.
 
     Args:
         findings: The sentences; none where nothing was found.

@@ -15,7 +15,7 @@ from unetdyn.metrics.shapes import as_computable, match_rank, match_weight, requ
 Tensor = Any
 
 LABEL_THRESHOLD = 0.5
-"""A label above one half is foreground, whatever the threshold of the predictions: 0.99 is, as 1 and 255 are."""
+"""A label above one half is foreground, whatever the threshold of the predictions: 0.99 counts as 1 and 255 do."""
 
 SCORE_UNITS = 2**22
 """Scores of images are summed in whole units of 2⁻²², so that their sum does not depend on the order either."""
@@ -68,7 +68,7 @@ class Batch:
 
 
 def _validate(y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None, rule: CountingRule) -> Batch:
-    """Fitting tensors, or a ValueError: it looks at shapes only, and so also while a step is traced."""
+    """Tensors of fitting shapes, or a ValueError. Only shapes are looked at, so it works while a step is traced."""
     y_pred = as_computable(y_pred)
     y_true = match_rank(as_computable(y_true), y_pred)
     channels = y_pred.shape[-1]
@@ -218,7 +218,7 @@ def thresholded_jaccard(
         y_pred: Predictions, same shape.
         sample_weight: Mask: pixels of weight 0 are left out.
         threshold: Probability that a pixel's prediction must exceed, 0.5 by default; None takes the largest channel.
-        comparison: ">" by default, as in the studies, or ">=".
+        comparison: ">" by default, as in the studies (docs/studies.md), or ">=".
         aggregate: "dataset" by default; "image" for the mean over images.
         empty: Score where labels and predictions are both empty, 1.0 by default because nothing is wrong there.
         from_logits: Whether `y_pred` holds logits; False by default, as in Keras.

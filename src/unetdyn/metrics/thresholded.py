@@ -44,7 +44,7 @@ class ThresholdedJaccard(keras.metrics.Metric):
     Args:
         threshold: Probability in [0, 1] that a prediction must exceed to be foreground, also with `from_logits`. 0.5 by
             default, where both classes are equally probable. None: the largest channel wins.
-        comparison: ">" by default, as in the studies; ">=" counts a prediction at the threshold as foreground.
+        comparison: ">" by default, as in the studies (docs/studies.md); ">=" counts a prediction at the threshold too.
         aggregate: "dataset" by default: one ratio of the sums over all pixels. "image": the mean of the images' own
             ratios, where a small object weighs as much as a large one. "batch": the mean of the batches' ratios, which
             depends on the batch size; there only to compare with function metrics, which Keras averages like that.

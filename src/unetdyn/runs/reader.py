@@ -20,14 +20,14 @@ def open_run(path: str | Path) -> "Run":
     """Open a run directory; nothing but `run.json` is read until it is asked for.
 
     Args:
-        path: the folder of a run: finished, failed, killed, or still being written.
+        path: The folder of a run: finished, failed, killed, or still being written.
 
     Returns:
-        A `Run`: what was on the disk. A run that goes on is seen anew by opening it again.
+        A `Run`: what was on the disk. Open it again to see how a run goes on.
 
     Raises:
-        FileNotFoundError: if `path` isn't a run directory.
-        ValueError: if `run.json` is damaged, or written by a newer version of unetdyn.
+        FileNotFoundError: If `path` isn't a run directory.
+        ValueError: If `run.json` is damaged, or written by a newer version of unetdyn.
 
     Example:
         >>> import tempfile, unetdyn.runs
@@ -60,7 +60,7 @@ def list_runs(folder: str | Path) -> list["Run"]:
     """The runs right below a folder, oldest first.
 
     Args:
-        folder: where run directories were written; it need not exist.
+        folder: Where run directories were written; it need not exist.
 
     Returns:
         A list of `Run`; other folders and files are passed over.
@@ -74,7 +74,7 @@ class Run:
     """A run directory, read when asked; made by `unetdyn.runs.open`.
 
     Attributes:
-        path: the folder.
+        path: The folder.
         header: `run.json` as it stands there.
     """
 
@@ -137,7 +137,7 @@ class Run:
         """The epochs (from 0) in which a scalar was logged, and its values there, NaN values included.
 
         Raises:
-            KeyError: if it never was.
+            KeyError: If it never was.
         """
         if name not in self.history:
             raise KeyError(f"{name!r} was not logged in {self.path}.{nearest(name, self.history)}")
@@ -153,7 +153,7 @@ class Run:
         """The arrays of `dynamics/NAME.npz`, by name; those by block are a dictionary of arrays under one name.
 
         Raises:
-            KeyError: if there are none of that name.
+            KeyError: If there are none of that name.
         """
         if name not in self.array_names:
             raise KeyError(f"{name!r} is not among the arrays of {self.path}: {self.array_names}.")
