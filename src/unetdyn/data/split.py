@@ -126,6 +126,7 @@ def split_by_fraction(stack: Stack, validation: float = 0.2, test: float = 0.2, 
     """
     check_fraction("validation", validation)
     check_fraction("test", test, zero=True)
+    check_count("gap", gap, least=0, unit="sections")
     if validation + test >= 1:
         raise ValueError(
             "`validation` and `test` must leave something to train on: their sum must lie below 1. "
