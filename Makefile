@@ -15,7 +15,7 @@ TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 # One thread a test process: two processes on two cores are faster than four threads fighting.
 PYTEST := TF_CPP_MIN_LOG_LEVEL=2 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
 
-.PHONY: help demo test check check-rest lint types imports test-jax test-torch examples clean
+.PHONY: help demo test check check-rest lint types imports test-jax test-torch examples notebooks clean
 
 help:
 	@sed -n '2,4s/^#   //p' Makefile
@@ -78,11 +78,16 @@ test-torch: .venv/.check
 	@echo "Testing on PyTorch"
 	@KERAS_BACKEND=torch $(PYTEST) tests
 
-# Docstrings, the README and the docs are run as they stand; so are the example script and the notebook.
+# Docstrings, the README and the docs are run as they stand; so are the example script and the notebooks.
 examples: .venv/.check
 	@echo "Running the docstrings, the README, the docs and the examples"
 	@$(PYTEST) --doctest-modules src/unetdyn
 	@$(PYTEST) README.md docs examples
+
+# The notebooks are kept with their outputs, so that who reads them in a browser sees the pictures.
+notebooks: .venv/.check
+	@echo "Running the notebooks and keeping their outputs in them"
+	@env -u MPLBACKEND KERAS_BACKEND=tensorflow $(BIN)/python examples/run_notebooks.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

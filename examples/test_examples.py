@@ -1,4 +1,4 @@
-"""Runs the example script and the notebook as a user would; part of `make check`."""
+"""Runs the example script and the notebooks as a user would; part of `make check`."""
 
 import subprocess
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parent
+NOTEBOOKS = sorted(HERE.glob("*.ipynb"))
 
 
 def test_quickstart_script_trains_and_leaves_a_picture(tmp_path):
@@ -19,15 +20,30 @@ def test_quickstart_script_trains_and_leaves_a_picture(tmp_path):
     assert (tmp_path / "run" / "model.keras").is_file()
 
 
-@pytest.mark.parametrize("path", sorted(HERE.glob("*.ipynb")), ids=lambda path: path.name)
-def test_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
-    import nbformat
-    from nbclient import NotebookClient
-
+@pytest.fixture
+def notebooks(monkeypatch):
+    monkeypatch.syspath_prepend(str(HERE))
     monkeypatch.delenv("MPLBACKEND", raising=False)  # or the kernel draws no picture under its cells
-    notebook = nbformat.read(path, as_version=4)
-    NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-    ).execute()
-    pictures = [out for cell in notebook.cells for out in cell.get("outputs", []) if "image/png" in out.get("data", {})]
-    assert len(pictures) >= 3
+    import run_notebooks
+
+    return run_notebooks
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_notebook_runs_from_top_to_bottom(path, tmp_path, notebooks):
+    check(notebooks.outputs(notebooks.run(path, tmp_path)))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_stored_notebook_has_its_pictures_and_is_small(path, notebooks):
+    """What a reader in a browser sees, who runs nothing; `make notebooks` makes it anew."""
+    import nbformat
+
+    check(notebooks.outputs(nbformat.read(path, as_version=4)))
+    assert path.stat().st_size < 300_000
+
+
+def check(outputs):
+    """Three pictures or more, no error, no warning."""
+    assert sum("image/png" in output.get("data", {}) for output in outputs) >= 3
+    assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]

@@ -47,7 +47,7 @@ def check_count(argument: str, value: object, least: int, unit: str = "epochs", 
         argument: Its name.
         value: What was passed.
         least: The least that is allowed.
-        unit: What is counted, in the plural.
+        unit: What is counted, in the plural; "" where the argument's name says it.
         otherwise: What else is allowed, as the end of "1 or more, ...": such as "or None for all".
 
     Raises:
@@ -59,21 +59,37 @@ def check_count(argument: str, value: object, least: int, unit: str = "epochs", 
         ValueError: `lag` must be a whole number of epochs, 1 or more. Received: lag=0.
     """
     if not is_count(value) or value < least:  # type: ignore[operator]
-        end = f", {otherwise}" if otherwise else ""
+        of, end = (f" of {unit}" if unit else ""), (f", {otherwise}" if otherwise else "")
         raise ValueError(
-            f"`{argument}` must be a whole number of {unit}, {least} or more{end}. Received: {argument}={value!r}."
+            f"`{argument}` must be a whole number{of}, {least} or more{end}. Received: {argument}={value!r}."
         )
 
 
-def check_positive(argument: str, value: object) -> None:
-    """Refuse what is not a finite number above 0.
+def check_positive(argument: str, value: object, otherwise: str = "") -> None:
+    """Refuse what is not a finite number above 0; `otherwise` as in `check_count`.
 
     >>> check_positive("lr", 0)
     Traceback (most recent call last):
     ValueError: `lr` must be a finite number above 0. Received: lr=0.
     """
     if not (is_number(value) and value > 0 and math.isfinite(value)):  # type: ignore[operator, arg-type]
-        raise ValueError(f"`{argument}` must be a finite number above 0. Received: {argument}={value!r}.")
+        end = f", {otherwise}" if otherwise else ""
+        raise ValueError(f"`{argument}` must be a finite number above 0{end}. Received: {argument}={value!r}.")
+
+
+def check_range(argument: str, value: object, least: float, most: float = math.inf) -> None:
+    """Refuse what is not a finite number from `least` to `most`, both allowed.
+
+    >>> check_range("rotation", 200, 0, 180)
+    Traceback (most recent call last):
+    ValueError: `rotation` must be a number from 0 to 180. Received: rotation=200.
+    >>> check_range("noise", -1, 0)
+    Traceback (most recent call last):
+    ValueError: `noise` must be a finite number, 0 or above. Received: noise=-1.
+    """
+    if not (is_number(value) and least <= value <= most and math.isfinite(value)):  # type: ignore[operator, arg-type]
+        kind = f"number from {least:g} to {most:g}" if math.isfinite(most) else f"finite number, {least:g} or above"
+        raise ValueError(f"`{argument}` must be a {kind}. Received: {argument}={value!r}.")
 
 
 def check_fraction(

@@ -179,7 +179,12 @@ def test_fit_and_evaluate_without_shuffle_do_not_warn():
         ((4, 2, 2, 1), (3, 2, 2, 1), {}, r"Received: images.shape=\(4, 2, 2, 1\), masks.shape=\(3, 2, 2, 1\)"),
         ((4, 2, 2), (4, 2, 2), {}, "must have shape .tiles, height, width, channels."),
         ((0, 2, 2, 1), (0, 2, 2, 1), {}, "at least one tile"),
-        ((4, 2, 2, 1), (4, 2, 2, 1), {"batch_size": 0}, "`batch_size` must be a whole number of at least 1"),
+        (
+            (4, 2, 2, 1),
+            (4, 2, 2, 1),
+            {"batch_size": 0},
+            "`batch_size` must be a whole number of tiles.*Received: batch_size=0",
+        ),
         ((4, 2, 2, 1), (4, 2, 2, 1), {"seed": -1}, "`seed` must be .*Received: seed=-1"),
         ((4, 2, 2, 1), (4, 2, 2, 1), {"initial_epoch": 0.5}, "`epoch` must be .*Received: epoch=0.5"),
         ((4, 2, 2, 1), (4, 2, 2, 1), {"drop_last": True}, "no batch is left. Received: batch_size=8"),

@@ -67,7 +67,7 @@ def test_split_by_section_refuses_sections_that_do_not_exist(train):
 
 def test_split_by_section_accepts_no_gap_where_asked():
     assert len(split_by_section(make(4), (0, 2), (3, 3), gap=0).train) == 3
-    with pytest.raises(ValueError, match=r"`gap` must be at least 0 sections. Received: gap=-1"):
+    with pytest.raises(ValueError, match=r"`gap` must be a whole number of sections, 0 or more. Received: gap=-1"):
         split_by_section(make(4), (0, 2), (3, 3), gap=-1)
 
 
@@ -95,8 +95,8 @@ def test_split_by_fraction_keeps_order_gap_and_proportions(sections, validation,
     ("sections", "options", "text"),
     [
         (4, {}, "Received: 4 sections, of which 1 would be validation, 1 test and 2 gap"),
-        (9, {"validation": 0}, "Received: validation=0, test=0.2"),
-        (9, {"validation": 0.5, "test": 0.5}, "their sum below 1"),
+        (9, {"validation": 0}, "`validation` must lie between 0 and 1.*Received: validation=0"),
+        (9, {"validation": 0.5, "test": 0.5}, "their sum must lie below 1. Received: validation=0.5, test=0.5"),
     ],
 )
 def test_split_by_fraction_refuses_what_leaves_nothing_to_train_on(sections, options, text):

@@ -112,16 +112,16 @@ def test_synthetic_em_drift_shifts_sections() -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"sections": 0}, r"`sections` must be a whole number >= 1. Received: sections=0. Pass 1 or more"),
-        ({"sections": 2.5}, r"`sections` must be a whole number >= 1. Received: sections=2.5"),
-        ({"size": 63}, r"`size` must be a whole number >= 64. Received: size=63"),
-        ({"seed": -1}, r"`seed` must be a whole number >= 0. Received: seed=-1"),
-        ({"mitochondria": 0.2}, r"`mitochondria` must be between 0 and 0.1. Received: mitochondria=0.2"),
-        ({"decoys": 2}, r"`decoys` must be between 0 and 1. Received: decoys=2"),
-        ({"noise": -1.0}, r"`noise` must be finite and >= 0. Received: noise=-1.0"),
-        ({"blur": float("nan")}, r"`blur` must be finite and >= 0. Received: blur=nan"),
-        ({"uneven_light": 0.6}, r"`uneven_light` must be between 0 and 0.5. Received: uneven_light=0.6"),
-        ({"drift": float("inf")}, r"`drift` must be finite and >= 0. Received: drift=inf"),
+        ({"sections": 0}, r"`sections` must be a whole number, 1 or more. Received: sections=0"),
+        ({"sections": 2.5}, r"`sections` must be a whole number, 1 or more. Received: sections=2.5"),
+        ({"size": 63}, r"`size` must be a whole number of pixels, 64 or more. Received: size=63"),
+        ({"seed": -1}, r"`seed` must be a whole number, 0 or more. Received: seed=-1"),
+        ({"mitochondria": 0.2}, r"`mitochondria` must be a number from 0 to 0.1. Received: mitochondria=0.2"),
+        ({"decoys": 2}, r"`decoys` must lie between 0 and 1. Received: decoys=2"),
+        ({"noise": -1.0}, r"`noise` must be a finite number, 0 or above. Received: noise=-1.0"),
+        ({"blur": float("nan")}, r"`blur` must be a finite number, 0 or above. Received: blur=nan"),
+        ({"uneven_light": 0.6}, r"`uneven_light` must be a number from 0 to 0.5. Received: uneven_light=0.6"),
+        ({"drift": float("inf")}, r"`drift` must be a finite number, 0 or above. Received: drift=inf"),
     ],
 )
 def test_synthetic_em_refuses(arguments: dict, text: str) -> None:

@@ -62,7 +62,7 @@ def test_empty_against_empty_costs_nothing_and_half_precision_does_not_overflow(
 
 
 def test_bad_arguments_and_shapes_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"`smooth` must be above 0.*Received: smooth=-1"):
+    with pytest.raises(ValueError, match=r"`smooth` must be a finite number above 0. Received: smooth=-1"):
         SoftJaccardLoss(-1)
     with pytest.raises(ValueError, match="`aggregate` must be one of 'batch', 'image'"):
         SoftJaccardLoss(aggregate="dataset")

@@ -176,11 +176,12 @@ def test_sample_weight_masks_channels_and_classes() -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"threshold": 1.5}, r"`threshold` must be a probability in \[0, 1\].*Received: threshold=1\.5"),
+        ({"threshold": 1.5}, r"`threshold` must lie between 0 and 1.*Received: threshold=1\.5"),
         ({"comparison": "=>"}, r"`comparison` must be one of '>', '>='\. Received: comparison='=>'"),
         ({"aggregate": "images"}, r"`aggregate` must be one of .*Did you mean 'image'\?"),
         ({"empty": 0.5}, r"`empty` must be one of 1\.0, 0\.0, 'skip'\. Received: empty=0\.5"),
         ({"class_ids": []}, r"`class_ids` must be a list of different channel numbers"),
+        ({"class_ids": [0.5]}, r"Received: class_ids=\[0\.5\]"),
         ({"class_ids": [1, 1]}, r"Received: class_ids=\[1, 1\]"),
         ({"class_ids": [2]}, r"`class_ids` must be below the number of classes, 2\. Received: class_ids=\[2\]"),
         ({"threshold": None}, r"`threshold=None` takes the largest channel and needs predictions with more than one"),

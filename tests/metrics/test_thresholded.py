@@ -1,4 +1,5 @@
 import json
+import re
 import warnings
 
 import keras
@@ -10,6 +11,7 @@ from keras import ops
 from sklearn.metrics import jaccard_score
 
 from unetdyn.metrics import ThresholdedJaccard, counts, jacard_coef, thresholded_jaccard
+from unetdyn.metrics.input_flags import WARNINGS
 
 RNG = np.random.default_rng(0)
 Y = RNG.integers(0, 2, (12, 6, 7, 1)).astype("float32")
@@ -131,37 +133,37 @@ def identity_model(metric: keras.metrics.Metric, **options: object) -> keras.Mod
 
 GOOD = (RNG.integers(0, 2, (4, 4, 4, 1)).astype("float32"), RNG.random((4, 4, 4, 1), dtype="float32"))
 BAD = {
-    "as 8-bit masks of 0 and 255 do": (GOOD[0] * 255, GOOD[1]),
-    "as masks do that were resized with interpolation": (GOOD[0] * 0.8, GOOD[1]),
-    "Pass `from_logits=True`, or end the model with a sigmoid": (GOOD[0], GOOD[1] * 8 - 4),
-    "`y_pred` holds NaN": (GOOD[0], np.where(GOOD[1] > 0.7, np.nan, GOOD[1])),
-    "as a softmax over a single channel always gives": (GOOD[0], np.ones_like(GOOD[1])),
+    "label_above_one": (GOOD[0] * 255, GOOD[1]),
+    "label_fractional": (GOOD[0] * 0.8, GOOD[1]),
+    "prediction_outside": (GOOD[0], GOOD[1] * 8 - 4),
+    "prediction_nan": (GOOD[0], np.where(GOOD[1] > 0.7, np.nan, GOOD[1])),
+    "constant": (GOOD[0], np.ones_like(GOOD[1])),
 }
 
 
-def messages(told: list[warnings.WarningMessage]) -> int:
-    return sum(str(warning.message).startswith("Metric 'iou': ") for warning in told)
+def messages(warned: list[warnings.WarningMessage]) -> int:
+    return sum(str(warning.message).startswith("Metric 'iou': ") for warning in warned)
 
 
-@pytest.mark.parametrize("text", BAD)
-def test_bad_data_are_told_once_with_cause_and_cure(text: str) -> None:
+@pytest.mark.parametrize("code", BAD)
+def test_bad_data_are_warned_of_once(code: str) -> None:
     metric = ThresholdedJaccard(name="iou")
-    with pytest.warns(UserWarning, match=text) as told:
-        [score(metric, *BAD[text], batch=2) for _ in range(3)]
-    assert messages(told) == 1
+    with pytest.warns(UserWarning, match=re.escape(WARNINGS[code])) as warned:
+        [score(metric, *BAD[code], batch=2) for _ in range(3)]
+    assert messages(warned) == 1
 
 
-@pytest.mark.parametrize("text", BAD)
-def test_bad_data_are_told_in_a_compiled_fit_of_one_epoch(text: str) -> None:
-    y, p = BAD[text]
+@pytest.mark.parametrize("code", BAD)
+def test_bad_data_are_warned_of_in_a_compiled_fit_of_one_epoch(code: str) -> None:
+    y, p = BAD[code]
     model = identity_model(ThresholdedJaccard(name="iou"))
-    with pytest.warns(UserWarning, match=text) as told:
+    with pytest.warns(UserWarning, match=re.escape(WARNINGS[code])) as warned:
         model.fit(p, y, batch_size=2, epochs=1, verbose=0)
-    assert messages(told) == 1
+    assert messages(warned) == 1
     model.evaluate(p, y, batch_size=2, verbose=0)
 
 
-def test_good_data_are_not_told_about() -> None:
+def test_good_data_are_not_warned_of() -> None:
     model = identity_model(ThresholdedJaccard(name="iou"))
     model.fit(GOOD[1], GOOD[0], batch_size=2, epochs=2, verbose=0)
     score(ThresholdedJaccard(from_logits=True), GOOD[0], GOOD[1] * 8 - 4, batch=2)
@@ -171,16 +173,16 @@ def test_good_data_are_not_told_about() -> None:
     score(ThresholdedJaccard(threshold=None, class_ids=[0, 1, 2]), labels, channels, batch=2)
 
 
-def test_bad_data_under_the_mask_are_not_told_about() -> None:
+def test_bad_data_under_the_mask_are_not_warned_of() -> None:
     y, p = GOOD[0].copy(), GOOD[1].copy()
     y[0], p[0] = 255, -3
     score(ThresholdedJaccard(), y, p, batch=2, sample_weight=np.array([0, 1, 1, 1]))
 
 
-def test_class_numbers_without_a_channel_are_told_about() -> None:
+def test_class_numbers_without_a_channel_are_warned_of() -> None:
     labels = np.array([[[0, 1], [2, 255]]])
     metric = ThresholdedJaccard(threshold=None)
-    with pytest.warns(UserWarning, match=r"such as 255 for unlabelled pixels.*`sample_weight` of 0"):
+    with pytest.warns(UserWarning, match=re.escape(WARNINGS["label_without_class"])):
         score(metric, labels, RNG.random((1, 2, 2, 3)), batch=1)
     with warnings.catch_warnings():
         score(metric, labels, RNG.random((1, 2, 2, 3)), batch=1)

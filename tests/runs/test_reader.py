@@ -104,7 +104,7 @@ def test_open_reads_epochs_cut_off_at_any_byte(written):
         in_the_middle = cut not in starts and cut + 1 not in starts
         assert (run.notes != []) == in_the_middle
         if in_the_middle:
-            assert run.notes == ["epochs.jsonl: the last line was not written to its end and is left out."]
+            assert [note.startswith("epochs.jsonl: the last line ") for note in run.notes] == [True]
 
 
 def test_open_passes_over_a_damaged_line_in_the_middle(written):
@@ -113,7 +113,7 @@ def test_open_passes_over_a_damaged_line_in_the_middle(written):
     file.write_bytes(first[:9] + b"\n" + second + b"\n")
     run = runs.open(written.path)
     assert [record["epoch"] for record in run.epochs] == [1]
-    assert run.notes == ["epochs.jsonl: line 1 was not written to its end and is left out."]
+    assert [note.startswith("epochs.jsonl: line 1 ") for note in run.notes] == [True]
 
 
 def test_list_runs_finds_runs_and_nothing_else(tmp_path):

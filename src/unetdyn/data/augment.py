@@ -7,10 +7,10 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from unetdyn.data.stack import check_whole
+from unetdyn._checks import check_count, check_range
 
-# Keras' colour layers clip to a value range that they also scale their factor by. Normalised images have none, so
-# theirs is one that no image reaches.
+# Keras' colour layers clip to a value range, and scale their factor by it. Normalised images have no such range, so
+# the layers are given one that no image reaches.
 _UNBOUNDED = 1e6
 
 Step = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
@@ -20,13 +20,13 @@ class Augmentation:
     """Random transformations of a batch of images with their masks, built on Keras' preprocessing layers.
 
     In this order: flips, quarter turns, rotation, zoom, contrast, brightness, noise. Each sample has its own draw.
-    Masks follow the geometry by nearest neighbour, so 0/1 stays 0/1, and know nothing of the rest. What is drawn is a
-    function of `(seed, epoch, batch)` alone on a given backend: Keras' layers are asked for their transformation with
-    a seed of that moment (`get_random_transformation`) instead of keeping a state, so that a resumed run sees the
-    batches of an uninterrupted one. It works on the CPU, whatever device trains.
+    Masks follow the geometry by nearest neighbour, so 0/1 stays 0/1; grey values and noise leave them alone. On a given
+    backend the draw depends on `(seed, epoch, batch)` only, so a resumed run sees the batches of an uninterrupted one:
+    Keras' layers keep no state here, they are given a seed for each batch (`get_random_transformation`). All of it runs
+    on the CPU, whatever device trains.
 
     Elastic deformation is left out: Keras 3.15's `RandomElasticTransform` draws one distortion for the whole batch,
-    clips masks to the images' value range, and with a seed given decides by comparing two equal numbers.
+    clips masks to the images' value range and, given a seed, decides whether to act by comparing two equal numbers.
 
     Flips and quarter turns cost little. Rotation and zoom interpolate and cost several times as much, most on PyTorch,
     whose affine transform in Keras loops over images.
@@ -71,12 +71,12 @@ class Augmentation:
         noise: float = 0.0,
         seed: int = 0,
     ) -> None:
-        _check_range("rotation", rotation, 180.0)
-        _check_range("zoom", zoom, 0.99)
-        _check_range("contrast", contrast, 1.0)
-        _check_range("brightness", brightness, _UNBOUNDED)
-        _check_range("noise", noise, float("inf"))
-        check_whole("seed", seed, 0)
+        check_range("rotation", rotation, 0, 180)
+        check_range("zoom", zoom, 0, 0.99)
+        check_range("contrast", contrast, 0, 1)
+        check_range("brightness", brightness, 0, _UNBOUNDED)
+        check_range("noise", noise, 0)
+        check_count("seed", seed, least=0, unit="")
         self.seed = seed
         self.rotate90 = rotate90
         # The layers' own seed is never used; without one they would draw it from Python's global random numbers.
@@ -94,7 +94,7 @@ class Augmentation:
             (brightness > 0, _by_layer(layers.RandomBrightness(brightness / (2 * _UNBOUNDED), wide, **common))),
             (noise > 0, _adding_noise(noise)),
         ]
-        # A step keeps its number whether others are used or not, so switching one on moves no other's draw.
+        # A step keeps its number whether others are used or not, so switching one on leaves the others' draws alone.
         self._steps = {number: step for number, (wanted, step) in enumerate(steps) if wanted}
         self._numbers = len(steps)
 
@@ -160,11 +160,3 @@ def _adding_noise(deviation: float) -> Step:
 
 def _to_numpy(array: np.ndarray) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(array), dtype=np.float32)
-
-
-def _check_range(argument: str, value: float, most: float) -> None:
-    if not 0 <= value <= most:
-        raise ValueError(
-            f"`{argument}` must lie between 0 (off) and {most:g}. Received: {argument}={value!r}. "
-            f"It is drawn symmetrically, so give the largest change as a positive number."
-        )

@@ -8,8 +8,8 @@ from functools import lru_cache
 import keras
 import numpy as np
 
+from unetdyn._checks import check_count
 from unetdyn.data.augment import Augmentation
-from unetdyn.data.stack import check_whole
 
 
 @lru_cache(maxsize=4)
@@ -39,14 +39,14 @@ def epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
 class TileDataset(keras.utils.PyDataset):
     """Batches of tiles and masks whose order and augmentation are functions of `(seed, epoch)`.
 
-    Pass it as `model.fit(dataset, shuffle=False)`: with Keras' default `shuffle=True`, `fit` shuffles the batches once
-    more by Python's global random numbers, which a dataset can notice but not prevent. This one warns.
+    Pass it as `model.fit(dataset, shuffle=False)`. With Keras' default `shuffle=True`, `fit` shuffles the batches once
+    more, by Python's global random numbers. A dataset cannot prevent that; this one notices, and warns.
 
     Within `fit` the epoch advances by itself. To resume at epoch `k`, set `dataset.epoch = k` (or pass
     `initial_epoch=k`) before `fit`; outside of `fit`, set `epoch` for each pass. Leave `steps_per_epoch` out: epochs
-    cut short or drawn out are no permutations of the tiles. There is no `workers` argument: with `workers=2`, Keras
-    3.15 on JAX and PyTorch delivers batches left over from building the model, and from the last epoch, in place of
-    this epoch's, so that some tiles come twice and others never.
+    cut short or drawn out are no permutations of the tiles. There is no `workers` argument: with `workers=2` on JAX and
+    PyTorch, Keras 3.15 hands out batches left over from building the model and from the last epoch. Some tiles then
+    come twice in an epoch, and others never.
 
     Args:
         images: Array of shape `(tiles, height, width, channels)`, finite; usually normalised `float32`.
@@ -91,8 +91,8 @@ class TileDataset(keras.utils.PyDataset):
         super().__init__()
         _check_arrays(images, masks)
         _check_indices(masks, classes)
-        check_whole("batch_size", batch_size, 1)
-        check_whole("seed", seed, 0)
+        check_count("batch_size", batch_size, least=1, unit="tiles")
+        check_count("seed", seed, least=0, unit="")
         if drop_last and batch_size > len(images):
             raise ValueError(
                 f"With `drop_last=True`, `batch_size` must be at most the number of tiles, {len(images)}, or no batch "
@@ -111,7 +111,7 @@ class TileDataset(keras.utils.PyDataset):
 
     @epoch.setter
     def epoch(self, epoch: int) -> None:
-        check_whole("epoch", epoch, 0)
+        check_count("epoch", epoch, least=0, unit="")
         self._epoch = epoch
         self._opening = True
         self._begun = False
@@ -181,7 +181,7 @@ def _check_arrays(images: np.ndarray, masks: np.ndarray) -> None:
 
 
 def _check_indices(masks: np.ndarray, classes: int) -> None:
-    check_whole("classes", classes, 1)
+    check_count("classes", classes, least=1, unit="")
     values = np.unique(masks)
     if not np.isin(values, np.arange(max(classes, 2))).all():
         shown = ", ".join(f"{value:g}" for value in values[:6]) + (", …" if len(values) > 6 else "")

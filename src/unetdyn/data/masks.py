@@ -1,4 +1,4 @@
-"""From the values a mask file holds to class indices, and never silently to something else."""
+"""From the values in a mask file to class indices; what does not fit is refused."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ def class_indices(mask: np.ndarray, name: str, classes: int = 1, threshold: floa
         name: The mask's name, for messages.
         classes: 1 for a binary mask; otherwise the number of classes with the background, and the file's values are
             the indices 0 … `classes - 1`.
-        threshold: Only with `classes=1`: what to do with a mask of more than two values, such as one with smoothed
-            edges. Fraction of the dtype's range (1 for floats) above which a pixel is foreground; the usual choice is
-            0.5. Files with two values are not affected. Default `None`: such a mask is refused, because nobody but
-            its maker knows what the grey values mean.
+        threshold: For a mask of more than two values with `classes=1`, such as one with smoothed edges: fraction of the
+            dtype's range (1 for floats) above which a pixel is foreground, usually 0.5. Files with two values are not
+            affected. Default `None`: such a mask is refused, because only its maker knows what the grey values mean.
 
     Returns:
         `uint8` array of shape `(height, width, 1)`.

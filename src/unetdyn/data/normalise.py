@@ -1,10 +1,10 @@
-"""Grey levels to the numbers a network likes: per image, so that no statistics leak from one part into another."""
+"""Normalise grey levels: each image by itself, so that no statistics leak from one part of a split into another."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from unetdyn._checks import unknown_choice
+from unetdyn._checks import check_choice
 from unetdyn.data.stack import check_finite
 
 METHODS = ("per_image", "unit")
@@ -37,8 +37,7 @@ def normalise(images: np.ndarray, method: str = "per_image") -> np.ndarray:
         >>> [round(float(value), 3) for value in normalise(image).ravel()]
         [-1.342, -0.447, 0.447, 1.342]
     """
-    if method not in METHODS:
-        raise ValueError(unknown_choice("method", method, METHODS))
+    check_choice("method", method, METHODS)
     if images.ndim != 4:
         raise ValueError(
             f"`images` must have shape (images, height, width, channels). Received: images.shape={images.shape}."

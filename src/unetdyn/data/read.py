@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unetdyn._checks import check_count, check_fraction
 from unetdyn.data.files import check_alike, describe_nearest, list_some, read_named
 from unetdyn.data.masks import class_indices
 from unetdyn.data.stack import Stack
@@ -76,15 +77,16 @@ def read_folder(
 
 
 def _check_classes(classes: int, mask_threshold: float | None) -> None:
-    if isinstance(classes, bool) or not isinstance(classes, int) or not 1 <= classes <= 256:
+    check_count("classes", classes, least=1, unit="", otherwise="256 at most, the background counted unless it is 1")
+    if classes > 256:
+        raise ValueError(f"`classes` must be at most 256, as masks hold 8 bits. Received: classes={classes!r}.")
+    if mask_threshold is None:
+        return
+    check_fraction("mask_threshold", mask_threshold, zero=True, otherwise="or None")
+    if classes != 1:
         raise ValueError(
-            f"`classes` must be a whole number from 1 (binary) to 256. Received: classes={classes!r}. "
-            f"Count the background as a class unless the masks are binary."
-        )
-    if mask_threshold is not None and (classes != 1 or not 0 <= mask_threshold < 1):
-        raise ValueError(
-            f"`mask_threshold` must lie in [0, 1) and go with `classes=1`. "
-            f"Received: mask_threshold={mask_threshold!r}, classes={classes!r}."
+            "`mask_threshold` must go with `classes=1`: it is for binary masks. "
+            f"Received: mask_threshold={mask_threshold!r}, classes={classes!r}. Leave one of them out."
         )
 
 

@@ -1,4 +1,4 @@
-"""Training, validation and test parts that do not know each other, and a check that says where they do."""
+"""Split a stack into training, validation and test parts, and check that nothing leaks from one into another."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
+from unetdyn._checks import check_count, check_fraction
 from unetdyn.data.stack import Stack
 from unetdyn.data.tiles import Tiles
 
@@ -22,7 +23,7 @@ class Split:
     Args:
         train: Sections to train on.
         validation: Sections to judge the training by while it runs.
-        test: Sections that nothing was chosen by, or `None`.
+        test: Sections that served no choice, neither of weights nor of settings, or `None`.
         sections: For each part its sections' indices in the stack they came from; empty where that is not known, as
             for parts read from folders of their own. Without them the gap cannot be checked.
     """
@@ -41,7 +42,7 @@ class Split:
 
 @dataclass(frozen=True)
 class LeakageReport:
-    """What one part of a split gives away about another: one sentence for each finding.
+    """Leakage between the parts of a split: one sentence for each finding.
 
     Args:
         findings: The sentences; none where nothing was found.
@@ -123,9 +124,12 @@ def split_by_fraction(stack: Stack, validation: float = 0.2, test: float = 0.2, 
         >>> split.sections["train"], split.sections["validation"], split.sections["test"]
         ((0, 1, 2, 3, 4, 5), (7, 8), (10, 11))
     """
-    if not (0 < validation < 1 and 0 <= test < 1 and validation + test < 1):
+    check_fraction("validation", validation)
+    check_fraction("test", test, zero=True)
+    check_count("gap", gap, least=0, unit="sections")
+    if validation + test >= 1:
         raise ValueError(
-            f"`validation` must lie in (0, 1), `test` in [0, 1), and their sum below 1. "
+            "`validation` and `test` must leave something to train on: their sum must lie below 1. "
             f"Received: validation={validation}, test={test}."
         )
     usable = len(stack) - gap * (2 if test else 1)
@@ -214,8 +218,7 @@ def _indices(name: str, part: Sections, sections: int) -> tuple[int, ...]:
 
 
 def _near(sections: Mapping[str, Sequence[int]], gap: int) -> list[str]:
-    if gap < 0:
-        raise ValueError(f"`gap` must be at least 0 sections. Received: gap={gap}.")
+    check_count("gap", gap, least=0, unit="sections")
     findings = []
     for (name, part), (other_name, other) in combinations(sections.items(), 2):
         shared = sorted(set(part) & set(other))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from unetdyn._checks import check_count
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -77,17 +79,18 @@ def downsample(stack: Stack, factor: int) -> Stack:
         (15, 1)
     """
     height, width = stack.images.shape[1:3]
-    if isinstance(factor, bool) or int(factor) != factor or factor < 1 or height % factor or width % factor:
+    check_count("factor", factor, least=1, unit="")
+    if height % factor or width % factor:
         raise ValueError(
-            f"`factor` must be a whole number >= 1 that divides the sections' height and width, {height}×{width}. "
+            f"`factor` must divide the sections' height and width, {height}×{width}. "
             f"Received: factor={factor!r}. Choose another factor, or crop the sections first."
         )
     if factor == 1:
         return stack
-    means = _blocks(stack.images, int(factor)).mean(axis=(2, 4), dtype=np.float64)
+    means = _blocks(stack.images, factor).mean(axis=(2, 4), dtype=np.float64)
     if np.issubdtype(stack.images.dtype, np.integer):
         means = np.rint(means)
-    return Stack(means.astype(stack.images.dtype), _majority(stack.masks, int(factor)), stack.names)
+    return Stack(means.astype(stack.images.dtype), _majority(stack.masks, factor), stack.names)
 
 
 def check_finite(images: np.ndarray, names: Sequence[str]) -> None:
@@ -101,12 +104,6 @@ def check_finite(images: np.ndarray, names: Sequence[str]) -> None:
                 f"`images` must be finite, but image {name!r} holds {bad} NaN or infinite values. "
                 f"Received: images of dtype {images.dtype}. Mend or leave out that section."
             )
-
-
-def check_whole(argument: str, value: int, least: int) -> None:
-    """Refuse what is no whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"`{argument}` must be a whole number of at least {least}. Received: {argument}={value!r}.")
 
 
 def _blocks(array: np.ndarray, factor: int) -> np.ndarray:

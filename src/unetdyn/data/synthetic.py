@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from numbers import Integral
-
 import numpy as np
 
+from unetdyn._checks import check_count, check_fraction, check_range
 from unetdyn.data.stack import Stack
 from unetdyn.data.synthetic_optics import expose
 from unetdyn.data.synthetic_structures import MITOCHONDRION, Body, Face, grow
@@ -78,15 +76,15 @@ def synthetic_em(
         The look and the figures follow Gerhard, Funke, Martel, Cardona, Fetter (2013), Segmented anisotropic ssTEM
         dataset of neural tissue, figshare, doi:10.6084/m9.figshare.856713. No pixel of it is used.
     """
-    _check_whole("sections", sections, 1)
-    _check_whole("size", size, _SMALLEST)
-    _check_whole("seed", seed, 0)
-    _check_between("mitochondria", mitochondria, 0.1)
-    _check_between("decoys", decoys, 1)
-    _check_between("blur", blur, math.inf)
-    _check_between("noise", noise, math.inf)
-    _check_between("uneven_light", uneven_light, 0.5)
-    _check_between("drift", drift, math.inf)
+    check_count("sections", sections, least=1, unit="")
+    check_count("size", size, least=_SMALLEST, unit="pixels")
+    check_count("seed", seed, least=0, unit="")
+    check_range("mitochondria", mitochondria, 0, 0.1)
+    check_fraction("decoys", decoys, zero=True, one=True)
+    check_range("blur", blur, 0)
+    check_range("noise", noise, 0)
+    check_range("uneven_light", uneven_light, 0, 0.5)
+    check_range("drift", drift, 0)
     tissue = grow(seed, size, sections * _THICKNESS, mitochondria, decoys)
     images = np.empty((sections, size, size, 1), np.uint8)
     masks = np.empty_like(images)
@@ -105,16 +103,3 @@ def _mask(top: Face, bottom: Face, bodies: list[Body]) -> np.ndarray:
     kinds = np.array([body.kind for body in bodies] + [-1])  # the last one is for index −1: no body near
     index = np.where(top.level < bottom.level, top.body, bottom.body)
     return (kinds[index] == MITOCHONDRION) & (top.level + bottom.level < 0)
-
-
-def _check_whole(argument: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise ValueError(
-            f"`{argument}` must be a whole number >= {least}. Received: {argument}={value!r}. Pass {least} or more."
-        )
-
-
-def _check_between(argument: str, value: float, most: float) -> None:
-    if not (0 <= value <= most and math.isfinite(value)):
-        allowed = f"between 0 and {most}" if math.isfinite(most) else "finite and >= 0"
-        raise ValueError(f"`{argument}` must be {allowed}. Received: {argument}={value!r}. Pass a value in that range.")

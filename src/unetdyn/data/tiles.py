@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from unetdyn._checks import check_count
 from unetdyn.data.stack import Stack
 
 
@@ -77,14 +78,16 @@ def tile(stack: Stack, size: int, stride: int | None = None) -> Tiles:
     """
     height, width = stack.images.shape[1:3]
     stride = size if stride is None else stride
-    if not 1 <= size <= min(height, width):
+    check_count("size", size, least=1, unit="pixels")
+    check_count("stride", stride, least=1, unit="pixels", otherwise="or None for no overlap")
+    if size > min(height, width):
         raise ValueError(
-            f"`size` must be between 1 and the sections' shorter side, {min(height, width)} pixels. "
+            f"`size` must be at most the sections' shorter side, {min(height, width)} pixels. "
             f"Received: size={size} for sections of {height}×{width}. Choose smaller tiles, or downsample less."
         )
-    if not 1 <= stride <= size:
+    if stride > size:
         raise ValueError(
-            f"`stride` must be between 1 and `size`, or pixels between tiles are lost. "
+            "`stride` must be at most `size`, or pixels between tiles are lost. "
             f"Received: stride={stride}, size={size}."
         )
     rows, cols = _starts(height, size, stride), _starts(width, size, stride)

@@ -1,10 +1,11 @@
-"""Binary focal loss computed in log space, so that value and gradient hold for every logit and every γ."""
+"""Binary focal loss computed in log space, so that value and gradient are right for every logit and every γ."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
+from unetdyn._checks import check_fraction, check_positive, check_range
 from unetdyn.metrics.shapes import as_computable, match_rank, match_weight, require_same_shape
 
 Tensor = Any
@@ -20,22 +21,13 @@ LARGEST_PROBABILITY = 1 - 2.0**-24
 def _check_arguments(
     gamma: float, pos_weight: float | None, label_smoothing: float | None, alpha: float | None
 ) -> None:
-    if not (isinstance(gamma, int | float) and 0 <= gamma < float("inf")):
-        raise ValueError(f"`gamma` must be a number, 0 or above; 2.0 is usual. Received: gamma={gamma!r}.")
-    if pos_weight is not None and not 0 < pos_weight < float("inf"):
-        raise ValueError(
-            f"`pos_weight` must be above 0, or None for no weighting. Received: pos_weight={pos_weight!r}."
-        )
-    if label_smoothing is not None and not 0 <= label_smoothing < 1:
-        raise ValueError(
-            "`label_smoothing` must be in [0, 1), or None; at 1 every label would be 0.5. "
-            f"Received: label_smoothing={label_smoothing!r}."
-        )
-    if alpha is not None and not 0 < alpha < 1:
-        raise ValueError(
-            "`alpha` must be between 0 and 1, both excluded, or None for no balancing; 0.25 is usual. "
-            f"Received: alpha={alpha!r}."
-        )
+    check_range("gamma", gamma, 0)
+    if pos_weight is not None:
+        check_positive("pos_weight", pos_weight, otherwise="or None for no weighting")
+    if label_smoothing is not None:
+        check_fraction("label_smoothing", label_smoothing, zero=True, otherwise="or None")
+    if alpha is not None:
+        check_fraction("alpha", alpha, otherwise="or None for no balancing")
 
 
 def _log_probabilities(y_pred: Tensor, from_logits: bool) -> tuple[Tensor, Tensor]:
@@ -71,8 +63,8 @@ def binary_focal_loss(
         pos_weight: Weight of the positive class, above 0; None, the default, is 1.
         from_logits: Whether `y_pred` holds logits; False by default, as in Keras. Prefer logits: in float32 a sigmoid
             is exactly 1 above the logit 17, and a confident false positive has no gradient left.
-        label_smoothing: s in [0, 1); None, the default, is 0.
-        alpha: Balance in (0, 1), the weight of the positive class, 0.25 in the paper; None, the default, for none.
+        label_smoothing: The s above, in [0, 1); None, the default, is 0.
+        alpha: Balance in (0, 1), the weight of the positive class, 0.25 in the paper; None, the default: no balancing.
 
     Returns:
         Loss of each element, the shape of `y_pred`, at least float32, not reduced.
@@ -83,9 +75,9 @@ def binary_focal_loss(
     Probabilities are clipped to [1e-30, 1 − 2⁻²⁴]; the gradient is 0 outside. Keras and the `focal-loss` package clip
     at 1e-7, which takes the gradient from every miss more confident than the logit −16.
 
-    Soft labels follow the formula above. The package's `label_smoothing` does so too; for soft labels without smoothing
-    it takes any label above 0 for 1 in the factor, and `keras.losses.BinaryFocalCrossentropy` mixes the label into it
-    as `(1 − y p − (1 − y)(1 − p))^γ`.
+    Soft labels follow the formula above, and so does the package's `label_smoothing`. Labels that are soft without it
+    get another factor elsewhere: in the package any label above 0 has the factor of 1, and
+    `keras.losses.BinaryFocalCrossentropy` has `(1 − y p − (1 − y)(1 − p))^γ`.
 
     Example:
         >>> loss = binary_focal_loss([0.0, 1.0, 1.0], [0.1, 0.7, 0.9], gamma=2)
@@ -125,12 +117,12 @@ class BinaryFocalLoss(keras.losses.Loss):
         pos_weight: Weight of the positive class, above 0; None, the default, is 1.
         from_logits: Whether predictions are logits; False by default, as in Keras. Prefer logits.
         label_smoothing: In [0, 1); None, the default, is 0.
-        alpha: Balance in (0, 1), 0.25 in the paper; None, the default, for none.
+        alpha: Balance in (0, 1), 0.25 in the paper; None, the default: no balancing.
         reduction: "sum_over_batch_size" by default: the mean over every pixel of every image. "sum", None (the loss of
             each pixel, `(batch, height, width, channels)`) and Keras' others work too.
         name: "binary_focal_loss" by default.
-        dtype: Of the computation. Keras' floatx by default; half precision is raised to float32, where a mean over
-            pixels does not overflow.
+        dtype: Dtype of the computation. Keras' floatx by default; half precision is raised to float32, where a
+            mean over pixels does not overflow.
 
     `sample_weight` may have the shape `(batch,)`, `(batch, height, width)` or `(batch, height, width, 1)`; the mean is
     still taken over all pixels (with "mean_with_sample_weight": over the weights).

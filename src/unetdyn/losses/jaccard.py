@@ -19,7 +19,7 @@ class SoftJaccardLoss(keras.losses.Loss):
     the stand-in with a gradient for the Jaccard index of the thresholded mask.
 
     Args:
-        smooth: s, in pixels, above 0. 1.0 by default: an empty prediction for an empty mask costs 0,
+        smooth: The s above, in pixels, above 0. 1.0 by default: an empty prediction for an empty mask costs 0,
             and one wrong pixel of an empty image costs ½. A larger s softens the gradient of small objects.
         aggregate: "batch" by default, the usual form: one ratio over the whole batch. "image": the mean of the
             images' own losses, which does not depend on which images share a batch.
@@ -27,7 +27,7 @@ class SoftJaccardLoss(keras.losses.Loss):
         reduction: "sum_over_batch_size" by default; it acts on the images' losses with `aggregate="image"` and changes
             nothing with "batch", which has a single value.
         name: "soft_jaccard_loss" by default.
-        dtype: Of the computation. Keras' floatx by default; half precision is raised to float32.
+        dtype: Dtype of the computation. Keras' floatx by default; half precision is raised to float32.
 
     `sample_weight` of shape `(batch,)` weights the images' losses with `aggregate="image"`. With "batch", and wherever
     it has a value for each pixel, `(batch, height, width)` or `(batch, height, width, 1)`, it is a mask: pixels of

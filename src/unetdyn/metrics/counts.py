@@ -21,11 +21,11 @@ def limbs_of_sum(counts: Tensor) -> Tensor:
     """The sum over the first axis, as limbs.
 
     Args:
-        counts: int32, `(images, ...)`, each at least 0 and below 2³¹; fewer than 2048 of them or, where there are
-            more, together below 2³¹.
+        counts: Whole numbers as int32, `(images, ...)`, each at least 0 and below 2³¹. There are fewer than 2048 of
+            them, or their sum is below 2³¹.
 
     Returns:
-        float32, `(2, ...)`: high limb, low limb.
+        High limb and low limb as float32, `(2, ...)`.
     """
     low = ops.sum(ops.mod(counts, LIMB), axis=0)
     high = ops.sum(ops.floor_divide(counts, LIMB), axis=0) + ops.floor_divide(low, LIMB)

@@ -8,22 +8,22 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from unetdyn._checks import unknown_choice
+from unetdyn._checks import check_choice, check_fraction, is_count
 from unetdyn.metrics import counts
 from unetdyn.metrics.shapes import as_computable, match_rank, match_weight, require_same_shape
 
 Tensor = Any
 
 LABEL_THRESHOLD = 0.5
-"""A label above one half is foreground, whatever the threshold of the predictions: 0.99 is, as 1 and 255 are."""
+"""A label above one half is foreground, whatever the threshold of the predictions: 0.99 counts as 1 and 255 do."""
 
 SCORE_UNITS = 2**22
 """Scores of images are summed in whole units of 2⁻²², so that their sum does not depend on the order either."""
 
 
 @dataclass(frozen=True)
-class Convention:
-    """What is counted and how it is averaged; the arguments of `ThresholdedJaccard`, checked."""
+class CountingRule:
+    """Which pixels are foreground, and how counts become a score: the checked arguments of `ThresholdedJaccard`."""
 
     threshold: float | None = 0.5
     comparison: Literal[">", ">="] = ">"
@@ -33,31 +33,28 @@ class Convention:
     class_ids: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
-        if self.threshold is not None and not 0 <= self.threshold <= 1:
-            raise ValueError(
-                "`threshold` must be a probability in [0, 1], also with from_logits=True, or None for the largest "
-                f"channel. Received: threshold={self.threshold!r}."
-            )
-        if self.comparison not in (">", ">="):
-            raise ValueError(unknown_choice("comparison", self.comparison, (">", ">=")))
-        if self.aggregate not in ("dataset", "image", "batch"):
-            raise ValueError(unknown_choice("aggregate", self.aggregate, ("dataset", "image", "batch")))
-        if self.empty not in (1.0, 0.0, "skip"):
-            raise ValueError(unknown_choice("empty", self.empty, (1.0, 0.0, "skip")))
+        if self.threshold is not None:
+            otherwise = "also with from_logits=True, or None for the largest channel"
+            check_fraction("threshold", self.threshold, zero=True, one=True, otherwise=otherwise)
+        check_choice("comparison", self.comparison, (">", ">="))
+        check_choice("aggregate", self.aggregate, ("dataset", "image", "batch"))
+        check_choice("empty", self.empty, (1.0, 0.0, "skip"))
         if self.class_ids is not None:
-            self._check_class_ids(self.class_ids)
-
-    def _check_class_ids(self, ids: Sequence[int]) -> None:
-        if isinstance(ids, int) or not ids or min(ids) < 0 or len(set(ids)) < len(ids):
-            raise ValueError(
-                "`class_ids` must be a list of different channel numbers, such as [1, 2], or None. "
-                f"Received: class_ids={ids!r}."
-            )
+            _check_class_ids(self.class_ids)
 
     @property
     def scores(self) -> int:
         """How many scores are kept apart: one a class, or a single one where all channels are pooled."""
         return 1 if self.class_ids is None else len(self.class_ids)
+
+
+def _check_class_ids(ids: Sequence[int]) -> None:
+    numbers = isinstance(ids, Sequence) and len(ids) > 0 and all(is_count(i) and i >= 0 for i in ids)
+    if not numbers or len(set(ids)) < len(ids):
+        raise ValueError(
+            "`class_ids` must be a list of different channel numbers, such as [1, 2], or None. "
+            f"Received: class_ids={ids!r}."
+        )
 
 
 @dataclass(frozen=True)
@@ -70,22 +67,22 @@ class Batch:
     sparse: bool
 
 
-def _validate(y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None, convention: Convention) -> Batch:
-    """Fitting tensors, or a ValueError: it looks at shapes only, and so also while a step is traced."""
+def _validate(y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None, rule: CountingRule) -> Batch:
+    """Tensors of fitting shapes, or a ValueError. Only shapes are looked at, so it works while a step is traced."""
     y_pred = as_computable(y_pred)
     y_true = match_rank(as_computable(y_true), y_pred)
     channels = y_pred.shape[-1]
     sparse = channels != 1 and len(y_true.shape) == len(y_pred.shape) > 1 and y_true.shape[-1] == 1
     require_same_shape(y_true, y_pred, but_last=sparse)
-    if convention.threshold is None and channels == 1:
+    if rule.threshold is None and channels == 1:
         raise ValueError(
             "`threshold=None` takes the largest channel and needs predictions with more than one. Received: "
             f"y_pred.shape={tuple(y_pred.shape)}. Give a threshold, such as 0.5."
         )
-    if convention.class_ids is not None and max(convention.class_ids) >= max(channels, 2):
+    if rule.class_ids is not None and max(rule.class_ids) >= max(channels, 2):
         raise ValueError(
             f"`class_ids` must be below the number of classes, {max(channels, 2)}. "
-            f"Received: class_ids={list(convention.class_ids)}, y_pred.shape={tuple(y_pred.shape)}."
+            f"Received: class_ids={list(rule.class_ids)}, y_pred.shape={tuple(y_pred.shape)}."
         )
     counted = None if sample_weight is None else ops.not_equal(match_weight(sample_weight, y_pred), 0)
     return Batch(y_true, y_pred, counted, sparse)
@@ -97,31 +94,31 @@ def _logit(probability: float) -> float:
     return math.log(probability / (1 - probability))
 
 
-def _foreground(y_pred: Tensor, convention: Convention) -> Tensor:
+def _foreground(y_pred: Tensor, rule: CountingRule) -> Tensor:
     """Where the predictions pass the threshold; a NaN never does."""
-    threshold = convention.threshold
-    if convention.from_logits and threshold is not None:  # σ(z) > t is z > ln(t / (1 − t)), without σ's rounding
+    threshold = rule.threshold
+    if rule.from_logits and threshold is not None:  # σ(z) > t is z > ln(t / (1 − t)), without σ's rounding
         threshold = _logit(threshold)
-    return ops.greater(y_pred, threshold) if convention.comparison == ">" else ops.greater_equal(y_pred, threshold)
+    return ops.greater(y_pred, threshold) if rule.comparison == ">" else ops.greater_equal(y_pred, threshold)
 
 
-def _class_maps(batch: Batch, convention: Convention) -> tuple[Tensor, Tensor]:
+def _class_maps(batch: Batch, rule: CountingRule) -> tuple[Tensor, Tensor]:
     """Boolean maps of labels and predictions, `(batch, ..., classes)`."""
-    channels, ids = batch.y_pred.shape[-1], convention.class_ids
-    if ids is None and not batch.sparse and convention.threshold is not None:
-        return ops.greater(batch.y_true, LABEL_THRESHOLD), _foreground(batch.y_pred, convention)
+    channels, ids = batch.y_pred.shape[-1], rule.class_ids
+    if ids is None and not batch.sparse and rule.threshold is not None:
+        return ops.greater(batch.y_true, LABEL_THRESHOLD), _foreground(batch.y_pred, rule)
     if channels == 1 and ids is not None:
-        true, pred = ops.greater(batch.y_true, LABEL_THRESHOLD), _foreground(batch.y_pred, convention)
+        true, pred = ops.greater(batch.y_true, LABEL_THRESHOLD), _foreground(batch.y_pred, rule)
         return _background_and_foreground(true, ids), _background_and_foreground(pred, ids)
     numbers = ops.convert_to_tensor(list(range(channels) if ids is None else ids), dtype="int32")
     if batch.sparse:
         true = ops.equal(batch.y_true, ops.cast(numbers, batch.y_true.dtype))
     else:
         true = ops.greater(ops.take(batch.y_true, numbers, axis=-1), LABEL_THRESHOLD)
-    if convention.threshold is None:
+    if rule.threshold is None:
         pred = ops.equal(ops.cast(ops.argmax(batch.y_pred, axis=-1, keepdims=True), "int32"), numbers)
     else:
-        pred = _foreground(ops.take(batch.y_pred, numbers, axis=-1), convention)
+        pred = _foreground(ops.take(batch.y_pred, numbers, axis=-1), rule)
     return true, pred
 
 
@@ -130,13 +127,13 @@ def _background_and_foreground(foreground: Tensor, ids: Sequence[int]) -> Tensor
     return ops.concatenate([foreground if i else ops.logical_not(foreground) for i in ids], axis=-1)
 
 
-def _count(maps: Tensor, convention: Convention) -> Tensor:
+def _count(maps: Tensor, rule: CountingRule) -> Tensor:
     """Pixels set in each image: boolean `(batch, ..., classes)` to int32 `(batch, scores)`.
 
     Rows are summed in float32, exact below 2²⁴ and fast everywhere; the rest in int32. `ops.count_nonzero` would do, if
     it did not transpose its result on PyTorch (Keras 3.15).
     """
-    pooled = convention.class_ids is None
+    pooled = rule.class_ids is None
     maps = ops.expand_dims(maps, axis=-1) if pooled else maps
     last = 3 if pooled else 2  # width, channels and score, or width and score
     while len(maps.shape) < last + 2:
@@ -146,55 +143,55 @@ def _count(maps: Tensor, convention: Convention) -> Tensor:
     return ops.sum(ops.cast(rows, "int32"), axis=tuple(range(1, rank - last)))
 
 
-def _image_counts(batch: Batch, convention: Convention) -> tuple[Tensor, Tensor, Tensor]:
+def _image_counts(batch: Batch, rule: CountingRule) -> tuple[Tensor, Tensor, Tensor]:
     """Intersection and union of each image, int32 `(batch, scores)`, and which images have a counted pixel."""
-    true, pred = _class_maps(batch, convention)
+    true, pred = _class_maps(batch, rule)
     both, either, counted = ops.logical_and(true, pred), ops.logical_or(true, pred), batch.counted
     if counted is None:
-        union = _count(either, convention)
-        return _count(both, convention), union, ops.ones_like(union, dtype="bool")
-    if convention.class_ids is not None and counted.shape[-1] == batch.y_pred.shape[-1] > 1:
-        counted = ops.take(counted, ops.convert_to_tensor(list(convention.class_ids), dtype="int32"), axis=-1)
+        union = _count(either, rule)
+        return _count(both, rule), union, ops.ones_like(union, dtype="bool")
+    if rule.class_ids is not None and counted.shape[-1] == batch.y_pred.shape[-1] > 1:
+        counted = ops.take(counted, ops.convert_to_tensor(list(rule.class_ids), dtype="int32"), axis=-1)
     counted = ops.logical_and(ops.ones_like(both), counted)
     both, either = ops.logical_and(both, counted), ops.logical_and(either, counted)
-    return _count(both, convention), _count(either, convention), ops.greater(_count(counted, convention), 0)
+    return _count(both, rule), _count(either, rule), ops.greater(_count(counted, rule), 0)
 
 
-def _score_sums(intersection: Tensor, union: Tensor, included: Tensor, convention: Convention) -> tuple[Tensor, Tensor]:
+def _score_sums(intersection: Tensor, union: Tensor, included: Tensor, rule: CountingRule) -> tuple[Tensor, Tensor]:
     """Sum of scores in units of 2⁻²², and their number: both in limbs, `(2, scores)`."""
     filled = ops.greater(union, 0)
-    value = 0.0 if convention.empty == "skip" else convention.empty
+    value = 0.0 if rule.empty == "skip" else rule.empty
     score = ops.where(filled, ops.divide_no_nan(intersection, union), value)
-    if convention.empty == "skip":
+    if rule.empty == "skip":
         included = ops.logical_and(included, filled)
     included = ops.cast(included, "int32")
     units = ops.cast(ops.round(score * SCORE_UNITS), "int32")
     return counts.limbs_of_sum(units * included), counts.limbs_of_sum(included)
 
 
-def _update(batch: Batch, convention: Convention) -> tuple[Tensor, Tensor]:
+def _update(batch: Batch, rule: CountingRule) -> tuple[Tensor, Tensor]:
     """What the batch adds to numerator and denominator: two totals in limbs, `(2, scores)` each.
 
     They are intersection and union for `aggregate="dataset"`; sum and number of scores for "image" and "batch".
     """
-    intersection, union, included = _image_counts(batch, convention)
-    if convention.aggregate == "image":
-        return _score_sums(ops.cast(intersection, "float32"), ops.cast(union, "float32"), included, convention)
+    intersection, union, included = _image_counts(batch, rule)
+    if rule.aggregate == "image":
+        return _score_sums(ops.cast(intersection, "float32"), ops.cast(union, "float32"), included, rule)
     totals = counts.limbs_of_sum(intersection), counts.limbs_of_sum(union)
-    if convention.aggregate == "dataset":
+    if rule.aggregate == "dataset":
         return totals
     above, below = (ops.expand_dims(counts.to_float(total), axis=0) for total in totals)
-    return _score_sums(above, below, ops.any(included, axis=0, keepdims=True), convention)
+    return _score_sums(above, below, ops.any(included, axis=0, keepdims=True), rule)
 
 
-def _compute(numerator: Tensor, denominator: Tensor, convention: Convention) -> Tensor:
+def _compute(numerator: Tensor, denominator: Tensor, rule: CountingRule) -> Tensor:
     """The score from the sums: the mean over the classes that have one; NaN where "skip" leaves none."""
     below = counts.to_float(denominator)
-    unit = 1.0 if convention.aggregate == "dataset" else SCORE_UNITS
+    unit = 1.0 if rule.aggregate == "dataset" else SCORE_UNITS
     defined = ops.greater(below, 0)
     ratio = ops.divide_no_nan(counts.to_float(numerator) / unit, below)
-    if convention.empty != "skip":
-        return ops.mean(ops.where(defined, ratio, convention.empty))
+    if rule.empty != "skip":
+        return ops.mean(ops.where(defined, ratio, rule.empty))
     number = ops.sum(ops.cast(defined, "float32"))
     return ops.where(number > 0, ops.sum(ratio) / ops.maximum(number, 1.0), float("nan"))
 
@@ -221,7 +218,7 @@ def thresholded_jaccard(
         y_pred: Predictions, same shape.
         sample_weight: Mask: pixels of weight 0 are left out.
         threshold: Probability that a pixel's prediction must exceed, 0.5 by default; None takes the largest channel.
-        comparison: ">" by default, as in the studies, or ">=".
+        comparison: ">" by default, as in the studies (docs/studies.md), or ">=".
         aggregate: "dataset" by default; "image" for the mean over images.
         empty: Score where labels and predictions are both empty, 1.0 by default because nothing is wrong there.
         from_logits: Whether `y_pred` holds logits; False by default, as in Keras.
@@ -240,9 +237,9 @@ def thresholded_jaccard(
     Reference:
         Jaccard, "The distribution of the flora in the alpine zone", New Phytologist 11, 1912.
     """
-    convention = Convention(threshold, comparison, aggregate, empty, from_logits, class_ids)
-    sums = _update(_validate(y_true, y_pred, sample_weight, convention), convention)
-    return _compute(*sums, convention)
+    rule = CountingRule(threshold, comparison, aggregate, empty, from_logits, class_ids)
+    sums = _update(_validate(y_true, y_pred, sample_weight, rule), rule)
+    return _compute(*sums, rule)
 
 
 @keras.saving.register_keras_serializable(package="unetdyn")

@@ -1,11 +1,11 @@
-"""The soft Jaccard index: the one that many call IoU, for comparison, and as what its loss is made of."""
+"""The soft Jaccard index, which many call IoU: for comparison, and for the loss that is made of it."""
 
 from typing import Any, Literal
 
 import keras
 from keras import ops
 
-from unetdyn._checks import unknown_choice
+from unetdyn._checks import check_choice, check_positive
 from unetdyn.metrics import counts
 from unetdyn.metrics.shapes import as_computable, match_rank, match_weight, require_same_shape
 
@@ -14,13 +14,8 @@ Tensor = Any
 
 def check_soft_arguments(smooth: float, aggregate: str, known: tuple[str, ...]) -> None:
     """Raise where `smooth` or `aggregate` is out of range."""
-    if not smooth > 0:
-        raise ValueError(
-            "`smooth` must be above 0: it keeps the ratio defined where labels and predictions are empty. "
-            f"Received: smooth={smooth!r}."
-        )
-    if aggregate not in known:
-        raise ValueError(unknown_choice("aggregate", aggregate, known))
+    check_positive("smooth", smooth)
+    check_choice("aggregate", aggregate, known)
 
 
 def _image_sums(
@@ -81,7 +76,7 @@ def soft_jaccard(
         y_true: Labels in [0, 1], `(batch, height, width, channels)`.
         y_pred: Probabilities in [0, 1], same shape, or logits.
         sample_weight: Mask: pixels of weight 0 are left out.
-        smooth: s, in pixels, above 0. 1.0 by default, as in the studies.
+        smooth: The s above, in pixels, above 0. 1.0 by default, the studies' value (docs/studies.md).
         aggregate: "batch" by default, as in the studies: one ratio of the sums; "image": the mean of the images'
             ratios.
         from_logits: Whether `y_pred` holds logits; False by default, as in Keras.
@@ -114,7 +109,7 @@ class SoftJaccard(keras.metrics.Metric):
     the thresholded one. A larger value is better (`mode="max"`).
 
     Args:
-        smooth: s, in pixels, above 0. 1.0 by default, as in the studies.
+        smooth: The s above, in pixels, above 0. 1.0 by default, the studies' value (docs/studies.md).
         aggregate: "dataset" by default: one ratio of the sums over all batches; "image": the mean of the images'
             ratios; "batch": the mean of the batches' ratios, which is what the studies' function metric logged.
         from_logits: Whether predictions are logits; False by default, as in Keras.

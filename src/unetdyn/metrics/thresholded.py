@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import keras
 
-from unetdyn.metrics import checks, counts
-from unetdyn.metrics.jaccard import Convention, _compute, _update, _validate
+from unetdyn.metrics import counts, input_flags
+from unetdyn.metrics.jaccard import CountingRule, _compute, _update, _validate
 
 Tensor = Any
 
@@ -44,7 +44,7 @@ class ThresholdedJaccard(keras.metrics.Metric):
     Args:
         threshold: Probability in [0, 1] that a prediction must exceed to be foreground, also with `from_logits`. 0.5 by
             default, where both classes are equally probable. None: the largest channel wins.
-        comparison: ">" by default, as in the studies; ">=" counts a prediction at the threshold as foreground.
+        comparison: ">" by default, as in the studies (docs/studies.md); ">=" counts a prediction at the threshold too.
         aggregate: "dataset" by default: one ratio of the sums over all pixels. "image": the mean of the images' own
             ratios, where a small object weighs as much as a large one. "batch": the mean of the batches' ratios, which
             depends on the batch size; there only to compare with function metrics, which Keras averages like that.
@@ -91,56 +91,56 @@ class ThresholdedJaccard(keras.metrics.Metric):
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         ids = None if class_ids is None else tuple(class_ids)
-        self.convention = Convention(threshold, comparison, aggregate, empty, from_logits, ids)
-        shape = (2, self.convention.scores)
+        self.rule = CountingRule(threshold, comparison, aggregate, empty, from_logits, ids)
+        shape = (2, self.rule.scores)
         self.numerator = self.add_variable(shape, "zeros", dtype="float32", name="numerator")
         self.denominator = self.add_variable(shape, "zeros", dtype="float32", name="denominator")
-        self.flags = self.add_variable((len(checks.FLAGS),), "zeros", dtype="float32", name="flags")
+        self.flags = self.add_variable((len(input_flags.FLAGS),), "zeros", dtype="float32", name="flags")
         self._direction = "up"  # read by Keras' EarlyStopping and ModelCheckpoint with mode="auto"
         self._single_channel = False
-        self._looked = False
-        self._told: set[str] = set()
+        self._flags_read = False
+        self._warned: set[str] = set()
 
     def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
         """Add a batch: labels and predictions `(batch, height, width, channels)`, and a mask."""
-        batch = _validate(y_true, y_pred, sample_weight, self.convention)
-        numerator, denominator = _update(batch, self.convention)
+        batch = _validate(y_true, y_pred, sample_weight, self.rule)
+        numerator, denominator = _update(batch, self.rule)
         self.numerator.assign(counts.add(self.numerator, numerator))
         self.denominator.assign(counts.add(self.denominator, denominator))
-        self.flags.assign(keras.ops.maximum(self.flags, checks.look(batch, self.convention)))
+        self.flags.assign(keras.ops.maximum(self.flags, input_flags.raise_flags(batch, self.rule)))
         self._single_channel = batch.y_pred.shape[-1] == 1
 
     def result(self) -> Tensor:
         """The score of everything since the last reset."""
-        if not self._looked:  # once an epoch: where steps run eagerly, Keras asks for a result after each of them
-            self._tell()
-        return _compute(self.numerator, self.denominator, self.convention)
+        if not self._flags_read:  # once an epoch: where steps run eagerly, Keras asks for a result after each of them
+            self._warn()
+        return _compute(self.numerator, self.denominator, self.rule)
 
     def reset_state(self) -> None:
         """Forget everything but the warnings already given."""
-        self._tell()
+        self._warn()
         super().reset_state()
-        self._looked = False
+        self._flags_read = False
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, JSON-able."""
-        ids = self.convention.class_ids
+        ids = self.rule.class_ids
         return {
             **super().get_config(),
-            "threshold": self.convention.threshold,
-            "comparison": self.convention.comparison,
-            "aggregate": self.convention.aggregate,
-            "empty": self.convention.empty,
-            "from_logits": self.convention.from_logits,
+            "threshold": self.rule.threshold,
+            "comparison": self.rule.comparison,
+            "aggregate": self.rule.aggregate,
+            "empty": self.rule.empty,
+            "from_logits": self.rule.from_logits,
             "class_ids": None if ids is None else list(ids),
         }
 
-    def _tell(self) -> None:
-        flags = checks.on_host(self.flags.value)
+    def _warn(self) -> None:
+        flags = input_flags.on_host(self.flags.value)
         if flags is None:
             return
-        self._looked = True
-        for key in checks.findings(flags, single_channel=self._single_channel):
-            if key not in self._told:
-                self._told.add(key)
-                warnings.warn(f"Metric '{self.name}': {checks.TEXTS[key]}", UserWarning, stacklevel=3)
+        self._flags_read = True
+        for key in input_flags.warnings_due(flags, single_channel=self._single_channel):
+            if key not in self._warned:
+                self._warned.add(key)
+                warnings.warn(f"Metric '{self.name}': {input_flags.WARNINGS[key]}", UserWarning, stacklevel=3)

@@ -59,7 +59,7 @@ def attention_model(model: keras.Model) -> keras.Model:
     It shares the weights of `model`, so that the maps follow the training. The map before interpolation, on the grid
     where the gate computed it, is `model.get_layer("gate1_attention").output`.
 
-    Arguments:
+    Args:
         model: A model of `AttentionUNet` or `AttentionResUNet`, of any variant, also after loading it from a file.
 
     Returns:

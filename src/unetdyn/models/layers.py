@@ -32,15 +32,8 @@ class LinearUpsampling(keras.layers.Layer):
     In 2D this is `keras.layers.UpSampling2D(2, interpolation="bilinear")`. In 3D Keras has nearest only, which is
     why this layer exists. It has no weights.
 
-    Arguments:
+    Args:
         **kwargs: Those of `keras.layers.Layer`, such as `name` and `dtype`.
-
-    Call arguments:
-        x: `(batch, height, width, channels)` or `(batch, depth, height, width, channels)`; spatial dimensions may
-            be unknown when the model is built.
-
-    Returns:
-        A tensor of the same rank with every spatial dimension doubled.
 
     Example:
         >>> import numpy as np
@@ -51,7 +44,15 @@ class LinearUpsampling(keras.layers.Layer):
     """
 
     def call(self, x: Any) -> Any:
-        """Interpolate along one spatial axis after the other: linear interpolation is separable."""
+        """Interpolate along one spatial axis after the other: linear interpolation is separable.
+
+        Args:
+            x: `(batch, height, width, channels)` or `(batch, depth, height, width, channels)`; spatial dimensions may
+                be unknown when the model is built.
+
+        Returns:
+            A tensor of the same rank with every spatial dimension doubled.
+        """
         for axis in range(1, len(x.shape) - 1):
             x = _double(x, axis)
         return x
@@ -69,15 +70,8 @@ class CropLike(keras.layers.Layer):
     A level of odd size n is pooled to (n + 1) / 2 and comes back from upsampling with n + 1 pixels. The surplus pixel
     is the last one, because pooling windows start at pixel 0. The layer has no weights.
 
-    Arguments:
+    Args:
         **kwargs: Those of `keras.layers.Layer`, such as `name` and `dtype`.
-
-    Call arguments:
-        x: `(batch, height, width, channels)` or `(batch, depth, height, width, channels)`.
-        reference: A tensor of the same rank, no larger than `x` in any spatial dimension. Only its shape is read.
-
-    Returns:
-        The part of `x` that has the spatial shape of `reference`.
 
     Example:
         >>> import numpy as np
@@ -87,7 +81,15 @@ class CropLike(keras.layers.Layer):
     """
 
     def call(self, x: Any, reference: Any) -> Any:
-        """Slice `x` to the sizes of `reference`, static where they are known."""
+        """Slice `x` to the sizes of `reference`, static where they are known.
+
+        Args:
+            x: `(batch, height, width, channels)` or `(batch, depth, height, width, channels)`.
+            reference: A tensor of the same rank, no larger than `x` in any spatial dimension. Only its shape is read.
+
+        Returns:
+            The part of `x` that has the spatial shape of `reference`.
+        """
         sizes = ops.shape(reference)[1:-1]
         return x[(slice(None), *(slice(0, size) for size in sizes))]
 

@@ -4,12 +4,11 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, prod
-from numbers import Integral, Real
 from typing import Any
 
 import keras
 
-from unetdyn._checks import nearest, unknown_choice
+from unetdyn._checks import check_choice, check_count, check_fraction, is_count, nearest
 
 NORMS = ("batch", "group", "instance", "layer", None)
 UPSAMPLINGS = ("nearest", "linear", "transpose")
@@ -38,21 +37,20 @@ class Options:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "input_shape", _checked_shape(self.input_shape))
-        for argument, minimum in {"classes": 1, "filters": 1, "depth": 1, "seed": 0}.items():
-            if argument != "seed" or self.seed is not None:
-                object.__setattr__(self, argument, _checked_whole(argument, getattr(self, argument), minimum))
-        _check_choice("norm", self.norm, NORMS)
-        _check_choice("upsample", self.upsample, UPSAMPLINGS)
-        _check_choice("gate", self.gate, GATES)
-        _check_choice("output", self.output, OUTPUTS)
-        _check_choice("variant", self.variant, VARIANTS)
-        if not (_is_number(self.dropout) and 0 <= self.dropout < 1):
-            raise ValueError(f"`dropout` must be a rate of at least 0 and below 1. Received: dropout={self.dropout!r}.")
-        if self.norm_momentum is not None and not (_is_number(self.norm_momentum) and 0 < self.norm_momentum < 1):
-            raise ValueError(
-                "`norm_momentum` must be above 0 and below 1, or None for the variant's own. "
-                f"Received: norm_momentum={self.norm_momentum!r}."
-            )
+        for argument in ("classes", "filters", "depth"):
+            check_count(argument, getattr(self, argument), least=1, unit="")
+            object.__setattr__(self, argument, int(getattr(self, argument)))  # Keras saves no integer of NumPy
+        if self.seed is not None:
+            check_count("seed", self.seed, least=0, unit="", otherwise="or None")
+            object.__setattr__(self, "seed", int(self.seed))
+        check_choice("norm", self.norm, NORMS)
+        check_choice("upsample", self.upsample, UPSAMPLINGS)
+        check_choice("gate", self.gate, GATES)
+        check_choice("output", self.output, OUTPUTS)
+        check_choice("variant", self.variant, VARIANTS)
+        check_fraction("dropout", self.dropout, zero=True)
+        if self.norm_momentum is not None:
+            check_fraction("norm_momentum", self.norm_momentum, otherwise="or None for the variant's own")
         _check_activation(self.activation)
         _check_size(self.input_shape, self.depth, self.norm)
 
@@ -91,22 +89,6 @@ class Options:
         return None if self.seed is None else zlib.crc32(f"{self.seed}/{name}".encode()) & 0x7FFFFFFF
 
 
-def _checked_whole(argument: str, received: Any, minimum: int) -> int:
-    if not _is_whole(received) or received < minimum:
-        raise ValueError(
-            f"`{argument}` must be a whole number of at least {minimum}. Received: {argument}={received!r}."
-        )
-    return int(received)
-
-
-def _is_whole(received: Any) -> bool:
-    return isinstance(received, Integral) and not isinstance(received, bool)
-
-
-def _is_number(received: Any) -> bool:
-    return isinstance(received, Real) and not isinstance(received, bool)
-
-
 def _check_activation(received: Any) -> None:
     if isinstance(received, str):
         known = [name for name in dir(keras.activations) if not name.startswith("_")]
@@ -124,11 +106,6 @@ def _check_activation(received: Any) -> None:
         )
 
 
-def _check_choice(argument: str, received: object, known: tuple[str | None, ...]) -> None:
-    if received not in known:
-        raise ValueError(unknown_choice(argument, received, known))
-
-
 def _checked_shape(input_shape: Any) -> tuple[int | None, ...]:
     expected = (
         "`input_shape` must be (height, width, channels) or (depth, height, width, channels), without the batch size. "
@@ -137,7 +114,7 @@ def _checked_shape(input_shape: Any) -> tuple[int | None, ...]:
     if not isinstance(input_shape, tuple | list) or len(input_shape) not in (3, 4):
         raise ValueError(expected)
     for size in input_shape:
-        if size is not None and (not _is_whole(size) or size < 1):
+        if size is not None and (not is_count(size) or size < 1):
             raise ValueError(f"{expected} Sizes are whole numbers of at least 1, or None where they vary.")
     if input_shape[-1] is None:
         raise ValueError(f"{expected} The channels, which come last, must be known.")

@@ -34,7 +34,7 @@ def UNet(
     Any image of at least 2^depth pixels a side works: a level of odd size is pooled to half, rounded up, and after
     upsampling cropped to its skip. Nothing is padded, and where sizes divide nothing is cropped.
 
-    Arguments:
+    Args:
         input_shape: `(height, width, channels)` or `(depth, height, width, channels)`; None for a size that varies.
         classes: Channels of the output. 1, the default, is foreground against background.
         filters: Channels of the first level. 64 is the paper's; 16 has a sixteenth of the weights and is enough for
@@ -44,8 +44,8 @@ def UNet(
             `"instance"`, which suit batches of one or two; `"layer"` (over the channels of each pixel, as ConvNeXt
             has it); None. `"batch"` is the default because the models compared with use it. With a norm,
             convolutions have no bias, since the norm cancels or replaces it.
-        norm_momentum: Of batch norm's moving statistics, between 0 and 1; ignored by other norms. None is 0.9 (and
-            0.99 in `variant="bnsreenu"`). Not Keras' 0.99, because with few steps an epoch the statistics that
+        norm_momentum: Momentum of batch norm's moving statistics, between 0 and 1; other norms ignore it. None is 0.9
+            (0.99 in `variant="bnsreenu"`). Not Keras' 0.99, because with few steps an epoch the statistics that
             validation uses lag behind the weights. Measured on 208 tiles of electron microscopy (128×128, batch 8:
             26 steps an epoch; Adam 1e-3, focal loss γ = 2, 16 filters): with 0.99 the validation Jaccard stayed
             under 0.06 for ten epochs while the training Jaccard reached 0.78, then swung between 0.24 and 0.67;
@@ -55,12 +55,12 @@ def UNet(
         dropout: Rate in [0, 1) at each block's end. Default 0: none, and no layer.
         upsample: `"nearest"` (default: no weights, no checkerboard, cheap), `"linear"` (bilinear or trilinear,
             half-pixel centres), or `"transpose"` (the paper's: a 2×2 transposed convolution of stride 2 that halves
-            the channels). The first two keep the channels and have no convolution; the block after them halves.
+            the channels). The first two have no convolution and keep the channels, which the next block then halves.
         output: `"probabilities"` (default): sigmoid for one class, softmax over the channels for more. `"logits"`:
             what goes into these; take it for losses with `from_logits=True` and for labels that overlap. Either is
             computed in float32, also under mixed precision.
-        variant: `"default"`, or `"bnsreenu"`: the tutorial models of that name to the parameter, see below.
-        seed: Whole number that fixes initial weights and dropout, each layer drawing its own. None: Keras' global one.
+        variant: `"default"`, or `"bnsreenu"`: the tutorial models of that name, with exactly their parameters.
+        seed: Whole number that fixes initial weights and dropout; each layer draws its own. None: Keras' global seed.
         name: The model's name. None: `"unet"`.
 
     Returns:
@@ -70,7 +70,7 @@ def UNet(
         ValueError: If an argument is out of range or unknown, a known size is under 2^depth, or an argument
             contradicts `variant="bnsreenu"`.
 
-    The default variant differs from `variant="bnsreenu"`, as the tutorial is, in these points:
+    The default variant corrects the tutorial's models, `variant="bnsreenu"`, in these points:
 
     - The head is a convolution. The tutorial normalises the logits with batch norm, which ties a pixel's probability
       to the batch in training and to moving statistics afterwards.
@@ -79,8 +79,8 @@ def UNet(
       tutorial itself fails there.
     - Batch norm's momentum is 0.9, not 0.99.
     - Convolutions before a norm have no bias.
-    - Kernels start He normal (He et al., 2015), with half the variance where two convolutions are summed, not Glorot
-      uniform, which is derived for linear units and remains before the sigmoids.
+    - Kernels start He normal (He et al., 2015), with half the variance where two convolutions are summed. The
+      tutorial's start Glorot uniform, which is derived for linear units; here only those before a sigmoid do.
     - The gate is Oktay's: the coarse features enter it directly (no 1×1 convolution, norm and ReLU before), there is
       no 3×3 transposed convolution of stride 1, the strided convolution has no bias, the map is interpolated linearly
       instead of repeated, and the gated skip goes on as it is (no 1×1 convolution and norm after).
@@ -136,15 +136,15 @@ def AttentionUNet(
     """U-Net with an attention gate on every skip connection: skip ← α · skip, with a map α in [0, 1] per pixel.
 
     The map of gate k is the output of the layer `gate<k>_attention`; `attention_model` returns the maps at the
-    resolution of their skips. The paper leaves the first skip ungated; here, as in most code since, none is.
+    resolution of their skips. The paper leaves the first skip without a gate; here each skip has one.
 
-    Arguments:
+    Args:
         input_shape: As for `UNet`, and so are all arguments but `gate`.
         classes: Channels of the output. Default 1.
         filters: Channels of the first level. Default 64.
         depth: How often the resolution is halved. Default 4.
         norm: `"batch"` (default), `"group"`, `"instance"`, `"layer"` or None.
-        norm_momentum: Of batch norm's moving statistics. None is 0.9, for the measured reason that `UNet` gives.
+        norm_momentum: Momentum of batch norm's moving statistics. None is 0.9, for the reason that `UNet` gives.
         activation: A name from `keras.activations` or a function. Default `"relu"`.
         dropout: Rate in [0, 1) at each block's end. Default 0.
         upsample: `"nearest"` (default), `"linear"` or `"transpose"`.
@@ -153,7 +153,7 @@ def AttentionUNet(
             upsampled features, with half the channels and a norm on either side, as popular PyTorch code has it.
         output: `"probabilities"` (default) or `"logits"`.
         variant: `"default"` or `"bnsreenu"`. `UNet` lists the differences.
-        seed: Whole number that fixes initial weights and dropout. None: Keras' global one.
+        seed: Whole number that fixes initial weights and dropout. None: Keras' global seed.
         name: The model's name. None: `"attention_unet"`.
 
     Returns:
@@ -213,20 +213,20 @@ def AttentionResUNet(
     and norm, because a block changes the number of channels. The activation follows the sum, as in the first
     residual networks (He et al., 2016); ResUNet (Zhang et al., 2018) puts it before the convolutions.
 
-    Arguments:
+    Args:
         input_shape: As for `AttentionUNet`, and so are all arguments.
         classes: Channels of the output. Default 1.
         filters: Channels of the first level. Default 64.
         depth: How often the resolution is halved. Default 4.
         norm: `"batch"` (default), `"group"`, `"instance"`, `"layer"` or None.
-        norm_momentum: Of batch norm's moving statistics. None is 0.9, for the measured reason that `UNet` gives.
+        norm_momentum: Momentum of batch norm's moving statistics. None is 0.9, for the reason that `UNet` gives.
         activation: A name from `keras.activations` or a function. Default `"relu"`.
         dropout: Rate in [0, 1), on F before the sum. Default 0.
         upsample: `"nearest"` (default), `"linear"` or `"transpose"`.
         gate: `"oktay"` (default) or `"additive"`.
         output: `"probabilities"` (default) or `"logits"`.
         variant: `"default"` or `"bnsreenu"`. `UNet` lists the differences.
-        seed: Whole number that fixes initial weights and dropout. None: Keras' global one.
+        seed: Whole number that fixes initial weights and dropout. None: Keras' global seed.
         name: The model's name. None: `"attention_res_unet"`.
 
     Returns:

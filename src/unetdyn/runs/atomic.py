@@ -11,18 +11,18 @@ from pathlib import Path
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path to write to; it takes the place of `path` when the block ends without an error.
 
-    The new content is on the disk before the old is given up: whoever reads, or whenever the process is killed, there
-    is the old file or the new one, never a part. After an error the temporary file is removed and `path` is untouched.
-    After a `kill -9` a hidden file `.NAME-XXXXXXXX.SUFFIX` may be left beside it; nothing reads it.
+    The new content is on the disk before the old is given up. So at any moment, also after a kill, there is the old
+    file or the new one, never a part. After an error the temporary file is removed and `path` is untouched. After a
+    `kill -9` a hidden file `.NAME-XXXXXXXX.SUFFIX` may be left beside it; nothing reads it.
 
     Args:
-        path: the file to replace or make; its folder must exist.
+        path: The file to replace or make; its folder must exist.
 
     Yields:
         A path in the same folder with the same suffix (`keras.Model.save` insists on `.keras`). Write the file there.
 
     Raises:
-        FileNotFoundError: if the block wrote no file.
+        FileNotFoundError: If the block wrote no file.
 
     Example:
         >>> import pathlib, tempfile

@@ -13,13 +13,13 @@ def flatten(arrays: Mapping[str, ArrayLike | Mapping[str, ArrayLike]]) -> dict[s
     """Every array under one name; those of a dictionary under `name/key`, an empty dictionary as `name/`.
 
     Args:
-        arrays: by name, an array or a dictionary of arrays. Names hold no `/`; keys of dictionaries may.
+        arrays: By name, an array or a dictionary of arrays. Names hold no `/`; keys of dictionaries may.
 
     Returns:
         Name → array; `unflatten` makes it what it was.
 
     Raises:
-        ValueError: if a name holds a `/`, or a key is empty.
+        ValueError: If a name holds a `/`, or a key is empty.
 
     Example:
         >>> flat = flatten({"step": [0, 1], "norm": {"enc1": [0.5, 0.25], "head": [1.0, 2.0]}})

@@ -20,14 +20,14 @@ def open_run(path: str | Path) -> "Run":
     """Open a run directory; nothing but `run.json` is read until it is asked for.
 
     Args:
-        path: the folder of a run: finished, failed, killed, or still being written.
+        path: The folder of a run: finished, failed, killed, or still being written.
 
     Returns:
-        A `Run`: what was on the disk. A run that goes on is seen anew by opening it again.
+        A `Run`: what was on the disk. Open it again to see how a run goes on.
 
     Raises:
-        FileNotFoundError: if `path` isn't a run directory.
-        ValueError: if `run.json` is damaged, or written by a newer version of unetdyn.
+        FileNotFoundError: If `path` isn't a run directory.
+        ValueError: If `run.json` is damaged, or written by a newer version of unetdyn.
 
     Example:
         >>> import tempfile, unetdyn.runs
@@ -60,7 +60,7 @@ def list_runs(folder: str | Path) -> list["Run"]:
     """The runs right below a folder, oldest first.
 
     Args:
-        folder: where run directories were written; it need not exist.
+        folder: Where run directories were written; it need not exist.
 
     Returns:
         A list of `Run`; other folders and files are passed over.
@@ -74,7 +74,7 @@ class Run:
     """A run directory, read when asked; made by `unetdyn.runs.open`.
 
     Attributes:
-        path: the folder.
+        path: The folder.
         header: `run.json` as it stands there.
     """
 
@@ -127,9 +127,9 @@ class Run:
 
         NaN may also be what was logged: `series` tells the two apart.
         """
-        names = dict.fromkeys(name for record in self.epochs for name, value in record.items() if _is_number(value))
+        names = dict.fromkeys(name for record in self.epochs for name, value in record.items() if _is_scalar(value))
         return {
-            name: np.array([v if _is_number(v := record.get(name)) else np.nan for record in self.epochs], dtype=float)
+            name: np.array([v if _is_scalar(v := record.get(name)) else np.nan for record in self.epochs], dtype=float)
             for name in names
         }
 
@@ -137,11 +137,11 @@ class Run:
         """The epochs (from 0) in which a scalar was logged, and its values there, NaN values included.
 
         Raises:
-            KeyError: if it never was.
+            KeyError: If it never was.
         """
         if name not in self.history:
             raise KeyError(f"{name!r} was not logged in {self.path}.{nearest(name, self.history)}")
-        logged = [(record["epoch"], record[name]) for record in self.epochs if _is_number(record.get(name))]
+        logged = [(record["epoch"], record[name]) for record in self.epochs if _is_scalar(record.get(name))]
         return np.array([epoch for epoch, _ in logged]), np.array([value for _, value in logged], dtype=float)
 
     @property
@@ -153,7 +153,7 @@ class Run:
         """The arrays of `dynamics/NAME.npz`, by name; those by block are a dictionary of arrays under one name.
 
         Raises:
-            KeyError: if there are none of that name.
+            KeyError: If there are none of that name.
         """
         if name not in self.array_names:
             raise KeyError(f"{name!r} is not among the arrays of {self.path}: {self.array_names}.")
@@ -206,7 +206,8 @@ def _read_lines(file: Path) -> tuple[list[dict[str, Any]], list[str]]:
     return records, notes
 
 
-def _is_number(value: object) -> bool:
+def _is_scalar(value: object) -> bool:
+    """Whether JSON gave a number; True and False count, as 1 and 0."""
     return isinstance(value, int | float)
 
 

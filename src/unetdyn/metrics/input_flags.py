@@ -1,7 +1,7 @@
-"""Data that make a Jaccard index meaningless: noticed inside the compiled step, told on the host.
+"""Labels and predictions that make a Jaccard index meaningless: flagged in the compiled step, warned of on the host.
 
-Inside a compiled step values cannot be looked at. So the step keeps a small vector of flags among the metric's state,
-and the host reads it where that costs no synchronisation of its own: see `ThresholdedJaccard`.
+A compiled step cannot read values and warn. So it keeps a small vector of flags among the metric's state. The host
+reads them where it waits for the step anyway: see `ThresholdedJaccard`.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from unetdyn.metrics.jaccard import LABEL_THRESHOLD, Batch, Convention
+from unetdyn.metrics.jaccard import LABEL_THRESHOLD, Batch, CountingRule
 
 Tensor = Any
 
@@ -24,7 +24,7 @@ FLAGS = (
     "prediction_nan",
 )
 
-TEXTS = {
+WARNINGS = {
     "label_above_one": (
         "`y_true` holds values above 1, as 8-bit masks of 0 and 255 do. Everything above 0.5 was counted as "
         "foreground; the loss, though, needs 0 and 1. Divide the masks by 255, or use `mask > 0`."
@@ -52,17 +52,17 @@ TEXTS = {
 }
 
 
-def look(batch: Batch, convention: Convention) -> Tensor:
+def raise_flags(batch: Batch, rule: CountingRule) -> Tensor:
     """Which of `FLAGS` the counted pixels of a batch raise: float32 `(7,)` of 0 and 1."""
     y_true, y_pred = batch.y_true, batch.y_pred
     channels = y_pred.shape[-1]
-    probabilities = not convention.from_logits and convention.threshold is not None
+    probabilities = not rule.from_logits and rule.threshold is not None
     none = ops.zeros_like(y_true, dtype="bool")
     dense = none if batch.sparse else ops.greater(y_true, 1)
     fractional = none if batch.sparse else ops.logical_and(ops.greater(y_true, 0), ops.less(y_true, 1))
     unknown = ops.logical_or(ops.less(y_true, 0), ops.greater(y_true, channels - 1)) if batch.sparse else none
     outside = ops.logical_or(ops.less(y_pred, 0), ops.greater(y_pred, 1))
-    found = [
+    raised = [
         dense,
         fractional,
         unknown,
@@ -72,17 +72,17 @@ def look(batch: Batch, convention: Convention) -> Tensor:
         ops.isnan(y_pred),
     ]
     if batch.counted is not None:
-        found = [ops.logical_and(flags, batch.counted) for flags in found]
-    return ops.cast(ops.stack([ops.any(flags) for flags in found]), "float32")
+        raised = [ops.logical_and(pixels, batch.counted) for pixels in raised]
+    return ops.cast(ops.stack([ops.any(pixels) for pixels in raised]), "float32")
 
 
-def findings(flags: np.ndarray, *, single_channel: bool) -> list[str]:
-    """The keys of `TEXTS` that the flags of an epoch call for."""
+def warnings_due(flags: np.ndarray, *, single_channel: bool) -> list[str]:
+    """The keys of `WARNINGS` that the flags of an epoch call for."""
     raised = {name for name, flag in zip(FLAGS, flags, strict=True) if flag > 0}
-    found = [name for name in TEXTS if name in raised]
+    due = [name for name in WARNINGS if name in raised]
     if single_channel and "label_background" in raised and "prediction_below_one" not in raised:
-        found.append("constant")
-    return found
+        due.append("constant")
+    return due
 
 
 def on_host(value: Tensor) -> np.ndarray | None:
