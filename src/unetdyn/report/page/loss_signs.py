@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn.analysis import Curves
+from unetdyn.analysis.logged_names import readable
 from unetdyn.analysis.monotone import around_monotone
 from unetdyn.analysis.result import number
 from unetdyn.analysis.stability import Stability, stability
-from unetdyn.report.drawing import readable
 from unetdyn.report.page.signs import Sign, graded, worst
 
 # What of its descent a loss has given back at the end, from where on it is to be watched, and ill; 1 is where it began.
