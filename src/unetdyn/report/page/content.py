@@ -33,7 +33,7 @@ class RunContent:
         metric: The metric that performance is read from, without `val_`; None where there is none.
         summary: Its numbers.
         diagnosis: What to think of it.
-        told: What its monitors told: what went wrong, where, and what helps.
+        event_findings: What its monitors and other events told: what went wrong, where, and what helps.
         pictures: Its pictures.
         epochs: Its epochs as a table.
         tested: Name and value of what was measured on the test set.
@@ -48,7 +48,7 @@ class RunContent:
     metric: str | None
     summary: RunSummary | None
     diagnosis: Diagnosis
-    told: list[Finding]
+    event_findings: list[Finding]
     pictures: list[Picture]
     epochs: dict[str, Any]
     tested: list[tuple[str, str]]
@@ -97,7 +97,7 @@ def content_of(run: Run, metric: str | None, name: str, anchor: str, most: int |
         metric=chosen,
         summary=summary,
         diagnosis=diagnose(evidence),
-        told=findings_of_events(evidence),
+        event_findings=findings_of_events(evidence),
         pictures=pictures_of(run, curves, chosen, settings, anchor, most),
         epochs=tables.epochs_table(run, curves, chosen, best),
         tested=tables.measured_on_the_test_set(run),
