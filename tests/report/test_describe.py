@@ -80,8 +80,8 @@ def test_the_report_takes_ddof_from_the_configuration_everywhere(tmp_path):
     content = content_of(run_of(tmp_path / "run", epochs, **config), None, "run", "run-1", most=0)
     sigma = np.std(losses[1:])
     assert content.summary.stability == pytest.approx(sigma)
-    sign = next(sign for sign in content.verdict.signs if sign.name == "stability")
-    assert f"σ of the validation loss {sigma:.3g}, " in sign.text
+    found = next(finding for finding in content.diagnosis.findings if finding.code == "stability")
+    assert f"σ of the validation loss {sigma:.3g}, " in found.seen
 
 
 def test_describe_puts_runs_side_by_side(tmp_path):

@@ -1,50 +1,20 @@
 """Watch the gradient of every step, as a whole and block by block."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unetdyn.analysis.diagnosis.messages import gradient as messages
+from unetdyn.analysis.diagnosis.messages.gradient import NonFinite
+from unetdyn.analysis.diagnosis.rules.exploding import EXPLODE
+from unetdyn.analysis.diagnosis.rules.vanishing import VANISH
 from unetdyn.analysis.gradient_norms import SPIKE_FACTOR, SPIKE_WINDOW, Profile, check_spike, profile, spikes
 from unetdyn.analysis.robust import finite_median
 from unetdyn.analysis.update_ratios import norm
-from unetdyn.callbacks import gradient_messages as messages
 from unetdyn.callbacks.step_monitor import StepMonitor
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Rows
-
-EXPLODE = 10.0
-VANISH = 1e-6
-
-
-@dataclass(frozen=True)
-class NonFinite:
-    """Where NaN or infinity first appeared in the gradients.
-
-    Back-propagation carries NaN from the loss towards the input: of several variables, the one nearest to the loss had
-    it first.
-
-    Attributes:
-        step: The step's number, as in `record["step"]`.
-        epoch: From 0.
-        variable: Path of the variable nearest to the loss whose gradient was not finite.
-        block: Its block.
-        entries: How many entries of that gradient were not finite.
-        variables: Paths of all variables with such gradients, in the order of the network.
-        everywhere: Whether these are all that the loss reaches: the loss itself was not finite, or the input.
-        applied: Whether it was used: at this step or, under gradient accumulation, as a part of a mean to come. False
-            where a loss scale or a control skipped the step.
-    """
-
-    step: int
-    epoch: int
-    variable: str
-    block: str
-    entries: int
-    variables: tuple[str, ...]
-    everywhere: bool
-    applied: bool
 
 
 class GradientMonitor(StepMonitor):
@@ -220,7 +190,7 @@ class GradientMonitor(StepMonitor):
         skipped = bool(rows.skipped[where].all())
         if self._changed("nonfinite", {"skipped" if skipped else "used"}):
             scaled = hasattr(self.model.optimizer, "inner_optimizer")
-            self._say(messages.nonfinite(found, len(where), len(rows), skipped, scaled))
+            self._say(messages.nonfinite_gradients(found, len(where), len(rows), skipped, scaled).sentence)
 
     def _located(self, rows: Rows, row: int, blocks: dict[str, list[int]]) -> NonFinite:
         counts = rows.nonfinite[row]
@@ -247,16 +217,17 @@ class GradientMonitor(StepMonitor):
         medians |= {f"block {name}": finite_median(values) for name, values in by_block.items()}
         below = {where: median for where, median in medians.items() if median < self.vanish}
         if self._changed("vanishing", set(below)):
-            self._say(messages.vanishing(below, len(by_block), self.vanish, len(rows)))
+            self._say(messages.vanishing_gradients(below, len(by_block), self.vanish, len(rows)).sentence)
         if self._changed("spike", {"whole"} if spiking.any() else set()):
-            self._say(messages.spiking(rows.step, norms, by_block, spiking, self.spike, self.window))
+            found = messages.gradient_spikes(rows.step, norms, by_block, spiking, self.spike, self.window)
+            self._say(found.sentence)
 
     def _look_for_explosions(self, rows: Rows, by_block: dict[str, NDArray[np.float64]]) -> None:
         norms = _of_finite(rows, rows.grad_norm)
         by_block = {name: _of_finite(rows, values) for name, values in by_block.items()}
         blocks_above = [name for name, values in by_block.items() if (values > self.explode).any()]
         if self._changed("exploding", {"whole", *blocks_above} if (norms > self.explode).any() else set()):
-            self._say(messages.exploding(rows.step, norms, by_block, self.explode))
+            self._say(messages.exploding_gradients(rows.step, norms, by_block, self.explode).sentence)
 
     def _changed(self, kind: str, places: set[str]) -> bool:
         """Whether trouble begins, comes back after an epoch without any, or reaches further places."""

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn._checks import check_choice, check_count, check_fraction
+from unetdyn.analysis.diagnosis.messages import noise_scale as messages
 from unetdyn.analysis.gradient_noise import MIN_OBSERVATIONS, NoiseScale, finite_population, noise_scale
-from unetdyn.callbacks import noise_scale_messages as messages
 from unetdyn.callbacks.noise_scale_sources import Observations, Source, batch_size_from, batch_sizes, source_of
 from unetdyn.callbacks.step_monitor import StepMonitor
 from unetdyn.callbacks.step_record import StepRecord
@@ -166,7 +166,7 @@ class NoiseScaleMonitor(StepMonitor):
         self._steps += len(rows)
         self._size = self._size or batch_size_from(self._samples, self._steps)
         if self._size is None:
-            self._warn_of_size(messages.unsized(self._epoch))
+            self._warn_of_size(messages.batch_size_unknown(self._epoch).sentence)
         elif self.batch_size is not None:
             self._compare_sizes(self.batch_size)
         # Where somebody has read in the midst of the epoch, nothing is known of the size of the last batch.
@@ -210,7 +210,8 @@ class NoiseScaleMonitor(StepMonitor):
         self.result = found
         if _changed(found, self._reported, batch):
             self._reported = found
-            self._say(messages.sentence(found, batch, self._source.unit, self.window, self.confidence))
+            told = messages.noise_scale_estimate(found, batch, self._source.unit, self.window, self.confidence)
+            self._say(told.sentence)
         return found
 
     def _scalars(self, found: NoiseScale) -> dict[str, float]:
@@ -226,7 +227,8 @@ class NoiseScaleMonitor(StepMonitor):
         counted = batch_size_from(self._samples, self._steps)
         if counted is None or self._samples is None or given * (self._steps - 1) < self._samples <= given * self._steps:
             return
-        self._warn_of_size(messages.other_size(self._epoch, int(self._samples), self._steps, counted, given))
+        told = messages.batch_size_differs(self._epoch, int(self._samples), self._steps, counted, given)
+        self._warn_of_size(told.sentence)
 
     def _warn_of_size(self, text: str) -> None:
         if self._told_of_size:

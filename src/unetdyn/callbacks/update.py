@@ -6,18 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn._checks import check_count
+from unetdyn.analysis.diagnosis.messages.update import IN_WARMUP, WARMUP
+from unetdyn.analysis.diagnosis.rules.updates import HIGH, LOW
 from unetdyn.analysis.robust import finite_median
 from unetdyn.analysis.update_ratios import angular_update, effective_learning_rate, norm, update_ratio
 from unetdyn.callbacks.step_monitor import StepMonitor
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Rows
 from unetdyn.dynamics.weight_kinds import is_kernel, scale_invariant
-
-LOW = 1e-4
-HIGH = 3e-3
-WARMUP = 100
-
-_IN_WARMUP = 10  # Adam's first updates at a rate that suits are 2 to 3 times above the band, at 100 times that rate 80
 
 Series = dict[str, NDArray[np.float32]]
 
@@ -151,7 +147,7 @@ class UpdateMonitor(StepMonitor):
         where = f"the median over {warm.sum()} steps (after {self.warmup} of warm-up)"
         high, judged = self.high, medians
         if not warm.any():
-            where, high = f"the median over {rows.applied.sum()} steps of warm-up", _IN_WARMUP * self.high
+            where, high = f"the median over {rows.applied.sum()} steps of warm-up", IN_WARMUP * self.high
             judged = {name: finite_median(values) for name, values in ratios.items()}
         self._say_of(
             "above",

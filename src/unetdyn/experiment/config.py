@@ -6,6 +6,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from unetdyn._checks import nearest, unknown_choice
+from unetdyn.analysis.diagnosis.messages.update import WARMUP
+from unetdyn.analysis.diagnosis.rules.exploding import EXPLODE
+from unetdyn.analysis.diagnosis.rules.updates import HIGH, LOW
+from unetdyn.analysis.diagnosis.rules.vanishing import VANISH
+from unetdyn.analysis.spikes import WINDOW as SPIKE_WINDOW
+from unetdyn.analysis.stable import WINDOW
 
 Sections = tuple[int, int]  # first and last, both included
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -158,25 +164,25 @@ class StabilityConfig(Part):
     """See `unetdyn.callbacks.StabilityMonitor`."""
 
     monitor: tuple[str, ...] = Field(("val_loss", "val_jaccard"), min_length=1)
-    window: int = Field(10, ge=2)
+    window: int = Field(WINDOW, ge=2)
     ddof: Literal[0, 1] = 1
 
 
 class GradientConfig(Part):
     """See `unetdyn.callbacks.GradientMonitor`."""
 
-    explode: PositiveFloat = 10.0
-    vanish: float = Field(1e-6, ge=0)
-    spike: PositiveFloat | None = 6.0
-    window: int = Field(100, ge=4)
+    explode: PositiveFloat = EXPLODE
+    vanish: float = Field(VANISH, ge=0)
+    spike: PositiveFloat | None = FACTOR
+    window: int = Field(SPIKE_WINDOW, ge=4)
 
 
 class UpdateConfig(Part):
     """See `unetdyn.callbacks.UpdateMonitor`."""
 
-    low: float = Field(1e-4, ge=0)
-    high: PositiveFloat = 3e-3
-    warmup: int = Field(100, ge=0, description="steps")
+    low: float = Field(LOW, ge=0)
+    high: PositiveFloat = HIGH
+    warmup: int = Field(WARMUP, ge=0, description="steps")
 
 
 class NoiseScaleConfig(Part):

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 import unetdyn.runs
+from unetdyn.analysis.logged_names import readable
 
 WIDTH = 7.5  # inches
 LINE = 58  # characters above a panel, in a report's narrow figures too
@@ -152,16 +153,6 @@ def wrap(text: str, most: int) -> str:
     'σ of the loss, last\n10 values\n← calm'
     """
     return "\n".join(line for part in text.split("\n") for line in textwrap.wrap(part, most) or [""])
-
-
-def readable(logged: str) -> str:
-    """A logged name as a person says it.
-
-    >>> readable("val_jaccard"), readable("loss")
-    ('validation Jaccard', 'loss')
-    """
-    words = logged.replace("val_", "validation ", 1) if logged.startswith("val_") else logged
-    return words.replace("_", " ").replace("jaccard", "Jaccard")
 
 
 def escape_label(text: str) -> str:

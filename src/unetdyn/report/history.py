@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 import unetdyn.runs
 from unetdyn._plotting import BLACK, GREY, TRAINING, VALIDATION, draw_epochs, epoch_axis, log_axis, spans_decades
 from unetdyn.analysis import Stability, read_history, stability
-from unetdyn.analysis.metric_names import less_is_better
+from unetdyn.analysis.best import best_epoch
 from unetdyn.report.drawing import Display, escape_label, few_points, line_style, panel_title, readable
 
 Series = tuple[NDArray[Any], NDArray[np.float64]]
@@ -169,20 +169,6 @@ class HistoryDisplay(Display):
         ax.axvline(epoch, color=BLACK, linewidth=0.8, linestyle=":")
         of = "validation" if watched.startswith("val_") else "training"
         panel_title(ax, f"best {of} {value:.3g} at epoch {epoch}, {values[-1]:.3g} at the end", "right")
-
-
-def best_epoch(name: str, values: NDArray[np.float64]) -> int | None:
-    """Where a logged value was best: lowest for a loss or an error, highest for others; None where it never was finite.
-
-    >>> best_epoch("val_jaccard", np.array([0.1, 0.7, np.nan])), best_epoch("val_loss", np.array([0.1, 0.7]))
-    (1, 0)
-    """
-    usable = np.isfinite(values)
-    if not usable.any():
-        return None
-    if less_is_better(name):
-        return int(np.argmin(np.where(usable, values, np.inf)))
-    return int(np.argmax(np.where(usable, values, -np.inf)))
 
 
 def _legend(ax: Axes) -> None:

@@ -1,10 +1,9 @@
-"""The tables of a report, and the monitors' messages in it."""
+"""The tables of a report."""
 
 import numpy as np
 import pytest
 
-from unetdyn.analysis import read_history, stability
-from unetdyn.report.page.findings import findings_of
+from unetdyn.analysis import read_history
 from unetdyn.report.page.tables import (
     MOST_EPOCHS,
     chosen,
@@ -68,32 +67,3 @@ def test_configuration_origin_and_test_figures(tmp_path):
     assert run.versions.items() <= rows.items()
     assert measured_on_the_test_set(run) == [("soft jaccard", "0.7124")]
     assert configuration(open(RunWriter(tmp_path / "bare").path)) == ""
-
-
-def test_findings_are_the_last_of_each_kind(tmp_path):
-    writer = RunWriter(tmp_path / "run")
-    for epoch in range(5):
-        writer.log_epoch(epoch, {"loss": 0.5})
-    writer.event("train_begin", "Training began at epoch 1.")
-    for epoch, norm in enumerate((12, 15, 30)):
-        writer.event("monitor", f"Exploding gradients: at most {norm}.", monitor="gradient", epoch=epoch)
-    writer.event("monitor", "Exploding gradients: at most 3.", monitor="second", epoch=1)
-    writer.event("warning", "No val_jaccard.")
-    writer.event("best", "Epoch 2 is the best so far.", epoch=1)
-    writer.event("failed", "Training stopped after 3 whole epochs. OSError: full")
-    assert findings_of(open(tmp_path / "run")) == [
-        "Exploding gradients: at most 30. (Last said at epoch 3 of 5; 3 times since epoch 1.)",
-        "Exploding gradients: at most 3. (Last said at epoch 2 of 5.)",
-        "No val_jaccard.",
-        "Training stopped after 3 whole epochs. OSError: full",
-    ]
-
-
-def test_good_news_is_no_finding(tmp_path):
-    """The validation loss became Excellent in the end, the loss Poor."""
-    writer = RunWriter(tmp_path / "run")
-    calm, wild = stability([0.2, 0.2], 2), stability([0.2, 0.5], 2)
-    for epoch, (validation, training) in enumerate([(wild, calm), (calm, wild)]):
-        writer.event("monitor", f"val_loss: {validation}.", monitor="stability", epoch=epoch)
-        writer.event("monitor", f"loss: {training}.", monitor="stability", epoch=epoch)
-    assert findings_of(open(tmp_path / "run")) == [f"loss: {wild}. (Last said at epoch 2 of 2; 2 times since epoch 1.)"]

@@ -7,16 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from unetdyn.analysis import Curves, RunSummary, read_history, summarise
+from unetdyn.analysis import Curves, RunSummary, summarise
+from unetdyn.analysis.diagnosis import Diagnosis, Evidence, Finding, diagnose, findings_of_events
 from unetdyn.analysis.result import epoch, number
 from unetdyn.report.comparison import ComparisonDisplay
 from unetdyn.report.describe import stability_settings
 from unetdyn.report.drawing import shared_name
 from unetdyn.report.overlay import OverlayDisplay
 from unetdyn.report.page import tables
-from unetdyn.report.page.findings import findings_of
 from unetdyn.report.page.pictures import Picture, picture, pictures_of
-from unetdyn.report.page.verdict import Verdict, verdict
 from unetdyn.runs import Run
 
 MOST_FULL = 6  # runs of which a report shows every picture: ten times as many would make it slow and large
@@ -33,8 +32,8 @@ class RunContent:
         curves: What it logged.
         metric: The metric that performance is read from, without `val_`; None where there is none.
         summary: Its numbers.
-        verdict: What to think of it.
-        findings: Sentences: what went wrong, where, and what helps.
+        diagnosis: What to think of it.
+        event_findings: What its monitors and other events told: what went wrong, where, and what helps.
         pictures: Its pictures.
         epochs: Its epochs as a table.
         tested: Name and value of what was measured on the test set.
@@ -48,8 +47,8 @@ class RunContent:
     curves: Curves
     metric: str | None
     summary: RunSummary | None
-    verdict: Verdict
-    findings: list[str]
+    diagnosis: Diagnosis
+    event_findings: list[Finding]
     pictures: list[Picture]
     epochs: dict[str, Any]
     tested: list[tuple[str, str]]
@@ -62,7 +61,7 @@ class Row(NamedTuple):
 
     anchor: str
     name: str
-    verdict: Verdict
+    diagnosis: Diagnosis
     cells: list[str]
 
 
@@ -85,8 +84,9 @@ class Comparison:
 
 def content_of(run: Run, metric: str | None, name: str, anchor: str, most: int | None = None) -> RunContent:
     """Everything that a report says of one run, with so many pictures at most."""
-    curves, settings = read_history(run), stability_settings(run.config)
-    chosen = curves.metric(metric) if metric is not None else curves.default_metric
+    settings = stability_settings(run.config)
+    evidence = Evidence.read(run, metric, **settings)
+    curves, chosen = evidence.curves, evidence.metric
     summary = summarise(run, name, metric=chosen, **settings) if chosen else None
     best = summary.peak_epoch if summary else None
     return RunContent(
@@ -96,8 +96,8 @@ def content_of(run: Run, metric: str | None, name: str, anchor: str, most: int |
         curves=curves,
         metric=chosen,
         summary=summary,
-        verdict=verdict(run, chosen, **settings),
-        findings=findings_of(run),
+        diagnosis=diagnose(evidence),
+        event_findings=findings_of_events(evidence),
         pictures=pictures_of(run, curves, chosen, settings, anchor, most),
         epochs=tables.epochs_table(run, curves, chosen, best),
         tested=tables.measured_on_the_test_set(run),
@@ -119,8 +119,8 @@ def comparison_of(contents: Sequence[RunContent]) -> Comparison:
         curves = {name: content.curves.watched(str(content.metric)) for name, content in measured.items()}
         label = shared_name(logged for logged, _ in curves.values())
         overlay = partial(OverlayDisplay, {name: curve for name, (_, curve) in curves.items()}, label)
-        # Who is ranked first may be ill all the same: in the picture each name has its verdict's symbol.
-        named = [summarise(each.summary, f"{each.verdict.symbol} {name}") for name, each in measured.items()]
+        # Who is ranked first may be ill all the same: in the picture each name has its diagnosis' symbol.
+        named = [summarise(each.summary, f"{each.diagnosis.symbol} {name}") for name, each in measured.items()]
         display = ComparisonDisplay.from_runs(named)
         pictures = [
             picture(overlay, "The metric of all runs", "all-1"),
@@ -130,7 +130,7 @@ def comparison_of(contents: Sequence[RunContent]) -> Comparison:
         notes += display.ranking.notes
     if len(contents) > MOST_FULL:
         notes.append(f"Of more than {MOST_FULL} runs, each has its curves only; a report of fewer has every picture.")
-    rows = [Row(content.anchor, content.name, content.verdict, _cells(content)) for content in contents]
+    rows = [Row(content.anchor, content.name, content.diagnosis, _cells(content)) for content in contents]
     return Comparison(list(_COLUMNS), rows, pictures, notes)
 
 

@@ -9,8 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import unetdyn
 import unetdyn.runs
+from unetdyn.analysis.diagnosis import rules_in_words
 from unetdyn.report.page.content import MOST_FULL, Comparison, RunContent, comparison_of, content_of
-from unetdyn.report.page.verdict import RULES
 from unetdyn.runs import Run
 
 SUFFIXES = (".html", ".htm")
@@ -19,7 +19,7 @@ SUFFIXES = (".html", ".htm")
 def write_report(runs: Any, path: str | Path, metric: str | None = None) -> Path:
     """Write a report of one run, or of several with a comparison first.
 
-    First comes a verdict on each run in plain words (`unetdyn.report.page.verdict`), then what its monitors found, then
+    First comes a verdict on each run in plain words (`unetdyn.analysis.diagnosis`), then what its monitors found, then
     pictures, the epochs' numbers, and the exact configuration and versions. The file holds everything in itself: no
     script, no font, nothing from a network. It follows the reader's light or dark mode, and prints.
 
@@ -80,7 +80,7 @@ def render(contents: Sequence[RunContent], comparison: Comparison | None) -> str
         runs=contents,
         comparison=comparison,
         many=len(contents) > MOST_FULL,
-        rules=RULES,
+        rules=rules_in_words(),
         title=contents[0].name if len(contents) == 1 else f"{len(contents)} runs",
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         version=unetdyn.__version__,

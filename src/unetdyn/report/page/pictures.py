@@ -9,8 +9,9 @@ import numpy as np
 from markupsafe import Markup
 
 from unetdyn.analysis import Curves
+from unetdyn.analysis.logged_names import readable
 from unetdyn.report.convergence import ConvergenceDisplay
-from unetdyn.report.drawing import Display, readable
+from unetdyn.report.drawing import Display
 from unetdyn.report.gradients import GradientDisplay
 from unetdyn.report.heatmap import BlockHeatmapDisplay
 from unetdyn.report.history import HistoryDisplay

@@ -1,0 +1,37 @@
+"""Evidence in, findings out: what a run has logged and recorded, and what is to be thought of it.
+
+`Evidence.read` takes a run, a History or a CSV file; `diagnose` looks at it by every rule of `rules/`. `messages/` is
+what each monitor tells while a training goes on, and `findings_of_events` what a run's events say afterwards.
+
+A monitor needs no more than its own message: each name here loads what it needs when it is first asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unetdyn.analysis.diagnosis.events import findings_of_events
+    from unetdyn.analysis.diagnosis.evidence import Evidence
+    from unetdyn.analysis.diagnosis.finding import Finding
+    from unetdyn.analysis.diagnosis.registry import Diagnosis, diagnose, rules_in_words
+
+__all__ = ["Diagnosis", "Evidence", "Finding", "diagnose", "findings_of_events", "rules_in_words"]
+
+_MODULES = {
+    "Diagnosis": "registry",
+    "Evidence": "evidence",
+    "Finding": "finding",
+    "diagnose": "registry",
+    "findings_of_events": "events",
+    "rules_in_words": "registry",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,109 @@
+"""Everything that a rule of diagnosis may look at."""
+
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import unetdyn.runs
+from unetdyn.analysis import Curve, Curves, read_history
+from unetdyn.analysis.stable import DDOF, WINDOW
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a training has left; made by `Evidence.read`.
+
+    Attributes:
+        curves: What was logged.
+        metric: The metric that performance is read from, without `val_`; None where there is none.
+        window: Over how many of the last epochs the end is judged.
+        ddof: 1 or 0, see `unetdyn.analysis.stability`.
+        status: How a run ended: `"running"`, `"finished"`, `"failed"` or `"interrupted"`; None where that is not known,
+            of a History or a CSV file.
+        error: What a failed run ended with; empty where nothing was recorded.
+        epochs: How many there are.
+        events: What happened, one dictionary each, as in `unetdyn.runs.Run.events`.
+        records: The arrays of the monitors, by name; of a run, each file is read when it is first asked for.
+    """
+
+    curves: Curves
+    metric: str | None = None
+    window: int = WINDOW
+    ddof: int = DDOF
+    status: str | None = None
+    error: str = ""
+    epochs: int = 0
+    events: Sequence[Mapping[str, Any]] = ()
+    records: Mapping[str, Record] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def read(cls, source: Any, metric: str | None = None, window: int = WINDOW, ddof: int = DDOF) -> "Evidence":
+        """Read a training, once.
+
+        Args:
+            source: An open `unetdyn.runs.Run`, the path of a run directory, or anything else that
+                `unetdyn.analysis.read_history` takes: a History, a dictionary of lists, a CSVLogger file.
+            metric: The metric that performance is read from, with or without `val_`. Default:
+                `Curves.default_metric`, which may be none.
+            window: Over how many of the last epochs the end is judged. 10 is what the studies used.
+            ddof: 1 (default) or 0, see `unetdyn.analysis.stability`.
+
+        Raises:
+            ValueError: If `metric` was not logged, or the source can't be read.
+
+        Example:
+            >>> evidence = Evidence.read({"loss": [0.9, 0.5], "val_jaccard": [0.1, 0.4]})
+            >>> evidence.metric, evidence.epochs, evidence.status
+            ('jaccard', 2, None)
+        """
+        is_directory = isinstance(source, str | os.PathLike) and Path(source).is_dir()
+        source = unetdyn.runs.open(Path(source)) if is_directory else source
+        curves = read_history(source)
+        chosen = curves.default_metric if metric is None else curves.metric(metric)
+        if not isinstance(source, unetdyn.runs.Run):
+            return cls(curves, chosen, window, ddof, epochs=curves.epochs)
+        error = str(source.summary.get("error", ""))
+        epochs, records = len(source.epochs), _Records(source)
+        return cls(curves, chosen, window, ddof, source.status, error, epochs, source.events, records)
+
+    @property
+    def watched_metric(self) -> tuple[str, Curve] | None:
+        """The metric's name as it was logged, and its curve: of the validation where there was one."""
+        return None if self.metric is None else self.curves.watched(self.metric)
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether a loss was logged."""
+        return not {"loss", "val_loss"}.isdisjoint(self.curves)
+
+    def record(self, *keys: str) -> Record:
+        """The first monitor's record that has these arrays; empty where none has."""
+        return next((record for record in self.records.values() if set(keys) <= set(record)), {})
+
+
+class _Records(Mapping[str, Record]):
+    """The records of a run, read when asked for and kept; a file that is damaged counts as empty."""
+
+    def __init__(self, run: unetdyn.runs.Run) -> None:
+        self._run = run
+        self._read: dict[str, Record] = {}
+
+    def __getitem__(self, name: str) -> Record:
+        if name not in self._read:
+            try:
+                self._read[name] = self._run.arrays(name)
+            except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+                self._read[name] = {}
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._run.array_names)
+
+    def __len__(self) -> int:
+        return len(self._run.array_names)

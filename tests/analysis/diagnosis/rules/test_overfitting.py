@@ -1,0 +1,35 @@
+"""Whether it overfits."""
+
+import numpy as np
+import pytest
+
+from planted_runs import EPOCHS, planted
+from unetdyn.analysis import overfitting as measured
+from unetdyn.analysis.diagnosis import Evidence
+from unetdyn.analysis.diagnosis.rules import overfitting
+
+
+def test_rising_validation_loss_is_overfitting():
+    evidence = planted(val_loss=0.12 + 0.02 * np.abs(np.arange(EPOCHS) - 15))
+    (found,) = overfitting.find(evidence)
+    onset = measured(evidence.curves).onset
+    assert (found.code, found.level) == ("overfitting", "watch")
+    assert found.why == f"it overfits from epoch {onset + 1}"
+    assert "; validation − training loss 0." in found.seen
+
+
+@pytest.mark.parametrize(
+    ("logs", "level", "seen"),
+    [
+        ({}, "good", "no onset found; validation − training loss"),
+        ({"val_loss": np.full(3, 0.5), "loss": np.full(3, 0.5)}, "unknown", "3 of the 20 epochs"),
+    ],
+)
+def test_no_onset(logs, level, seen):
+    (found,) = overfitting.find(planted() if not logs else Evidence.read(logs))
+    assert found.level == level
+    assert found.seen.startswith(seen)
+
+
+def test_without_a_loss_there_is_nothing_to_say():
+    assert list(overfitting.find(Evidence.read({"val_jaccard": [0.1, 0.2]}))) == []
