@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from unetdyn.analysis import Curve, read_history
+from unetdyn.analysis.best import best_epoch
 from unetdyn.analysis.stability import DDOF, WINDOW, check_window, stability
 from unetdyn.report.drawing import readable
-from unetdyn.report.history import best_epoch
 from unetdyn.runs import Run
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 import unetdyn.runs
 from unetdyn._plotting import BLACK, BLUE, GREY, VERMILION, epoch_axis, log_axis, mark_not_finite
+from unetdyn.analysis.best import best_epoch
 from unetdyn.analysis.curves import Curves, read_history
-from unetdyn.analysis.metric_names import less_is_better
 from unetdyn.analysis.stability import DDOF, WINDOW, Stability, check_window, stability
 from unetdyn.report.drawing import MANY_POINTS, Display, literal, new_axes, readable, say
 
@@ -184,20 +184,6 @@ class HistoryDisplay(Display):
         of = "validation" if watched.startswith("val_") else "training"
         text = f"best {of} {values[best]:.3g} at epoch {epochs[best] + 1}, {values[-1]:.3g} at the end"
         say(ax, text, "right")
-
-
-def best_epoch(name: str, values: NDArray[np.float64]) -> int | None:
-    """Where a logged value was best: lowest for a loss or an error, highest for others; None where it never was finite.
-
-    >>> best_epoch("val_jaccard", np.array([0.1, 0.7, np.nan])), best_epoch("val_loss", np.array([0.1, 0.7]))
-    (1, 0)
-    """
-    usable = np.isfinite(values)
-    if not usable.any():
-        return None
-    if less_is_better(name):
-        return int(np.argmin(np.where(usable, values, np.inf)))
-    return int(np.argmax(np.where(usable, values, -np.inf)))
 
 
 def _legend(ax: Axes) -> None:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from unetdyn.analysis import Collapse, Curve, Curves, collapses, convergence, oscillation, overfitting
+from unetdyn.analysis.best import best_epoch
 from unetdyn.analysis.metric_names import less_is_better
 from unetdyn.analysis.monotone import around_monotone
 from unetdyn.analysis.result import epoch, number
 from unetdyn.report.drawing import readable
-from unetdyn.report.history import best_epoch
 from unetdyn.report.page.loss_signs import loss_signs, never_left
 from unetdyn.report.page.signs import Sign, graded
 
