@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from unetdyn._checks import unknown_choice
+from unetdyn.analysis import declarations
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.callbacks.tap_monitor import TapMonitor
 from unetdyn.dynamics import Control, Probe, Rows, Step, blocks
@@ -65,6 +66,8 @@ class AdaptiveGradientClipping(TapMonitor):
         Brock, De, Smith, Simonyan (2021), High-Performance Large-Scale Image Recognition Without Normalization,
         equation 3.
     """
+
+    declaration = declarations.AGC
 
     def __init__(
         self,

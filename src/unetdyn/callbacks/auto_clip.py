@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from unetdyn.analysis import declarations
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.callbacks.tap_monitor import TapMonitor
 from unetdyn.dynamics import Control, Probe, Rows, Step
@@ -64,6 +65,8 @@ class AutoClip(TapMonitor):
         Seetharaman, Wichern, Pardo, Le Roux (2020), AutoClip: Adaptive Gradient Clipping for Source Separation
         Networks, algorithm 1.
     """
+
+    declaration = declarations.AUTO_CLIP
 
     def __init__(
         self, percentile: float = 10.0, history: int = 1000, verbose: int = 0, name: str = "auto_clip"

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unetdyn.analysis import declarations
 from unetdyn.analysis.profile import Profile, profile
 from unetdyn.analysis.robust import finite_median
 from unetdyn.analysis.spikes import FACTOR, WINDOW, check_spike, spikes
@@ -111,6 +112,8 @@ class GradientMonitor(TapMonitor):
         Pascanu et al., On the difficulty of training recurrent neural networks (2013), arXiv:1211.5063, for exploding
         and vanishing; the default thresholds are those of the studies this project grew from.
     """
+
+    declaration = declarations.GRADIENT
 
     def __init__(
         self,

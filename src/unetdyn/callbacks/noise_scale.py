@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn._checks import unknown_choice
+from unetdyn.analysis import declarations
 from unetdyn.callbacks import noise_scale_messages as messages
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.callbacks.tap_monitor import TapMonitor
@@ -90,6 +91,8 @@ class NoiseScaleMonitor(TapMonitor):
     Reference:
         McCandlish, Kaplan, Amodei et al., An Empirical Model of Large-Batch Training (2018).
     """
+
+    declaration = declarations.NOISE_SCALE
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from unetdyn.analysis import declarations
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.callbacks.tap_monitor import TapMonitor
 from unetdyn.dynamics import Control, OptimizerTap, Rows, Step
@@ -70,6 +71,8 @@ class NonFiniteGuard(TapMonitor):
         Micikevicius et al. (2018), Mixed Precision Training, section 3.2, for skipping updates with non-finite
         gradients.
     """
+
+    declaration = declarations.NON_FINITE_GUARD
 
     def __init__(self, max_consecutive: int | None = 10, verbose: int = 1, name: str = "non_finite_guard") -> None:
         if max_consecutive is not None and (not isinstance(max_consecutive, int) or max_consecutive < 1):

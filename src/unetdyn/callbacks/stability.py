@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
 # The public keras.utils does not export it; it prints as Keras itself does, and respects disable_interactive_logging.
@@ -12,12 +11,14 @@ from keras.src.utils import io_utils
 from numpy.typing import NDArray
 
 from unetdyn._checks import nearest, unknown_choice
+from unetdyn.analysis import declarations
 from unetdyn.analysis.stability import DDOF, WINDOW, Stability, check_window, stability
+from unetdyn.callbacks.monitor import Monitor
 
 ADVICE = "What usually helps: a lower learning rate or one that decays, a larger batch, more validation data."
 
 
-class StabilityMonitor(keras.callbacks.Callback):
+class StabilityMonitor(Monitor):
     """Writes into `logs` the standard deviation of the validation loss over its last epochs.
 
     σ = sqrt(Σ (vᵢ − v̄)² / (window − ddof)), and σ / |v̄| beside it, because σ depends on the loss's scale; see
@@ -71,6 +72,8 @@ class StabilityMonitor(keras.callbacks.Callback):
     Reference:
         Window, formula and classes: the studies this project grew from.
     """
+
+    declaration = declarations.STABILITY
 
     def __init__(
         self,

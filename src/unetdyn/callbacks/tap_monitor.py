@@ -11,13 +11,14 @@ import numpy as np
 # The public keras.utils does not export it; it prints as Keras itself does, and respects disable_interactive_logging.
 from keras.src.utils import io_utils
 
+from unetdyn.callbacks.recorded import Recorded
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import OptimizerTap, Probe, Rows, blocks
 
 Blocks = dict[str, list[int]]
 
 
-class TapMonitor(keras.callbacks.Callback, abc.ABC):
+class TapMonitor(Recorded):
     """A callback that sees every training step, and reads what happened in them once an epoch.
 
     A subclass says in `_empty_record` what it records and in `_digest` how it makes it from the tap's rows; with

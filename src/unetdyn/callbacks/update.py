@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from unetdyn.analysis import declarations
 from unetdyn.analysis.robust import finite_median
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.callbacks.tap_monitor import TapMonitor
@@ -78,6 +79,8 @@ class UpdateMonitor(TapMonitor):
         arXiv:1706.05350, and Hoffer et al. (2018), arXiv:1803.01814, for the effective learning rate; Wan et al.
         (2021), arXiv:2006.08419, for the angle; Brock et al. (2021), arXiv:2102.06171, for adaptive gradient clipping.
     """
+
+    declaration = declarations.UPDATE
 
     def __init__(
         self, low: float = LOW, high: float = HIGH, warmup: int = WARMUP, verbose: int = 0, name: str = "update"
