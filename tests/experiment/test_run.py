@@ -9,6 +9,7 @@ import pytest
 from unetdyn import runs
 from unetdyn.analysis import stability
 from unetdyn.experiment import ConfigError, parse_config, run_experiment
+from unetdyn.experiment.monitors import offered
 
 SMALL = {
     "name": "small",
@@ -78,7 +79,7 @@ def test_run_experiment_keeps_what_the_monitors_measured_at_every_step(run):
 
 
 def test_run_experiment_watches_only_what_is_asked_for(tmp_path):
-    callbacks = {"gradient": None, "update": None, "noise_scale": None}
+    callbacks = {declared.name: None for declared, section in offered() if not section.required}
     config = {**SMALL, "run_directory": str(tmp_path / "run"), "callbacks": callbacks, "fit": {"epochs": 1}}
     run = run_experiment(parse_config(config), io.StringIO())
     assert [path.name for path in (run.path / "dynamics").iterdir()] == ["stability.npz"]
