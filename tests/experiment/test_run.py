@@ -119,6 +119,17 @@ def test_run_experiment_early_stopping_stops(tmp_path):
     assert len(run_experiment(parse_config(config), io.StringIO()).epochs) < 30
 
 
+def test_run_experiment_early_stopping_knows_what_is_better_of_a_monitors_key(tmp_path):
+    """Keras' `mode="auto"` knows metrics only, and would raise at the end of the first epoch."""
+    callbacks = {"stability": {"window": 2}, "early_stopping": {"monitor": "stability", "patience": 1}}
+    config = {**SMALL, "run_directory": str(tmp_path / "run"), "callbacks": callbacks, "fit": {"epochs": 30}}
+    with pytest.warns(UserWarning, match="Early stopping conditioned on metric `stability` which is not available"):
+        run = run_experiment(parse_config(config), io.StringIO())
+    sigma = run.history["stability"]
+    assert sigma[-1] >= sigma[-2] > 0 if len(sigma) < 30 else np.isfinite(sigma[-1])
+    assert run.status == "finished"
+
+
 def test_run_experiment_trains_on_the_real_sections(vnc_mito, tmp_path):
     config = {
         "data": {

@@ -93,6 +93,8 @@ class RunRecorder(keras.callbacks.Callback):
         declaring = [each for each in self.monitors if each.declaration is not UNDECLARED]
         self._declared = {each.name: each.declaration.named(each.name) for each in declaring}
         self.writer.declare(monitors={name: declared.as_json() for name, declared in self._declared.items()})
+        self._metrics: dict[str, Direction | None] = {}
+        self._metrics_declared = False
         self._direction: Direction | None = {"max": "up", "min": "down"}.get(mode)  # type: ignore[assignment]
         self._last_epoch = -1
         self._seconds = 0.0

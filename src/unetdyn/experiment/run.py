@@ -8,8 +8,9 @@ from typing import Any, TextIO
 import keras
 
 from unetdyn import callbacks, runs
+from unetdyn.analysis.metric_names import less_is_better
 from unetdyn.experiment.build import build_model
-from unetdyn.experiment.config import Config
+from unetdyn.experiment.config import Config, EarlyStoppingConfig
 from unetdyn.experiment.load import ConfigError
 from unetdyn.experiment.monitors import monitors_of
 from unetdyn.experiment.prepare import Prepared, prepare
@@ -81,8 +82,16 @@ def _callbacks(config: Config, stream: TextIO) -> tuple[callbacks.RunRecorder, l
     )
     watching = [*monitors, Progress(stream, COLUMNS), recorder]
     if settings.early_stopping is not None:
-        watching.append(keras.callbacks.EarlyStopping(**settings.early_stopping.model_dump()))
+        watching.append(_early_stopping(settings.early_stopping))
     return recorder, watching
+
+
+def _early_stopping(settings: EarlyStoppingConfig) -> keras.callbacks.EarlyStopping:
+    """Told what is better: of a monitor's key, such as `stability`, Keras itself would not know."""
+    options = settings.model_dump()
+    if settings.mode == "auto":
+        options["mode"] = "min" if less_is_better(settings.monitor) else "max"
+    return keras.callbacks.EarlyStopping(**options)
 
 
 def _new_directory(name: str) -> Path:
