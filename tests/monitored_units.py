@@ -1,30 +1,39 @@
-"""The monitors and controls that must pass tests/contracts/test_monitor_contract.py; a new one belongs here."""
+"""The monitors and controls that must pass tests/contracts/test_monitor_contract.py: every one that is exported.
 
-from unetdyn.callbacks import (
-    AdaptiveGradientClipping,
-    AutoClip,
-    GradientMonitor,
-    LiveDashboard,
-    NoiseScaleMonitor,
-    NonFiniteGuard,
-    RunRecorder,
-    StabilityMonitor,
-    UpdateMonitor,
-)
+A new one is made without arguments; one that needs some has them in `ARGUMENTS`.
+"""
 
-MONITORS = {
-    "StabilityMonitor": lambda folder: StabilityMonitor(["val_loss", "loss"], window=2),
-    "RunRecorder": lambda folder: RunRecorder(folder / "run", save_best="val_loss"),
-    "GradientMonitor": lambda folder: GradientMonitor(),
-    "LiveDashboard": lambda folder: LiveDashboard(where="notebook", every_seconds=0),
-    "NoiseScaleMonitor": lambda folder: NoiseScaleMonitor(),
-    "UpdateMonitor": lambda folder: UpdateMonitor(),
+import keras
+
+from unetdyn import callbacks
+from unetdyn.analysis.declarations import UNDECLARED
+
+ARGUMENTS = {
+    "AdaptiveGradientClipping": lambda folder: {"clipping": 1e9},
+    "AutoClip": lambda folder: {"percentile": 100},
+    "LiveDashboard": lambda folder: {"where": "notebook", "every_seconds": 0},
+    "NonFiniteGuard": lambda folder: {"verbose": 0},
+    "RunRecorder": lambda folder: {"path": folder / "run", "save_best": "val_loss"},
+    "StabilityMonitor": lambda folder: {"monitor": ["val_loss", "loss"], "window": 2},
 }
+"""By name, a function that gives the arguments; it gets an empty folder to write to. Controls have nothing to do."""
+
+
+def _maker(callback):
+    arguments = ARGUMENTS.get(callback.__name__, lambda folder: {})
+    return lambda folder: callback(**arguments(folder))
+
+
+def _is_unit(exported):
+    """A callback that can be used as it is: no base of others, which declares nothing."""
+    return issubclass(exported, keras.callbacks.Callback) and getattr(exported, "declaration", None) is not UNDECLARED
+
+
+_UNITS = [exported for name in callbacks.__all__ if _is_unit(exported := getattr(callbacks, name))]
+_ACTING = [unit for unit in _UNITS if getattr(unit, "declaration", UNDECLARED).acts]
+
+MONITORS = {unit.__name__: _maker(unit) for unit in _UNITS if unit not in _ACTING}
 """By name, a function that makes the monitor; it gets an empty folder to write to."""
 
-CONTROLS = {
-    "AdaptiveGradientClipping": lambda folder: AdaptiveGradientClipping(1e9),
-    "AutoClip": lambda folder: AutoClip(100),
-    "NonFiniteGuard": lambda folder: NonFiniteGuard(verbose=0),
-}
+CONTROLS = {unit.__name__: _maker(unit) for unit in _ACTING}
 """The same for controls, with arguments under which there is nothing for them to do in a healthy training."""

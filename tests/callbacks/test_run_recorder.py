@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from unetdyn import runs
+from unetdyn.analysis import read_history
 from unetdyn.callbacks import GradientMonitor, RunRecorder, StabilityMonitor
 
 X = np.linspace(0, 1, 8).reshape(8, 1)
@@ -103,6 +104,73 @@ def test_recorder_keeps_the_model_of_the_best_epoch(tmp_path, name, mode, values
     assert run.summary["best_epoch"] == best
     assert run.summary[f"best_{name}"] == values[best]
     assert [event for event in run.events if event["kind"] == "best"][-1]["epoch"] == best
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "val_mae",
+            "val_mse",
+            "val_hausdorff",
+            "val_crossentropy",
+            "val_perplexity",
+            "val_brier",
+            "val_rmse",
+            "val_hd95",
+        ),
+        *("val_loss", "stability", "val_jaccard_stability_cv", "grad_exploding"),
+    ],
+)
+def test_recorder_keeps_the_lowest_where_less_is_better(tmp_path, name):
+    recorder = RunRecorder(tmp_path, save_best=name)
+    fit(Give(**{name: [0.5, 0.3, 0.8]}), recorder)
+    assert recorder.best == (1, 0.3)
+    assert not [event for event in runs.open(tmp_path).events if event["kind"] == "warning"]
+
+
+class Said(keras.metrics.Mean):
+    """A metric object that says whether more or less of it is better."""
+
+    def __init__(self, name, direction):
+        super().__init__(name=name)
+        self._direction = direction
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_pred)
+
+
+@pytest.mark.parametrize(("direction", "best"), [("up", 1), ("down", 2)])
+@pytest.mark.parametrize("name", ["mae", "jaccard", "stability", "sharpness"])
+def test_recorder_believes_the_metric_object_and_not_its_name(tmp_path, name, direction, best):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=[Said(name, direction)])
+    recorder = RunRecorder(tmp_path, save_best=f"val_{name}")
+    fit(Give(**{f"val_{name}": [0.5, 0.8, 0.3]}), recorder, model=model)
+    assert recorder.best[0] == best
+    run = runs.open(tmp_path)
+    assert run.metrics == {name: direction}
+    assert read_history(run).direction(f"val_{name}") == direction
+
+
+@pytest.mark.parametrize("name", ["val_sharpness", "grad_norm"])
+def test_recorder_says_which_direction_it_took_where_nothing_tells(tmp_path, name):
+    expected = rf"the highest {name} is taken for the best.* pass mode='min' .* or mode='max' "
+    with pytest.warns(UserWarning, match=expected) as caught:
+        fit(Give(**{name: [0.5, 0.8, 0.3]}), RunRecorder(tmp_path / "auto", save_best=name))
+    run = runs.open(tmp_path / "auto")
+    assert run.summary["best_epoch"] == 1
+    warned = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    assert [event["message"] for event in run.events if event["kind"] == "warning"] == warned
+    assert len(warned) == 1
+    fit(Give(**{name: [0.5, 0.8, 0.3]}), RunRecorder(tmp_path / "min", save_best=name, mode="min"))
+    assert runs.open(tmp_path / "min").summary["best_epoch"] == 2
+
+
+def test_recorder_takes_no_infinite_value_for_the_best(tmp_path):
+    recorder = RunRecorder(tmp_path, save_best="val_jaccard")
+    fit(Give(val_jaccard=[float("inf"), 0.2, float("inf")]), recorder)
+    assert recorder.best == (1, 0.2)
 
 
 @pytest.mark.parametrize("save_best", [None, "val_jaccard"])
@@ -255,7 +323,9 @@ def test_recorder_refuses_bad_arguments_before_it_makes_the_folder(tmp_path):
     path = tmp_path / "run"
     with pytest.raises(ValueError, match=r"`mode` must be one of 'auto', 'max', 'min'. Received: mode='maximum'"):
         RunRecorder(path, mode="maximum")
-    with pytest.raises(TypeError, match=r"`monitors` must have a `name` and a `record`. Received: EarlyStopping"):
+    with pytest.raises(
+        TypeError, match=r"`monitors` must be .* `unetdyn.callbacks.Monitor`, .* Received: EarlyStopping"
+    ):
         RunRecorder(path, monitors=[keras.callbacks.EarlyStopping()])
     with pytest.raises(
         ValueError, match=r"`monitors` must have different names.*Received: \['stability', 'stability'\]"

@@ -9,6 +9,7 @@ import pytest
 from unetdyn import runs
 from unetdyn.analysis import stability
 from unetdyn.experiment import ConfigError, parse_config, run_experiment
+from unetdyn.experiment.monitors import offered
 
 SMALL = {
     "name": "small",
@@ -78,7 +79,7 @@ def test_run_experiment_keeps_what_the_monitors_measured_at_every_step(run):
 
 
 def test_run_experiment_watches_only_what_is_asked_for(tmp_path):
-    callbacks = {"gradient": None, "update": None, "noise_scale": None}
+    callbacks = {declared.name: None for declared, section in offered() if not section.required}
     config = {**SMALL, "run_directory": str(tmp_path / "run"), "callbacks": callbacks, "fit": {"epochs": 1}}
     run = run_experiment(parse_config(config), io.StringIO())
     assert [path.name for path in (run.path / "dynamics").iterdir()] == ["stability.npz"]
@@ -116,6 +117,17 @@ def test_run_experiment_early_stopping_stops(tmp_path):
     callbacks = {"early_stopping": {"monitor": "val_loss", "mode": "max", "patience": 1}}
     config = {**SMALL, "run_directory": str(tmp_path / "run"), "callbacks": callbacks, "fit": {"epochs": 30}}
     assert len(run_experiment(parse_config(config), io.StringIO()).epochs) < 30
+
+
+def test_run_experiment_early_stopping_knows_what_is_better_of_a_monitors_key(tmp_path):
+    """Keras' `mode="auto"` knows metrics only, and would raise at the end of the first epoch."""
+    callbacks = {"stability": {"window": 2}, "early_stopping": {"monitor": "stability", "patience": 1}}
+    config = {**SMALL, "run_directory": str(tmp_path / "run"), "callbacks": callbacks, "fit": {"epochs": 30}}
+    with pytest.warns(UserWarning, match="Early stopping conditioned on metric `stability` which is not available"):
+        run = run_experiment(parse_config(config), io.StringIO())
+    sigma = run.history["stability"]
+    assert sigma[-1] >= sigma[-2] > 0 if len(sigma) < 30 else np.isfinite(sigma[-1])
+    assert run.status == "finished"
 
 
 def test_run_experiment_trains_on_the_real_sections(vnc_mito, tmp_path):

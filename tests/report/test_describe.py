@@ -34,6 +34,14 @@ def test_describe_gives_best_last_and_stability(tmp_path):
     assert shown["validation loss, stability"].strip() == expected
 
 
+def test_describe_takes_the_best_in_the_direction_that_was_recorded(tmp_path):
+    run = run_of(tmp_path / "a", [{"loss": 0.5, "val_surface_distance": value} for value in (0.2, 0.9, 0.4)])
+    assert rows(describe([run]))["validation surface distance"].strip() == "0.2000 at epoch 1, 0.4000 at the end"
+    header = {**run.header, "metrics": {"surface_distance": "up"}}
+    told = describe([runs.Run(run.path, header)])
+    assert rows(told)["validation surface distance"].strip() == "0.9000 at epoch 2, 0.4000 at the end"
+
+
 def test_describe_counts_observed_validations_only(tmp_path):
     epochs = [{"loss": 1.0, **({"val_loss": 0.1 * i, "val_jaccard": 0.1 * i} if i % 2 else {})} for i in range(6)]
     shown = rows(describe([run_of(tmp_path / "run", epochs, callbacks={"stability": {"window": 3}})]))

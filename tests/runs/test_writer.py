@@ -107,3 +107,24 @@ def test_resume_says_running_again(tmp_path):
     writer.resume()
     assert runs.open(tmp_path).status == "running"
     assert runs.open(tmp_path).header["finished"] is None
+
+
+def test_writer_keeps_what_logged_values_are(tmp_path):
+    writer = RunWriter(tmp_path)
+    run = runs.open(tmp_path)
+    assert (run.metrics, run.monitors) == ({}, {})
+    writer.declare(metrics={"jaccard": "up"})
+    writer.declare(metrics={"mine": None}, monitors={"sharpness": {"keys": {"sharpness": "none"}}})
+    writer.finish()
+    run = runs.open(tmp_path)
+    assert run.metrics == {"jaccard": "up", "mine": None}
+    assert run.monitors == {"sharpness": {"keys": {"sharpness": "none"}}}
+
+
+def test_run_from_before_values_were_declared_opens(tmp_path):
+    RunWriter(tmp_path)
+    file = tmp_path / "run.json"
+    header = json.loads(file.read_text())
+    file.write_text(json.dumps({name: value for name, value in header.items() if name not in ("metrics", "monitors")}))
+    run = runs.open(tmp_path)
+    assert (run.metrics, run.monitors) == ({}, {})

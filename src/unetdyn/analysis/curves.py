@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 import unetdyn.runs
 from unetdyn._checks import nearest
 from unetdyn.analysis.csv_log import read_csv
+from unetdyn.analysis.declarations import Direction
 from unetdyn.analysis.history_logs import read_logs
-from unetdyn.analysis.metric_names import is_metric, less_is_better, overlap_rank
+from unetdyn.analysis.log_keys import NOTHING, LogKeys, log_keys_of
+from unetdyn.analysis.metric_names import direction, is_metric, less_is_better, overlap_rank
 from unetdyn.analysis.series import Curve, whole_epochs
 
 
@@ -22,11 +24,19 @@ class Curves(Mapping[str, Curve]):
     Args:
         curves: Name → (epochs, values). They are sorted by epoch; of two values of one epoch the later counts.
         source: Where they come from, as a person would name it; it is shown in reports and errors.
+        log_keys: What the run recorded of its log keys: which are metrics of the model, and what monitors declared.
+            Default nothing, as of a History or a CSV file: names must tell then.
     """
 
-    def __init__(self, curves: Mapping[str, tuple[NDArray[Any], NDArray[Any]]], source: str = "history") -> None:
+    def __init__(
+        self,
+        curves: Mapping[str, tuple[NDArray[Any], NDArray[Any]]],
+        source: str = "history",
+        log_keys: LogKeys = NOTHING,
+    ) -> None:
         self._curves = {name: _in_order(*columns) for name, columns in curves.items()}
         self.source = source
+        self.log_keys = log_keys
 
     def __getitem__(self, name: str) -> Curve:
         return self._curves[name]
@@ -73,22 +83,32 @@ class Curves(Mapping[str, Curve]):
                 return candidate, self[candidate]
         return name, self.curve(name)
 
+    def direction(self, name: str) -> Direction | None:
+        """Whether more of a logged value is better (`"up"`), less (`"down"`) or neither (`"none"`).
+
+        What Keras' metric object says comes first, where the run recorded it, then what monitors declare, then the
+        name; None where nothing tells.
+        """
+        return direction(name, self.log_keys)
+
     @property
     def default_metric(self) -> str | None:
         """The metric that performance is read from; None where there is none of which more is better.
 
         `jaccard` or `jacard_coef` where logged, else another Jaccard, IoU or Dice, else any metric; of several the
-        first with a validation value. Losses and errors, by their name, are none: see `metric_names`.
+        first with a validation value. Losses and errors are none. A metric is what the run recorded as one, what has a
+        validation value, or a name in common use; what callbacks write beside the metrics is none: see `metric_names`.
         """
-        return self._first(lambda base: not less_is_better(base))
+        return self._first(lambda base: not less_is_better(base, self.log_keys))
 
     @property
     def default_panel(self) -> str | None:
         """What a picture shows beside the loss: `default_metric`, or else the first error; None where there is none."""
-        return self.default_metric or self._first(less_is_better)
+        return self.default_metric or self._first(lambda base: less_is_better(base, self.log_keys))
 
     def _first(self, wanted: Callable[[str], bool]) -> str | None:
-        bases = dict.fromkeys(logged.removeprefix("val_") for logged in self if is_metric(logged))
+        metrics = (logged for logged in self if is_metric(logged, self, self.log_keys))
+        bases = dict.fromkeys(logged.removeprefix("val_") for logged in metrics)
         return min(
             filter(wanted, bases), key=lambda base: (overlap_rank(base), f"val_{base}" not in self), default=None
         )
@@ -190,4 +210,5 @@ def _from_path(path: Path) -> Curves:
 
 
 def _from_run(run: "unetdyn.runs.Run") -> Curves:
-    return Curves({name: run.series(name) for name in run.history if name != "epoch"}, run.path.name)
+    curves = {name: run.series(name) for name in run.history if name != "epoch"}
+    return Curves(curves, run.path.name, log_keys_of(run))

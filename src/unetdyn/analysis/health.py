@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unetdyn.analysis.best import best_epoch
 from unetdyn.analysis.curves import Curves, loss_pairs, read_history
 from unetdyn.analysis.metric_names import check_more_is_better
 from unetdyn.analysis.result import KeyedResult, epoch, number
@@ -169,10 +170,10 @@ def training_health(history: Any, window: int = WINDOW, metric: str | None = Non
         The studies (docs/studies.md).
     """
     curves, names, losses, scores = _watched(history, window, metric, ddof)
-    check_more_is_better(names[0] or "", metric, curves.source)
+    check_more_is_better(names[0] or "", metric, curves.source, curves.log_keys)
     values = names[1].values
     rates = _rates(names[1])
-    best = int(np.argmax(np.where(np.isfinite(values), values, -np.inf))) if np.isfinite(values).any() else None
+    best = best_epoch(names[0] or "", values, "up")
     peak_epoch = None if best is None else int(names[1].epochs[best])
     peak = float("nan") if best is None else float(values[best])
     gap = _gap(curves, window)

@@ -1,9 +1,17 @@
-"""What a logged value is, told by its name: an overlap, another metric, an error, or no metric at all."""
+"""What a logged value is, a metric of the model or not, and whether more or less of it is better.
+
+What a run recorded comes first, then what our callbacks declare, last the name.
+"""
 
 import re
+from collections.abc import Container
+
+from unetdyn.analysis.declarations import Direction
+from unetdyn.analysis.log_keys import NOTHING, LogKeys
 
 _FIRST = ("jaccard", "jacard_coef")  # ours, and the widely copied tutorials'
 _OVERLAP = re.compile(r"(jacc?ard|io_?u|dice)(?![a-z])")  # `mean_io_u` is what Keras calls its MeanIoU
+_SKILL = "skill"  # of a score: 1 − error / reference error, of which more is better
 _ERROR_PARTS = (
     "loss",
     "error",
@@ -21,39 +29,79 @@ _ERROR_PARTS = (
     "false_positive",
     "false_negative",
 )
-_ERROR_WORDS = {"mae", "mse", "rmse", "mape", "msle", "ece", "nll", "bce", "kld", "hd", "hd95", "assd", "asd"}
-# What callbacks and the recorder write into the logs beside metrics.
-_NOT_METRICS_END = ("stability", "stability_cv", "learning_rate", "lr", "seconds", "epoch")
-_NOT_METRICS_START = (
-    "grad_",
-    "update_ratio",
-    "noise_scale",
-    "trace_covariance",
-    "gradient_sq",
-    "skipped_",
-    "agc_",
-    "auto_clip_",
+_ERROR_WORDS = re.compile(
+    r"(?<![a-z0-9])(mae|mse|rmse|mape|smape|msle|rmsle|ece|mce|nll|bce|kld|kl|hd|hd95|assd|asd|masd|"
+    r"fpr|fnr|fdr|voi|voe|rvd)(?![a-z0-9])"
+)
+_SCORE_WORDS = re.compile(
+    r"(?<![a-z0-9])(accuracy|acc|precision|recall|sensitivity|specificity|auc|auroc|auprc|f1|f2|f_?beta|"
+    r"kappa|mcc|npv|ppv|tpr|tnr|psnr|ssim|nsd)(?![a-z0-9])"
+)
+_SCORE_NAMES = re.compile(
+    "(r2(_score)?|true_(positives|negatives)|cosine_similarity|(pearson|concordance)_correlation)"
 )
 
 
-def less_is_better(name: str) -> bool:
-    """Whether a logged value should fall: a loss, an error, a distance. Only its name is looked at.
+def direction(name: str, keys: LogKeys = NOTHING) -> Direction | None:
+    """Whether more or less of a logged value is better: the one place that decides it.
+
+    Keras' metric object is asked first, where the run recorded what it says; then the declaration of what a callback
+    writes; then the name.
+
+    Args:
+        name: As logged, with or without `val_`.
+        keys: What the run recorded; default nothing.
+
+    Returns:
+        `"up"`, `"down"`, or `"none"` of a value that is neither good nor bad; None where nothing tells.
+
+    Example:
+        >>> [direction(name) for name in ("val_jaccard", "mae_1", "stability", "grad_norm", "sharpness")]
+        ['up', 'down', 'down', 'none', None]
+        >>> direction("val_my_distance", LogKeys(metrics={"my_distance": "up"}))
+        'up'
+    """
+    base = name.removeprefix("val_")
+    if base == "loss":
+        return "down"
+    return keys.metrics.get(base) or _declared(name, keys) or _by_name(base)
+
+
+def less_is_better(name: str, keys: LogKeys = NOTHING) -> bool:
+    """Whether a logged value should fall: a loss, an error, a distance.
 
     >>> [less_is_better(name) for name in ("val_loss", "edge_loss", "mae_1", "mean_squared_error", "val_jaccard")]
     [True, True, True, True, False]
     """
-    name = name.lower()
-    return any(part in name for part in _ERROR_PARTS) or not _ERROR_WORDS.isdisjoint(name.split("_"))
+    return direction(name, keys) == "down"
 
 
-def is_metric(name: str) -> bool:
-    """Whether a logged value is a metric or an error, not the loss itself nor what callbacks write.
+def is_metric(name: str, logged: Container[str] = (), keys: LogKeys = NOTHING) -> bool:
+    """Whether a logged value is a metric or an error of the model: not the loss itself, nor what callbacks write.
 
-    >>> [is_metric(name) for name in ("accuracy", "val_mae", "loss", "grad_norm", "learning_rate")]
-    [True, True, False, False, False]
+    It is one where the run recorded it as such; or else, where no callback of ours declares it, if it is a value of the
+    validation or has one (Keras evaluates metrics there, and callbacks write one value), or if its name is that of a
+    metric in common use.
+
+    Args:
+        name: As logged, with or without `val_`.
+        logged: All that was logged beside it.
+        keys: What the run recorded; default nothing.
+
+    Example:
+        >>> [is_metric(name) for name in ("accuracy", "val_mae", "loss", "grad_norm", "sharpness")]
+        [True, True, False, False, False]
+        >>> is_metric("my_score", logged=["loss", "my_score", "val_loss", "val_my_score"])
+        True
     """
     base = name.removeprefix("val_")
-    return base != "loss" and not base.endswith(_NOT_METRICS_END) and not base.startswith(_NOT_METRICS_START)
+    if base == "loss":
+        return False
+    if base in keys.metrics:
+        return True
+    if _declared(f"val_{base}", keys) is not None:
+        return False
+    return name != base or f"val_{base}" in logged or _by_name(base) is not None
 
 
 def overlap_rank(name: str) -> int:
@@ -67,13 +115,30 @@ def overlap_rank(name: str) -> int:
     return 1 if _OVERLAP.search(name.lower()) else 2
 
 
-def check_more_is_better(base: str, received: str | None, source: str) -> None:
+def check_more_is_better(base: str, received: str | None, source: str, keys: LogKeys = NOTHING) -> None:
     """Refuse a loss or an error where the highest value is taken for the best.
 
     >>> check_more_is_better("jaccard", received=None, source="log.csv")
     """
-    if less_is_better(base):
+    if less_is_better(base, keys):
         raise ValueError(
             "`metric` must be one of which more is better, such as jaccard: the performance is its highest value. "
             f"Received: metric={received!r}, which takes {base!r} of {source}."
         )
+
+
+def _declared(name: str, keys: LogKeys) -> Direction | None:
+    """By a callback; a key of `val_jaccard_stability` is declared for `jaccard_stability` too."""
+    base = name.removeprefix("val_")
+    return keys.declared_direction(base) or keys.declared_direction(f"val_{base}")
+
+
+def _by_name(base: str) -> Direction | None:
+    """What a name in common use says; an error whose name has that of a score in it, as `dice_loss`, is an error."""
+    base = re.sub(r"_\d+$", "", base.lower())  # Keras numbers metrics of one name
+    if _SKILL in base.split("_"):
+        return "up"
+    if any(part in base for part in _ERROR_PARTS) or _ERROR_WORDS.search(base):
+        return "down"
+    score = _SCORE_WORDS.search(base) or _SCORE_NAMES.fullmatch(base) or _OVERLAP.search(base)
+    return "up" if score else None

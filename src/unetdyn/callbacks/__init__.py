@@ -6,6 +6,7 @@ from unetdyn.callbacks.adaptive_gradient_clipping import AdaptiveGradientClippin
 from unetdyn.callbacks.auto_clip import AutoClip
 from unetdyn.callbacks.gradient import GradientMonitor
 from unetdyn.callbacks.live_dashboard import LiveDashboard
+from unetdyn.callbacks.monitor import Monitor
 from unetdyn.callbacks.noise_scale import NoiseScaleMonitor
 from unetdyn.callbacks.non_finite_guard import NonFiniteGuard
 from unetdyn.callbacks.run_recorder import RunRecorder
@@ -17,6 +18,7 @@ __all__ = [
     "AutoClip",
     "GradientMonitor",
     "LiveDashboard",
+    "Monitor",
     "NoiseScaleMonitor",
     "NonFiniteGuard",
     "RunRecorder",

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from unetdyn._checks import check_positive, unknown_choice
+from unetdyn.analysis import declarations
 from unetdyn.callbacks.step_control import StepControl
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Control, Rows, Step, blocks
@@ -66,6 +67,8 @@ class AdaptiveGradientClipping(StepControl):
         Brock, De, Smith, Simonyan (2021), High-Performance Large-Scale Image Recognition Without Normalization,
         equation 3.
     """
+
+    declaration = declarations.AGC
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from unetdyn._checks import check_count, is_number
+from unetdyn.analysis import declarations
 from unetdyn.callbacks.step_control import StepControl
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Control, Rows, Step
@@ -65,6 +66,8 @@ class AutoClip(StepControl):
         Seetharaman, Wichern, Pardo, Le Roux (2020), AutoClip: Adaptive Gradient Clipping for Source Separation
         Networks, algorithm 1.
     """
+
+    declaration = declarations.AUTO_CLIP
 
     def __init__(
         self, percentile: float = 10.0, history: int = 1000, verbose: int = 0, name: str = "auto_clip"

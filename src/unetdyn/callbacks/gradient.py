@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.messages import gradient as messages
 from unetdyn.analysis.diagnosis.messages.gradient import NonFinite
 from unetdyn.analysis.diagnosis.rules.exploding import EXPLODE
@@ -80,6 +81,8 @@ class GradientMonitor(StepMonitor):
         Pascanu et al., On the difficulty of training recurrent neural networks (2013), arXiv:1211.5063, for exploding
         and vanishing; the default thresholds are those of the studies this project grew from.
     """
+
+    declaration = declarations.GRADIENT
 
     def __init__(
         self,

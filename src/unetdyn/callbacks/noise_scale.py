@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn._checks import check_choice, check_count, check_fraction
+from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.messages import noise_scale as messages
 from unetdyn.analysis.gradient_noise import MIN_OBSERVATIONS, NoiseScale, finite_population, noise_scale
 from unetdyn.callbacks.noise_scale_sources import Observations, Source, batch_size_from, batch_sizes, source_of
@@ -88,6 +89,8 @@ class NoiseScaleMonitor(StepMonitor):
     Reference:
         McCandlish, Kaplan, Amodei et al., An Empirical Model of Large-Batch Training (2018).
     """
+
+    declaration = declarations.NOISE_SCALE
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from unetdyn._checks import check_count
+from unetdyn.analysis import declarations
 from unetdyn.callbacks.step_control import StepControl
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Control, OptimizerTap, Rows, Step
@@ -69,6 +70,8 @@ class NonFiniteGuard(StepControl):
         Micikevicius et al. (2018), Mixed Precision Training, section 3.2, for skipping updates with non-finite
         gradients.
     """
+
+    declaration = declarations.NON_FINITE_GUARD
 
     def __init__(self, max_consecutive: int | None = 10, verbose: int = 1, name: str = "non_finite_guard") -> None:
         if max_consecutive is not None:

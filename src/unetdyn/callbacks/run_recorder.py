@@ -1,6 +1,5 @@
 """Write a run directory from a user's own `model.fit`."""
 
-import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from unetdyn._checks import nearest, unknown_choice
+from unetdyn._checks import check_choice, nearest
+from unetdyn.analysis.best import best_epoch
+from unetdyn.analysis.declarations import UNDECLARED, Direction
+from unetdyn.analysis.log_keys import LogKeys
+from unetdyn.analysis.metric_names import direction
+from unetdyn.callbacks.metric_directions import metric_directions
+from unetdyn.callbacks.recorded import Recorded
 from unetdyn.runs import RunWriter, replacing
 
 
@@ -20,7 +25,8 @@ class RunRecorder(keras.callbacks.Callback):
 
     After each epoch: the logs with the learning rate and the seconds it took go to `epochs.jsonl`, the monitors' arrays
     to `dynamics/`, their messages to `events.jsonl`, and the model, when it is the best so far, to `model.keras`. Each
-    is on the disk before the next epoch begins. Training is never changed, and nothing is added to `logs`.
+    is on the disk before the next epoch begins. `run.json` says which logged values are metrics of the model and what
+    the monitors write, so that nobody must guess it from names. Training is never changed; `logs` are only read.
 
     Put the recorder last in the list of callbacks: it sees the keys that those before it added.
 
@@ -39,9 +45,11 @@ class RunRecorder(keras.callbacks.Callback):
         save_best: a name in `logs`; `model.keras` is the model of the epoch in which it was best. `None`, or a name
             that never appears or has a value a class (said once): the model at the end of training. Default
             `"val_jaccard"`, what a user of a segmentation model selects by.
-        mode: `"max"`, `"min"`, or `"auto"` (default): `"min"` for names with "loss", "error" or "stability" in them,
-            `"max"` for others.
-        monitors: the callbacks of the same `fit` with a `record` to keep, such as `StabilityMonitor`.
+        mode: `"max"`, `"min"`, or `"auto"` (default): what Keras' metric object says; else what a monitor declares of
+            its key; else what the name says, `"min"` for a loss or an error. Where nothing tells, as for a function of
+            an unusual name, the highest is kept, and a warning says so.
+        monitors: the monitors and controls of the same `fit` whose records are to be kept, such as `StabilityMonitor`,
+            or one of your own: a subclass of `unetdyn.callbacks.Monitor`.
 
     Attributes:
         path: the run directory.
@@ -50,7 +58,7 @@ class RunRecorder(keras.callbacks.Callback):
 
     Raises:
         FileExistsError: if `path` holds something.
-        TypeError: if a monitor has no `name` or `record`.
+        TypeError: if a monitor is no `unetdyn.callbacks.Monitor`.
         ValueError: if `mode` is unknown, two monitors have one name, or a second `fit` records an epoch again.
 
     Example:
@@ -72,17 +80,22 @@ class RunRecorder(keras.callbacks.Callback):
         seed: int | None = None,
         save_best: str | None = "val_jaccard",
         mode: str = "auto",
-        monitors: Sequence[keras.callbacks.Callback] = (),
+        monitors: Sequence[Recorded] = (),
     ) -> None:
         super().__init__()
-        if mode not in ("auto", "max", "min"):
-            raise ValueError(unknown_choice("mode", mode, ["auto", "max", "min"]))
+        check_choice("mode", mode, ["auto", "max", "min"])
         self.monitors = _checked_monitors(monitors)
         self.save_best = save_best
-        self.mode = _direction(save_best) if mode == "auto" else mode
+        self.mode = mode
         self.best: tuple[int, float] | None = None
         self.writer = RunWriter(path, config, seed, keras.config.backend())
         self.path = self.writer.path
+        declaring = [each for each in self.monitors if each.declaration is not UNDECLARED]
+        self._declared = {each.name: each.declaration.named(each.name) for each in declaring}
+        self.writer.declare(monitors={name: declared.as_json() for name, declared in self._declared.items()})
+        self._metrics: dict[str, Direction | None] = {}
+        self._metrics_declared = False
+        self._direction: Direction | None = {"max": "up", "min": "down"}.get(mode)  # type: ignore[assignment]
         self._last_epoch = -1
         self._seconds = 0.0
         self._started = False
@@ -108,6 +121,8 @@ class RunRecorder(keras.callbacks.Callback):
         self.writer.log_epoch(epoch, {**logs, **rates, "seconds": round(seconds, 3)})
         self._last_epoch = epoch
         self._record_monitors()
+        if not self._metrics_declared:
+            self._declare_metrics(logs)
         if self.save_best is not None:
             self._compare(epoch, self.save_best, logs)
 
@@ -142,15 +157,14 @@ class RunRecorder(keras.callbacks.Callback):
             )
         if self._last_epoch >= 0:
             self.writer.resume()
-        self._started = True
+        self._started, self._metrics_declared = True, False
         self.writer.event("train_begin", f"Training began at epoch {epoch + 1}.", epoch=epoch, **(self.params or {}))
 
     def _read_unfinished_epoch(self) -> None:
         """The cause of an error can be that nothing can be read from the device any more: then that is told."""
         try:
             for monitor in self.monitors:
-                if hasattr(monitor, "read"):
-                    monitor.read()
+                monitor.read()
             self._record_monitors()
         except Exception as error:  # whatever the backend raises; the training's own error is the one to report
             self.writer.event("monitor", f"The unfinished epoch could not be read. {type(error).__name__}: {error}")
@@ -158,26 +172,46 @@ class RunRecorder(keras.callbacks.Callback):
     def _record_monitors(self) -> None:
         for monitor in self.monitors:
             self.writer.save_arrays(monitor.name, **monitor.record)
-            messages = getattr(monitor, "messages", [])
-            for epoch, message in messages[self._written_messages[id(monitor)] :]:
+            for epoch, message in monitor.messages[self._written_messages[id(monitor)] :]:
                 self.writer.event("monitor", message, monitor=monitor.name, epoch=epoch)
-            self._written_messages[id(monitor)] = len(messages)
+            self._written_messages[id(monitor)] = len(monitor.messages)
+
+    def _declare_metrics(self, logs: Mapping[str, Any]) -> None:
+        """Once a `fit`, at the end of its first epoch: before, Keras has not made the metrics."""
+        found = metric_directions(self.model)
+        self._metrics = {name: way for name, way in found.items() if {name, f"val_{name}"} & logs.keys()}
+        self._metrics_declared = True
+        self.writer.declare(metrics=self._metrics)
 
     def _compare(self, epoch: int, name: str, logs: Mapping[str, Any]) -> None:
         if name in logs and np.size(logs[name]) == 1:
-            self._keep_if_best(epoch, float(logs[name]))
+            self._direction = self._direction or self._decided(epoch, name)
+            self._keep_if_best(epoch, name, float(logs[name]))
         elif not self._warned:
             self._warned = True
             self._warn_incomparable(epoch, name, logs)
 
-    def _keep_if_best(self, epoch: int, value: float) -> None:
-        better = self.best is None or (value > self.best[1] if self.mode == "max" else value < self.best[1])
-        if math.isnan(value) or not better:
+    def _decided(self, epoch: int, name: str) -> Direction:
+        """Whether more of it is better; where nothing tells, it is taken to be, and that is said."""
+        found = direction(name, LogKeys(self._metrics, self._declared))
+        if found in ("up", "down"):
+            return found
+        text = (
+            f"RunRecorder: the highest {name} is taken for the best, since nothing says whether more or less of it is "
+            "better: pass mode='min' to keep the lowest, or mode='max' to keep the highest without this warning."
+        )
+        self.writer.event("warning", text, epoch=epoch)
+        warnings.warn(text, UserWarning, stacklevel=4)
+        return "up"
+
+    def _keep_if_best(self, epoch: int, name: str, value: float) -> None:
+        before = [] if self.best is None else [self.best[1]]
+        if best_epoch(name, np.array([*before, value]), self._direction) != len(before):
             return
         self._save_model()
         self.best = (epoch, value)
         self.writer.event(
-            "best", f"Epoch {epoch + 1} is the best so far: {self.save_best} {value:.4g}.", epoch=epoch, value=value
+            "best", f"Epoch {epoch + 1} is the best so far: {name} {value:.4g}.", epoch=epoch, value=value
         )
 
     def _save_model(self) -> None:
@@ -206,24 +240,22 @@ class RunRecorder(keras.callbacks.Callback):
         if self.best is not None:
             summary |= {"best_epoch": self.best[0], f"best_{self.save_best}": self.best[1]}
         for monitor in self.monitors:
-            results = getattr(monitor, "results", {})
-            if results:
-                summary[monitor.name] = {name: asdict(result) for name, result in results.items()}
+            if monitor.results:
+                summary[monitor.name] = {name: asdict(result) for name, result in monitor.results.items()}
         return summary
 
 
-def _checked_monitors(monitors: Sequence[keras.callbacks.Callback]) -> tuple[Any, ...]:
+def _checked_monitors(monitors: Sequence[Recorded]) -> tuple[Recorded, ...]:
     for monitor in monitors:
-        if not (hasattr(monitor, "name") and hasattr(monitor, "record")):
-            raise TypeError(f"`monitors` must have a `name` and a `record`. Received: {type(monitor).__name__}.")
+        if not isinstance(monitor, Recorded):
+            raise TypeError(
+                "`monitors` must be subclasses of `unetdyn.callbacks.Monitor`, which have a `name` and a `record`. "
+                f"Received: {type(monitor).__name__}."
+            )
     names = [monitor.name for monitor in monitors]
     if len(set(names)) < len(names):
         raise ValueError(f"`monitors` must have different names, which become file names. Received: {names}.")
     return tuple(monitors)
-
-
-def _direction(name: str | None) -> str:
-    return "min" if name and any(word in name for word in ("loss", "error", "stability")) else "max"
 
 
 def _plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn._checks import check_choice, nearest
+from unetdyn.analysis import declarations
 from unetdyn.analysis.stable import DDOF, WINDOW, Stability, check_window, stability
 from unetdyn.callbacks.monitor import Monitor
 
@@ -67,6 +68,8 @@ class StabilityMonitor(Monitor):
     Reference:
         Window, formula and classes: the studies this project grew from.
     """
+
+    declaration = declarations.STABILITY
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn._checks import check_count
+from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.messages.update import IN_WARMUP, WARMUP
 from unetdyn.analysis.diagnosis.rules.updates import HIGH, LOW
 from unetdyn.analysis.robust import finite_median
@@ -75,6 +76,8 @@ class UpdateMonitor(StepMonitor):
         arXiv:1706.05350, and Hoffer et al. (2018), arXiv:1803.01814, for the effective learning rate; Wan et al.
         (2021), arXiv:2006.08419, for the angle; Brock et al. (2021), arXiv:2102.06171, for adaptive gradient clipping.
     """
+
+    declaration = declarations.UPDATE
 
     def __init__(
         self, low: float = LOW, high: float = HIGH, warmup: int = WARMUP, verbose: int = 0, name: str = "update"

@@ -1,17 +1,13 @@
 """The one typed configuration of an experiment: what a YAML file may say, and what it means when it says nothing."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, create_model, model_validator
 
 from unetdyn._checks import nearest, unknown_choice
-from unetdyn.analysis.diagnosis.messages.update import WARMUP
-from unetdyn.analysis.diagnosis.rules.exploding import EXPLODE
-from unetdyn.analysis.diagnosis.rules.updates import HIGH, LOW
-from unetdyn.analysis.diagnosis.rules.vanishing import VANISH
-from unetdyn.analysis.spikes import WINDOW as SPIKE_WINDOW
-from unetdyn.analysis.stable import WINDOW
+from unetdyn.analysis.declarations import STABILITY
+from unetdyn.experiment.monitors import section_fields, watched_names
 
 Sections = tuple[int, int]  # first and last, both included
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -160,37 +156,6 @@ class MetricsConfig(Part):
     soft_jaccard: bool = Field(False, description="add the soft Jaccard, as `soft_jaccard`, for comparison")
 
 
-class StabilityConfig(Part):
-    """See `unetdyn.callbacks.StabilityMonitor`."""
-
-    monitor: tuple[str, ...] = Field(("val_loss", "val_jaccard"), min_length=1)
-    window: int = Field(WINDOW, ge=2)
-    ddof: Literal[0, 1] = 1
-
-
-class GradientConfig(Part):
-    """See `unetdyn.callbacks.GradientMonitor`."""
-
-    explode: PositiveFloat = EXPLODE
-    vanish: float = Field(VANISH, ge=0)
-    spike: PositiveFloat | None = FACTOR
-    window: int = Field(SPIKE_WINDOW, ge=4)
-
-
-class UpdateConfig(Part):
-    """See `unetdyn.callbacks.UpdateMonitor`."""
-
-    low: float = Field(LOW, ge=0)
-    high: PositiveFloat = HIGH
-    warmup: int = Field(WARMUP, ge=0, description="steps")
-
-
-class NoiseScaleConfig(Part):
-    """See `unetdyn.callbacks.NoiseScaleMonitor`; it keeps one copy of the gradient."""
-
-    window: int = Field(200, ge=30, description="observations")
-
-
 class EarlyStoppingConfig(Part):
     """See `keras.callbacks.EarlyStopping`."""
 
@@ -199,13 +164,15 @@ class EarlyStoppingConfig(Part):
     patience: PositiveInt = 10
 
 
-class CallbacksConfig(Part):
-    """What watches the training, and what may stop it."""
+if TYPE_CHECKING:
+    _Monitors = Part
+else:
+    _Monitors = create_model("_Monitors", __base__=Part, **section_fields(Part))
 
-    stability: StabilityConfig = StabilityConfig()
-    gradient: GradientConfig | None = Field(GradientConfig(), description="null: not watched, as with the next two")
-    update: UpdateConfig | None = UpdateConfig()
-    noise_scale: NoiseScaleConfig | None = NoiseScaleConfig()
+
+class CallbacksConfig(_Monitors):
+    """What watches the training, with a section for each monitor that declares one, and what may stop it."""
+
     save_best: str = Field("val_jaccard", description="`model.keras` is the epoch where this was best")
     early_stopping: EarlyStoppingConfig | None = None
 
@@ -241,14 +208,14 @@ class Config(Part):
         measured = ["loss", "jaccard", *(["soft_jaccard"] if self.metrics.soft_jaccard else [])]
         known = [prefix + name for prefix in ("val_", "") for name in measured]
         settings = self.callbacks
-        for name in settings.stability.monitor:
+        for argument, name in watched_names(settings):
             if name not in known:
-                raise ValueError(unknown_choice("callbacks.stability.monitor", name, known))
+                raise ValueError(unknown_choice(f"callbacks.{argument}", name, known))
         if settings.save_best not in known:
             raise ValueError(unknown_choice("callbacks.save_best", settings.save_best, known))
         stopping = settings.early_stopping
-        if stopping is not None and stopping.monitor not in [*known, "stability", "stability_cv"]:
+        if stopping is not None and stopping.monitor not in [*known, *STABILITY.named().columns]:
             raise ValueError(
-                unknown_choice("callbacks.early_stopping.monitor", stopping.monitor, [*known, "stability"])
+                unknown_choice("callbacks.early_stopping.monitor", stopping.monitor, [*known, STABILITY.name])
             )
         return self

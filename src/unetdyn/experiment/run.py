@@ -8,12 +8,15 @@ from typing import Any, TextIO
 import keras
 
 from unetdyn import callbacks, runs
+from unetdyn.analysis.metric_names import less_is_better
 from unetdyn.experiment.build import build_model
-from unetdyn.experiment.config import Config
+from unetdyn.experiment.config import Config, EarlyStoppingConfig
 from unetdyn.experiment.load import ConfigError
+from unetdyn.experiment.monitors import monitors_of
 from unetdyn.experiment.prepare import Prepared, prepare
 from unetdyn.experiment.progress import Progress
 from unetdyn.report import HistoryDisplay
+from unetdyn.report.describe import stability_settings
 
 COLUMNS = ("loss", "jaccard", "val_loss", "val_jaccard", "val_soft_jaccard", "stability")
 
@@ -53,22 +56,23 @@ def run_experiment(config: Config, stream: TextIO | None = None) -> runs.Run:
         recorder.writer.finish("finished", _test(recorder.path, prepared))
     except BaseException as error:
         recorder.fail(error)
-        _draw(recorder.path, config)
+        _draw(recorder.path)
         raise
-    _draw(recorder.path, config)
+    _draw(recorder.path)
     return runs.open(recorder.path)
 
 
-def _draw(path: Path, config: Config) -> None:
+def _draw(path: Path) -> None:
     """The picture of what there is, if an epoch was completed."""
-    run, settings = runs.open(path), config.callbacks.stability
+    run = runs.open(path)
     if run.epochs:
-        HistoryDisplay.from_run(run, window=settings.window, ddof=settings.ddof).plot().save(path / "history.png")
+        HistoryDisplay.from_run(run, **stability_settings(run.config)).plot().save(path / "history.png")
 
 
 def _callbacks(config: Config, stream: TextIO) -> tuple[callbacks.RunRecorder, list[keras.callbacks.Callback]]:
     """In the order in which they see `logs`: what adds to them first, what writes them down last."""
-    settings, monitors = config.callbacks, _monitors(config)
+    # Each leaves its arrays in the run directory's `dynamics/`, and what it says among its events.
+    settings, monitors = config.callbacks, monitors_of(config.callbacks, config.fit)
     recorder = callbacks.RunRecorder(
         config.run_directory or _new_directory(config.name),
         config=config.model_dump(mode="json"),
@@ -78,21 +82,16 @@ def _callbacks(config: Config, stream: TextIO) -> tuple[callbacks.RunRecorder, l
     )
     watching = [*monitors, Progress(stream, COLUMNS), recorder]
     if settings.early_stopping is not None:
-        watching.append(keras.callbacks.EarlyStopping(**settings.early_stopping.model_dump()))
+        watching.append(_early_stopping(settings.early_stopping))
     return recorder, watching
 
 
-def _monitors(config: Config) -> list[keras.callbacks.Callback]:
-    """What measures. Each leaves its arrays in the run directory's `dynamics/`, and what it says among its events."""
-    settings = config.callbacks
-    monitors = [callbacks.StabilityMonitor(**settings.stability.model_dump())]
-    if settings.gradient is not None:
-        monitors.append(callbacks.GradientMonitor(**settings.gradient.model_dump()))
-    if settings.update is not None:
-        monitors.append(callbacks.UpdateMonitor(**settings.update.model_dump()))
-    if settings.noise_scale is not None:
-        monitors.append(callbacks.NoiseScaleMonitor(config.fit.batch_size, **settings.noise_scale.model_dump()))
-    return monitors
+def _early_stopping(settings: EarlyStoppingConfig) -> keras.callbacks.EarlyStopping:
+    """Told what is better: of a monitor's key, such as `stability`, Keras itself would not know."""
+    options = settings.model_dump()
+    if settings.mode == "auto":
+        options["mode"] = "min" if less_is_better(settings.monitor) else "max"
+    return keras.callbacks.EarlyStopping(**options)
 
 
 def _new_directory(name: str) -> Path:

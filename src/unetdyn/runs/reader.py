@@ -102,6 +102,19 @@ class Run:
         return self.header["versions"]
 
     @property
+    def metrics(self) -> dict[str, str | None]:
+        """Metrics of the model, without `val_`: `"up"` where more is better, `"down"` where less is, None if unknown.
+
+        Empty for a run that was written before they were kept, or not by `RunRecorder`.
+        """
+        return self.header.get("metrics") or {}
+
+    @property
+    def monitors(self) -> dict[str, dict[str, Any]]:
+        """What the monitors declared, by the name of their record; see `unetdyn.analysis.declarations`."""
+        return self.header.get("monitors") or {}
+
+    @property
     def summary(self) -> dict[str, Any]:
         """The numbers that mattered in the end; empty until the run ends."""
         return strict_json.restore_numbers(self.header["summary"])

@@ -65,12 +65,28 @@ class RunWriter:
             "backend": backend,
             "seed": seed,
             "config": dict(config or {}),
+            "metrics": {},
+            "monitors": {},
             "summary": {},
         }
         strict_json.dumps(self._run)
         _claim(self.path)
         self._write_run()
         sync_folder(self.path.parent)
+
+    def declare(
+        self, metrics: Mapping[str, str | None] | None = None, monitors: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> None:
+        """Say what the logged values are, so that nobody has to guess it from their names later.
+
+        Args:
+            metrics: the model's own metrics, without `val_` → `"up"` where more is better, `"down"` where less is, None
+                where Keras does not say.
+            monitors: name of a record → what its monitor writes, as `unetdyn.analysis.declarations` puts it.
+        """
+        self._run["metrics"] |= metrics or {}
+        self._run["monitors"] |= monitors or {}
+        self._write_run()
 
     def log_epoch(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Append an epoch's numbers to `epochs.jsonl`; `epoch` counts from 0, as Keras does."""

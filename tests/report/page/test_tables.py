@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from unetdyn.analysis import read_history
+from unetdyn.analysis.declarations import STABILITY, Declaration
 from unetdyn.report.page.tables import (
     MOST_EPOCHS,
     chosen,
@@ -67,3 +68,14 @@ def test_configuration_origin_and_test_figures(tmp_path):
     assert run.versions.items() <= rows.items()
     assert measured_on_the_test_set(run) == [("soft jaccard", "0.7124")]
     assert configuration(open(RunWriter(tmp_path / "bare").path)) == ""
+
+
+def test_epochs_table_has_the_columns_that_monitors_declare(tmp_path):
+    writer = RunWriter(tmp_path / "run")
+    own = Declaration("sharpness", keys={"sharpness": "none", "rest": "none"}, columns=("sharpness",))
+    writer.declare(monitors={"sharpness": own.as_json(), "calm": STABILITY.named("calm").as_json()})
+    logs = {"seconds": 1.0, "rest": 0.0, "sharpness": 2.0, "grad_norm": 3.0, "calm": 4.0, "stability": 5.0, "loss": 6.0}
+    writer.log_epoch(0, logs)
+    run = open(tmp_path / "run")
+    table = epochs_table(run, read_history(run), None, None)
+    assert table["header"] == ["loss", "stability", "grad_norm", "sharpness", "calm", "seconds"]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import unetdyn.runs
+from unetdyn.analysis.best import best_epoch
 from unetdyn.analysis.comparison.factors import recorded_factors, with_levels
 from unetdyn.analysis.curves import Curves, read_history
 from unetdyn.analysis.metric_names import check_more_is_better
@@ -172,14 +173,13 @@ def _metric(curves: Curves, metric: str | None) -> dict[str, Any]:
     if curves.epochs == 0:
         return {**nothing, "watched": None, "notes": ["no epoch was logged"]}
     base = curves.metric(metric)
-    check_more_is_better(base, metric, curves.source)
+    check_more_is_better(base, metric, curves.source, curves.log_keys)
     watched, curve = curves.watched(base)
-    finite = np.where(np.isfinite(curve.values), curve.values, -np.inf)
-    if not np.isfinite(finite).any():
+    best = best_epoch(watched, curve.values, "up")
+    if best is None:
         return {**nothing, "watched": watched, "notes": [f"{watched} was never a number"]}
-    best = int(np.argmax(finite))
     found = {
-        "performance": float(finite[best]),
+        "performance": float(curve.values[best]),
         "final": float(curve.values[-1]),
         "peak_epoch": int(curve.epochs[best]),
     }

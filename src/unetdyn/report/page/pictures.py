@@ -8,14 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
+import unetdyn.report
+from unetdyn._checks import check_choice
 from unetdyn.analysis import Curves
+from unetdyn.analysis.declarations import DeclaredDisplay
+from unetdyn.analysis.log_keys import LogKeys
 from unetdyn.analysis.logged_names import readable
 from unetdyn.report.convergence import ConvergenceDisplay
 from unetdyn.report.drawing import Display
-from unetdyn.report.gradients import GradientDisplay
 from unetdyn.report.heatmap import BlockHeatmapDisplay
 from unetdyn.report.history import HistoryDisplay
-from unetdyn.report.noise_scale import NoiseScaleDisplay
 from unetdyn.report.page.svg import inline_svg
 from unetdyn.report.stability import StabilityDisplay
 from unetdyn.runs import Run
@@ -74,27 +76,27 @@ def _displays(run: Run, curves: Curves, metric: str | None, settings: dict[str, 
     if metric:
         yield "Where it is heading", partial(ConvergenceDisplay.from_history, curves, metric)
     for name in run.array_names:
-        yield from _of_record(run, name)
+        yield from _of_record(run, curves.log_keys, name)
 
 
-def _of_record(run: Run, name: str) -> Iterator[tuple[str, Make]]:
+def _of_record(run: Run, keys: LogKeys, name: str) -> Iterator[tuple[str, Make]]:
     try:
         record = run.arrays(name)
     except Exception:  # a damaged file: to draw from it raises the same, and the page says so in the picture's place
         yield f"What {name!r} recorded", partial(BlockHeatmapDisplay.from_run, run, name=name)
         return
-    if _has(record, "step"):
-        yield from ((title, partial(make, record)) for key, title, make in OF_RECORDS if _has(record, key))
+    if name not in keys.monitors and not _has(record, "step"):
+        return  # nobody declared it, and it is none of ours by the look of it
+    for declared in keys.displays_of(name):
+        if _has(record, declared.array):
+            yield declared.title, partial(_declared, declared, record)
 
 
-# What in a monitor's record makes which picture; monitors may have any name.
-OF_RECORDS: tuple[tuple[str, str, Callable[[Any], Display]], ...] = (
-    ("grad_norm", "Gradient norm", GradientDisplay.from_record),
-    ("block_grad_norm", "Gradient by block", partial(BlockHeatmapDisplay.from_record, kind="gradient")),
-    ("update_ratio", "Updates by block", partial(BlockHeatmapDisplay.from_record, kind="ratio")),
-    ("effective_rate", "Effective updates by block", partial(BlockHeatmapDisplay.from_record, kind="rate")),
-    ("noise_scale", "Gradient noise scale", NoiseScaleDisplay.from_record),
-)
+def _declared(declared: DeclaredDisplay, record: dict[str, Any]) -> Display:
+    """A display of this room by its name; a run's file may name no other code."""
+    known = [name for name in unetdyn.report.__all__ if isinstance(getattr(unetdyn.report, name), type)]
+    check_choice("display", declared.display, known)
+    return getattr(unetdyn.report, declared.display).from_record(record, **declared.arguments)
 
 
 def _has(record: dict[str, Any], key: str) -> bool:

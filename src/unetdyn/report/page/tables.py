@@ -12,7 +12,6 @@ from unetdyn.runs import Run
 
 MOST_EPOCHS = 30  # rows; the file of the run has them all
 FIRST, LAST = 3, 7  # epochs at both ends that are always shown
-_AFTER_METRIC = ("stability", "stability_cv", "learning_rate", "grad_norm", "grad_norm_max", "noise_scale", "seconds")
 
 
 def epochs_table(run: Run, curves: Curves, metric: str | None, best: int | None) -> dict[str, Any]:
@@ -28,7 +27,7 @@ def epochs_table(run: Run, curves: Curves, metric: str | None, best: int | None)
         `header`, `rows` of (epoch from 1, whether it is the best, texts), and `note`, empty where nothing is left out.
     """
     watched = ["loss", *([metric] if metric else [])]
-    wanted = [prefix + name for name in watched for prefix in ("", "val_")] + list(_AFTER_METRIC)
+    wanted = [prefix + name for name in watched for prefix in ("", "val_")] + list(curves.log_keys.columns)
     columns = [name for name in wanted if name in curves]
     epochs = np.unique([epoch for curve in curves.values() for epoch in curve.epochs])
     shown = chosen(epochs, best)

@@ -1,0 +1,274 @@
+"""What each monitor and control writes: its log keys, its arrays, its displays, its section of a configuration.
+
+A monitor is declared once, here, and its class points to it: `declaration = declarations.GRADIENT`. A monitor of your
+own declares itself in the same way. Nothing of it needs Keras, so that a finished run is judged without.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from typing import Any, Literal, cast
+
+Direction = Literal["up", "down", "none"]
+"""Whether more is better, less is better, or neither."""
+
+OWN = object()
+"""As default of a `Setting`: that of the monitor's own argument."""
+
+DIRECTIONS = ("up", "down", "none")
+_HEATMAP = "BlockHeatmapDisplay"
+
+
+@dataclass(frozen=True)
+class DeclaredDisplay:
+    """A picture that a report draws of a record.
+
+    Attributes:
+        title: Its heading.
+        array: The array of the record that it needs; without it, or where it is empty, there is no picture.
+        display: The name of a class of `unetdyn.report`, which is given the record.
+        arguments: Its further arguments.
+    """
+
+    title: str
+    array: str
+    display: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One argument of a monitor, as a configuration offers it.
+
+    Attributes:
+        kind: Its type.
+        bounds: What pydantic's `Field` takes: `gt`, `ge`, `lt`, `le`, `min_length`.
+        default: `OWN` (default): that of the monitor's own argument.
+        about: A few words for who reads the configuration, such as its unit.
+        logged: Whether it names values in `logs`, which the experiment must then measure.
+    """
+
+    kind: Any
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    default: Any = OWN
+    about: str = ""
+    logged: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """The section of a configuration that asks for a monitor.
+
+    Attributes:
+        settings: Argument of the monitor → what it may be.
+        from_fit: Arguments that are taken from the configuration's section `fit`, under the same name.
+        required: Whether it always watches; otherwise null turns it off.
+        about: A sentence more for who reads the configuration.
+    """
+
+    settings: Mapping[str, Setting]
+    from_fit: tuple[str, ...] = ()
+    required: bool = False
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a monitor or a control writes.
+
+    In `keys` and `columns`, `{name}` stands for the name that a monitor was given, and in `keys` and `arrays` `*` for
+    any text: `grad_norm/*` for each block's key, `*_{name}` for a key of each value that is watched.
+
+    Attributes:
+        name: The name under which the record is kept, where the user gives no other.
+        keys: Key in `logs` → `"up"` where more is better, `"down"` where less is, `"none"` for neither; the first that
+            fits counts. What is declared here is not taken for a metric of the model.
+        columns: The keys that a report shows in its table of epochs.
+        arrays: What the record holds.
+        displays: The pictures that a report draws of the record.
+        section: How a configuration asks for it; None (default) where it offers it not.
+        acts: Whether it is a control, which acts on the training; a monitor only measures.
+
+    Example:
+        >>> declared = Declaration("sharpness", keys={"{name}": "none", "{name}/*": "none"})
+        >>> declared.direction_of("sharpness/enc1"), declared.direction_of("jaccard")
+        ('none', None)
+        >>> declared.named("edge").direction_of("edge/enc1")
+        'none'
+    """
+
+    name: str
+    keys: Mapping[str, Direction] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    arrays: tuple[str, ...] = ()
+    displays: tuple[DeclaredDisplay, ...] = ()
+    section: Section | None = None
+    acts: bool = False
+
+    def named(self, name: str | None = None) -> "Declaration":
+        """That of a monitor which was given this name; None (default) takes its own."""
+        name = self.name if name is None else name
+        return replace(
+            self,
+            name=name,
+            keys={key.replace("{name}", name): direction for key, direction in self.keys.items()},
+            columns=tuple(column.replace("{name}", name) for column in self.columns),
+        )
+
+    def direction_of(self, key: str) -> Direction | None:
+        """That of a key in `logs`; None where it is none of these."""
+        own = self.named().keys.items()
+        return next((direction for pattern, direction in own if _fits(pattern, key)), None)
+
+    def holds(self, array: str) -> bool:
+        """Whether it is an array of the record."""
+        return any(_fits(pattern, array) for pattern in self.arrays)
+
+    def as_json(self) -> dict[str, Any]:
+        """What `run.json` keeps: all but the section of the configuration, which the run has with its values."""
+        kept = asdict(replace(self.named(), section=None))
+        return {name: value for name, value in kept.items() if name not in ("name", "section")}
+
+    @classmethod
+    def from_json(cls, name: str, kept: Mapping[str, Any]) -> "Declaration":
+        """What `as_json` wrote, by this version or another: what it does not understand is left out."""
+        keys = {key: cast(Direction, way) for key, way in kept.get("keys", {}).items() if way in DIRECTIONS}
+        known = DeclaredDisplay.__dataclass_fields__
+        displays = [
+            {part: value for part, value in each.items() if part in known}
+            for each in kept.get("displays", ())
+            if {"title", "array", "display"} <= each.keys()
+        ]
+        return cls(
+            name,
+            keys,
+            columns=tuple(kept.get("columns", ())),
+            arrays=tuple(kept.get("arrays", ())),
+            displays=tuple(DeclaredDisplay(**each) for each in displays),
+            acts=bool(kept.get("acts", False)),
+        )
+
+
+UNDECLARED = Declaration("monitor")
+"""Of a monitor that declares nothing: its record is kept, and nothing is known of it."""
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(".+".join(map(re.escape, text.split("*"))))
+
+
+def _fits(pattern: str, text: str) -> bool:
+    return _pattern(pattern).fullmatch(text) is not None
+
+
+def _keys(direction: Direction, names: Iterable[str]) -> dict[str, Direction]:
+    return dict.fromkeys(names, direction)
+
+
+STABILITY = Declaration(
+    "stability",
+    keys=_keys("down", ("{name}", "{name}_cv", "*_{name}", "*_{name}_cv")),
+    columns=("{name}", "{name}_cv"),
+    arrays=("epoch", "*"),  # and for each value that is watched NAME, NAME_sigma, NAME_cv
+    section=Section(
+        {
+            "monitor": Setting(tuple[str, ...], {"min_length": 1}, default=("val_loss", "val_jaccard"), logged=True),
+            "window": Setting(int, {"ge": 2}),
+            "ddof": Setting(Literal[0, 1]),
+        },
+        required=True,
+    ),
+)
+
+GRADIENT = Declaration(
+    "gradient",
+    keys={
+        **_keys("none", ("grad_norm", "grad_norm/*", "grad_norm_max", "grad_clipped")),
+        **_keys("down", ("grad_nonfinite", "grad_exploding", "grad_vanishing", "grad_vanishing_blocks", "grad_spikes")),
+    },
+    columns=("grad_norm", "grad_norm_max"),
+    arrays=(
+        *("step", "epoch", "grad_norm", "applied_grad_norm", "applied", "nonfinite", "spike", "block_grad_norm"),
+        *("explode", "vanish"),
+    ),
+    displays=(
+        DeclaredDisplay("Gradient norm", "grad_norm", "GradientDisplay"),
+        DeclaredDisplay("Gradient by block", "block_grad_norm", _HEATMAP, {"kind": "gradient"}),
+    ),
+    section=Section(
+        {
+            "explode": Setting(float, {"gt": 0}),
+            "vanish": Setting(float, {"ge": 0}),
+            "spike": Setting(float | None, {"gt": 0}),
+            "window": Setting(int, {"ge": 4}),
+        }
+    ),
+)
+
+UPDATE = Declaration(
+    "update",
+    keys=_keys("none", ("update_ratio_log10", "update_ratio_log10_min", "update_ratio_log10_max")),
+    arrays=(
+        *("step", "epoch", "learning_rate", "applied", "update_ratio", "update_ratio_other", "update_norm"),
+        *("effective_rate", "effective_learning_rate", "low", "high"),
+    ),
+    displays=(
+        DeclaredDisplay("Updates by block", "update_ratio", _HEATMAP, {"kind": "ratio"}),
+        DeclaredDisplay("Effective updates by block", "effective_rate", _HEATMAP, {"kind": "rate"}),
+    ),
+    section=Section(
+        {
+            "low": Setting(float, {"ge": 0}),
+            "high": Setting(float, {"gt": 0}),
+            "warmup": Setting(int, {"ge": 0}, about="steps"),
+        }
+    ),
+)
+
+NOISE_SCALE = Declaration(
+    "noise_scale",
+    keys=_keys("none", ("trace_covariance", "gradient_sq", "{name}", "{name}_low", "{name}_high")),
+    columns=("{name}",),
+    arrays=(
+        *("step", "trace_covariance", "gradient_sq", "noise_scale", "noise_scale_low", "noise_scale_high"),
+        *("observations", "batch_size", "raw_step", "raw_trace_covariance", "raw_gradient_sq"),
+    ),
+    displays=(DeclaredDisplay("Gradient noise scale", "noise_scale", "NoiseScaleDisplay"),),
+    section=Section(
+        {"window": Setting(int, {"ge": 30}, about="observations")},
+        from_fit=("batch_size",),
+        about="It keeps one copy of the gradient.",
+    ),
+)
+
+NON_FINITE_GUARD = Declaration(
+    "non_finite_guard",
+    keys={"skipped_updates": "down"},
+    arrays=("step", "variable", "block", "entries", "variables"),
+    acts=True,
+)
+
+AUTO_CLIP = Declaration(
+    "auto_clip",
+    keys=_keys("none", ("{name}_fraction", "{name}_norm")),
+    arrays=("step", "grad_norm", "clip_norm", "clip_coefficient"),
+    displays=(DeclaredDisplay("Gradient norm", "grad_norm", "GradientDisplay"),),
+    acts=True,
+)
+
+AGC = Declaration(
+    "agc",
+    keys={"{name}_fraction": "none"},
+    arrays=("step", "clip_fraction", "block_clip_fraction"),
+    acts=True,
+)
+
+SCHEDULE = Declaration("schedule", keys=_keys("none", ("learning_rate", "lr")), columns=("learning_rate",))
+"""What Keras' own callbacks write, and `RunRecorder` where they don't."""
+
+RECORDER = Declaration("recorder", keys=_keys("none", ("epoch", "seconds")), columns=("seconds",))
+
+DECLARATIONS = (STABILITY, SCHEDULE, GRADIENT, UPDATE, NOISE_SCALE, NON_FINITE_GUARD, AUTO_CLIP, AGC, RECORDER)
+"""All of them; a report has their columns in this order, a configuration their sections."""

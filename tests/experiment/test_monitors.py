@@ -1,0 +1,74 @@
+"""What a configuration says of monitors is what they declare."""
+
+import pytest
+
+from unetdyn import callbacks
+from unetdyn.analysis.declarations import DECLARATIONS
+from unetdyn.experiment import ConfigError, parse_config
+from unetdyn.experiment.monitors import monitors_of, offered, watched_names
+
+SYNTHETIC = {"data": {"kind": "synthetic"}}
+
+
+def made(settings):
+    config = parse_config({**SYNTHETIC, "fit": {"batch_size": 5}, "callbacks": settings})
+    return {monitor.name: monitor for monitor in monitors_of(config.callbacks, config.fit)}
+
+
+def test_configuration_has_the_sections_of_the_declarations():
+    sections = type(parse_config(SYNTHETIC).callbacks).model_fields
+    declared = [each.name for each in DECLARATIONS if each.section is not None]
+    assert list(sections) == [*declared, "save_best", "early_stopping"]
+    assert [each.name for each, _ in offered()] == declared
+    assert {"stability", "gradient", "update", "noise_scale"} <= set(declared)
+
+
+def test_monitors_are_made_with_their_settings_in_the_order_of_the_declarations():
+    found = made({"gradient": {"explode": 3}, "stability": {"monitor": ["loss"]}})
+    assert list(found) == [declared.name for declared, _ in offered()]
+    assert {type(monitor).declaration.name for monitor in found.values()} == set(found)
+    assert isinstance(found["gradient"], callbacks.GradientMonitor)
+    assert found["gradient"].explode == 3
+    assert found["stability"].monitor == ("loss",)
+    assert found["noise_scale"].batch_size == 5
+
+
+def test_null_turns_a_monitor_off_unless_it_always_watches():
+    assert made({"gradient": None, "noise_scale": None}).keys() == made({}).keys() - {"gradient", "noise_scale"}
+    with pytest.raises(ConfigError, match=r"`callbacks.stability`"):
+        made({"stability": None})
+
+
+@pytest.mark.parametrize(
+    ("section", "setting", "value"),
+    [
+        *(("stability", "window", 1), ("stability", "ddof", 2), ("stability", "monitor", [])),
+        *(("gradient", "explode", 0), ("gradient", "vanish", -1), ("gradient", "spike", 0), ("gradient", "window", 3)),
+        *(("update", "low", -1), ("update", "high", 0), ("update", "warmup", -1), ("noise_scale", "window", 29)),
+        *(("update", "warmup", 1.5), ("gradient", "explode", "much"), ("gradient", "blocks_in_logs", True)),
+    ],
+)
+def test_settings_out_of_the_declared_bounds_are_refused(section, setting, value):
+    with pytest.raises(ConfigError, match=rf"`callbacks.{section}"):
+        made({section: {setting: value}})
+
+
+def test_spike_may_be_none():
+    assert made({"gradient": {"spike": None}})["gradient"].spike is None
+
+
+def test_section_says_which_monitor_it_is_for():
+    sections = type(parse_config(SYNTHETIC).callbacks).model_fields
+    about = {name: type(sections[name].default).__doc__ for name in ("stability", "noise_scale")}
+    assert about == {
+        "stability": "See `unetdyn.callbacks.StabilityMonitor`.",
+        "noise_scale": "See `unetdyn.callbacks.NoiseScaleMonitor`. It keeps one copy of the gradient.",
+    }
+
+
+def test_watched_names_are_those_of_the_sections():
+    config = parse_config(SYNTHETIC)
+    assert list(watched_names(config.callbacks)) == [
+        ("stability.monitor", "val_loss"),
+        ("stability.monitor", "val_jaccard"),
+    ]
