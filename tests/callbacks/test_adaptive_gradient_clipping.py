@@ -107,7 +107,7 @@ def test_agc_far_above_all_ratios_changes_nothing():
     for a, b in zip(weights_of(clipped), weights_of(plain), strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-6 if keras.backend.backend() == "jax" else 0, atol=1e-7)
     assert history["agc_fraction"] == [0.0]
-    assert clip.messages == []
+    assert clip.messages == ()
 
 
 @pytest.mark.filterwarnings("ignore:Gradients do not exist for variables")

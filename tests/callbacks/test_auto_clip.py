@@ -78,7 +78,7 @@ def test_auto_clip_at_100_changes_nothing():
     train(clipped, clip, x, y)
     tolerance = 1e-6 if keras.backend.backend() == "jax" else 0
     np.testing.assert_allclose(clipped.get_weights()[0], plain.get_weights()[0], rtol=tolerance)
-    assert clip.messages == []
+    assert clip.messages == ()
 
 
 @pytest.mark.parametrize("initial_epoch", [0, 1])

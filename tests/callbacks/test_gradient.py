@@ -84,7 +84,7 @@ def test_vanishing_is_told_by_the_median_of_the_whole_and_of_blocks():
     assert "below 1e-06 in the whole gradient (1e-07), block only (1e-07)" in monitor.messages[0][1]
     monitor, logs = one_weight([1e-7, 1.0, 1.0])
     assert (logs["grad_vanishing"], logs["grad_vanishing_blocks"]) == (1.0, 0.0)
-    assert monitor.messages == []
+    assert monitor.messages == ()
     monitor, logs = one_weight([1e-3] * 3, vanish=1e-2)
     assert logs["grad_vanishing"] == 3.0
 
@@ -331,7 +331,7 @@ def test_monitor_refuses_thresholds_that_mean_nothing(kwargs, text):
 def test_a_sound_training_is_no_trouble():
     monitor, logs = one_weight([1.0, 1.2, 0.9, 1.1])
     assert monitor.first_nonfinite is None
-    assert monitor.messages == []
+    assert monitor.messages == ()
     assert {name: value for name, value in logs.items() if name.startswith("grad_") and value} == {
         "grad_norm": pytest.approx(1.05, rel=1e-5),
         "grad_norm_max": pytest.approx(1.2, rel=1e-5),

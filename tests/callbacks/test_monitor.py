@@ -10,6 +10,7 @@ import pytest
 from unetdyn import runs
 from unetdyn.analysis import read_history
 from unetdyn.analysis.declarations import Declaration, DeclaredDisplay
+from unetdyn.analysis.diagnosis import Finding
 from unetdyn.analysis.log_keys import log_keys_of
 from unetdyn.callbacks import Monitor, RunRecorder, StabilityMonitor
 
@@ -36,7 +37,7 @@ class Sharpness(Monitor):
     def on_epoch_end(self, epoch, logs=None):
         logs[self.name] = [3.0, 1.0, 2.0][epoch]
         self.seen.append(logs[self.name])
-        self.messages.append((epoch, f"It is {logs[self.name]:g} sharp."))
+        self.report(Finding("sharpness", "unknown", "sharpness", f"It is {logs[self.name]:g} sharp."))
 
 
 def fit(tmp_path, *monitors, save_best=None):

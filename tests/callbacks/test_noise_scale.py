@@ -249,7 +249,7 @@ def test_monitor_starts_anew_with_a_new_training_and_carries_on_with_an_old_one(
 def test_monitor_of_whole_batches_has_nothing_to_compare(data):
     monitor = NoiseScaleMonitor()
     history = fit(monitor, data, batch_size=SAMPLES)
-    assert (monitor.result.observations, monitor.messages) == (0, [])
+    assert (monitor.result.observations, monitor.messages) == (0, ())
     assert history.keys() == {"loss"}
 
 

@@ -90,7 +90,7 @@ def test_guard_finds_nothing_in_a_healthy_training():
     history = compiled().fit(*data(), batch_size=4, verbose=0, callbacks=[guard]).history
     assert history["skipped_updates"] == [0.0]
     assert [len(column) for column in guard.record.values()] == [0] * 5
-    assert guard.messages == []
+    assert guard.messages == ()
 
 
 def test_guard_says_where_all_gradients_are_bad(capsys):

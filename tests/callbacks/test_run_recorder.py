@@ -218,8 +218,12 @@ def test_recorder_keeps_the_records_and_messages_of_monitors(tmp_path):
     for name, values in monitor.record.items():
         np.testing.assert_array_equal(run.arrays("stability")[name], values)
     assert "loss_stability" in run.history
-    told = [event["message"] for event in run.events if event["kind"] == "monitor"]
-    assert told == [message for _, message in monitor.messages]
+    events = [event for event in run.events if event["kind"] == "monitor"]
+    assert [(event["epoch"], event["message"]) for event in events] == list(monitor.messages)
+    assert [(event["code"], event["level"]) for event in events] == [
+        (finding.code, finding.level) for _, finding in monitor.findings
+    ]
+    assert {event["code"] for event in events} == {"stability.loss"}
     assert run.summary["stability"]["loss"]["label"] == monitor.result.label
     assert run.summary["stability"]["loss"]["sigma"] == monitor.result.sigma
 

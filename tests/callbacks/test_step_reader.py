@@ -86,7 +86,7 @@ def test_frozen_layers_of_an_optimizer_that_knows_them_are_not_ill():
     model.compile(optimizer, "mse")
     history = keras.callbacks.History()
     fit(model, conv_data(8), callbacks=[*monitors, history])
-    assert [monitor.messages for monitor in monitors] == [[], []]
+    assert [monitor.messages for monitor in monitors] == [(), ()]
     assert history.history["grad_vanishing_blocks"] == [0]
     assert np.isfinite(history.history["update_ratio_log10_min"]).all()
     assert list(monitors[0].record["block_grad_norm"]) == [norm.name, dense.name]

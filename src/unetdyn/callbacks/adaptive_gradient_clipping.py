@@ -10,6 +10,7 @@ from keras import ops
 
 from unetdyn._checks import check_positive, unknown_choice
 from unetdyn.analysis import declarations
+from unetdyn.analysis.diagnosis.messages.clipping import units_clipped
 from unetdyn.callbacks.step_control import StepControl
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Control, Rows, Step, blocks
@@ -46,7 +47,8 @@ class AdaptiveGradientClipping(StepControl):
     Attributes:
         record: `step` and `clip_fraction`, arrays of shape `(steps,)`: the fraction of units that were clipped; and
             `block_clip_fraction`, the same by block, without the excluded ones.
-        messages: (epoch, sentence) pairs, printed or not.
+        findings: (epoch, `unetdyn.analysis.diagnosis.Finding`) pairs, printed or not.
+        messages: (epoch, sentence) pairs: the same as a person reads it.
 
     Raises:
         TypeError: If `exclude` is not a sequence of names.
@@ -112,11 +114,7 @@ class AdaptiveGradientClipping(StepControl):
         }
         self._series.append(step=rows.step, clip_fraction=fraction, block_clip_fraction=of_block)
         if clipped.any():
-            most = max(of_block, key=lambda name: of_block[name].mean())
-            self._say(
-                f"AdaptiveGradientClipping: {fraction.mean():.1%} of the units clipped, in "
-                f"{(fraction > 0).sum()} of {len(rows)} steps; most in block {most}, {of_block[most].mean():.1%}."
-            )
+            self.report(units_clipped(fraction, of_block))
         return {f"{self.name}_fraction": float(fraction.mean())}
 
 

@@ -10,6 +10,7 @@ from keras import ops
 
 from unetdyn._checks import check_count, is_number
 from unetdyn.analysis import declarations
+from unetdyn.analysis.diagnosis.messages.clipping import gradients_clipped
 from unetdyn.callbacks.step_control import StepControl
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Control, Rows, Step
@@ -47,7 +48,8 @@ class AutoClip(StepControl):
     Attributes:
         record: Arrays of shape `(steps,)`: `step`; `grad_norm`, before clipping; `clip_norm`, the threshold Pₜ;
             `clip_coefficient`, in [0, 1], what the gradient was multiplied by.
-        messages: (epoch, sentence) pairs, printed or not.
+        findings: (epoch, `unetdyn.analysis.diagnosis.Finding`) pairs, printed or not.
+        messages: (epoch, sentence) pairs: the same as a person reads it.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -108,11 +110,7 @@ class AutoClip(StepControl):
         self._series.append(step=rows.step, grad_norm=norm, clip_norm=limit, clip_coefficient=coefficient)
         clipped = coefficient < 1
         if clipped.any():
-            self._say(
-                f"AutoClip: {clipped.sum()} of {len(rows)} steps clipped, to norms from {limit[clipped].min():.3g} to "
-                f"{limit[clipped].max():.3g} (percentile {self.percentile:g} of the latest {len(self._norms)}); the "
-                f"strongest by a factor of {coefficient.min():.3g}."
-            )
+            self.report(gradients_clipped(limit, coefficient, self.percentile, len(self._norms)))
         return {f"{self.name}_fraction": float(clipped.mean()), f"{self.name}_norm": float(limit[-1])}
 
 

@@ -60,7 +60,8 @@ class GradientMonitor(StepMonitor):
             `applied`, `nonfinite` (entries), `spike`; `block_grad_norm`, a dictionary of such arrays by block; and the
             numbers `explode` and `vanish`.
         first_nonfinite: `NonFinite`, or None.
-        messages: (epoch, sentence) pairs, printed or not.
+        findings: (epoch, `unetdyn.analysis.diagnosis.Finding`) pairs, printed or not.
+        messages: (epoch, sentence) pairs: the same as a person reads it.
 
     Raises:
         ValueError: If a threshold or `window` is out of range.
@@ -121,7 +122,6 @@ class GradientMonitor(StepMonitor):
         super()._restart()
         self.first_nonfinite: NonFinite | None = None
         self._usual = np.zeros(0)
-        self._reported: dict[str, set[str]] = {}
 
     def _empty_record(self) -> StepRecord:
         whole, number, yes = np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros(0, bool)
@@ -186,14 +186,14 @@ class GradientMonitor(StepMonitor):
     def _look_for_nonfinite(self, rows: Rows, blocks: dict[str, list[int]]) -> None:
         where = np.flatnonzero((rows.nonfinite > 0).any(axis=1))
         if not len(where):
-            self._reported["nonfinite"] = set()
+            self._is_new("nonfinite", set())
             return
         found = self._located(rows, int(where[0]), blocks)
         self.first_nonfinite = self.first_nonfinite or found
         skipped = bool(rows.skipped[where].all())
-        if self._changed("nonfinite", {"skipped" if skipped else "used"}):
+        if self._is_new("nonfinite", {"skipped" if skipped else "used"}):
             scaled = hasattr(self.model.optimizer, "inner_optimizer")
-            self._say(messages.nonfinite_gradients(found, len(where), len(rows), skipped, scaled).sentence)
+            self.report(messages.nonfinite_gradients(found, len(where), len(rows), skipped, scaled))
 
     def _located(self, rows: Rows, row: int, blocks: dict[str, list[int]]) -> NonFinite:
         counts = rows.nonfinite[row]
@@ -219,24 +219,17 @@ class GradientMonitor(StepMonitor):
         medians = {"the whole gradient": finite_median(norms)}
         medians |= {f"block {name}": finite_median(values) for name, values in by_block.items()}
         below = {where: median for where, median in medians.items() if median < self.vanish}
-        if self._changed("vanishing", set(below)):
-            self._say(messages.vanishing_gradients(below, len(by_block), self.vanish, len(rows)).sentence)
-        if self._changed("spike", {"whole"} if spiking.any() else set()):
-            found = messages.gradient_spikes(rows.step, norms, by_block, spiking, self.spike, self.window)
-            self._say(found.sentence)
+        if self._is_new("vanishing", set(below)):
+            self.report(messages.vanishing_gradients(below, len(by_block), self.vanish, len(rows)))
+        if self._is_new("spike", {"whole"} if spiking.any() else set()):
+            self.report(messages.gradient_spikes(rows.step, norms, by_block, spiking, self.spike, self.window))
 
     def _look_for_explosions(self, rows: Rows, by_block: dict[str, NDArray[np.float64]]) -> None:
         norms = _of_finite(rows, rows.grad_norm)
         by_block = {name: _of_finite(rows, values) for name, values in by_block.items()}
         blocks_above = [name for name, values in by_block.items() if (values > self.explode).any()]
-        if self._changed("exploding", {"whole", *blocks_above} if (norms > self.explode).any() else set()):
-            self._say(messages.exploding_gradients(rows.step, norms, by_block, self.explode).sentence)
-
-    def _changed(self, kind: str, places: set[str]) -> bool:
-        """Whether trouble begins, comes back after an epoch without any, or reaches further places."""
-        known = self._reported.get(kind, set())
-        self._reported[kind] = known | places if places else set()
-        return bool(places - known)
+        if self._is_new("exploding", {"whole", *blocks_above} if (norms > self.explode).any() else set()):
+            self.report(messages.exploding_gradients(rows.step, norms, by_block, self.explode))
 
 
 def _of_finite(rows: Rows, norms: NDArray[np.float64]) -> NDArray[np.float64]:

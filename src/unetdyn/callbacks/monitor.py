@@ -10,7 +10,8 @@ class Monitor(Recorded):
     on training is a control; see `StepControl`.
 
     For a monitor of your own, subclass it, give its arrays as `record`, write scalars into `logs` in `on_epoch_end`,
-    and declare both: a report then draws the record, and takes none of the keys for a metric of the model.
+    and declare both: a report then draws the record, and takes none of the keys for a metric of the model. What it has
+    to say goes to `report`, as a `unetdyn.analysis.diagnosis.Finding`.
 
     Example:
         >>> import numpy as np

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from unetdyn._checks import check_choice, check_count, check_fraction
 from unetdyn.analysis import declarations
+from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.messages import noise_scale as messages
 from unetdyn.analysis.gradient_noise import MIN_OBSERVATIONS, NoiseScale, finite_population, noise_scale
 from unetdyn.callbacks.noise_scale_sources import Observations, Source, batch_size_from, batch_sizes, source_of
@@ -69,7 +70,8 @@ class NoiseScaleMonitor(StepMonitor):
             and infinity where no more is known), `observations`, `batch_size` (samples of one update). One element an
             observation: `raw_step`, `raw_trace_covariance`, `raw_gradient_sq`.
         result: The last `unetdyn.analysis.gradient_noise.NoiseScale`, or None.
-        messages: (epoch, sentence) pairs, printed or not.
+        findings: (epoch, `unetdyn.analysis.diagnosis.Finding`) pairs, printed or not.
+        messages: (epoch, sentence) pairs: the same as a person reads it.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -159,7 +161,7 @@ class NoiseScaleMonitor(StepMonitor):
         self._raw = StepRecord(**self._latest)
         self._samples, self._steps = None, 0
         self._size = self.batch_size
-        self._reported: NoiseScale | None = None
+        self._last_reported: NoiseScale | None = None
         self._told_of_size = False
         self._spoilt = -1
         self.result: NoiseScale | None = None
@@ -169,7 +171,7 @@ class NoiseScaleMonitor(StepMonitor):
         self._steps += len(rows)
         self._size = self._size or batch_size_from(self._samples, self._steps)
         if self._size is None:
-            self._warn_of_size(messages.batch_size_unknown(self._epoch).sentence)
+            self._warn_of_size(messages.batch_size_unknown(self._epoch))
         elif self.batch_size is not None:
             self._compare_sizes(self.batch_size)
         # Where somebody has read in the midst of the epoch, nothing is known of the size of the last batch.
@@ -211,10 +213,9 @@ class NoiseScaleMonitor(StepMonitor):
         }
         self._series.append(**{name: np.array([value]) for name, value in row.items()})
         self.result = found
-        if _changed(found, self._reported, batch):
-            self._reported = found
-            told = messages.noise_scale_estimate(found, batch, self._source.unit, self.window, self.confidence)
-            self._say(told.sentence)
+        if _changed(found, self._last_reported, batch):
+            self._last_reported = found
+            self.report(messages.noise_scale_estimate(found, batch, self._source.unit, self.window, self.confidence))
         return found
 
     def _scalars(self, found: NoiseScale) -> dict[str, float]:
@@ -230,14 +231,13 @@ class NoiseScaleMonitor(StepMonitor):
         counted = batch_size_from(self._samples, self._steps)
         if counted is None or self._samples is None or given * (self._steps - 1) < self._samples <= given * self._steps:
             return
-        told = messages.batch_size_differs(self._epoch, int(self._samples), self._steps, counted, given)
-        self._warn_of_size(told.sentence)
+        self._warn_of_size(messages.batch_size_differs(self._epoch, int(self._samples), self._steps, counted, given))
 
-    def _warn_of_size(self, text: str) -> None:
+    def _warn_of_size(self, finding: Finding) -> None:
         if self._told_of_size:
             return
         self._told_of_size = True
-        self._warn(f"{type(self).__name__}: {text}", stacklevel=5)
+        self._warn(finding, stacklevel=5)
 
 
 def _slice(series: Series, start: int, stop: int | None) -> Series:

@@ -9,6 +9,8 @@ from keras import ops
 
 from unetdyn._checks import check_count
 from unetdyn.analysis import declarations
+from unetdyn.analysis.diagnosis.finding import Finding
+from unetdyn.analysis.diagnosis.messages import guard as messages
 from unetdyn.callbacks.step_control import StepControl
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Control, OptimizerTap, Rows, Step
@@ -51,7 +53,8 @@ class NonFiniteGuard(StepControl):
             of non-finite entries in all gradients; `variables`, in how many variables.
         skipped: How many updates were skipped since the training began.
         stopped_step: The last of the `max_consecutive` updates, where it has stopped training, or None.
-        messages: (epoch, sentence) pairs, printed or not.
+        findings: (epoch, `unetdyn.analysis.diagnosis.Finding`) pairs, printed or not.
+        messages: (epoch, sentence) pairs: the same as a person reads it.
 
     Raises:
         ValueError: If `max_consecutive` is out of its range.
@@ -125,35 +128,27 @@ class NonFiniteGuard(StepControl):
         )
         self.skipped += len(bad)
         if len(bad):
-            self._say(self._account(rows, bad, *nearest[0]))
+            self.report(self._skipped(rows, bad, *nearest[0]))
         if self._watch is not None and self._watch.stopped_at is not None and self.stopped_step is None:
             self.stopped_step = self._watch.stopped_at + (self._shift or 0)
-            self._say(self._cause(*nearest[-1]))
+            block, column = nearest[-1]
+            variable = self.variables[column].path
+            self.report(messages.training_stopped(self.max_consecutive, self.stopped_step, variable, block))
         return {"skipped_updates": float(len(bad))}
 
-    def _account(self, rows: Rows, bad: np.ndarray, block: str, column: int) -> str:
+    def _skipped(self, rows: Rows, bad: np.ndarray, block: str, column: int) -> Finding:
+        """What is to be told of the steps `bad`, at the first of which the column of that block was not finite."""
         counts = rows.nonfinite[bad[0]]
         others = int((counts > 0).sum()) - 1
-        where = f"{self.variables[column].path} (block {block})"
-        if others and others + 1 == len(counts):
-            where += " and in every other variable: the loss itself, or the batch, was not finite"
-        elif others:
-            where += f" and in {others} other variable{'s' if others > 1 else ''} nearer to the input"
-        scaled = hasattr(self.model.optimizer, "inner_optimizer")
-        return (
-            f"NonFiniteGuard: {len(bad)} of {len(rows)} updates skipped for non-finite gradients, first at step "
-            f"{rows.step[bad[0]]} in {where}. No NaN has entered weights, optimizer or moving statistics; the epoch's "
-            "loss and metrics count these batches and may be NaN."
-            + (" A loss scale finds its size by such steps; a few are harmless." if scaled else "")
-        )
-
-    def _cause(self, block: str, column: int) -> str:
-        return (
-            f"NonFiniteGuard: training stopped after {self.max_consecutive} updates skipped in a row for non-finite "
-            f"gradients, up to step {self.stopped_step}, the last from {self.variables[column].path} (block {block}) "
-            "to the input. So many are not single bad batches: these weights overflow on every batch, or the loss or "
-            "all the data is not finite. Weights and optimizer are as before the first of them. What usually helps: a "
-            "lower learning rate, a loss of logits in float32, clipping, a look at the data."
+        return messages.updates_skipped(
+            skipped=len(bad),
+            total=len(rows),
+            step=int(rows.step[bad[0]]),
+            variable=self.variables[column].path,
+            block=block,
+            others=others,
+            everywhere=others + 1 == len(counts),
+            scaled=hasattr(self.model.optimizer, "inner_optimizer"),
         )
 
 

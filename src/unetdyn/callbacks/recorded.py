@@ -1,4 +1,4 @@
-"""What monitors and controls share: a name, a record and messages, which is what `RunRecorder` keeps of them."""
+"""What monitors and controls share: a name, a record and findings, which is what `RunRecorder` keeps of them."""
 
 import abc
 import warnings
@@ -10,6 +10,7 @@ import keras
 from keras.src.utils import io_utils
 
 from unetdyn.analysis.declarations import UNDECLARED, Declaration
+from unetdyn.analysis.diagnosis.finding import Finding
 
 
 class Recorded(keras.callbacks.Callback, abc.ABC):
@@ -19,11 +20,11 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
 
     Args:
         name: The name under which `RunRecorder` keeps the record; default that of the declaration.
-        verbose: 1 prints messages as they come; 0 is silent.
+        verbose: 1 prints what was found as it comes; 0 is silent.
 
     Attributes:
         declaration: What it writes, of the class: its log keys, its arrays, its displays.
-        messages: (epoch, sentence) pairs, printed or not.
+        findings: (epoch, `unetdyn.analysis.diagnosis.Finding`) pairs, printed or not.
         results: By name, dataclasses of the numbers that matter in the end; they go into the run's summary.
     """
 
@@ -43,7 +44,7 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
 
     def _restart(self) -> None:
         """Forget an earlier training; a subclass with state of its own extends this."""
-        self.messages: list[tuple[int, str]] = []
+        self.findings: list[tuple[int, Finding]] = []
         self.results: dict[str, Any] = {}
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
@@ -52,15 +53,21 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
         if epoch == 0:
             self._restart()
 
-    def _say(self, message: str) -> None:
-        self.messages.append((self._epoch, message))
-        if self.verbose:
-            io_utils.print_msg(f"\nEpoch {self._epoch + 1}: {message}")
+    @property
+    def messages(self) -> tuple[tuple[int, str], ...]:
+        """(epoch, sentence) pairs: what was found, as a person reads it."""
+        return tuple((epoch, finding.sentence) for epoch, finding in self.findings)
 
-    def _warn(self, message: str, stacklevel: int) -> None:
-        """A message that is a warning too; `stacklevel` as if `warnings.warn` were called instead of this."""
-        self.messages.append((self._epoch, message))
-        warnings.warn(message, UserWarning, stacklevel=stacklevel + 1)
+    def report(self, finding: Finding) -> None:
+        """Keep what was found in this epoch, and print it where that is asked for."""
+        self.findings.append((self._epoch, finding))
+        if self.verbose:
+            io_utils.print_msg(f"\nEpoch {self._epoch + 1}: {finding.sentence}")
+
+    def _warn(self, finding: Finding, stacklevel: int) -> None:
+        """A finding that is a warning too; `stacklevel` as if `warnings.warn` were called instead of this."""
+        self.findings.append((self._epoch, finding))
+        warnings.warn(finding.sentence, UserWarning, stacklevel=stacklevel + 1)
 
     def read(self) -> dict[str, float]:
         """Take into the record what an exception left of an unfinished epoch.

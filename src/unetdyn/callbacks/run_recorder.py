@@ -100,7 +100,7 @@ class RunRecorder(keras.callbacks.Callback):
         self._seconds = 0.0
         self._started = False
         self._warned = False
-        self._written_messages = {id(monitor): 0 for monitor in self.monitors}
+        self._written_findings = {id(monitor): 0 for monitor in self.monitors}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Wait for the first epoch, whose number says whether this `fit` carries on."""
@@ -172,9 +172,10 @@ class RunRecorder(keras.callbacks.Callback):
     def _record_monitors(self) -> None:
         for monitor in self.monitors:
             self.writer.save_arrays(monitor.name, **monitor.record)
-            for epoch, message in monitor.messages[self._written_messages[id(monitor)] :]:
-                self.writer.event("monitor", message, monitor=monitor.name, epoch=epoch)
-            self._written_messages[id(monitor)] = len(monitor.messages)
+            for epoch, found in monitor.findings[self._written_findings[id(monitor)] :]:
+                said = {"epoch": epoch, "code": found.code, "level": found.level}
+                self.writer.event("monitor", found.sentence, monitor=monitor.name, **said)
+            self._written_findings[id(monitor)] = len(monitor.findings)
 
     def _declare_metrics(self, logs: Mapping[str, Any]) -> None:
         """Once a `fit`, at the end of its first epoch: before, Keras has not made the metrics."""

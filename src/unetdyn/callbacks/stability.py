@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn._checks import check_choice, nearest
+from unetdyn._checks import check_choice
 from unetdyn.analysis import declarations
+from unetdyn.analysis.diagnosis.messages import stability as messages
 from unetdyn.analysis.stable import DDOF, WINDOW, Stability, check_window, stability
 from unetdyn.callbacks.monitor import Monitor
-
-ADVICE = "What usually helps: a lower learning rate or one that decays, a larger batch, more validation data."
 
 
 class StabilityMonitor(Monitor):
@@ -47,7 +46,8 @@ class StabilityMonitor(Monitor):
             `NAME_sigma`, `NAME_cv`; NaN where not observed or not defined.
         results: `unetdyn.analysis.Stability` by monitored name, as of the last epoch.
         result: The first of them.
-        messages: (epoch, sentence) pairs, printed or not.
+        findings: (epoch, `unetdyn.analysis.diagnosis.Finding`) pairs, printed or not.
+        messages: (epoch, sentence) pairs: the same as a person reads it.
 
     Raises:
         TypeError: If `monitor` isn't a name or a sequence of names.
@@ -126,19 +126,13 @@ class StabilityMonitor(Monitor):
             logs[key] = now.sigma
             logs[f"{key}_cv"] = now.coefficient_of_variation
         if now.label != before.label:
-            self._say(f"{name}: {now}." + (f" {ADVICE}" if now.poor else ""))
+            self.report(messages.class_of_stability(name, now))
 
     def _warn_once(self, name: str, available: list[str]) -> None:
         if name in self._warned:
             return
         self._warned.add(name)
-        self._warn(
-            f"StabilityMonitor: {name!r} is not in the logs of epoch {self._epoch + 1}, which hold "
-            f"{', '.join(available)}.{nearest(name, available)} Only epochs that have it count: with "
-            f"`validation_freq` > 1 the window of {self.window} spans more epochs, and without validation data σ is "
-            "never defined (monitor='loss' then).",
-            stacklevel=2,
-        )
+        self._warn(messages.value_not_logged(name, self._epoch, available, self.window), stacklevel=2)
 
     def _restart(self) -> None:
         super()._restart()

@@ -15,3 +15,13 @@ class StepMonitor(StepReader, Monitor):
     def probe(self) -> Probe | None:
         """What it adds to the measured step, new for each `fit`; None, where the tap's own columns are enough."""
         return None
+
+    def _restart(self) -> None:
+        super()._restart()
+        self._reported: dict[str, set[str]] = {}
+
+    def _is_new(self, trouble: str, places: set[str]) -> bool:
+        """Whether trouble begins, comes back after an epoch without any, or reaches further places."""
+        known = self._reported.get(trouble, set())
+        self._reported[trouble] = known | places if places else set()
+        return bool(places - known)

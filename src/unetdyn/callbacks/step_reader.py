@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from unetdyn.analysis.diagnosis.messages.steps import no_steps_seen
 from unetdyn.callbacks.recorded import Recorded
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import OptimizerTap, Probe, Rows, blocks
@@ -115,11 +116,7 @@ class StepReader(Recorded):
         return replace(rows, step=rows.step + self._shift)
 
     def _warn_of_no_steps(self) -> None:
-        self._warn(
-            f"{type(self).__name__}: no step was seen at `model.optimizer` in epoch {self._epoch + 1}. A `train_step` "
-            "that updates the weights with optimizers of its own is not watched.",
-            stacklevel=3,
-        )
+        self._warn(no_steps_seen(type(self).__name__, self._epoch), stacklevel=3)
 
 
 def _trained(found: Blocks, rows: Rows, variables: list[keras.Variable]) -> Blocks:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from unetdyn._checks import check_count
 from unetdyn.analysis import declarations
+from unetdyn.analysis.diagnosis.messages import update as messages
 from unetdyn.analysis.diagnosis.messages.update import IN_WARMUP, WARMUP
 from unetdyn.analysis.diagnosis.rules.updates import HIGH, LOW
 from unetdyn.analysis.robust import finite_median
@@ -56,7 +57,8 @@ class UpdateMonitor(StepMonitor):
             updated nothing or the weights are all zero: `update_ratio` (kernels), `update_ratio_other` (biases and
             norms), `update_norm` (‖Δw‖ of the whole block), `effective_rate` (radians a step, root mean square over
             the block's scale-invariant kernels), `effective_learning_rate` (η/‖w‖², mean over them).
-        messages: (epoch, sentence) pairs, printed or not.
+        findings: (epoch, `unetdyn.analysis.diagnosis.Finding`) pairs, printed or not.
+        messages: (epoch, sentence) pairs: the same as a person reads it.
 
     Raises:
         ValueError: If `low` isn't below `high`, or `warmup` is negative.
@@ -94,10 +96,6 @@ class UpdateMonitor(StepMonitor):
     def record(self) -> dict:
         """What was measured, as arrays with one element a step, or a dictionary of them by block."""
         return {**super().record, "low": np.array(self.low), "high": np.array(self.high)}
-
-    def _restart(self) -> None:
-        super()._restart()
-        self._outside: dict[str, set[str]] = {}
 
     def _empty_record(self) -> StepRecord:
         number = np.zeros(0, np.int64)
@@ -147,32 +145,17 @@ class UpdateMonitor(StepMonitor):
         if 2 * warm.sum() < rows.applied.sum():
             warm = np.zeros_like(warm)  # an epoch of warm-up, for the most part
         medians = {name: finite_median(values[warm]) for name, values in ratios.items()}
-        where = f"the median over {warm.sum()} steps (after {self.warmup} of warm-up)"
-        high, judged = self.high, medians
+        high, steps, judged = self.high, int(warm.sum()), medians
+        warmup: int | None = self.warmup
         if not warm.any():
-            where, high = f"the median over {rows.applied.sum()} steps of warm-up", IN_WARMUP * self.high
+            high, steps, warmup = IN_WARMUP * self.high, int(rows.applied.sum()), None
             judged = {name: finite_median(values) for name, values in ratios.items()}
-        self._say_of(
-            "above",
-            {name: median for name, median in judged.items() if median > high},
-            f"Updates too large: {where} of ‖Δw‖/‖w‖ was above {high:g} in",
-            "What usually helps: a lower learning rate, a longer warm-up.",
-        )
-        self._say_of(
-            "below",
-            {name: median for name, median in medians.items() if median < self.low},
-            f"Updates too small: {where} of ‖Δw‖/‖w‖ was below {self.low:g} in",
-            "What usually helps: a higher learning rate, unless a schedule has lowered it on purpose; a look at "
-            "whether the gradient vanishes there.",
-        )
-
-    def _say_of(self, side: str, medians: Mapping[str, float], text: str, advice: str) -> None:
-        """Speak where the trouble begins, comes back, or reaches a further block."""
-        told = self._outside.get(side, set())
-        if set(medians) - told:
-            listed = ", ".join(f"{name} ({median:.2g})" for name, median in medians.items())
-            self._say(f"{text} {listed}. {advice}")
-        self._outside[side] = told | set(medians) if medians else set()
+        above = {name: median for name, median in judged.items() if median > high}
+        if self._is_new("above", set(above)):
+            self.report(messages.updates_too_large(above, steps, high, warmup))
+        below = {name: median for name, median in medians.items() if median < self.low}
+        if self._is_new("below", set(below)):
+            self.report(messages.updates_too_small(below, int(warm.sum()), self.low, self.warmup))
 
 
 def _of(blocks: Mapping[str, list[int]], wanted: set[int]) -> list[tuple[str, list[int]]]:

@@ -146,7 +146,7 @@ def test_several_findings_on_one_thing_are_one_row():
 
 def test_rows_of_two_kinds_stay_apart_whatever_the_metric_is_called():
     logs = {"loss": healthy()["loss"], "gradients": healthy()["val_jaccard"], "grad_exploding": np.ones(EPOCHS)}
-    levels = [row.level for row in diagnose(Evidence.read(logs)).rows if row.name == "gradients"]
+    levels = [row.level for row in diagnose(Evidence.read(logs, metric="gradients")).rows if row.name == "gradients"]
     assert levels == ["good", "ill"]
 
 

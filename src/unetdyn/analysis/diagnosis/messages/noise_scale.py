@@ -70,8 +70,8 @@ def noise_scale_estimate(found: Estimate, batch: int, unit: str, window: int, co
 def batch_size_unknown(epoch: int) -> Finding:
     """No batch size could be told."""
     seen = (
-        f"the batch size could not be told from what the loss counted in epoch {epoch + 1}, so the noise scale is "
-        "undetermined. Pass `batch_size=` what you pass to `fit`."
+        f"NoiseScaleMonitor: the batch size could not be told from what the loss counted in epoch {epoch + 1}, so the "
+        "noise scale is undetermined. Pass `batch_size=` what you pass to `fit`."
     )
     return Finding("noise_scale.batch_size_unknown", "watch", _NAME, seen)
 
@@ -79,10 +79,10 @@ def batch_size_unknown(epoch: int) -> Finding:
 def batch_size_differs(epoch: int, samples: int, steps: int, counted: int, given: int) -> Finding:
     """The batch size that was given is not the one that the loss counted."""
     seen = (
-        "`batch_size` must be what `fit` uses, of one micro-batch under accumulation: the noise scale is wrong by the "
-        f"same factor. In epoch {epoch + 1} the loss counted {samples} samples in {steps} steps, about {counted} in "
-        f"each. Received: batch_size={given}. Leave it out, unless something evaluates the model in the midst of an "
-        "epoch: then the loss counts only what came after."
+        "NoiseScaleMonitor: `batch_size` must be what `fit` uses, of one micro-batch under accumulation: the noise "
+        f"scale is wrong by the same factor. In epoch {epoch + 1} the loss counted {samples} samples in {steps} steps, "
+        f"about {counted} in each. Received: batch_size={given}. Leave it out, unless something evaluates the model in "
+        "the midst of an epoch: then the loss counts only what came after."
     )
     return Finding("noise_scale.batch_size_differs", "watch", _NAME, seen)
 
