@@ -73,12 +73,17 @@ def test_records_are_read_when_asked_for_and_once(tmp_path, monkeypatch):
     assert read == ["mine", "torn"]
 
 
-@pytest.mark.parametrize("damage", ["cut", "noise", "empty"])
+@pytest.mark.parametrize("damage", ["cut", "noise", "empty", "encrypted"])
 def test_damaged_records_count_as_none(tmp_path, damage):
     file = run(tmp_path) / "dynamics/torn.npz"
     whole = file.read_bytes()
-    middle = len(whole) // 3
-    damaged = {"cut": whole[:middle], "noise": whole[:middle] + b"?" * 40 + whole[middle + 40 :], "empty": b""}
+    middle, directory = len(whole) // 3, whole.index(b"PK\x01\x02") + 8
+    damaged = {
+        "cut": whole[:middle],
+        "noise": whole[:middle] + b"?" * 40 + whole[middle + 40 :],
+        "empty": b"",
+        "encrypted": whole[:directory] + b"\x41" + whole[directory + 1 :],
+    }
     file.write_bytes(damaged[damage])
     evidence = Evidence.read(tmp_path / "run")
     assert evidence.record("grad_norm") == {}
