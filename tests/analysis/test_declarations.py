@@ -1,9 +1,13 @@
 """What monitors declare of their keys, arrays and displays, and what of it survives in a file."""
 
+import ast
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
+from unetdyn.analysis import declarations
 from unetdyn.analysis.declarations import AGC, DECLARATIONS, GRADIENT, NOISE_SCALE, STABILITY, Declaration
 
 
@@ -55,3 +59,10 @@ def test_what_another_version_declared_is_left_out():
     assert found.keys == {"sharpness": "none"}
     assert [(each.title, each.array, each.display) for each in found.displays] == [("t", "a", "GradientDisplay")]
     assert Declaration.from_json("mine", {}) == Declaration("mine")
+
+
+def test_declarations_need_nothing_but_the_standard_library():
+    parts = ast.walk(ast.parse(Path(declarations.__file__).read_text(encoding="utf-8")))
+    imported = [part for part in parts if isinstance(part, ast.Import | ast.ImportFrom)]
+    names = {getattr(part, "module", None) or part.names[0].name for part in imported}
+    assert {name.split(".")[0] for name in names} <= sys.stdlib_module_names
