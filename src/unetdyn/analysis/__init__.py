@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from unetdyn.analysis.collapsed import Collapse, Collapses, collapses
+    from unetdyn.analysis.collapse_events import Collapse, Collapses, collapses
     from unetdyn.analysis.comparison.analysis_of_variance import Anova, Effect, anova, anova_power
     from unetdyn.analysis.comparison.choices import Choice
     from unetdyn.analysis.comparison.components import Component, VarianceComponents, variance_components
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from unetdyn.analysis.comparison.recommendation import ON_RECORD, Recommendation, Record, recommend
     from unetdyn.analysis.comparison.slopes import Sensitivity, Slope, sensitivity
     from unetdyn.analysis.comparison.summary import RunSummary, summarise
-    from unetdyn.analysis.converged import Convergence, convergence
+    from unetdyn.analysis.convergence_summary import Convergence, convergence
     from unetdyn.analysis.criteria import (
         ChangeCriterion,
         Criterion,
@@ -36,17 +36,17 @@ if TYPE_CHECKING:
         converged_by_stability,
     )
     from unetdyn.analysis.curves import Curves, read_history
+    from unetdyn.analysis.double_descent_test import DoubleDescent, double_descent
     from unetdyn.analysis.fitting.asymptote import fit_convergence
     from unetdyn.analysis.fitting.held_out import HeldOutTail
     from unetdyn.analysis.fitting.result import ConvergenceFit
     from unetdyn.analysis.health import TrainingHealth, TrainingStability, training_health, training_stability
-    from unetdyn.analysis.oscillating import Oscillation, oscillation
-    from unetdyn.analysis.overfitted import Overfitting, overfitting
+    from unetdyn.analysis.oscillation_test import Oscillation, oscillation
+    from unetdyn.analysis.overfitting_onset import Overfitting, overfitting
     from unetdyn.analysis.result import KeyedResult, Result
-    from unetdyn.analysis.second_descent import DoubleDescent, double_descent
     from unetdyn.analysis.series import Curve
     from unetdyn.analysis.slope_test import SlopeCriterion, converged_by_slope
-    from unetdyn.analysis.stable import (
+    from unetdyn.analysis.stability_classes import (
         STABILITY_CLASSES,
         Stability,
         StabilityClass,
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 
 # No module may bear the name of a function here: once it was imported, it would hide the function.
 _NAMES = {
-    "collapsed": ("Collapse", "Collapses", "collapses"),
+    "collapse_events": ("Collapse", "Collapses", "collapses"),
     "comparison.analysis_of_variance": ("Anova", "Effect", "anova", "anova_power"),
     "comparison.choices": ("Choice",),
     "comparison.components": ("Component", "VarianceComponents", "variance_components"),
@@ -77,20 +77,20 @@ _NAMES = {
     "comparison.recommendation": ("ON_RECORD", "Recommendation", "Record", "recommend"),
     "comparison.slopes": ("Sensitivity", "Slope", "sensitivity"),
     "comparison.summary": ("RunSummary", "summarise"),
-    "converged": ("Convergence", "convergence"),
+    "convergence_summary": ("Convergence", "convergence"),
     "criteria": ("ChangeCriterion", "Criterion", "StabilityCriterion", "converged_by_change", "converged_by_stability"),
     "curves": ("Curves", "read_history"),
     "fitting.asymptote": ("fit_convergence",),
     "fitting.held_out": ("HeldOutTail",),
     "fitting.result": ("ConvergenceFit",),
     "health": ("TrainingHealth", "TrainingStability", "training_health", "training_stability"),
-    "oscillating": ("Oscillation", "oscillation"),
-    "overfitted": ("Overfitting", "overfitting"),
+    "oscillation_test": ("Oscillation", "oscillation"),
+    "overfitting_onset": ("Overfitting", "overfitting"),
     "result": ("KeyedResult", "Result"),
-    "second_descent": ("DoubleDescent", "double_descent"),
+    "double_descent_test": ("DoubleDescent", "double_descent"),
     "series": ("Curve",),
     "slope_test": ("SlopeCriterion", "converged_by_slope"),
-    "stable": (
+    "stability_classes": (
         "STABILITY_CLASSES",
         "Stability",
         "StabilityClass",

@@ -11,7 +11,7 @@ from unetdyn._checks import check_count, check_positive
 from unetdyn.analysis.curves import Curves, read_history
 from unetdyn.analysis.result import Determinable, epoch, number
 from unetdyn.analysis.series import Curve, series
-from unetdyn.analysis.stable import DDOF, WINDOW, sliding_stability
+from unetdyn.analysis.stability_classes import DDOF, WINDOW, sliding_stability
 
 LOSS_SIGMA, METRIC_SIGMA = 0.05, 0.01
 LAG, TOLERANCE, IN_A_ROW = 10, 0.01, 10

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 import unetdyn.runs
 from unetdyn._checks import nearest
+from unetdyn.analysis.best import best_epoch
 from unetdyn.analysis.csv_log import read_csv
 from unetdyn.analysis.declarations import Direction
 from unetdyn.analysis.history_logs import read_logs
@@ -90,6 +91,13 @@ class Curves(Mapping[str, Curve]):
         name; None where nothing tells.
         """
         return direction(name, self.log_keys)
+
+    def best(self, name: str) -> int | None:
+        """Where a logged value was best, a place in its curve: lowest or highest by its direction.
+
+        None where it never was finite.
+        """
+        return best_epoch(self.curve(name).values, self.direction(name))
 
     @property
     def default_metric(self) -> str | None:

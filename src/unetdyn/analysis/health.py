@@ -11,7 +11,7 @@ from unetdyn.analysis.curves import Curves, loss_pairs, read_history
 from unetdyn.analysis.metric_names import check_more_is_better
 from unetdyn.analysis.result import KeyedResult, epoch, number
 from unetdyn.analysis.series import Curve
-from unetdyn.analysis.stable import DDOF, WINDOW, Stability, check_window, stability
+from unetdyn.analysis.stability_classes import DDOF, WINDOW, Stability, check_window, stability
 
 _NOTHING = Curve(np.empty(0, np.int64), np.empty(0))
 
@@ -173,7 +173,7 @@ def training_health(history: Any, window: int = WINDOW, metric: str | None = Non
     check_more_is_better(names[0] or "", metric, curves.source, curves.log_keys)
     values = names[1].values
     rates = _rates(names[1])
-    best = best_epoch(names[0] or "", values, "up")
+    best = best_epoch(values, "up")
     peak_epoch = None if best is None else int(names[1].epochs[best])
     peak = float("nan") if best is None else float(values[best])
     gap = _gap(curves, window)

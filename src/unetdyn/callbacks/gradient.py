@@ -80,7 +80,7 @@ class GradientMonitor(StepMonitor):
 
     References:
         Pascanu et al., On the difficulty of training recurrent neural networks (2013), arXiv:1211.5063, for exploding
-        and vanishing; the default thresholds are those of the studies this project grew from.
+        and vanishing; the default thresholds are those of the studies (docs/studies.md).
     """
 
     declaration = declarations.GRADIENT

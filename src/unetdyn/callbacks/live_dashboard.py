@@ -17,7 +17,7 @@ from keras.src.utils import io_utils
 
 from unetdyn._checks import check_choice, nearest
 from unetdyn.analysis.curves import Curves
-from unetdyn.analysis.stable import WINDOW, check_window, stability
+from unetdyn.analysis.stability_classes import WINDOW, check_window, stability
 from unetdyn.callbacks.gradient import GradientMonitor
 
 if TYPE_CHECKING:

@@ -207,7 +207,7 @@ class RunRecorder(keras.callbacks.Callback):
 
     def _keep_if_best(self, epoch: int, name: str, value: float) -> None:
         before = [] if self.best is None else [self.best[1]]
-        if best_epoch(name, np.array([*before, value]), self._direction) != len(before):
+        if best_epoch(np.array([*before, value]), self._direction) != len(before):
             return
         self._save_model()
         self.best = (epoch, value)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from unetdyn._checks import check_choice
 from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.messages import stability as messages
-from unetdyn.analysis.stable import DDOF, WINDOW, Stability, check_window, stability
+from unetdyn.analysis.stability_classes import DDOF, WINDOW, Stability, check_window, stability
 from unetdyn.callbacks.monitor import Monitor
 
 
@@ -66,7 +66,7 @@ class StabilityMonitor(Monitor):
         'Excellent'
 
     Reference:
-        Window, formula and classes: the studies this project grew from.
+        Window, formula and classes: the studies (docs/studies.md).
     """
 
     declaration = declarations.STABILITY

@@ -12,7 +12,7 @@ from unetdyn._plotting import BLACK, BLUE, GREY, log_axis
 from unetdyn.analysis import Front, Ranking, RunSummary, as_summaries, combined_score, pareto_front
 from unetdyn.analysis.comparison.ranking import WEIGHTS
 from unetdyn.analysis.result import number
-from unetdyn.analysis.stable import WINDOW
+from unetdyn.analysis.stability_classes import WINDOW
 from unetdyn.report.drawing import (
     Display,
     abbreviate,

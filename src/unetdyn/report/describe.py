@@ -6,10 +6,8 @@ from typing import Any
 import numpy as np
 
 from unetdyn.analysis import Curve, read_history
-from unetdyn.analysis.best import best_epoch
-from unetdyn.analysis.declarations import Direction
 from unetdyn.analysis.logged_names import readable
-from unetdyn.analysis.stable import DDOF, WINDOW, check_window, stability
+from unetdyn.analysis.stability_classes import DDOF, WINDOW, check_window, stability
 from unetdyn.runs import Run
 
 
@@ -45,7 +43,7 @@ def _rows(run: Run) -> dict[str, str]:
     for metric in dict.fromkeys(name for name in (curves.default_panel, "soft_jaccard") if name):
         if {metric, f"val_{metric}"} & set(curves):
             logged, curve = curves.watched(metric)
-            rows[readable(logged)] = _best_and_last(logged, curve, curves.direction(logged))
+            rows[readable(logged)] = _best_and_last(curve, curves.best(logged))
     for name, value in tested(run):
         rows[f"test {name}"] = f"{value:.4f}" if isinstance(value, float | int) else str(value)
     if {"loss", "val_loss"} & set(curves):
@@ -66,8 +64,7 @@ def _model(config: dict[str, Any]) -> str:
     return f"{model['architecture']}, {model['filters']} filters, depth {model['depth']}"
 
 
-def _best_and_last(logged: str, curve: Curve, direction: Direction | None) -> str:
-    best = best_epoch(logged, curve.values, direction)
+def _best_and_last(curve: Curve, best: int | None) -> str:
     if best is None:
         return "never a number"
     return f"{curve.values[best]:.4f} at epoch {curve.epochs[best] + 1}, {curve.values[-1]:.4f} at the end"

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 import unetdyn.runs
 from unetdyn._plotting import BLACK, GREY, TRAINING, VALIDATION, draw_epochs, epoch_axis, log_axis, spans_decades
 from unetdyn.analysis import Stability, read_history, stability
-from unetdyn.analysis.best import best_epoch
 from unetdyn.report.drawing import Display, escape_label, few_points, line_style, panel_title, readable
 
 Series = tuple[NDArray[Any], NDArray[np.float64]]
@@ -92,8 +91,7 @@ class HistoryDisplay(Display):
         metric = metric or curves.default_panel
         best = None
         if metric:
-            logged, curve = curves.watched(metric)
-            best = best_epoch(logged, curve.values)
+            best = curves.best(curves.watched(metric)[0])
         return cls(curves, stability(curves.watched("loss")[1].values, **kwargs), metric, best)
 
     @classmethod

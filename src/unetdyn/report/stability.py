@@ -54,7 +54,7 @@ class StabilityDisplay(Display):
         ([nan, nan, 0.265, 0.053, 0.01], 'log')
 
     Reference:
-        The classes are those of the studies this project grew from.
+        The classes are those of the studies (docs/studies.md).
     """
 
     def __init__(

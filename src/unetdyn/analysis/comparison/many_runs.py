@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from unetdyn.analysis.comparison.summary import RunSummary, summarise
-from unetdyn.analysis.stable import WINDOW
+from unetdyn.analysis.stability_classes import WINDOW
 
 
 def as_summaries(runs: Any, metric: str | None = None, window: int = WINDOW) -> list[RunSummary]:

@@ -14,7 +14,7 @@ from unetdyn.analysis.comparison.factors import recorded_factors, with_levels
 from unetdyn.analysis.curves import Curves, read_history
 from unetdyn.analysis.metric_names import check_more_is_better
 from unetdyn.analysis.result import Result, epoch, number
-from unetdyn.analysis.stable import DDOF, WINDOW, check_window, stability
+from unetdyn.analysis.stability_classes import DDOF, WINDOW, check_window, stability
 
 MAIN_FACTORS = ("architecture", "filters", "learning_rate", "batch_size", "seed")
 NOT_SETTINGS = ("seed", "name", "run_directory")  # factors in which repetitions of one experiment may differ
@@ -175,7 +175,7 @@ def _metric(curves: Curves, metric: str | None) -> dict[str, Any]:
     base = curves.metric(metric)
     check_more_is_better(base, metric, curves.source, curves.log_keys)
     watched, curve = curves.watched(base)
-    best = best_epoch(watched, curve.values, "up")
+    best = best_epoch(curve.values, "up")
     if best is None:
         return {**nothing, "watched": watched, "notes": [f"{watched} was never a number"]}
     found = {

@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from unetdyn.analysis.robust import MAD_TO_SIGMA
+
 LITTLE, NOISE_SCALES = 0.1, 6.0  # a change below a tenth, and below six noise scales, is none: rules of thumb
-_TO_SIGMA = 1.4826 / np.sqrt(2)  # the median absolute change from one value to the next → σ of normal noise
 
 
 def never_left(values: NDArray[np.float64], best: float) -> bool:
@@ -25,4 +26,4 @@ def noise(values: NDArray[np.float64]) -> float:
     1.048
     """
     finite = values[np.isfinite(values)]
-    return float(_TO_SIGMA * np.median(np.abs(np.diff(finite)))) if len(finite) > 1 else 0.0
+    return float(MAD_TO_SIGMA / np.sqrt(2) * np.median(np.abs(np.diff(finite)))) if len(finite) > 1 else 0.0

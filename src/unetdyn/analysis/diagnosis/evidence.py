@@ -8,7 +8,7 @@ from typing import Any
 
 import unetdyn.runs
 from unetdyn.analysis import Curve, Curves, read_history
-from unetdyn.analysis.stable import DDOF, WINDOW
+from unetdyn.analysis.stability_classes import DDOF, WINDOW
 
 Record = Mapping[str, Any]
 

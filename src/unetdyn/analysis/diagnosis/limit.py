@@ -6,7 +6,7 @@ from unetdyn.analysis.diagnosis.finding import Finding
 
 RULE_OF_THUMB = "rule of thumb"
 STUDIES = "the studies"
-"""Those that this project grew from."""
+"""See docs/studies.md."""
 
 _SHARES = {
     1 / 2: "half",

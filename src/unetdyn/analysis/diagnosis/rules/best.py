@@ -4,13 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from unetdyn.analysis.best import best_epoch
 from unetdyn.analysis.diagnosis.change import LITTLE, NOISE_SCALES, never_left
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding, graded
 from unetdyn.analysis.diagnosis.limit import Limit, share, times
 from unetdyn.analysis.logged_names import readable
-from unetdyn.analysis.metric_names import less_is_better
 from unetdyn.analysis.result import epoch, number
 
 LOST, LOST_MUCH = 0.1, 1 / 3  # how much of its best the metric has lost at the end
@@ -31,7 +29,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if evidence.watched_metric is None:
         return
     logged, curve = evidence.watched_metric
-    words, best = readable(logged), best_epoch(logged, curve.values)
+    words, best = readable(logged), evidence.curves.best(logged)
     if best is None:
         yield NOT_FINITE.finding("ill", words, "never a number", f"its {words} never was a number")
         return
@@ -41,7 +39,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     level = graded(lost if peak else 0.0, LOST, LOST_MUCH)
     if not np.isfinite(last):
         yield NOT_FINITE.finding("ill", words, text, f"its {words} is not finite at the end")
-    elif peak == 0 and not less_is_better(logged):
+    elif peak == 0 and evidence.curves.direction(logged) != "down":
         yield ZERO.finding("ill", words, text, f"it learned nothing: its {words} never was above 0")
     elif level == "good" and len(curve.values) >= evidence.window and never_left(curve.values, peak):
         yield FLAT.finding("watch", words, text, f"its {words} never got better by more than noise")

@@ -4,13 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from unetdyn.analysis.best import best_epoch
 from unetdyn.analysis.detrend import around_monotone
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding, graded
 from unetdyn.analysis.diagnosis.limit import Limit, share
 from unetdyn.analysis.logged_names import readable
-from unetdyn.analysis.metric_names import less_is_better
 
 JUMPS, JUMPS_FAR = 0.05, 0.1  # median change of the metric from one epoch to the next, as a part of its best
 
@@ -32,9 +30,9 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     logged, curve = evidence.watched_metric
     window = evidence.window
     values = curve.values[-window - 1 :]
-    around = around_monotone(values[np.isfinite(values)], rising=not less_is_better(logged))
+    around = around_monotone(values[np.isfinite(values)], rising=evidence.curves.direction(logged) != "down")
     changes = np.abs(np.diff(around))
-    best = best_epoch(logged, curve.values)
+    best = evidence.curves.best(logged)
     if best is None or len(changes) < window // 2:
         yield LIMIT.finding("unknown", _NAME, f"{len(changes)} of the {window} changes that it needs")
     elif curve.values[best] == 0:

@@ -11,7 +11,7 @@ from unetdyn.analysis.ar1 import AR1, fit_ar1
 from unetdyn.analysis.curves import Curves, loss_pairs, read_history
 from unetdyn.analysis.detrend import TREND_PARAMETERS, detrend
 from unetdyn.analysis.result import Determinable, epoch, interval, number
-from unetdyn.analysis.stable import WINDOW
+from unetdyn.analysis.stability_classes import WINDOW
 
 _LEAST = 20  # epochs: the trend takes six, and φ of the noise needs the rest
 _MOST = 1000  # points; a longer history is averaged down to it, which a curve's shape does not feel

@@ -8,7 +8,7 @@ from unetdyn.analysis.curves import read_history
 from unetdyn.analysis.result import Result
 from unetdyn.analysis.series import Curve
 from unetdyn.analysis.slope_test import ALPHA, SLOPE_WINDOW, SlopeCriterion, converged_by_slope
-from unetdyn.analysis.stable import WINDOW
+from unetdyn.analysis.stability_classes import WINDOW
 
 
 @dataclass(frozen=True)
