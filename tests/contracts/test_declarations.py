@@ -67,4 +67,5 @@ def test_declared_displays_draw_the_record(name, tmp_path_factory):
     for declared in own.displays:
         assert declared.display in unetdyn.report.__all__
         if len(record[declared.array]):  # a network without a norm has no scale-invariant kernels
-            assert getattr(unetdyn.report, declared.display)(record, **declared.arguments).plot().ax_.has_data()
+            display = getattr(unetdyn.report, declared.display).from_record(record, **declared.arguments)
+            assert display.plot().figure_.axes[0].has_data()
