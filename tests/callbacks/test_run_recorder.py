@@ -6,6 +6,7 @@ import pytest
 
 from unetdyn import runs
 from unetdyn.analysis import read_history
+from unetdyn.analysis.diagnosis import Evidence, findings_of_events
 from unetdyn.callbacks import GradientMonitor, RunRecorder, StabilityMonitor
 
 X = np.linspace(0, 1, 8).reshape(8, 1)
@@ -210,6 +211,38 @@ def test_recorder_compares_only_epochs_with_validation(tmp_path):
     assert run.summary["best_epoch"] in (1, 3)
 
 
+def thing(y_true, y_pred):
+    """A metric of which Keras can't say whether more is better."""
+    return keras.ops.mean(keras.ops.square(y_pred - y_true))
+
+
+def watched_by(recorder, **arguments):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+    model.compile(keras.optimizers.SGD(0.01), "mse", metrics=[thing])
+    model.fit(X, X, verbose=0, callbacks=[recorder], **arguments)
+    return runs.open(recorder.path)
+
+
+def test_recorder_says_each_of_its_troubles_with_a_code_of_its_own(tmp_path):
+    """Two warnings of one recorder are two findings of a report."""
+    recorder = RunRecorder(tmp_path, save_best="val_thing")
+    with pytest.warns(UserWarning, match="save_best='val_thing' is not in the logs"):
+        watched_by(recorder)
+    with pytest.warns(UserWarning, match="the highest val_thing is taken for the best"):
+        run = watched_by(recorder, validation_data=(X, X), epochs=2, initial_epoch=1)
+    evidence, codes = Evidence.read(run), ["recorder.best_not_logged", "recorder.direction_assumed"]
+    assert [event["code"] for event in evidence.events if event["kind"] == "warning"] == codes
+    assert [found.code for found in findings_of_events(evidence)] == codes
+
+
+@pytest.mark.parametrize(("mode", "best"), [("min", 1), ("max", 0)])
+def test_run_is_read_by_the_direction_its_best_epoch_was_chosen_by(tmp_path, mode, best):
+    """A function as metric says nothing of its direction."""
+    run = watched_by(RunRecorder(tmp_path, save_best="val_thing", mode=mode), validation_data=(X, X), epochs=2)
+    assert run.summary["best_epoch"] == best
+    assert read_history(run).best("val_thing") == best
+
+
 def test_recorder_keeps_the_records_and_messages_of_monitors(tmp_path):
     monitor = StabilityMonitor("loss", window=2)
     recorder = RunRecorder(tmp_path, save_best=None, monitors=[monitor])
@@ -328,7 +361,7 @@ def test_recorder_refuses_bad_arguments_before_it_makes_the_folder(tmp_path):
     with pytest.raises(ValueError, match=r"`mode` must be one of 'auto', 'max', 'min'. Received: mode='maximum'"):
         RunRecorder(path, mode="maximum")
     with pytest.raises(
-        TypeError, match=r"`monitors` must be .* `unetdyn.callbacks.Monitor`, .* Received: EarlyStopping"
+        TypeError, match=r"`monitors` must be monitors or controls of `unetdyn.callbacks`, .* Received: EarlyStopping"
     ):
         RunRecorder(path, monitors=[keras.callbacks.EarlyStopping()])
     with pytest.raises(

@@ -27,7 +27,7 @@ def test_display_draws_curve_fit_limit_and_interval():
     np.testing.assert_allclose(fitted.get_ydata(), fit.predict(fitted.get_xdata() - 1))
     assert fitted.get_xdata()[-1] == 1 + 1.25 * 40
     np.testing.assert_allclose(fitted.get_ydata()[0], 0.1, atol=0.02)
-    assert set(lines["limit J∞, with its 95 % interval"].get_ydata()) == {fit.asymptote}
+    assert set(lines["asymptote J∞, with its 95 % interval"].get_ydata()) == {fit.asymptote}
     (band,) = display.ax_.patches
     assert (band.get_y(), band.get_y() + band.get_height()) == pytest.approx(fit.asymptote_interval)
     assert fit.asymptote_interval[0] < 0.8 < fit.asymptote_interval[1]
@@ -45,9 +45,9 @@ def test_title_says_limit_interval_and_when():
 def test_undetermined_is_said_and_no_band_drawn(values):
     display = ConvergenceDisplay.from_values(values).plot()
     assert not display.fit.determined
-    assert display.ax_.get_title("left").replace("\n", " ") == f"limit undetermined: {display.fit.reason}"
+    assert display.ax_.get_title("left").replace("\n", " ") == f"asymptote undetermined: {display.fit.reason}"
     assert not display.ax_.patches
-    assert not any("limit" in label for label in drawn(display))
+    assert not any("asymptote" in label for label in drawn(display))
     assert display._repr_png_().startswith(b"\x89PNG")
 
 

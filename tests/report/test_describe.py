@@ -29,6 +29,7 @@ def test_describe_gives_best_last_and_stability(tmp_path):
     shown = rows(describe([run_of(tmp_path / "run", epochs, {"test_jaccard": 0.71}, **config)]))
     assert shown["validation Jaccard"].strip() == "0.8000 at epoch 2, 0.6000 at the end"
     assert shown["test jaccard"].strip() == "0.7100"
+    assert shown["verdict"].strip() == "✕ Ill"  # of three epochs the metric jumps
     sigma = np.std(losses[1:])
     expected = f"σ {sigma:.2g}, Moderate; coefficient of variation {sigma / np.mean(losses[1:]):.1%}"
     assert shown["validation loss, stability"].strip() == expected

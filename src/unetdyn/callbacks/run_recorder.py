@@ -10,9 +10,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from unetdyn._checks import check_choice, nearest
+from unetdyn._checks import check_choice
 from unetdyn.analysis.best import best_epoch
 from unetdyn.analysis.declarations import UNDECLARED, Direction
+from unetdyn.analysis.diagnosis.finding import Finding
+from unetdyn.analysis.diagnosis.messages import recorder as messages
 from unetdyn.analysis.log_keys import LogKeys
 from unetdyn.analysis.metric_names import direction
 from unetdyn.callbacks.metric_directions import metric_directions
@@ -167,14 +169,13 @@ class RunRecorder(keras.callbacks.Callback):
                 monitor.read()
             self._record_monitors()
         except Exception as error:  # whatever the backend raises; the training's own error is the one to report
-            self.writer.event("monitor", f"The unfinished epoch could not be read. {type(error).__name__}: {error}")
+            self._write_finding("warning", messages.epoch_unread(error))
 
     def _record_monitors(self) -> None:
         for monitor in self.monitors:
             self.writer.save_arrays(monitor.name, **monitor.record)
             for epoch, found in monitor.findings[self._written_findings[id(monitor)] :]:
-                said = {"epoch": epoch, "code": found.code, "level": found.level}
-                self.writer.event("monitor", found.sentence, monitor=monitor.name, **said)
+                self._write_finding("monitor", found, monitor=monitor.name, epoch=epoch)
             self._written_findings[id(monitor)] = len(monitor.findings)
 
     def _declare_metrics(self, logs: Mapping[str, Any]) -> None:
@@ -187,22 +188,27 @@ class RunRecorder(keras.callbacks.Callback):
     def _compare(self, epoch: int, name: str, logs: Mapping[str, Any]) -> None:
         if name in logs and np.size(logs[name]) == 1:
             self._direction = self._direction or self._decided(epoch, name)
+            self._declare_direction(name, self._direction)
             self._keep_if_best(epoch, name, float(logs[name]))
         elif not self._warned:
             self._warned = True
-            self._warn_incomparable(epoch, name, logs)
+            missing = messages.best_not_logged(name, epoch, list(logs))
+            several = messages.best_not_single(name, epoch, np.size(logs[name])) if name in logs else missing
+            self._warn(epoch, several, stacklevel=2)
+
+    def _declare_direction(self, name: str, direction: Direction) -> None:
+        """What the best epoch was chosen by holds for whoever reads the run."""
+        base = name.removeprefix("val_")
+        if self._metrics.get(base, direction) != direction:
+            self._metrics[base] = direction
+            self.writer.declare(metrics=self._metrics)
 
     def _decided(self, epoch: int, name: str) -> Direction:
         """Whether more of it is better; where nothing tells, it is taken to be, and that is said."""
         found = direction(name, LogKeys(self._metrics, self._declared))
         if found in ("up", "down"):
             return found
-        text = (
-            f"RunRecorder: the highest {name} is taken for the best, since nothing says whether more or less of it is "
-            "better: pass mode='min' to keep the lowest, or mode='max' to keep the highest without this warning."
-        )
-        self.writer.event("warning", text, epoch=epoch)
-        warnings.warn(text, UserWarning, stacklevel=4)
+        self._warn(epoch, messages.direction_assumed(name), stacklevel=3)
         return "up"
 
     def _keep_if_best(self, epoch: int, name: str, value: float) -> None:
@@ -219,20 +225,13 @@ class RunRecorder(keras.callbacks.Callback):
         with replacing(self.path / "model.keras") as temporary:
             self.model.save(temporary)
 
-    def _warn_incomparable(self, epoch: int, name: str, logs: Mapping[str, Any]) -> None:
-        if name in logs:
-            reason = (
-                f"has {np.size(logs[name])} values in epoch {epoch + 1}, where one number is needed: let the metric "
-                "average them, as F1Score(average='macro') does."
-            )
-        else:
-            reason = f"is not in the logs of epoch {epoch + 1}, which hold {', '.join(logs)}.{nearest(name, logs)}"
-        text = (
-            f"RunRecorder: save_best={name!r} {reason} Such epochs are not compared; if none can be, model.keras will "
-            "be the model at the end of training."
-        )
-        self.writer.event("warning", text, epoch=epoch)
-        warnings.warn(text, UserWarning, stacklevel=3)
+    def _write_finding(self, kind: str, found: Finding, **details: Any) -> None:
+        self.writer.event(kind, found.sentence, **details, code=found.code, level=found.level)
+
+    def _warn(self, epoch: int, found: Finding, stacklevel: int) -> None:
+        """A finding of its own; `stacklevel` as if `warnings.warn` were called instead of this."""
+        self._write_finding("warning", found, epoch=epoch)
+        warnings.warn(found.sentence, UserWarning, stacklevel=stacklevel + 1)
 
     def _summary(self) -> dict[str, Any]:
         summary: dict[str, Any] = {"epochs": self._last_epoch + 1, "seconds": round(self._seconds, 3)}
@@ -250,7 +249,7 @@ def _checked_monitors(monitors: Sequence[Recorded]) -> tuple[Recorded, ...]:
     for monitor in monitors:
         if not isinstance(monitor, Recorded):
             raise TypeError(
-                "`monitors` must be subclasses of `unetdyn.callbacks.Monitor`, which have a `name` and a `record`. "
+                "`monitors` must be monitors or controls of `unetdyn.callbacks`, or subclasses of its `Monitor`. "
                 f"Received: {type(monitor).__name__}."
             )
     names = [monitor.name for monitor in monitors]

@@ -1,4 +1,4 @@
-"""The picture of where a training is heading to: its curve, the fitted one, and the interval of the limit."""
+"""The picture of where a training is heading to: its curve, the fitted one, and the interval of the asymptote."""
 
 import math
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ AHEAD = 1.25  # how far beyond the last epoch the fitted curve is drawn, as a fa
 
 
 class ConvergenceDisplay(Display):
-    """A curve, the one that was fitted to it, drawn a quarter further, and the limit J∞ with its interval as a band.
+    """A curve, its fit drawn a quarter further, and the asymptote J∞ with its interval as a band.
 
-    Where the history does not tell the limit there is no band, the fitted curve is faint, and the title says why.
+    Where the history does not tell the asymptote there is no band, the fitted curve is faint, and the title says why.
 
     In a notebook the object shows its picture.
 
@@ -136,13 +136,13 @@ class ConvergenceDisplay(Display):
         ax.axvline(self.epochs[-1] + 1, color=BLACK, linewidth=0.8, linestyle=":", label="last epoch")
         if fit.determined:
             ax.axhspan(*fit.asymptote_interval, color=GREEN, alpha=0.2, linewidth=0, zorder=0)
-            label = f"limit J∞, with its {100 * fit.confidence:g} % interval"
+            label = f"asymptote J∞, with its {100 * fit.confidence:g} % interval"
             ax.axhline(fit.asymptote, color=GREEN, linestyle="--", linewidth=1.2, label=label)
 
     def _title(self) -> str:
         fit = self.fit
         if not fit.determined:
-            return f"limit undetermined: {fit.reason}"
+            return f"asymptote undetermined: {fit.reason}"
         reached = fit.epochs_to_within
         when = f"from epoch {epoch(math.ceil(reached))} on" if math.isfinite(reached) else "never"
         return (

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from unetdyn.analysis import Curve, read_history
+from unetdyn.analysis.diagnosis import Evidence, diagnose
 from unetdyn.analysis.logged_names import readable
 from unetdyn.analysis.stability_classes import DDOF, WINDOW, check_window, stability
 from unetdyn.runs import Run
@@ -40,6 +41,9 @@ def _rows(run: Run) -> dict[str, str]:
         "epochs": str(epochs) if epochs else "none yet",
     }
     curves = read_history(run)
+    if curves:
+        found = diagnose(Evidence.read(run, **stability_settings(config)))
+        rows["verdict"] = f"{found.symbol} {found.word}"
     for metric in dict.fromkeys(name for name in (curves.default_panel, "soft_jaccard") if name):
         if {metric, f"val_{metric}"} & set(curves):
             logged, curve = curves.watched(metric)

@@ -16,7 +16,17 @@ from unetdyn.analysis.diagnosis.change import LITTLE, NOISE_SCALES
 from unetdyn.analysis.diagnosis.finding import LEVELS
 from unetdyn.analysis.diagnosis.limit import share, times
 from unetdyn.analysis.diagnosis.registry import RULES
-from unetdyn.analysis.diagnosis.rules import best, exploding, jumps, losses, nonfinite, skipped, stability, updates
+from unetdyn.analysis.diagnosis.rules import (
+    best,
+    exploding,
+    jumps,
+    losses,
+    nonfinite,
+    skipped,
+    stability,
+    updates,
+    vanishing,
+)
 from unetdyn.analysis.diagnosis.rules._gradient import OFTEN
 from unetdyn.runs import RunWriter
 
@@ -71,7 +81,10 @@ THRESHOLDS = {
     share(LITTLE): "stayed within {}",
     times(NOISE_SCALES): "within {} its noise",
     times(losses.GIVEN_BACK["val_loss"][1]): "validation loss rose again by {} what",
-    share(OFTEN): "explode in {} of the epochs",
+    f"{exploding.EXPLODE:g}": "explode (a norm above {}, by default) in a tenth of the epochs",
+    f"{vanishing.VANISH:g}": "vanish in a block (a median norm below {}, by default) in a tenth of the epochs",
+    share(OFTEN): "not finite at {} of the steps",
+    f"{updates.HIGH:g}": "(to {}, by default)",
     share(skipped.HALF): "are skipped at {} of the steps",
     times(updates.FAR): "are above {} the monitor's band",
 }
@@ -93,6 +106,7 @@ def test_text_of_the_rules_has_every_rule_that_makes_ill():
     assert all(label in text for label, level in stability.LEVEL_OF.items() if level == "ill")
     assert exploding.LIMIT.ill.endswith(f"{share(OFTEN)} of the epochs")
     assert nonfinite.LIMIT.ill.endswith(f"{share(OFTEN)} of the steps")
+    assert text.endswith("rules of thumb, apart from the limits of the loss's stability (the studies).")
 
 
 def test_healthy_training_is_called_healthy():

@@ -39,8 +39,8 @@ def findings_of_events(evidence: Evidence) -> list[Finding]:
 
     Messages of one monitor with one code are of one kind. Those without a code, of a user's own monitor or in a run of
     an older version, are told apart by their first words. A monitor says when trouble begins or changes and not when it
-    ends: each finding says of which epoch it is, and how many there were. Where the latest is that a value became
-    Excellent or Good there is nothing to find.
+    ends: each finding says of which epoch it is, and how many there were. If the
+    latest message on a value's stability says Excellent or Good, there is no finding.
 
     Args:
         evidence: From `Evidence.read`.

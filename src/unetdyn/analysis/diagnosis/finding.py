@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from unetdyn._checks import check_choice
+
 LEVELS = ("unknown", "good", "watch", "ill")
-"""From what says nothing of how the training fares to what is worst."""
+"""From what says nothing to what is worst."""
 
 WORDS = {"unknown": "open", "good": "good", "watch": "watch", "ill": "ill"}
 SYMBOLS = {"unknown": "?", "good": "✓", "watch": "!", "ill": "✕"}
@@ -28,6 +30,9 @@ class Finding:
         source: Where the threshold comes from.
         advice: What usually helps, in sentences; empty where nothing does, or needs to.
 
+    Raises:
+        ValueError: If `level` is none of `LEVELS`.
+
     Example:
         >>> Finding("update.large", "watch", "updates", "The ratio was 0.01.", advice="a lower learning rate.").sentence
         'The ratio was 0.01. What usually helps: a lower learning rate.'
@@ -41,6 +46,9 @@ class Finding:
     threshold: str = ""
     source: str = ""
     advice: str = ""
+
+    def __post_init__(self) -> None:
+        check_choice("level", self.level, LEVELS)
 
     @property
     def sentence(self) -> str:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import LEVELS, SYMBOLS, TITLES, TROUBLE, Finding, worst
-from unetdyn.analysis.diagnosis.limit import Limit
+from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit
 from unetdyn.analysis.diagnosis.rules import (
     best,
     collapses,
@@ -116,10 +116,12 @@ def rules_in_words() -> str:
     limits: dict[str, list[str]] = {}
     for limit in (limit for rule in RULES for limit in rule.LIMITS if limit.ill):
         limits.setdefault(limit.subject, []).append(limit.ill)
+    of_ill = (limit for rule in RULES for limit in rule.LIMITS if limit.ill)
+    others = dict.fromkeys(f"{limit.subject} ({limit.source})" for limit in of_ill if RULE_OF_THUMB not in limit.source)
     ill = "; ".join(f"{subject} {_listed(texts)}" for subject, texts in limits.items())
     return (
-        f"A run is as ill as its worst finding. Ill: {ill}. These limits are rules of thumb, apart from the classes of "
-        "stability, which are those of the studies."
+        f"A run is as ill as its worst finding. Ill: {ill}. How much and how often is too much are rules of thumb, "
+        f"apart from the limits of {' and '.join(others)}."
     )
 
 

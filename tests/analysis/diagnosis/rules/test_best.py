@@ -13,7 +13,7 @@ from unetdyn.analysis.diagnosis.rules import best
 def test_healthy_metric_keeps_its_best():
     (found,) = best.find(planted())
     peak = healthy()["val_jaccard"]
-    assert (found.code, found.level, found.name) == ("metric.lost", "good", "validation Jaccard")
+    assert (found.code, found.level, found.name) == ("metric.end", "good", "validation Jaccard")
     assert found.seen == f"best {peak.max():.3g} at epoch {peak.argmax() + 1}, {peak[-1]:.3g} at the end"
 
 
@@ -23,9 +23,9 @@ def test_healthy_metric_keeps_its_best():
         (np.full(EPOCHS, math.nan), "metric.nonfinite", "ill", "never was a number"),
         (np.r_[np.full(39, 0.5), math.inf], "metric.nonfinite", "ill", "not finite at the end"),
         (np.zeros(EPOCHS), "metric.zero", "ill", "never was above 0"),
-        (np.r_[np.linspace(0.1, 0.8, 39), 0.3], "metric.lost", "ill", "ended 62% off its best"),
-        (np.linspace(0.8, 0.44, EPOCHS), "metric.lost", "ill", "ended 45% off its best"),
-        (np.linspace(0.8, 0.7, EPOCHS), "metric.lost", "watch", "ended 13% off its best"),
+        (np.r_[np.linspace(0.1, 0.8, 39), 0.3], "metric.end", "ill", "ended 62% off its best"),
+        (np.linspace(0.8, 0.44, EPOCHS), "metric.end", "ill", "ended 45% off its best"),
+        (np.linspace(0.8, 0.7, EPOCHS), "metric.end", "watch", "ended 13% off its best"),
         (0.05 + np.abs(CALM), "metric.flat", "watch", "never got better by more than noise"),
     ],
 )

@@ -20,7 +20,7 @@ EPOCH = np.arange(40)
 )
 def test_swings_beyond_noise_are_to_be_watched(swing, level, why):
     (found,) = oscillation.find(planted(val_jaccard=healthy()["val_jaccard"] + swing))
-    assert (found.code, found.level) == ("metric.oscillates", level)
+    assert (found.code, found.level) == ("metric.oscillation", level)
     assert found.why.startswith(why)
     assert bool(found.why) == bool(why)
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn.analysis.diagnosis.finding import Finding
+from unetdyn.analysis.diagnosis.finding import Finding, graded
 from unetdyn.analysis.diagnosis.rules import exploding, nonfinite, skipped, vanishing
+from unetdyn.analysis.diagnosis.rules._gradient import OFTEN
 
 Blocks = Mapping[str, NDArray[np.float64]]
 
@@ -64,7 +65,8 @@ def nonfinite_gradients(found: NonFinite, steps: int, total: int, all_skipped: b
     seen = f"Non-finite gradients at {steps} of {total} steps, first at step {found.step} in {where}."
     if not all_skipped:
         advice = f"{nonfinite.ADVICE} `NonFiniteGuard` skips such updates, `TerminateOnNaN` stops."
-        return Finding(nonfinite.LIMIT.code, "ill", _NAME, seen, advice=advice)
+        level = graded(steps / total, 0.0, OFTEN)
+        return Finding(nonfinite.LIMIT.code, level, _NAME, seen, advice=advice)
     if scaled:
         seen += " All these updates were skipped; a loss scale finds its size so, and it is harmless where rare."
         return Finding(skipped.LIMIT.code, "watch", _NAME, seen)

@@ -20,8 +20,8 @@ FLAT = Limit(
     "the metric",
     watch=f"stayed within {share(LITTLE)} and within {times(NOISE_SCALES)} its noise of where it began",
 )
-LEFT = Limit("metric.lost", "the metric", f"lost {share(LOST)} of its best", f"lost {share(LOST_MUCH)} of its best")
-LIMITS = (NOT_FINITE, ZERO, FLAT, LEFT)
+END = Limit("metric.end", "the metric", f"lost {share(LOST)} of its best", f"lost {share(LOST_MUCH)} of its best")
+LIMITS = (NOT_FINITE, ZERO, FLAT, END)
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:
@@ -44,4 +44,4 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     elif level == "good" and len(curve.values) >= evidence.window and never_left(curve.values, peak):
         yield FLAT.finding("watch", words, text, f"its {words} never got better by more than noise")
     else:
-        yield LEFT.finding(level, words, text, f"its {words} ended {lost:.0%} off its best")
+        yield END.finding(level, words, text, f"its {words} ended {lost:.0%} off its best")

@@ -1,4 +1,4 @@
-"""Sudden falls of the metric: one that was made good may be an accident, and in the beginning says nothing."""
+"""Sudden falls of the metric: one from which it recovered may be an accident, and early in a training says nothing."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from unetdyn.analysis.diagnosis.limit import Limit, share
 from unetdyn.analysis.logged_names import readable
 from unetdyn.analysis.result import number
 
-BEGINNING = 0.1  # part of its best below which the metric has hardly begun: a fall that was made good counts little
+BEGINNING = 0.1  # part of its best: a fall from below it, from which the metric recovered, is left out
 
 LIMIT = Limit(
     "metric.collapses",

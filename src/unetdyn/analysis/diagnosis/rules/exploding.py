@@ -6,7 +6,7 @@ import numpy as np
 
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding, graded
-from unetdyn.analysis.diagnosis.limit import Limit, share
+from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, STUDIES, Limit, share
 from unetdyn.analysis.diagnosis.rules._gradient import NAME, OFTEN, record, watched_epochs
 
 EXPLODE = 10.0  # norm of the whole gradient, `GradientMonitor`'s default: the studies'
@@ -15,8 +15,9 @@ ADVICE = "a lower learning rate or a warm-up, clipping (`global_clipnorm` of the
 LIMIT = Limit(
     "gradient.exploding",
     "gradients",
-    watch="explode in an epoch",
-    ill=f"explode in {share(OFTEN)} of the epochs",
+    watch=f"explode (a norm above {EXPLODE:g}, by default) in an epoch",
+    ill=f"explode (a norm above {EXPLODE:g}, by default) in {share(OFTEN)} of the epochs",
+    source=f"how often: {RULE_OF_THUMB}; the norm: {STUDIES}",
 )
 LIMITS = (LIMIT,)
 

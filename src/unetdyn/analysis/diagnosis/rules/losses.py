@@ -12,7 +12,7 @@ from unetdyn.analysis.diagnosis.limit import Limit, share, times
 from unetdyn.analysis.logged_names import readable
 from unetdyn.analysis.result import number
 
-# What of its descent a loss has given back at the end, from where on it is to be watched, and ill; 1 is where it began.
+# Share of its fall that a loss has regained at the end: watch, ill. 1 is back where it began.
 # A validation loss often rises while the metric still does: that is overfitting, which has a rule of its own.
 GIVEN_BACK = {"loss": (0.5, 1.0), "val_loss": (0.5, 3.0)}
 

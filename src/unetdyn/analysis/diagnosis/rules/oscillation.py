@@ -10,7 +10,7 @@ from unetdyn.analysis.logged_names import readable
 from unetdyn.analysis.result import number
 
 LIMIT = Limit(
-    "metric.oscillates",
+    "metric.oscillation",
     "the metric",
     watch="swings with a period, or zigzags, more than noise does",
     source="a significance test, see `unetdyn.analysis.oscillation`",

@@ -1,4 +1,4 @@
-"""Updates that were skipped since the gradient was not finite: they did no harm, and a loss scale finds its size so."""
+"""Updates skipped because the gradient was not finite: no harm was done, and a loss scale skips some as it adjusts."""
 
 from collections.abc import Iterator
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding
-from unetdyn.analysis.diagnosis.limit import Limit, times
+from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit, times
 
 LOW, HIGH = 1e-4, 3e-3  # `UpdateMonitor`'s default band around 1e-3: Karpathy, CS231n (2015)
 FAR = 10.0  # times the band's upper end: rule of thumb
@@ -16,13 +16,20 @@ TOO_SMALL = (
     "a higher learning rate, unless a schedule has lowered it on purpose; a look at whether the gradient vanishes "
     "there."
 )
+_SOURCE = f"the band: Karpathy, CS231n (2015); how far: {RULE_OF_THUMB}"
 LARGE = Limit(
     "update.large",
     "updates",
-    watch="are above the monitor's band at the end",
-    ill=f"are above {times(FAR)} the monitor's band at the end",
+    watch=f"are above the monitor's band (to {HIGH:g}, by default) at the end",
+    ill=f"are above {times(FAR)} the monitor's band (to {HIGH:g}, by default) at the end",
+    source=_SOURCE,
 )
-SMALL = Limit("update.small", "updates", watch="are below the monitor's band at the end")
+SMALL = Limit(
+    "update.small",
+    "updates",
+    watch=f"are below the monitor's band (from {LOW:g}, by default) at the end",
+    source=_SOURCE,
+)
 USUAL = Limit("update.usual")
 LIMITS = (LARGE, SMALL, USUAL)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding, graded
-from unetdyn.analysis.diagnosis.limit import Limit, share
+from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, STUDIES, Limit, share
 from unetdyn.analysis.diagnosis.rules._gradient import NAME, OFTEN, watched_epochs
 
 VANISH = 1e-6  # norm of the whole gradient and of a block's, `GradientMonitor`'s default: the studies'
@@ -17,8 +17,9 @@ ADVICE = (
 LIMIT = Limit(
     "gradient.vanishing",
     "gradients",
-    watch="vanish in a block in an epoch",
-    ill=f"vanish in a block in {share(OFTEN)} of the epochs",
+    watch=f"vanish in a block (a median norm below {VANISH:g}, by default) in an epoch",
+    ill=f"vanish in a block (a median norm below {VANISH:g}, by default) in {share(OFTEN)} of the epochs",
+    source=f"how often: {RULE_OF_THUMB}; the norm: {STUDIES}",
 )
 LIMITS = (LIMIT,)
 
