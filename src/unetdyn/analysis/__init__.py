@@ -36,16 +36,15 @@ if TYPE_CHECKING:
         converged_by_stability,
     )
     from unetdyn.analysis.curves import Curves, read_history
-    from unetdyn.analysis.double_descent_test import DoubleDescent, double_descent
     from unetdyn.analysis.fitting.asymptote import fit_convergence
     from unetdyn.analysis.fitting.held_out import HeldOutTail
     from unetdyn.analysis.fitting.result import ConvergenceFit
     from unetdyn.analysis.health import TrainingHealth, TrainingStability, training_health, training_stability
-    from unetdyn.analysis.oscillation_test import Oscillation, oscillation
     from unetdyn.analysis.overfitting_onset import Overfitting, overfitting
     from unetdyn.analysis.result import KeyedResult, Result
+    from unetdyn.analysis.second_descents import DoubleDescent, double_descent
     from unetdyn.analysis.series import Curve
-    from unetdyn.analysis.slope_test import SlopeCriterion, converged_by_slope
+    from unetdyn.analysis.slope_criterion import SlopeCriterion, converged_by_slope
     from unetdyn.analysis.stability_classes import (
         STABILITY_CLASSES,
         Stability,
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
         stability,
         stability_class,
     )
+    from unetdyn.analysis.swings import Oscillation, oscillation
     from unetdyn.analysis.thresholds.every_threshold import ThresholdCurve, threshold_curve
     from unetdyn.analysis.thresholds.pixel_errors import JaccardSensitivity, jaccard_sensitivity
     from unetdyn.analysis.updates import (
@@ -84,12 +84,12 @@ _NAMES = {
     "fitting.held_out": ("HeldOutTail",),
     "fitting.result": ("ConvergenceFit",),
     "health": ("TrainingHealth", "TrainingStability", "training_health", "training_stability"),
-    "oscillation_test": ("Oscillation", "oscillation"),
+    "swings": ("Oscillation", "oscillation"),
     "overfitting_onset": ("Overfitting", "overfitting"),
     "result": ("KeyedResult", "Result"),
-    "double_descent_test": ("DoubleDescent", "double_descent"),
+    "second_descents": ("DoubleDescent", "double_descent"),
     "series": ("Curve",),
-    "slope_test": ("SlopeCriterion", "converged_by_slope"),
+    "slope_criterion": ("SlopeCriterion", "converged_by_slope"),
     "stability_classes": (
         "STABILITY_CLASSES",
         "Stability",

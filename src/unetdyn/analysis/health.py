@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn.analysis.best import best_epoch
 from unetdyn.analysis.curves import Curves, loss_pairs, read_history
 from unetdyn.analysis.metric_names import check_more_is_better
 from unetdyn.analysis.result import KeyedResult, epoch, number
@@ -173,7 +172,7 @@ def training_health(history: Any, window: int = WINDOW, metric: str | None = Non
     check_more_is_better(names[0] or "", metric, curves.source, curves.log_keys)
     values = names[1].values
     rates = _rates(names[1])
-    best = best_epoch(values, "up")
+    best = None if names[0] is None else curves.best(names[0])
     peak_epoch = None if best is None else int(names[1].epochs[best])
     peak = float("nan") if best is None else float(values[best])
     gap = _gap(curves, window)

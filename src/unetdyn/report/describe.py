@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from unetdyn.analysis import Curve, read_history
-from unetdyn.analysis.logged_names import readable
+from unetdyn.analysis.metric_names import readable
 from unetdyn.analysis.stability_classes import DDOF, WINDOW, check_window, stability
 from unetdyn.runs import Run
 

@@ -13,7 +13,7 @@ from unetdyn._checks import check_choice
 from unetdyn.analysis import Curves
 from unetdyn.analysis.declarations import DeclaredDisplay
 from unetdyn.analysis.log_keys import LogKeys
-from unetdyn.analysis.logged_names import readable
+from unetdyn.analysis.metric_names import readable
 from unetdyn.report.convergence import ConvergenceDisplay
 from unetdyn.report.drawing import Display
 from unetdyn.report.heatmap import BlockHeatmapDisplay
