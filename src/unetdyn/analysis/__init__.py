@@ -5,8 +5,9 @@ A name loads its module when it is first asked for, so that σ of ten numbers do
 
 # ruff: noqa: F401 - what is imported for type checkers and editors is listed again below, for Python
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from unetdyn._lazy import load_when_asked
 
 if TYPE_CHECKING:
     from unetdyn.analysis.collapse_events import Collapse, Collapses, collapses
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
         update_variance_ratio,
     )
 
-# No module may bear the name of a function here: once it was imported, it would hide the function.
 _NAMES = {
     "collapse_events": ("Collapse", "Collapses", "collapses"),
     "comparison.analysis_of_variance": ("Anova", "Effect", "anova", "anova_power"),
@@ -111,15 +111,4 @@ _NAMES = {
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = sorted(_MODULES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    globals()[name] = value  # found at once from now on
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = load_when_asked(__name__, _MODULES)

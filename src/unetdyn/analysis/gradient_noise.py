@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn._checks import check_fraction
+from unetdyn.analysis.result import Determinable, interval, number
 
 Array = NDArray[np.float64]
 
@@ -19,7 +20,7 @@ MIN_OBSERVATIONS = 6 * _SHORTEST
 
 
 @dataclass(frozen=True)
-class NoiseScale:
+class NoiseScale(Determinable):
     """What a stretch of training says about its gradient noise.
 
     Attributes:
@@ -40,10 +41,10 @@ class NoiseScale:
     observations: int
     reason: str = ""
 
-    @property
-    def determined(self) -> bool:
-        """Whether there is a value with a bounded interval."""
-        return not self.reason
+    def _rows(self) -> list[tuple[str, str]]:
+        value = self._if_determined(f"{number(self.value)} samples ({interval(self.low, self.high)})")
+        at_least = f"; at least {number(self.low)} samples" if not self.determined and self.low > 0 else ""
+        return [("noise scale", value + at_least), ("observations", str(self.observations))]
 
 
 def two_batch_estimates(small_sq: Any, big_sq: Any, small_batch: Any, big_batch: Any) -> tuple[Array, Array]:
@@ -172,6 +173,9 @@ def noise_scale(
         >>> found = noise_scale(rng.normal(2.0, 0.1, 100), rng.normal(64.0, 1.0, 100))
         >>> round(found.value), found.low < 32 < found.high
         (32, True)
+        >>> print(found)
+        noise scale   31.9 samples (31.6 to 32.2)
+        observations  100
         >>> noise_scale(rng.normal(0.0, 0.1, 100), rng.normal(64.0, 1.0, 100)).determined
         False
 

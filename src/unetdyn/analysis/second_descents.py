@@ -199,6 +199,7 @@ def _shortened(curve: Curve) -> Curve:
 def _noises_like(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     """`(draws, n)`: noise of the size and the autocorrelation that the curve has, and nothing else."""
     noise = local_ar1(values)
+    # Not `AR1.draw`: the same noise, but other random numbers, and p-values already given would change.
     innovations = np.random.default_rng(seed).standard_normal((_DRAWS, _WARM_UP + len(values)))
     return noise.sigma_innovation * autoregress(innovations.T, noise.phi)[_WARM_UP:].T
 

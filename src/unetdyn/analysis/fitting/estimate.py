@@ -45,7 +45,7 @@ def estimated(times: Array, rows: Array, noise: bootstrap.SieveBootstrap, settin
     """
     fits = [*(models.fit(shape, times, rows) for shape in SHAPES), models.level(rows)]
     correlation = _phi(rows, fits)
-    phi = np.clip(correlation, 0, bootstrap.LARGEST_PHI)
+    phi = np.clip(correlation, 0, bootstrap.LARGEST_PHI_OF_NOISE)
     weights = models.aicc_weights(rows, fits, _PARAMETERS, phi)
     best = np.argmax(weights, axis=0)
     tails = held_out(times, rows, SHAPES, best)
@@ -141,7 +141,7 @@ def _undetermined_because(
         return (
             f"the interval, {interval(low, high)}, reaches more than a fifth of their range beyond the values, {seen}"
         )
-    if correlation > bootstrap.LARGEST_PHI:
+    if correlation > bootstrap.LARGEST_PHI_OF_NOISE:
         return "the values stray from the fit for many epochs on end, so that none of the models has their shape"
     if tail.worse:
         return "the last value predicts the last fifth of the epochs better than the fit to the earlier ones does"
