@@ -31,7 +31,7 @@ class DoubleDescent(Determinable):
         p_value: How often noise alone makes a swing as large as `depth`; NaN where undetermined.
         alpha: The level of the test: the p-value below which it is called a double descent.
         depth: The smallest of first descent, rise and second descent; 0 where the curve never falls, rises and falls.
-            It and the next two are those of the smoothed curve, whose turns are blunter.
+            It and the next two are read from the smoothed curve, whose turns are blunter.
         rise: From the first minimum up to the peak, in the unit of the values.
         second_descent: From the peak down to the second minimum.
         first_minimum: Its epoch, from 0, or None. It and the next two are middles of smoothing windows.

@@ -59,7 +59,7 @@ class SieveBootstrap:
 def refits(grid: Grid, fit: Fit, values: Array, noise: SieveBootstrap) -> tuple[Array, Array, Array]:
     """J∞, a and r, each `(curves, draws)`, of the shape fitted to curves made anew from its own fit.
 
-    What the interpolation makes of the fit itself, without noise, is off by a little; all draws are shifted by that.
+    The interpolation is off by a little even for the fit itself, without noise; all draws are shifted by that error.
     """
     e = noise.noise_like(values - fit.fitted)
     projection = (grid.unit @ e.reshape(len(e), -1)).reshape(-1, *e.shape[1:])

@@ -77,7 +77,7 @@ def estimated(times: Array, rows: Array, noise: bootstrap.SieveBootstrap, settin
 
 
 def _phi(rows: Array, fits: list[Fit]) -> Array:
-    """The noise's, from the residuals of whichever shape is nearer; a level would count the curve itself as noise."""
+    """φ of the noise, from the residuals of the nearer shape: around a level, the curve itself would count as noise."""
     residuals = np.array([rows - fit.fitted for fit in fits[: len(SHAPES)]])
     nearest = np.argmin(np.sum(residuals**2, axis=2), axis=0)
     nearer = residuals[nearest, np.arange(len(rows))]
@@ -123,7 +123,7 @@ def _model(number: int, fit: Fit, times: Array, settings: Settings) -> dict[str,
 
 
 def _levels(rows: Array, fitted: Array, phi: Array, confidence: float) -> list[tuple[float, float]]:
-    """Of each history: the level of its last values, low and high, as sure as the noise lets a mean of so few be."""
+    """Each history's level at the end, low and high: the mean of its last values, with its error in this noise."""
     last = last_values(rows)
     error = (rows - fitted).std(axis=1) * np.sqrt((1 + phi) / (1 - phi) / last.shape[1])
     middle, reach = last.mean(axis=1), ndtri((1 + confidence) / 2) * error
