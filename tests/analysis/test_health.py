@@ -102,9 +102,9 @@ def test_a_short_history_has_no_sigma_and_says_so():
     assert found.stability_class is None
     assert found.counts["overfitting_gap"] == 3
     assert math.isfinite(found.overfitting_gap)
-    assert "σ of val_loss        not defined, 3 of 10 epochs" in str(found)
+    assert "σ of val_loss        undetermined: 3 of the 10 epochs that it needs" in str(found)
     text = str(training_stability({key: values[:3] for key, values in history().items()}))
-    assert "σ of val_loss     not defined: 3 of the 10 epochs that it needs" in text
+    assert "σ of val_loss     undetermined: 3 of the 10 epochs that it needs" in text
 
 
 def test_one_epoch_has_a_peak_and_no_rate():
@@ -119,7 +119,7 @@ def test_without_validation_there_is_no_gap():
     found = training_health({"loss": [0.9] * 12, "jaccard": [0.3] * 12})
     assert math.isnan(found.overfitting_gap)
     assert (found.watched, found.watched_loss) == ("jaccard", "loss")
-    assert "overfitting gap      not defined: not logged" in str(found)
+    assert "overfitting gap      undetermined: not logged" in str(found)
 
 
 def test_without_a_metric_the_losses_are_told():
@@ -143,7 +143,7 @@ def test_a_loss_that_left_the_real_numbers_is_very_poor(bad):
     assert math.isnan(found.convergence_rate)
     assert math.isfinite(found.peak_performance)
     assert math.isfinite(found.learning_efficiency)
-    assert "not defined: a value of the last 10 is NaN or infinite" in str(training_stability(logs))
+    assert "undetermined: a value of the last 10 is NaN or infinite" in str(training_stability(logs))
 
 
 def test_a_metric_of_nothing_but_nan_has_no_peak():

@@ -1,4 +1,4 @@
-"""What a name says: a metric or not, more or less of it better."""
+"""What a name says: a metric or not, more or less of it better, the best epoch, and its words."""
 
 import inspect
 
@@ -9,7 +9,9 @@ import pytest
 from unetdyn.analysis import Curves, read_history, summarise, training_health
 from unetdyn.analysis.declarations import Declaration
 from unetdyn.analysis.log_keys import LogKeys
-from unetdyn.analysis.metric_names import direction, is_metric, less_is_better
+from unetdyn.analysis.metric_names import best_epoch, direction, is_metric, less_is_better, readable
+
+NAN, INF = float("nan"), float("inf")
 
 LESS = [
     "val_loss",
@@ -32,6 +34,14 @@ LESS = [
     "val_false_positives",
     "val_fpr",
     "val_mean_iou_loss",
+    "huber",
+    "val_huber_1",
+    "val_dsc_loss",
+    "val_focal_tversky",
+    "val_lovasz_hinge",
+    "val_pinball",
+    "val_rand_error",
+    "val_wasserstein",
     "stability",
     "stability_cv",
     "val_jaccard_stability",
@@ -62,6 +72,13 @@ MORE = [
     "val_brier_skill_score",
     "val_true_positives",
     "seg_accuracy",
+    "dsc",
+    "val_mean_dsc",
+    "val_tversky",
+    "val_tversky_index",
+    "val_panoptic_quality",
+    "val_adjusted_rand_index",
+    "val_explained_variance",
 ]
 NEITHER = [
     "grad_norm",
@@ -72,7 +89,17 @@ NEITHER = [
     "seconds",
     "auto_clip_norm",
 ]
-UNKNOWN = ["sharpness", "val_my_score", "weights", "diceware", "accuracyish", "temperature"]
+UNKNOWN = [
+    "sharpness",
+    "val_my_score",
+    "weights",
+    "diceware",
+    "accuracyish",
+    "temperature",
+    "dsclike",
+    "huberised",
+    "circles",
+]
 
 
 @pytest.mark.parametrize(
@@ -111,6 +138,23 @@ def test_keras_own_metrics_are_known_by_their_names_as_their_objects_say(name):
     # Counts of right and wrong pixels have no direction in Keras.
     assert direction(metric.name) == getattr(metric, "_direction", direction(metric.name))
     assert direction(metric.name) is not None
+
+
+OVERLAPS = {"dice", "tversky"}  # the metrics of these names are indices; Keras' losses are 1 − index
+NOT_LOSSES = {"deserialize", "get", "serialize"}
+LOSSES = sorted(n for n, f in vars(keras.losses).items() if inspect.isfunction(f) and n not in NOT_LOSSES)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_keras_own_losses_as_metrics_are_known_by_their_names(name):
+    assert is_metric(name)
+    assert direction(name) == ("up" if name in {*OVERLAPS, "cosine_similarity"} else "down")
+
+
+def test_a_huber_error_is_not_taken_for_the_performance():
+    curves = read_history({"huber": [0.5, 0.4], "val_huber": [0.6, 0.5]})
+    assert curves.default_metric is None
+    assert curves.best("val_huber") == 1
 
 
 @pytest.mark.parametrize("name", ["sharpness", "val_stability", "grad_cosine", "weight_norm", "epoch", "lr"])
@@ -168,3 +212,38 @@ def test_a_recorded_direction_decides_what_performance_can_be_read_from():
     assert summarise(curves).peak_epoch == 1
     with pytest.raises(ValueError, match=r"`metric` must be one of which more is better.*'quality'"):
         summarise(curves, metric="quality")
+
+
+@pytest.mark.parametrize(
+    ("direction", "values", "best"),
+    [
+        ("up", [0.1, 0.7, 0.7, 0.2], 1),
+        ("down", [0.4, 0.1, 0.1], 1),
+        ("down", [NAN, 0.3, INF, -INF], 1),
+        ("up", [NAN, INF, 0.3], 2),
+        ("none", [0.4, 0.1, 0.9], 2),
+        (None, [0.4, 0.1, 0.9], 2),
+        ("up", [NAN, INF], None),
+        ("up", [], None),
+    ],
+)
+def test_best_epoch_is_the_first_of_the_best_finite_values(direction, values, best):
+    assert best_epoch(np.array(values), direction) == best
+
+
+def test_best_of_curves_goes_by_what_the_run_recorded_and_then_by_the_name():
+    logged = {name: ([0, 1, 2], [0.4, 0.1, 0.9]) for name in ("val_mae", "val_jaccard", "val_my_distance")}
+    curves = Curves(logged, log_keys=LogKeys(metrics={"my_distance": "up"}))
+    assert [curves.best(name) for name in logged] == [1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("logged", "words"),
+    [
+        ("val_soft_jaccard", "validation soft Jaccard"),
+        ("learning_rate", "learning rate"),
+        ("interval_error", "interval error"),
+    ],
+)
+def test_readable(logged, words):
+    assert readable(logged) == words

@@ -5,8 +5,9 @@ A name loads its module when it is first asked for, so that σ of ten numbers do
 
 # ruff: noqa: F401 - what is imported for type checkers and editors is listed again below, for Python
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from unetdyn._lazy import load_when_asked
 
 if TYPE_CHECKING:
     from unetdyn.analysis.collapse_events import Collapse, Collapses, collapses
@@ -36,16 +37,15 @@ if TYPE_CHECKING:
         converged_by_stability,
     )
     from unetdyn.analysis.curves import Curves, read_history
-    from unetdyn.analysis.double_descent_test import DoubleDescent, double_descent
     from unetdyn.analysis.fitting.asymptote import fit_convergence
     from unetdyn.analysis.fitting.held_out import HeldOutTail
     from unetdyn.analysis.fitting.result import ConvergenceFit
     from unetdyn.analysis.health import TrainingHealth, TrainingStability, training_health, training_stability
-    from unetdyn.analysis.oscillation_test import Oscillation, oscillation
     from unetdyn.analysis.overfitting_onset import Overfitting, overfitting
     from unetdyn.analysis.result import KeyedResult, Result
+    from unetdyn.analysis.second_descents import DoubleDescent, double_descent
     from unetdyn.analysis.series import Curve
-    from unetdyn.analysis.slope_test import SlopeCriterion, converged_by_slope
+    from unetdyn.analysis.slope_criterion import SlopeCriterion, converged_by_slope
     from unetdyn.analysis.stability_classes import (
         STABILITY_CLASSES,
         Stability,
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         stability,
         stability_class,
     )
+    from unetdyn.analysis.swings import Oscillation, oscillation
     from unetdyn.analysis.thresholds.every_threshold import ThresholdCurve, threshold_curve
     from unetdyn.analysis.thresholds.pixel_errors import JaccardSensitivity, jaccard_sensitivity
     from unetdyn.analysis.updates import (
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
         update_variance_ratio,
     )
 
-# No module may bear the name of a function here: once it was imported, it would hide the function.
 _NAMES = {
     "collapse_events": ("Collapse", "Collapses", "collapses"),
     "comparison.analysis_of_variance": ("Anova", "Effect", "anova", "anova_power"),
@@ -84,12 +84,12 @@ _NAMES = {
     "fitting.held_out": ("HeldOutTail",),
     "fitting.result": ("ConvergenceFit",),
     "health": ("TrainingHealth", "TrainingStability", "training_health", "training_stability"),
-    "oscillation_test": ("Oscillation", "oscillation"),
+    "swings": ("Oscillation", "oscillation"),
     "overfitting_onset": ("Overfitting", "overfitting"),
     "result": ("KeyedResult", "Result"),
-    "double_descent_test": ("DoubleDescent", "double_descent"),
+    "second_descents": ("DoubleDescent", "double_descent"),
     "series": ("Curve",),
-    "slope_test": ("SlopeCriterion", "converged_by_slope"),
+    "slope_criterion": ("SlopeCriterion", "converged_by_slope"),
     "stability_classes": (
         "STABILITY_CLASSES",
         "Stability",
@@ -111,15 +111,4 @@ _NAMES = {
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = sorted(_MODULES)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    globals()[name] = value  # found at once from now on
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = load_when_asked(__name__, _MODULES)

@@ -1,7 +1,7 @@
 """First-order autoregressive noise, eₜ = φ eₜ₋₁ + uₜ with uₜ ~ N(0, s²): how to estimate it, and how to draw it.
 
-Neighbouring epochs err alike, so that ten of them tell less than ten independent values. Every estimate of φ but the
-last starts from the lag-one autocorrelation of what a fit leaves. Which to take depends on what is known of the curve:
+Neighbouring epochs err alike, so that ten of them tell less than ten independent values. All estimates of φ but the
+last start from the lag-one autocorrelation of a fit's residuals. Which to take depends on what is known of the curve:
 
 | estimate | when |
 | --- | --- |
@@ -189,8 +189,8 @@ def fit_ar1(residuals: ArrayLike, parameters: int) -> AR1:
 def robust_autocorrelation(residuals: Array, parameters: int, guard: float) -> Array:
     """φ from residuals with outliers, from 0 to 0.95, rather too large than too small.
 
-    They are clipped at 2.5 robust standard deviations; `guard` standard errors are added to `autocorrelation`, because
-    φ of a few values is itself uncertain, and what trusts it claims too much. A negative φ counts as 0.
+    They are clipped at 2.5 robust standard deviations; `guard` standard errors are added to `autocorrelation`: φ of a
+    few values is uncertain, and too small a φ makes intervals too narrow. A negative φ counts as 0.
 
     Args:
         residuals: `(..., n)` in order.

@@ -165,7 +165,11 @@ def _fallen(values: NDArray[np.float64], depth: float) -> NDArray[np.bool_]:
 
 
 def _noise(known: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`(epochs,)`: the scale of noise before each value, NaN where too little came before."""
+    """`(epochs,)`: the scale of noise before each value, NaN where too little came before.
+
+    Differences deviate from their median here, which leaves out a steady rise. `diagnosis.change.noise` takes them
+    whole: it is compared with a change, and a steady rise is one.
+    """
     steps = _past(np.concatenate([[np.nan], np.diff(known)]), _PAST)
     enough = np.sum(~np.isnan(steps), axis=1) >= _LEAST_PAST
     scale = np.full(len(known), np.nan)

@@ -7,7 +7,7 @@ from unetdyn.analysis.criteria import ChangeCriterion, StabilityCriterion, conve
 from unetdyn.analysis.curves import read_history
 from unetdyn.analysis.result import Result
 from unetdyn.analysis.series import Curve
-from unetdyn.analysis.slope_test import ALPHA, SLOPE_WINDOW, SlopeCriterion, converged_by_slope
+from unetdyn.analysis.slope_criterion import ALPHA, SLOPE_WINDOW, SlopeCriterion, converged_by_slope
 from unetdyn.analysis.stability_classes import WINDOW
 
 

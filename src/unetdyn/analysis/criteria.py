@@ -159,9 +159,9 @@ def converged_by_change(
 
     |L_t − L_(t−k)| / |L_(t−k)| < tolerance. No change from 0 to 0 counts as 0.
 
-    The change is relative to the loss itself, so that a loss with a large floor passes early; and noise of more than
-    about the tolerance keeps it from ever passing. `converged_by_slope` looks at the range of the curve instead of its
-    height, and says so where noise hides the answer.
+    The change is relative to the loss itself. So a loss with a large floor passes early, and one with noise above about
+    the tolerance never passes. `converged_by_slope` looks at the range of the curve instead of its height, and says so
+    where noise hides the answer.
 
     Args:
         values: Shape `(epochs,)`, oldest first: a loss; or a `Curve` of `read_history`.

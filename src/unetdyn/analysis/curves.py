@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 import unetdyn.runs
 from unetdyn._checks import nearest
-from unetdyn.analysis.best import best_epoch
 from unetdyn.analysis.csv_log import read_csv
 from unetdyn.analysis.declarations import Direction
 from unetdyn.analysis.history_logs import read_logs
 from unetdyn.analysis.log_keys import NOTHING, LogKeys, log_keys_of
-from unetdyn.analysis.metric_names import direction, is_metric, less_is_better, overlap_rank
+from unetdyn.analysis.metric_names import best_epoch, direction, is_metric, less_is_better, overlap_rank
 from unetdyn.analysis.series import Curve, whole_epochs
 
 

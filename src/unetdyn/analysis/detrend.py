@@ -48,8 +48,8 @@ def around_monotone(values: ArrayLike, *, rising: bool) -> NDArray[np.float64]:
 
     The values minus the curve that only rises, or only falls, and is nearest to them by least squares: rᵢ = vᵢ − mᵢ,
     with m the minimiser of Σ (vᵢ − mᵢ)² under m₁ ≤ m₂ ≤ … (≥ where it falls). A training that goes well leaves exactly
-    0, be it slow or fast. Of noise around a constant about 0.9 of its standard deviation is left in ten values, because
-    the fit to n values has Σ 1/i levels and follows that much of it.
+    0, be it slow or fast. Ten values of noise around a constant keep about 0.9 of their standard deviation: the fit to
+    n values has Σ 1/i levels, and follows the noise that far.
 
     Args:
         values: Shape `(n,)`, oldest first, finite.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn._checks import check_fraction
+from unetdyn.analysis.result import Determinable, interval, number
 
 Array = NDArray[np.float64]
 
@@ -19,7 +20,7 @@ MIN_OBSERVATIONS = 6 * _SHORTEST
 
 
 @dataclass(frozen=True)
-class NoiseScale:
+class NoiseScale(Determinable):
     """What a stretch of training says about its gradient noise.
 
     Attributes:
@@ -40,10 +41,10 @@ class NoiseScale:
     observations: int
     reason: str = ""
 
-    @property
-    def determined(self) -> bool:
-        """Whether there is a value with a bounded interval."""
-        return not self.reason
+    def _rows(self) -> list[tuple[str, str]]:
+        value = self._if_determined(f"{number(self.value)} samples ({interval(self.low, self.high)})")
+        at_least = f"; at least {number(self.low)} samples" if not self.determined and self.low > 0 else ""
+        return [("noise scale", value + at_least), ("observations", str(self.observations))]
 
 
 def two_batch_estimates(small_sq: Any, big_sq: Any, small_batch: Any, big_batch: Any) -> tuple[Array, Array]:
@@ -53,9 +54,9 @@ def two_batch_estimates(small_sq: Any, big_sq: Any, small_batch: Any, big_batch:
     trΣ ≈ (|G_small|² − |G_big|²) / (1/B_small − 1/B_big).
 
     Both are unbiased, so they may be negative; average each of them over many steps before taking their ratio, see
-    `noise_scale`. Several small batches that make up the big one give the best estimate: pass the mean of their |·|²,
-    and where their sizes differ the harmonic mean of the sizes b and B_big = k b, which keeps it unbiased for the plain
-    mean of their k gradients.
+    `noise_scale`. The best estimate comes from k small batches that together make up the big one: pass the mean of
+    their |·|². If their sizes differ, and G_big is the plain mean of their gradients, pass the harmonic mean b of the
+    sizes as `small_batch` and k b as `big_batch`: the estimate stays unbiased.
 
     Args:
         small_sq: |G_small|², any shape, ≥ 0.
@@ -119,9 +120,9 @@ def finite_population(gradient_sq: Any, trace_covariance: Any, samples: int) -> 
 
     Batches of one epoch share no sample, so their gradients' errors have the covariance −Σ/N (Σ normalised by N − 1),
     and a batch of B has the variance Σ (1/B − 1/N). In all of the estimates here this leaves trΣ unbiased and makes
-    |G|² too small by trΣ/N, which is added. Without it, the estimate is that of the population of which the
-    training set is a sample: there E|G_set|² = |G_population|² + trΣ/N. The correction divides a noise scale
-    B_noise by 1 + B_noise/N, so it matters from B_noise ≈ N/10 on.
+    |G|² too small by trΣ/N, which is added. Without it, |G|² is that of the population that the training set was drawn
+    from: E|G_set|² = |G_population|² + trΣ/N. The correction divides a noise scale B_noise by 1 + B_noise/N, so it
+    matters from B_noise ≈ N/10 on.
 
     Args:
         gradient_sq: Estimates of |G|².
@@ -147,10 +148,10 @@ def noise_scale(
     """B_simple = trΣ / |G|², each averaged over steps first, with a confidence interval.
 
     The interval is Fieller's for a ratio of means: all ρ with (s̄ − ρḡ)² ≤ t² (V_ss − 2ρ V_sg + ρ² V_gg), s̄ and ḡ the
-    means of trΣ and |G|². It is unbounded where ḡ is not clearly above zero: then the value is undetermined, and only
-    a lower bound is known. V is the covariance of the means of consecutive blocks of steps (up to 20, of 5 steps at
-    least), t Student's quantile for their number, so correlation between neighbouring steps is in it. A trend within
-    the window widens the interval. What it cannot know is the bias of the estimates that go in.
+    means of trΣ and |G|². It is unbounded where ḡ is not clearly above zero: then the value is undetermined, and only a
+    lower bound is known. V comes from the means of consecutive blocks of steps (up to 20, of 5 steps at least), so it
+    allows for correlation between neighbouring steps; t is Student's quantile for the number of blocks. A trend within
+    the window widens the interval. A bias of the estimates that go in stays in the result.
 
     The critical batch size is about B_simple: at this batch training takes about twice the fewest possible steps and
     twice the fewest samples. That holds where the Hessian is well conditioned, else B_noise = tr(HΣ)/(GᵀHG) is what
@@ -172,6 +173,9 @@ def noise_scale(
         >>> found = noise_scale(rng.normal(2.0, 0.1, 100), rng.normal(64.0, 1.0, 100))
         >>> round(found.value), found.low < 32 < found.high
         (32, True)
+        >>> print(found)
+        noise scale   31.9 samples (31.6 to 32.2)
+        observations  100
         >>> noise_scale(rng.normal(0.0, 0.1, 100), rng.normal(64.0, 1.0, 100)).determined
         False
 

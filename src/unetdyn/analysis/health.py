@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn.analysis.best import best_epoch
 from unetdyn.analysis.curves import Curves, loss_pairs, read_history
 from unetdyn.analysis.metric_names import check_more_is_better
-from unetdyn.analysis.result import KeyedResult, epoch, number
+from unetdyn.analysis.result import KeyedResult, epoch, number, undetermined
 from unetdyn.analysis.series import Curve
 from unetdyn.analysis.stability_classes import DDOF, WINDOW, Stability, check_window, stability
 
@@ -57,23 +56,26 @@ class TrainingHealth(KeyedResult):
     def _rows(self) -> list[tuple[str, str]]:
         metric = self.watched or "metric"
         peak = "not defined" if self.peak_epoch is None else f" at epoch {epoch(self.peak_epoch)}"
-        rate = number(self.convergence_rate)
         return [
             (f"peak {metric}", peak if self.peak_epoch is None else number(self.peak_performance) + peak),
             (f"final {metric}", number(self.final_performance)),
             ("learning efficiency", f"{number(self.learning_efficiency)} per epoch until the peak"),
-            ("convergence rate", f"{rate} per epoch" + self._over("convergence_rate")),
-            (f"σ of {self.watched_loss}", number(self.loss_stability) + self._over("loss_stability")),
-            (f"σ of {metric}", number(self.jaccard_stability) + self._over("jaccard_stability")),
-            ("overfitting gap", number(self.overfitting_gap) + self._over("overfitting_gap")),
+            ("convergence rate", self._average("convergence_rate", " per epoch")),
+            (f"σ of {self.watched_loss}", self._sigma("loss_stability")),
+            (f"σ of {metric}", self._sigma("jaccard_stability")),
+            ("overfitting gap", self._average("overfitting_gap")),
             ("stability", self.stability_class or "not defined"),
         ]
 
-    def _over(self, key: str) -> str:
+    def _sigma(self, key: str) -> str:
+        return _sigma_told(self[key], self.counts[key], self.window, f" over the last {self.window} epochs")
+
+    def _average(self, key: str, unit: str = "") -> str:
         count = self.counts[key]
         if count == 0:
-            return ": not logged"
-        return f" over the last {count} epochs" if count == self.window else f", {count} of {self.window} epochs"
+            return undetermined("not logged")
+        over = f" over the last {count} epochs" if count == self.window else f", {count} of {self.window} epochs"
+        return number(self[key]) + unit + over
 
 
 @dataclass(frozen=True)
@@ -107,19 +109,24 @@ class TrainingStability(KeyedResult):
     counts: dict[str, int] = field(repr=False)
 
     def _rows(self) -> list[tuple[str, str]]:
-        loss = (self.watched_loss, self.loss_stability, self.mean_loss, self.loss_cv, "loss_stability")
-        metric = (self.watched or "metric", self.jaccard_stability, self.mean_jaccard, self.jaccard_cv)
-        word = self.stability_class or "not defined"
-        return [self._row(*loss), self._row(*metric, "jaccard_stability"), ("class", word)]
+        return [
+            (f"σ of {self.watched_loss}", self._sigma("loss_stability", self.mean_loss, self.loss_cv)),
+            (f"σ of {self.watched or 'metric'}", self._sigma("jaccard_stability", self.mean_jaccard, self.jaccard_cv)),
+            ("class", self.stability_class or "not defined"),
+        ]
 
-    def _row(self, name: str, sigma: float, mean: float, variation: float, key: str) -> tuple[str, str]:
-        count = self.counts[key]
-        if count < self.window:
-            return f"σ of {name}", f"not defined: {count} of the {self.window} epochs that it needs"
-        if np.isnan(sigma):
-            return f"σ of {name}", f"not defined: a value of the last {self.window} is NaN or infinite"
+    def _sigma(self, key: str, mean: float, variation: float) -> str:
         share = "" if np.isnan(variation) else f", {100 * variation:.1f} % of it"
-        return f"σ of {name}", f"{number(sigma)} around a mean of {number(mean)}{share}"
+        return _sigma_told(self[key], self.counts[key], self.window, f" around a mean of {number(mean)}{share}")
+
+
+def _sigma_told(sigma: float, count: int, window: int, about: str) -> str:
+    """σ with what belongs to it, or why there is none."""
+    if count < window:
+        return undetermined(f"{count} of the {window} epochs that it needs")
+    if np.isnan(sigma):
+        return undetermined(f"a value of the last {window} is NaN or infinite")
+    return number(sigma) + about
 
 
 def training_health(history: Any, window: int = WINDOW, metric: str | None = None, ddof: int = DDOF) -> TrainingHealth:
@@ -173,7 +180,7 @@ def training_health(history: Any, window: int = WINDOW, metric: str | None = Non
     check_more_is_better(names[0] or "", metric, curves.source, curves.log_keys)
     values = names[1].values
     rates = _rates(names[1])
-    best = best_epoch(values, "up")
+    best = None if names[0] is None else curves.best(names[0])
     peak_epoch = None if best is None else int(names[1].epochs[best])
     peak = float("nan") if best is None else float(values[best])
     gap = _gap(curves, window)

@@ -1,4 +1,4 @@
-"""What a logged value is, a metric of the model or not, and whether more or less of it is better.
+"""What a logged name says: a metric or not, more or less of it better, where it was best, and how a person says it.
 
 What a run recorded comes first, then what our callbacks declare, last the name.
 """
@@ -6,11 +6,14 @@ What a run recorded comes first, then what our callbacks declare, last the name.
 import re
 from collections.abc import Container
 
+import numpy as np
+from numpy.typing import NDArray
+
 from unetdyn.analysis.declarations import Direction
 from unetdyn.analysis.log_keys import NOTHING, LogKeys
 
 _FIRST = ("jaccard", "jacard_coef")  # ours, and the widely copied tutorials'
-_OVERLAP = re.compile(r"(jacc?ard|io_?u|dice)(?![a-z])")  # `mean_io_u` is what Keras calls its MeanIoU
+_OVERLAP = re.compile(r"(jacc?ard|io_?u|dice|dsc|tversky)(?![a-z])")  # `mean_io_u` is what Keras calls its MeanIoU
 _SKILL = "skill"  # of a score: 1 − error / reference error, of which more is better
 _ERROR_PARTS = (
     "loss",
@@ -30,15 +33,17 @@ _ERROR_PARTS = (
     "false_negative",
 )
 _ERROR_WORDS = re.compile(
-    r"(?<![a-z0-9])(mae|mse|rmse|mape|smape|msle|rmsle|ece|mce|nll|bce|kld|kl|hd|hd95|assd|asd|masd|"
-    r"fpr|fnr|fdr|voi|voe|rvd)(?![a-z0-9])"
+    r"(?<![a-z0-9])(mae|mse|rmse|mape|smape|msle|rmsle|ece|mce|nll|bce|cce|scce|kld|kl|huber|pinball|wasserstein|emd|"
+    r"hd|hd95|assd|asd|masd|fpr|fnr|fdr|voi|voe|rvd)(?![a-z0-9])"
 )
+_ERROR_NAMES = re.compile("ctc|circle|lovasz(_(hinge|softmax))?|focal(_tversky)?")
 _SCORE_WORDS = re.compile(
     r"(?<![a-z0-9])(accuracy|acc|precision|recall|sensitivity|specificity|auc|auroc|auprc|f1|f2|f_?beta|"
     r"kappa|mcc|npv|ppv|tpr|tnr|psnr|ssim|nsd)(?![a-z0-9])"
 )
 _SCORE_NAMES = re.compile(
-    "(r2(_score)?|true_(positives|negatives)|cosine_similarity|(pearson|concordance)_correlation)"
+    "(r2(_score)?|true_(positives|negatives)|cosine_similarity|(pearson|concordance)_correlation|"
+    "explained_variance|panoptic_quality|(adjusted_)?rand_(index|score)|volum(e|etric)_similarity)"
 )
 
 
@@ -79,9 +84,8 @@ def less_is_better(name: str, keys: LogKeys = NOTHING) -> bool:
 def is_metric(name: str, logged: Container[str] = (), keys: LogKeys = NOTHING) -> bool:
     """Whether a logged value is a metric or an error of the model: not the loss itself, nor what callbacks write.
 
-    It is one where the run recorded it as such; or else, where no callback of ours declares it, if it is a value of the
-    validation or has one (Keras evaluates metrics there, and callbacks write one value), or if its name is that of a
-    metric in common use.
+    Yes, if the run recorded it as a metric. No, if a callback declares it. Otherwise yes if it has a validation value
+    or a common metric's name.
 
     Args:
         name: As logged, with or without `val_`.
@@ -102,6 +106,38 @@ def is_metric(name: str, logged: Container[str] = (), keys: LogKeys = NOTHING) -
     if _declared(f"val_{base}", keys) is not None:
         return False
     return name != base or f"val_{base}" in logged or _by_name(base) is not None
+
+
+def best_epoch(values: NDArray[np.float64], direction: Direction | None) -> int | None:
+    """Where a logged value was best, the first of equals; None where it never was finite.
+
+    Args:
+        values: `(n,)`.
+        direction: `"down"` for the lowest, anything else for the highest; see the function `direction`.
+
+    Returns:
+        The place in `values`.
+
+    Example:
+        >>> best_epoch(np.array([0.1, 0.7, np.nan]), "up"), best_epoch(np.array([0.1, 0.7]), "down")
+        (1, 0)
+    """
+    usable = np.isfinite(values)
+    if not usable.any():
+        return None
+    if direction == "down":
+        return int(np.argmin(np.where(usable, values, np.inf)))
+    return int(np.argmax(np.where(usable, values, -np.inf)))
+
+
+def readable(logged: str) -> str:
+    """A logged name in words.
+
+    >>> readable("val_jaccard"), readable("loss")
+    ('validation Jaccard', 'loss')
+    """
+    words = logged.replace("val_", "validation ", 1) if logged.startswith("val_") else logged
+    return words.replace("_", " ").replace("jaccard", "Jaccard")
 
 
 def overlap_rank(name: str) -> int:
@@ -138,7 +174,7 @@ def _by_name(base: str) -> Direction | None:
     base = re.sub(r"_\d+$", "", base.lower())  # Keras numbers metrics of one name
     if _SKILL in base.split("_"):
         return "up"
-    if any(part in base for part in _ERROR_PARTS) or _ERROR_WORDS.search(base):
+    if any(part in base for part in _ERROR_PARTS) or _ERROR_WORDS.search(base) or _ERROR_NAMES.fullmatch(base):
         return "down"
     score = _SCORE_WORDS.search(base) or _SCORE_NAMES.fullmatch(base) or _OVERLAP.search(base)
     return "up" if score else None

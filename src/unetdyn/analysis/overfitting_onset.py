@@ -81,19 +81,19 @@ def overfitting(history: Any, window: int = WINDOW, confidence: float = 0.95, al
     """Whether, from when and by how much a training overfitted.
 
     **Gap.** Mean of (validation loss − training loss) over the last `window` epochs. Neighbouring epochs err alike, so
-    that ten epochs are worth less than ten values: the interval is that of the mean of so many neighbours in
-    first-order autoregressive noise. Its φ and its scatter are estimated from the whole history without its trend, and
-    drawn anew for each of 1,999 simulated means, because they are estimates.
+    ten epochs tell less than ten independent values. The interval therefore comes from 1,999 simulated means of
+    first-order autoregressive noise. Its φ and its scatter are estimated from the whole history without its trend. They
+    are uncertain themselves, so each simulated mean draws its own.
 
     **Onset.** The mean validation loss of the end is compared with that of its lowest stretch of the same length, a
-    window or a quarter of the history. Pure noise has a lowest stretch too: the rise counts where it exceeds what such
-    noise around a flat curve reaches with the chance `alpha`. A flat curve is the worst case; around one that falls,
-    noise reaches less. The training loss must have fallen meanwhile by two standard errors: where both rise, it is
-    something else that went wrong. The onset is the hinge of the least-squares fit "flat, then a rising line" from
-    the lowest stretch on.
+    window or a quarter of the history. Pure noise has a lowest stretch too. So the rise counts only where such noise
+    around a flat curve rises as far with a chance below `alpha`; around a curve that falls, noise rises less. The
+    training loss must have fallen meanwhile by two standard errors: where both losses rise, something else went wrong.
+    The onset is the hinge of the least-squares fit "flat, then a rising line" from the lowest stretch on.
 
-    Twenty epochs say little about autocorrelation: of so few, more alarms are false and fewer intervals hold the gap
-    than is promised. Histories of more than 1,000 epochs are first averaged to at most so many points, for the onset.
+    Twenty epochs say little about autocorrelation: with so few, false alarms are more frequent than promised, and so
+    are intervals that miss the gap. Histories of more than 1,000 epochs are first averaged to at most so many points,
+    for the onset.
 
     The end is judged: a rise that came down again (see `double_descent`) is no onset. Asked after every epoch of a
     training, the chance of a false alarm adds up.

@@ -100,7 +100,16 @@ class Determinable(Result):
         return not self.reason
 
     def _if_determined(self, shown: str) -> str:
-        return shown if self.determined else f"undetermined: {self.reason}"
+        return shown if self.determined else undetermined(self.reason)
+
+
+def undetermined(reason: str) -> str:
+    """What is said in place of a value.
+
+    >>> undetermined("there is no epoch")
+    'undetermined: there is no epoch'
+    """
+    return f"undetermined: {reason}"
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -17,6 +17,7 @@ from unetdyn._plotting import (
     spans_decades,
 )
 from unetdyn.analysis import Curves, sliding_stability, stability
+from unetdyn.analysis.metric_names import readable
 
 
 def draw_curves(ax: Axes, curves: Curves, name: str) -> None:
@@ -26,7 +27,7 @@ def draw_curves(ax: Axes, curves: Curves, name: str) -> None:
         draw_epochs(ax, *curves[key], 0.96 if key == name else 0.88, markersize=3, linewidth=1.3, **style)
     if name == "loss" and spans_decades(np.concatenate([curves[key].values for key in shown])):
         ax.set_yscale("log")
-    ax.set_ylabel("Jaccard" if name == "jaccard" else name.replace("_", " "), parse_math=False)
+    ax.set_ylabel(readable(name), parse_math=False)
     _finish(ax, curves)
 
 
@@ -41,7 +42,7 @@ def draw_stability(ax: Axes, curves: Curves, window: int) -> None:
     full = np.arange(len(sigma)) >= window - 1
     mark_not_finite(ax, curve.epochs[full & np.isnan(sigma)] + 1, BLUE, "σ not finite")
     ax.set_title(str(stability(curve.values, window)).split("; ")[0], loc="left", fontsize=8)
-    ax.set_ylabel(f"σ of the {name.replace('val_', 'validation ')}")
+    ax.set_ylabel(f"σ of the {readable(name)}")
     _finish(ax, curves)
 
 

@@ -11,12 +11,11 @@ import keras
 import numpy as np
 
 from unetdyn._checks import check_choice
-from unetdyn.analysis.best import best_epoch
 from unetdyn.analysis.declarations import UNDECLARED, Direction
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.messages import recorder as messages
 from unetdyn.analysis.log_keys import LogKeys
-from unetdyn.analysis.metric_names import direction
+from unetdyn.analysis.metric_names import best_epoch, direction
 from unetdyn.callbacks.metric_directions import metric_directions
 from unetdyn.callbacks.recorded import Recorded
 from unetdyn.runs import RunWriter, replacing

@@ -7,7 +7,7 @@ import numpy as np
 
 from unetdyn.analysis import Curve, read_history
 from unetdyn.analysis.diagnosis import Evidence, diagnose
-from unetdyn.analysis.logged_names import readable
+from unetdyn.analysis.metric_names import readable
 from unetdyn.analysis.stability_classes import DDOF, WINDOW, check_window, stability
 from unetdyn.runs import Run
 

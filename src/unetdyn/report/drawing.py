@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 import unetdyn.runs
-from unetdyn.analysis.logged_names import readable
+from unetdyn.analysis.metric_names import readable
 
 WIDTH = 7.5  # inches
 LINE = 58  # characters above a panel, in a report's narrow figures too

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 import unetdyn.runs
 from unetdyn._checks import check_choice, check_count
 from unetdyn._plotting import VERMILION
+from unetdyn.analysis import declarations
+from unetdyn.analysis.diagnosis.rules.exploding import EXPLODE
 from unetdyn.report.drawing import Display, arrays_of, escape_label, panel_title
 
 COLUMNS = 400
@@ -33,11 +35,12 @@ class Kind(NamedTuple):
     limits: tuple[float, float]
 
 
+_GRADIENT, _UPDATE = declarations.GRADIENT.name, declarations.UPDATE.name
 KINDS = {
-    "gradient": Kind("gradient", "block_grad_norm", "gradient norm ‖g‖", "viridis", (1e-4, 1e1)),
-    "update": Kind("update", "update_norm", "update norm ‖Δw‖", "viridis", (1e-5, 1e0)),
-    "ratio": Kind("update", "update_ratio", "update-to-weight ratio ‖Δw‖/‖w‖", "RdBu_r", (1e-5, 1e-1)),
-    "rate": Kind("update", "effective_rate", "effective update, radians a step", "RdBu_r", (1e-5, 1e-1)),
+    "gradient": Kind(_GRADIENT, "block_grad_norm", "gradient norm ‖g‖", "viridis", (1e-4, EXPLODE)),
+    "update": Kind(_UPDATE, "update_norm", "update norm ‖Δw‖", "viridis", (1e-5, 1e0)),
+    "ratio": Kind(_UPDATE, "update_ratio", "update-to-weight ratio ‖Δw‖/‖w‖", "RdBu_r", (1e-5, 1e-1)),
+    "rate": Kind(_UPDATE, "effective_rate", "effective update, radians a step", "RdBu_r", (1e-5, 1e-1)),
 }
 
 
@@ -234,10 +237,11 @@ def _applied(
 
 def _limits(record: Mapping[str, Any], kind: str) -> tuple[float, float]:
     """The kind's own, but for gradients, whose colours end where the monitor calls them exploding."""
+    low, high = KINDS[kind].limits
     explode = float(record.get("explode", np.inf))
     if kind == "gradient" and np.isfinite(explode):  # infinite: nothing counts as an explosion
-        return min(1e-4, explode / 10), explode
-    return KINDS[kind].limits
+        return min(low, explode / 10), explode
+    return low, high
 
 
 def _outside(table: NDArray[np.float64], band: list[float]) -> tuple[float, float] | None:

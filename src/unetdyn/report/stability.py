@@ -27,6 +27,7 @@ from unetdyn.analysis import STABILITY_CLASSES, Stability, read_history, sliding
 from unetdyn.report.drawing import Display, add_legend, escape_label, few_points, line_style, panel_title, readable
 
 BANDS = dict(zip((row.label for row in STABILITY_CLASSES), (GREEN, SKY, YELLOW, ORANGE, VERMILION), strict=True))
+_BORDERS = [row.lower for row in STABILITY_CLASSES[1:]]
 ROOM = 1.5  # how far the axis goes beyond the lowest and highest σ, as a factor
 
 
@@ -139,8 +140,8 @@ class StabilityDisplay(Display):
     def _limit(self, ax: Axes, drawn: NDArray[np.float64]) -> None:
         """All of the curve, and at least one border between two classes, so that the height means something."""
         known = drawn[np.isfinite(drawn)]
-        low, high = (known.min(), known.max()) if known.size else (0.01, 0.5)
-        nearest = min((row.lower for row in STABILITY_CLASSES[1:]), key=lambda bound: abs(np.log(bound / high)))
+        low, high = (known.min(), known.max()) if known.size else (_BORDERS[0], _BORDERS[-1])
+        nearest = min(_BORDERS, key=lambda bound: abs(np.log(bound / high)))
         ax.set_ylim(min(low, nearest) / ROOM, max(high, nearest) * ROOM)
 
     def _draw_bands(self, ax: Axes) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from unetdyn.analysis import read_history
 from unetdyn.analysis.declarations import AUTO_CLIP, GRADIENT, Declaration, DeclaredDisplay
+from unetdyn.report.drawing import Display
 from unetdyn.report.page.pictures import pictures_of
 from unetdyn.runs import RunWriter, open
 
@@ -49,6 +50,17 @@ def test_nothing_is_drawn_of_an_array_that_is_not_there_or_empty(tmp_path):
     assert pictures(tmp_path / "empty", empty, GRADIENT) == []
     assert pictures(tmp_path / "other", {"step": STEPS, "other": STEPS}, GRADIENT) == []
     assert pictures(tmp_path / "epochs", {"grad_norm": STEPS}) == []  # of no step: a stranger's
+
+
+def test_a_display_of_somebody_else_is_none_of_ours(tmp_path):
+    class OwnDisplay(Display):
+        @classmethod
+        def from_record(cls, _):
+            raise AssertionError("a run's file may name no code but ours")
+
+    own = Declaration("mine", displays=(DeclaredDisplay("How sharp", "grad_norm", OwnDisplay.__name__),))
+    (picture,) = pictures(tmp_path, GRADIENTS, own)
+    assert "could not be drawn: `display` must be one of" in picture.svg
 
 
 @pytest.mark.parametrize("display", ["GradientsDisplay", "write_report", "Any"])

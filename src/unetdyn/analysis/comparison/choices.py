@@ -1,4 +1,4 @@
-"""Runs that differ in their seed alone, as one choice of settings, and how sure the better of two is the better."""
+"""Choices of settings, each with its runs that differ in their seed alone, and how sure the better of two is."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

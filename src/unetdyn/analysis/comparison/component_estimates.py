@@ -19,8 +19,8 @@ _STEPS = (0.5, 1.0, 2.0, 4.0, 8.0)  # from the estimate outwards, in search of t
 def by_moments(cells: Cells, active: Sequence[str], confidence: float) -> dict[str, tuple[float, float, float]]:
     """Each active component's unbiased estimate and its generalised confidence interval.
 
-    A mean square MS with d degrees of freedom has E[MS] · χ²_d / d as its distribution, so d · MS / χ²_d is a pivot for
-    its expectation, and the same combination of pivots that makes the component of mean squares makes its interval,
+    A mean square MS with d degrees of freedom is distributed as E[MS] · χ²_d / d, so d · MS / χ²_d is a pivot for its
+    expectation. A component is a combination of mean squares; the same combination of their pivots gives its interval,
     whose ends are cut at 0.
 
     Args:

@@ -27,7 +27,7 @@ class Component(Determinable):
         low: Lower end of its interval, ≥ 0; NaN where it can't be told.
         high: Upper end.
         share: Of the total; NaN where the total is 0 or a part of it can't be told.
-        raw: The estimate before negative ones became 0: from moments it may be negative.
+        raw: The estimate as it came out; one from moments may be negative, and `variance` is 0 then.
         reason: In words, why it can't be told; empty where it can.
     """
 

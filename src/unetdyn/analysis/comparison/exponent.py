@@ -50,9 +50,9 @@ class StabilityExponent(Determinable):
 def stability_exponent(learning_rates: ArrayLike, sigmas: ArrayLike, confidence: float = 0.95) -> StabilityExponent:
     """The exponent β of σ = c · α^β, with its interval.
 
-    Least squares of log σ = log c + β log α, with Student's t interval for β. It supposes runs that are independent and
-    scatter by the same factor at every rate; β = 0.5 is what plain SGD's stationary noise in a quadratic bowl has for
-    small rates, where Var(w) ∝ α, if σ is that of the weights; a loss is quadratic in them, so its σ has β = 1.
+    Least squares of log σ = log c + β log α, with Student's t interval for β. It supposes independent runs that scatter
+    by the same factor at every rate. To compare with: at small rates plain SGD in a quadratic bowl has stationary noise
+    with Var(w) ∝ α. So σ of the weights has β = 0.5, and σ of the loss, which is quadratic in them, β = 1.
 
     Args:
         learning_rates: `(runs,)`, > 0: the rate α of each run.

@@ -73,7 +73,7 @@ def comparison_notes(summaries: Sequence[RunSummary]) -> list[str]:
 
 
 def left_out(excluded: Mapping[str, str], notes: Iterable[str]) -> list[tuple[str, str]]:
-    """The rows that end the table of a comparison: the runs left out, together where for one reason, and the notes.
+    """The last rows of a comparison's table: the runs left out, grouped by reason, and the notes.
 
     >>> left_out({"a": "no σ", "b": "no loss", "c": "no σ"}, ["beware"])
     [('left out', 'a, c: no σ'), ('left out', 'b: no loss'), ('note', 'beware')]

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 import unetdyn.runs
-from unetdyn.analysis.best import best_epoch
 from unetdyn.analysis.comparison.factors import recorded_factors, with_levels
 from unetdyn.analysis.curves import Curves, read_history
 from unetdyn.analysis.metric_names import check_more_is_better
@@ -175,7 +174,7 @@ def _metric(curves: Curves, metric: str | None) -> dict[str, Any]:
     base = curves.metric(metric)
     check_more_is_better(base, metric, curves.source, curves.log_keys)
     watched, curve = curves.watched(base)
-    best = best_epoch(curve.values, "up")
+    best = curves.best(watched)
     if best is None:
         return {**nothing, "watched": watched, "notes": [f"{watched} was never a number"]}
     found = {

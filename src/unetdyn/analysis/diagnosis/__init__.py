@@ -6,8 +6,9 @@ what each monitor tells while a training goes on, and `findings_of_events` what 
 A monitor needs no more than its own message: each name here loads what it needs when it is first asked for.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from unetdyn._lazy import load_when_asked
 
 if TYPE_CHECKING:
     from unetdyn.analysis.diagnosis.events import findings_of_events
@@ -26,12 +27,4 @@ _MODULES = {
     "rules_in_words": "registry",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = load_when_asked(__name__, _MODULES)

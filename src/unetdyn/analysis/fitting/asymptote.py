@@ -36,8 +36,9 @@ def fit_convergence(
 
     *Fit.* For a given λ or β the rest is linear and follows in closed form. 64 rates, evenly spaced in their logarithm,
     are the starts, and the best of them is refined. The starts matter: far from the best rate the sum of squares is
-    flat, and from one start that is a hundred times off, `scipy.optimize.curve_fit` mostly ends there. Bounds: λ from
-    a curve that went a tenth of its way to one that goes 95 % of it in one epoch; β from 0.05 to 5.
+    flat, so that `scipy.optimize.curve_fit`, started at a rate that is a hundred times off, mostly stays there. Bounds:
+    with the smallest λ a curve has gone a tenth of its way at the end, with the largest it goes 95 % of it in one
+    epoch; β is from 0.05 to 5.
 
     *Interval.* Curves are made anew from each model's fit and noise like its residuals (a sieve bootstrap of first
     order, because neighbouring epochs err alike), and the model is fitted to them. The interval is that of the
@@ -45,15 +46,15 @@ def fit_convergence(
     as a stretched exponential, for fewer than 30 epochs of strongly correlated noise, and for noise that grows with the
     epochs. A training that changes its course after the last epoch isn't foreseen.
 
-    *Determined* is a history unless
+    A history is *determined* unless
 
     - it has fewer than 10 epochs, NaN or infinite values, or one value only;
     - the interval is wider than the range of the values, or reaches beyond them by more than a fifth of it;
     - the residuals are correlated by more than 0.9 from one epoch to the next: the curve has none of the shapes;
     - the model, fitted to the first four fifths, predicts the rest worse than the last value does, by more than a
       quarter (`HeldOutTail`);
-    - the model predicts the rest no better than the last value does, and the interval leaves out the level of the last
-      values (an interval too, for they scatter): then only the model says that the value will go on to J∞.
+    - the model predicts the rest no better than the last value does, and the interval of J∞ does not overlap that of
+      the last values' level: then nothing but the model says that the value will go on to J∞.
 
     A history that only scatters about one level is mostly undetermined: a slow rise may hide in its noise.
 

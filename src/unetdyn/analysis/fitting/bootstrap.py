@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn.analysis.ar1 import autocorrelation, autoregress, innovations
+from unetdyn.analysis.ar1 import LARGEST_PHI, autocorrelation, autoregress, innovations
 from unetdyn.analysis.fitting import models
 from unetdyn.analysis.fitting.models import Array, Fit, Grid
 
-LARGEST_PHI = 0.9  # beyond it the residuals are no noise but the shape of another curve
+LARGEST_PHI_OF_NOISE = 0.9  # beyond it the residuals are no noise but the shape of another curve
 FITTED = 3  # parameters of a curve
 
 
@@ -45,10 +45,10 @@ class SieveBootstrap:
         """
         n = residuals.shape[1]
         estimate = autocorrelation(residuals, FITTED)
-        u = innovations(residuals, np.clip(estimate, 0, LARGEST_PHI))
+        u = innovations(residuals, np.clip(estimate, 0, LARGEST_PHI_OF_NOISE))
         u = (u - u.mean(axis=1, keepdims=True)) * np.sqrt(n / (n - FITTED))
-        spread = np.sqrt(n * (1 - np.clip(estimate, -0.95, 0.95) ** 2)) / (n - FITTED - 2)
-        phi = np.clip(estimate[:, None] + spread[:, None] * self.normal, 0, LARGEST_PHI)
+        spread = np.sqrt(n * (1 - np.clip(estimate, -LARGEST_PHI, LARGEST_PHI) ** 2)) / (n - FITTED - 2)
+        phi = np.clip(estimate[:, None] + spread[:, None] * self.normal, 0, LARGEST_PHI_OF_NOISE)
         noise = np.empty((n, *phi.shape))
         for t, chosen in enumerate(self.chosen):
             noise[t] = u[:, chosen]
@@ -59,7 +59,7 @@ class SieveBootstrap:
 def refits(grid: Grid, fit: Fit, values: Array, noise: SieveBootstrap) -> tuple[Array, Array, Array]:
     """J∞, a and r, each `(curves, draws)`, of the shape fitted to curves made anew from its own fit.
 
-    What the interpolation makes of the fit itself, without noise, is off by a little; all draws are shifted by that.
+    The interpolation is off by a little even for the fit itself, without noise; all draws are shifted by that error.
     """
     e = noise.noise_like(values - fit.fitted)
     projection = (grid.unit @ e.reshape(len(e), -1)).reshape(-1, *e.shape[1:])

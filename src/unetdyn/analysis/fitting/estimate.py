@@ -45,7 +45,7 @@ def estimated(times: Array, rows: Array, noise: bootstrap.SieveBootstrap, settin
     """
     fits = [*(models.fit(shape, times, rows) for shape in SHAPES), models.level(rows)]
     correlation = _phi(rows, fits)
-    phi = np.clip(correlation, 0, bootstrap.LARGEST_PHI)
+    phi = np.clip(correlation, 0, bootstrap.LARGEST_PHI_OF_NOISE)
     weights = models.aicc_weights(rows, fits, _PARAMETERS, phi)
     best = np.argmax(weights, axis=0)
     tails = held_out(times, rows, SHAPES, best)
@@ -77,7 +77,7 @@ def estimated(times: Array, rows: Array, noise: bootstrap.SieveBootstrap, settin
 
 
 def _phi(rows: Array, fits: list[Fit]) -> Array:
-    """The noise's, from the residuals of whichever shape is nearer; a level would count the curve itself as noise."""
+    """φ of the noise, from the residuals of the nearer shape: around a level, the curve itself would count as noise."""
     residuals = np.array([rows - fit.fitted for fit in fits[: len(SHAPES)]])
     nearest = np.argmin(np.sum(residuals**2, axis=2), axis=0)
     nearer = residuals[nearest, np.arange(len(rows))]
@@ -123,7 +123,7 @@ def _model(number: int, fit: Fit, times: Array, settings: Settings) -> dict[str,
 
 
 def _levels(rows: Array, fitted: Array, phi: Array, confidence: float) -> list[tuple[float, float]]:
-    """Of each history: the level of its last values, low and high, as sure as the noise lets a mean of so few be."""
+    """Each history's level at the end, low and high: the mean of its last values, with its error in this noise."""
     last = last_values(rows)
     error = (rows - fitted).std(axis=1) * np.sqrt((1 + phi) / (1 - phi) / last.shape[1])
     middle, reach = last.mean(axis=1), ndtri((1 + confidence) / 2) * error
@@ -141,7 +141,7 @@ def _undetermined_because(
         return (
             f"the interval, {interval(low, high)}, reaches more than a fifth of their range beyond the values, {seen}"
         )
-    if correlation > bootstrap.LARGEST_PHI:
+    if correlation > bootstrap.LARGEST_PHI_OF_NOISE:
         return "the values stray from the fit for many epochs on end, so that none of the models has their shape"
     if tail.worse:
         return "the last value predicts the last fifth of the epochs better than the fit to the earlier ones does"

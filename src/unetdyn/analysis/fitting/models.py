@@ -221,7 +221,7 @@ def epochs_to_within(shape: Shape, within: float, found: tuple[Array, Array, Arr
 
 
 def aicc_weights(values: Array, fits: list[Fit], parameters: Sequence[int], phi: Array) -> Array:
-    """What each model deserves to be believed, by the corrected Akaike information criterion.
+    """The weight of each model by the corrected Akaike information criterion.
 
     AICc = n ln(RSS / n) + 2k + 2k(k + 1) / (n − k − 1), weight = exp(−ΔAICc / 2) over the sum of these, where k counts
     the parameters of the curve, the noise's variance and its autocorrelation φ. RSS is that of the innovations

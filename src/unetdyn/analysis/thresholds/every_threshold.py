@@ -104,14 +104,14 @@ def threshold_curve(
 
     With the object pixels P, those predicted above the threshold M and their common ones TP, over all pixels:
     J = TP / (P + M − TP), Dice = 2 TP / (P + M), precision = TP / M, recall = TP / P. Each probability is sorted in
-    among the thresholds once; cumulative sums of the counts give all scores. The scores are exact at the thresholds
-    given, a probability that equals a threshold included; between them nothing is known, so their distance is the
-    resolution of the best one.
+    among the thresholds once; cumulative sums of the counts give all scores. At the thresholds given the scores are
+    exact, also where a probability equals one. Between them nothing is known, so the best threshold is no finer than
+    their distance.
 
-    Pixels of one image are not independent, images more so. Hence the bootstrap draws images with replacement, and
-    takes the best threshold of each resample; the interval's ends are quantiles of these. From fewer than ten images
-    it is too narrow, and the text says so. The best Jaccard is chosen on these data and flattered by that: choose the
-    threshold on validation data, report on test data.
+    Pixels of one image are not independent; images nearly are. So the bootstrap draws images with replacement and takes
+    the best threshold of each resample; the interval's ends are quantiles of these. From fewer than ten images it is
+    too narrow, and the text says so. The best Jaccard was chosen on these data, so it is too high for others: choose
+    the threshold on validation data, report on test data.
 
     Args:
         y_true: Labels, 0 and 1: `(images, height, width, channels)` or another shape whose first axis counts images.

@@ -64,8 +64,8 @@ def jaccard_sensitivity(
 
     - the studies' ratio, (1/P) / (1/N) = N/P: at a perfect segmentation the first missed pixel costs 1/P of Jaccard;
     - the derivatives ∂J/∂FP = −J / (P + FP) and ∂J/∂FN = −1 / (P + FP);
-    - the exact changes by one more pixel, −J / (P + FP + 1) and −1 / (P + FP). J is linear in FN, so there the
-      derivative is exact; a false positive costs less than a miss, the less the smaller J already is.
+    - the exact changes by one more pixel, −J / (P + FP + 1) and −1 / (P + FP). J is linear in FN, so for a miss the
+      derivative is exact. A false positive costs less than a miss; the smaller J is, the less.
 
     Args:
         object_pixels: P, pixels of the object in the mask, ≥ 1.

@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from markupsafe import Markup
 
-import unetdyn.report
 from unetdyn._checks import check_choice
 from unetdyn.analysis import Curves
 from unetdyn.analysis.declarations import DeclaredDisplay
 from unetdyn.analysis.log_keys import LogKeys
-from unetdyn.analysis.logged_names import readable
+from unetdyn.analysis.metric_names import readable
 from unetdyn.report.convergence import ConvergenceDisplay
 from unetdyn.report.drawing import Display
 from unetdyn.report.heatmap import BlockHeatmapDisplay
@@ -94,9 +93,11 @@ def _of_record(run: Run, keys: LogKeys, name: str) -> Iterator[tuple[str, Make]]
 
 def _declared(declared: DeclaredDisplay, record: dict[str, Any]) -> Display:
     """A display of this room by its name; a run's file may name no other code."""
-    known = [name for name in unetdyn.report.__all__ if isinstance(getattr(unetdyn.report, name), type)]
-    check_choice("display", declared.display, known)
-    return getattr(unetdyn.report, declared.display).from_record(record, **declared.arguments)
+    ours: dict[str, Any] = {
+        kind.__name__: kind for kind in Display.__subclasses__() if kind.__module__.startswith("unetdyn.report.")
+    }
+    check_choice("display", declared.display, sorted(ours))
+    return ours[declared.display].from_record(record, **declared.arguments)
 
 
 def _has(record: dict[str, Any], key: str) -> bool:

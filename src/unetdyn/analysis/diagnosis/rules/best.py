@@ -8,7 +8,7 @@ from unetdyn.analysis.diagnosis.change import LITTLE, NOISE_SCALES, never_left
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding, graded
 from unetdyn.analysis.diagnosis.limit import Limit, share, times
-from unetdyn.analysis.logged_names import readable
+from unetdyn.analysis.metric_names import readable
 from unetdyn.analysis.result import epoch, number
 
 LOST, LOST_MUCH = 0.1, 1 / 3  # how much of its best the metric has lost at the end

@@ -8,7 +8,7 @@ from unetdyn.analysis import Collapse, collapses
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.limit import Limit, share
-from unetdyn.analysis.logged_names import readable
+from unetdyn.analysis.metric_names import readable
 from unetdyn.analysis.result import number
 
 BEGINNING = 0.1  # part of its best: a fall from below it, from which the metric recovered, is left out

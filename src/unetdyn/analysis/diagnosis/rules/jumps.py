@@ -8,7 +8,7 @@ from unetdyn.analysis.detrend import around_monotone
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding, graded
 from unetdyn.analysis.diagnosis.limit import Limit, share
-from unetdyn.analysis.logged_names import readable
+from unetdyn.analysis.metric_names import readable
 
 JUMPS, JUMPS_FAR = 0.05, 0.1  # median change of the metric from one epoch to the next, as a part of its best
 

@@ -9,7 +9,7 @@ from unetdyn.analysis.diagnosis.change import LITTLE, NOISE_SCALES, never_left, 
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding, graded
 from unetdyn.analysis.diagnosis.limit import Limit, share, times
-from unetdyn.analysis.logged_names import readable
+from unetdyn.analysis.metric_names import readable
 from unetdyn.analysis.result import number
 
 # Share of its fall that a loss has regained at the end: watch, ill. 1 is back where it began.

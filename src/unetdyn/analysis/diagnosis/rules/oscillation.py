@@ -6,7 +6,7 @@ from unetdyn.analysis import oscillation
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.limit import Limit
-from unetdyn.analysis.logged_names import readable
+from unetdyn.analysis.metric_names import readable
 from unetdyn.analysis.result import number
 
 LIMIT = Limit(

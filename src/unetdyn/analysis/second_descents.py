@@ -31,7 +31,7 @@ class DoubleDescent(Determinable):
         p_value: How often noise alone makes a swing as large as `depth`; NaN where undetermined.
         alpha: The level of the test: the p-value below which it is called a double descent.
         depth: The smallest of first descent, rise and second descent; 0 where the curve never falls, rises and falls.
-            It and the next two are those of the smoothed curve, whose turns are blunter.
+            It and the next two are read from the smoothed curve, whose turns are blunter.
         rise: From the first minimum up to the peak, in the unit of the values.
         second_descent: From the peak down to the second minimum.
         first_minimum: Its epoch, from 0, or None. It and the next two are middles of smoothing windows.
@@ -199,6 +199,7 @@ def _shortened(curve: Curve) -> Curve:
 def _noises_like(values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     """`(draws, n)`: noise of the size and the autocorrelation that the curve has, and nothing else."""
     noise = local_ar1(values)
+    # Not `AR1.draw`: the same noise, but other random numbers, and p-values already given would change.
     innovations = np.random.default_rng(seed).standard_normal((_DRAWS, _WARM_UP + len(values)))
     return noise.sigma_innovation * autoregress(innovations.T, noise.phi)[_WARM_UP:].T
 

@@ -81,8 +81,8 @@ def oscillation(values: ArrayLike | Curve, epochs: ArrayLike | None = None, alph
 
     - **Spectrum.** The periodogram P(f) = |Σ rₜ exp(−2πi f t)|² / n over the epochs that are there, which without
       gaps is `scipy.signal.periodogram`. It is divided by the spectrum 1 / (1 + φ² − 2φ cos 2πf) of autoregressive
-      noise, with the φ of `phi_under_lines`. The strongest of the m frequencies holds the share g of what is left;
-      noise does that with the chance m (1 − g)^(m − 1) at most: Fisher's test.
+      noise, with the φ of `phi_under_lines`. The strongest of the m frequencies then holds a share g of the power. In
+      noise the chance of such a share is at most m (1 − g)^(m − 1): Fisher's test.
     - **Signs.** Two consecutive differences of white noise have different signs in 2/3 of cases, with variance
       (16n − 29) / 90 of their number. More is a zigzag, which need not be periodic: steps that overshoot make
       one.
@@ -91,7 +91,7 @@ def oscillation(values: ArrayLike | Curve, epochs: ArrayLike | None = None, alph
     stayed at 0 for long, is taken for an oscillation more often than `alpha` says.
 
     A line of a period below 2.5 is a zigzag too, any other a cycle. Periods of more than a third of the history are
-    trend. A period is told to within period² / (2 · history). One value an epoch shows nothing of what happens within
+    trend. A period is known to within period² / (2 · history). One value an epoch shows nothing of what happens within
     an epoch: a cycle of steps may show as a slow one, or not at all.
 
     Args:

@@ -61,25 +61,25 @@ def converged_by_slope(
 ) -> SlopeCriterion:
     """Converged when the slope is shown to be small: its confidence interval lies inside ±δ.
 
-    Two one-sided tests: the hypotheses slope ≥ δ and slope ≤ −δ are both refused at level α exactly when the 1 − 2α
-    interval of the slope lies between −δ and δ. So "converged" is evidence that the curve moves by less than δ an
-    epoch. Where the noise is too large the interval reaches out, and the result is undetermined; where it lies wholly
-    outside ±δ, not converged. Slope and interval are Theil-Sen's, widened for autocorrelation: see `theil_sen`.
+    Two one-sided tests: slope ≥ δ and slope ≤ −δ are both rejected at level α exactly when the 1 − 2α interval of the
+    slope lies between −δ and δ. So "converged" is evidence that the curve moves by less than δ an epoch. Where noise
+    makes the interval so wide that it reaches beyond ±δ, the result is undetermined; where it lies wholly outside ±δ,
+    not converged. Slope and interval are Theil-Sen's, widened for autocorrelation: see `theil_sen`.
 
-    A look at every epoch is many tests. The verdict is one test, of the last window. `since` goes back from there for
-    as long as each earlier window passes, and stops at the first that does not: tests in an order fixed beforehand, so
-    the chance that any of its claims is false stays at α without a correction. `first_epoch` is the best of many looks
-    and has no such guarantee.
+    A look at every epoch is many tests. The verdict is one test, of the last window. From there `since` goes back
+    window by window, and stops at the first that does not pass. The order of these tests is fixed beforehand, so the
+    chance of any false claim stays at α without a correction. `first_epoch` is the best of many looks and has no such
+    guarantee.
 
     Args:
         values: Shape `(epochs,)`, oldest first: a loss or a metric; or a `Curve` of `read_history`.
         window: How many values count, 10 to 2000. Default 30: fewer say too little about their own autocorrelation. The
             interval narrows with window^(3/2).
         delta: The margin δ an epoch, in the unit of the values, > 0. Default None: of the curve's range, smoothed by a
-            running median of five, `share` or a tenth divided by the epochs, whichever is less. So as many more epochs
-            as there were bring at most a tenth of what these brought, however long the training was.
-        share: The largest δ as a share of the range, > 0. Default 0.001: ten more epochs at that slope bring less than
-            one per cent of all that the training brought. With it the tenth counts from 100 epochs on.
+            running median of five, `share` or a tenth divided by the epochs, whichever is less. So doubling the
+            training would change the value by at most a tenth of its range.
+        share: The largest δ as a share of the range, > 0. Default 0.001: ten more epochs at that slope change the value
+            by one per cent of its range. In trainings of more than 100 epochs, a tenth divided by the epochs is less.
         alpha: The level, between 0 and 0.5. Default 0.05.
         epochs: Shape `(epochs,)`, the epoch of each value, from 0; default the curve's, or else 0, 1, 2, ...
         name: What the values are called in the result.

@@ -10,7 +10,7 @@ import scipy.signal
 from unetdyn.analysis import oscillation, read_history
 from unetdyn.analysis.ar1 import AR1
 from unetdyn.analysis.detrend import detrend
-from unetdyn.analysis.oscillation_test import SIGN_CHANGES_OF_NOISE
+from unetdyn.analysis.swings import SIGN_CHANGES_OF_NOISE
 
 SIGMA = 0.01
 

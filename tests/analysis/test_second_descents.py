@@ -7,7 +7,7 @@ import pytest
 
 from planted_noise import ar1
 from unetdyn.analysis import double_descent
-from unetdyn.analysis.double_descent_test import _turns
+from unetdyn.analysis.second_descents import _turns
 
 SIGMA = 0.05
 T = np.arange(100) / 100
