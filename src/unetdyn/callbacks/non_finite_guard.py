@@ -11,11 +11,12 @@ from unetdyn._checks import check_count
 from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.messages import guard as messages
-from unetdyn.callbacks.step_control import StepControl
+from unetdyn.callbacks.step_callbacks import StepControl
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Control, OptimizerTap, Rows, Step
 from unetdyn.dynamics.backend import backend
 from unetdyn.dynamics.hooks import Overrides, keep_finite_in, release
+from unetdyn.dynamics.optimizers import has_loss_scale
 from unetdyn.dynamics.probe import Tensor
 
 _LARGEST_SCALE_THAT_NEEDS_NO_LOWERING = 1.0
@@ -148,16 +149,15 @@ class NonFiniteGuard(StepControl):
             block=block,
             others=others,
             everywhere=others + 1 == len(counts),
-            scaled=hasattr(self.model.optimizer, "inner_optimizer"),
+            scaled=has_loss_scale(self.model.optimizer),
         )
 
 
 class _Watch:
     """What goes with the guard's tap: the forward pass's state is kept finite, and skipped updates in a row counted.
 
-    It counts whenever rows are taken from the device. That may be within an epoch: then it is `stop_training` on the
-    model itself that ends `fit` after the step; but not once the tap is detached, maybe at the start of the next `fit`,
-    which those updates are no part of.
+    Rows may come within an epoch; `stop_training` then ends `fit` after that step. Once the tap is detached it stops
+    nothing, since a new `fit` may have begun.
     """
 
     def __init__(self, model: keras.Model, limit: int | None, run: int) -> None:
@@ -207,9 +207,9 @@ class _SkipNonFinite(Control):
         return {"loss_scale": 1}
 
     def measure(self, step: Step) -> dict[str, Tensor]:  # noqa: ARG002
-        if hasattr(self._optimizer, "inner_optimizer"):
+        if has_loss_scale(self._optimizer):
             return {"loss_scale": backend.snapshot([self._optimizer.dynamic_scale])[0]}
         return {"loss_scale": ops.ones(())}
 
-    def transform(self, step: Step) -> tuple[None, Tensor]:
-        return None, ops.sum(step.nonfinite) > 0
+    def transform(self, step: Step) -> tuple[None, Tensor, dict[str, Tensor]]:
+        return None, ops.sum(step.nonfinite) > 0, {}

@@ -9,6 +9,7 @@ from keras import ops
 
 from unetdyn.dynamics.backend import backend
 from unetdyn.dynamics.measured_step import MeasuredStep
+from unetdyn.dynamics.optimizers import inner
 
 Tensor = Any
 
@@ -88,7 +89,7 @@ class CarriedVariables:
     """
 
     def __init__(self, optimizer: keras.Optimizer, overrides: Overrides) -> None:
-        self._holder = getattr(optimizer, "inner_optimizer", optimizer)
+        self._holder = inner(optimizer)
         self._tracked = backend.optimizer_carries_variables()
         self.variables: list[keras.Variable] = []
         if self._tracked:

@@ -14,7 +14,7 @@ from unetdyn.dynamics.attachments import Attachments
 from unetdyn.dynamics.probe import Measurement, Probe, as_probe
 from unetdyn.dynamics.rows import Chunk, Rows, rows_from
 
-_DEFAULT_CAPACITY = 1024  # rows; 260 columns (64 variables) make 1 MB
+DEFAULT_CAPACITY = 1024  # rows; 260 columns (64 variables) make 1 MB
 
 
 class OptimizerTap:
@@ -77,7 +77,7 @@ class OptimizerTap:
             check_count("capacity", capacity, 1, "rows")
         self.probe = as_probe(probe)
         self.session = session
-        self.capacity = capacity or _DEFAULT_CAPACITY
+        self.capacity = capacity or DEFAULT_CAPACITY
         self._on_rows, self._on_detach = on_rows, on_detach
         self._unread: list[Chunk] = []
         self._variables: list[keras.Variable] = []
