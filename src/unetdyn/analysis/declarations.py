@@ -87,7 +87,7 @@ class Declaration:
         columns: The keys that a report shows in its table of epochs.
         arrays: What the record holds.
         displays: The pictures that a report draws of the record.
-        section: How a configuration asks for it; None (default) where it offers it not.
+        section: How a configuration asks for it. None (default) if no configuration offers it.
         acts: Whether it is a control, which acts on the training; a monitor only measures.
 
     Example:
@@ -171,7 +171,7 @@ STABILITY = Declaration(
     "stability",
     keys=_keys("down", ("{name}", "{name}_cv", "*_{name}", "*_{name}_cv")),
     columns=("{name}", "{name}_cv"),
-    arrays=("epoch", "*"),  # and for each value that is watched NAME, NAME_sigma, NAME_cv
+    arrays=("epoch", "*", "*_sigma", "*_cv"),  # of each value that is watched: itself, its σ, σ over its mean
     section=Section(
         {
             "monitor": Setting(tuple[str, ...], {"min_length": 1}, default=("val_loss", "val_jaccard"), logged=True),
