@@ -48,7 +48,7 @@ def bounds_of_settings():
             yield from ((name, argument, kind, bound) for kind, bound in setting.bounds.items())
 
 
-@pytest.mark.parametrize(("name", "argument", "kind", "bound"), bounds_of_settings())
+@pytest.mark.parametrize(("name", "argument", "kind", "bound"), list(bounds_of_settings()))
 def test_bounds_of_settings_are_those_of_the_unit(name, argument, kind, bound):
     unit = getattr(callbacks, name)
     below = {"ge": bound - 1, "gt": bound, "min_length": ("loss",) * (bound - 1)}[kind]

@@ -45,7 +45,7 @@ class Setting:
         kind: Its type.
         bounds: What pydantic's `Field` takes: `gt`, `ge`, `lt`, `le`, `min_length`.
         default: `OWN` (default): that of the monitor's own argument.
-        about: A few words for who reads the configuration, such as its unit.
+        about: A few words for the reader of the configuration, such as its unit.
         logged: Whether it names values in `logs`, which the experiment must then measure.
     """
 
@@ -64,7 +64,7 @@ class Section:
         settings: Argument of the monitor → what it may be.
         from_fit: Arguments that are taken from the configuration's section `fit`, under the same name.
         required: Whether it always watches; otherwise null turns it off.
-        about: A sentence more for who reads the configuration.
+        about: One more sentence for the reader of the configuration.
     """
 
     settings: Mapping[str, Setting]

@@ -47,8 +47,8 @@ class LiveDashboard(keras.callbacks.Callback):
         metric: The metric to show, without `val_`; None (default) takes `jaccard` where it is logged, else the first
             metric.
         window: Over how many epochs stability is measured, ≥ 2; 10 is what the studies used.
-        every_seconds: Least time between two pictures, ≥ 0. Default 2: a picture takes some tenths of a second, which
-            are so at most about a tenth of the training's time.
+        every_seconds: Least time between two pictures, ≥ 0. Default 2: a picture takes some tenths of a second, so all
+            of them together take about a tenth of the training's time at most.
         where: `"notebook"`, `"terminal"`, or `"auto"` (default): the notebook, if that is where Python runs.
 
     Attributes:

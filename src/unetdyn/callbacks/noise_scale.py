@@ -258,7 +258,7 @@ def _unknown(found: NoiseScale) -> NoiseScale:
 
 
 def _changed(found: NoiseScale, reported: NoiseScale | None, batch: int) -> bool:
-    """Worth a sentence: the first estimate that could have been one, another verdict, or one that contradicts it."""
+    """Whether to tell of it: the first estimate with enough observations, another verdict, another interval or side."""
     if found.observations < MIN_OBSERVATIONS:
         return False
     if reported is None or reported.determined != found.determined:

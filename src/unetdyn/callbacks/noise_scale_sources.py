@@ -163,7 +163,8 @@ def samples_counted(model: keras.Model) -> float | None:
 def batch_size_from(samples: float | None, steps: int) -> int | None:
     """The batch size of an epoch, from the number of samples in it; only its last batch may be smaller.
 
-    Exact where the batches are equal, or more in number than the samples in one; else up to 1/(steps − 1) too small.
+    Exact if the batches are equal, or if there are more batches than samples in one. Else it may be too small, by a
+    fraction of 1/(steps − 1) at most.
 
     Args:
         samples: Seen in the epoch; None where nobody counted.

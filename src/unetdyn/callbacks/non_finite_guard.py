@@ -35,9 +35,9 @@ class NonFiniteGuard(StepControl):
     the end of each epoch and, in long ones, every 1024 steps or so, when the tap's ring is full; no step waits for it.
     Nothing is lost meanwhile: these updates are skipped too.
 
-    Under a `LossScaleOptimizer`, which skips such updates itself and then halves its scale, they are counted here all
-    the same, but towards `max_consecutive` only once the scale is down to 1: until then it may be the cause, as in
-    the first steps of every such training. Under gradient accumulation the micro-batch is left out and the next takes
+    A `LossScaleOptimizer` skips such updates itself and halves its scale. They are counted here too, but towards
+    `max_consecutive` only at a scale of 1 or less. A larger scale may be the cause, as in the first steps of every such
+    training. Under gradient accumulation the micro-batch is left out and the next takes
     its place. Put the guard before other controls or after them: it looks at the gradient of the loss.
 
     In `logs`: `skipped_updates`, how many in the epoch.

@@ -33,9 +33,9 @@ class UpdateMonitor(StepMonitor):
     steps that updated the weights, `update_ratio_log10`, the median over blocks of the blocks' medians;
     `update_ratio_log10_min` and `update_ratio_log10_max`, the lowest and highest block.
 
-    The studies called a ratio of 1 % healthy, which is ten times what is usual. That number is the λ of adaptive
-    gradient clipping (`AdaptiveGradientClipping(0.01)`), and bounds another quantity: ‖g‖/‖w‖, of a gradient which the
-    learning rate has not touched yet. With plain gradient descent the ratio here is η times that one.
+    The studies called a ratio of 1 % healthy, ten times what is usual. That number is the λ of adaptive gradient
+    clipping (`AdaptiveGradientClipping(0.01)`), which bounds another ratio: ‖g‖/‖w‖, before the learning rate is
+    applied. With plain gradient descent the ratio here is η times that one.
 
     A kernel that goes straight into a norm is scale-invariant: only its direction matters, so that what counts is the
     angle by which a step turns it, `effective_rate`, about ‖Δw‖/‖w‖ in radians. For plain gradient descent this goes

@@ -126,9 +126,9 @@ class CarriedVariables:
 def keep_finite(variables: Sequence[keras.Variable]) -> None:
     """From now on, let no entry of these variables be overwritten with a value that is not finite.
 
-    A batch with a NaN in it makes all moving means and variances NaN in its forward pass, before any gradient is
-    there, and a model that can train on cannot be evaluated any more. Entry by entry, what is finite is assigned as
-    ever. It must be called before the train step is compiled. Integer variables are left alone.
+    A batch with a NaN makes all moving means and variances NaN in its forward pass, before there is any gradient. The
+    model may train on, but it can no longer be evaluated. Finite entries are assigned as ever. It must be called before
+    the train step is compiled. Integer variables are left alone.
 
     Args:
         variables: A model's `non_trainable_variables`.

@@ -195,8 +195,9 @@ class MeasuredStep:
 def _replica_parts(
     before: list[Tensor | None], after: list[Tensor | None], local: list[Tensor | None]
 ) -> list[Tensor | None]:
-    """What each replica hands on: its equal part of the whole, so that Keras' sum over replicas gives what controls
-    made. Where they changed nothing, it is the replica's own gradient, since Keras clips before it sums.
+    """What each replica hands on: an equal share of the changed gradient, which Keras' sum over replicas restores.
+
+    Where controls changed nothing, it is the replica's own gradient, since Keras clips before it sums.
     """
     count = backend.replica_count()
     if count == 1:

@@ -92,7 +92,7 @@ class Control(Probe):
 
 
 def as_probe(measurement: "Probe | Measurement | None") -> Probe | None:
-    """A probe as it is; a probe of a function, which is called once beforehand, with zeros, for its columns' widths.
+    """A probe is returned unchanged. A function becomes one; called once with zeros, it gives its columns' widths.
 
     Example:
         >>> def largest(step):

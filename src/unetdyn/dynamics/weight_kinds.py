@@ -49,8 +49,8 @@ def unit_axes(shape: Sequence[int], kind: str = "other") -> tuple[int, ...]:
     A unit is what makes one output: for a convolution an output channel (kernels are `(*window, in, out)`), for a
     transposed one too (kernels are `(*window, out, in)`), for a depthwise one a channel's window (kernels are
     `(*window, channels, multiplier)`), for a dense layer an output (kernels are `(in, out)`). As in the paper's own
-    code, a weight with at most one axis longer than 1 (biases, gains) is one unit; of other weights with two or three
-    axes the first is summed over, and of those with more all but the last.
+    code, a weight with at most one axis longer than 1 (biases, gains) is one unit. Other weights with two or three axes
+    are summed over the first, those with more over all but the last.
 
     Args:
         shape: The weight's shape.
