@@ -29,18 +29,23 @@ def unknown_choice(argument: str, received: object, known: Iterable[object]) -> 
 
 
 def check_choice(argument: str, value: object, known: Iterable[object]) -> None:
-    """Refuse what is not one of a fixed set of values.
+    """Refuse what is not one of a fixed set of values; True is not 1 here.
 
     >>> check_choice("undefined", "none", ["absent", "nan"])
     Traceback (most recent call last):
     ValueError: `undefined` must be one of 'absent', 'nan'. Received: undefined='none'. Did you mean 'nan'?
+    >>> check_choice("ddof", True, [1, 0])
+    Traceback (most recent call last):
+    ValueError: `ddof` must be one of 1, 0. Received: ddof=True.
     """
     known = list(known)
-    if value not in known:
+    if not any(value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in known):
         raise ValueError(unknown_choice(argument, value, known))
 
 
-def check_count(argument: str, value: object, least: int, unit: str = "epochs", otherwise: str = "") -> None:
+def check_count(
+    argument: str, value: object, least: int, unit: str = "epochs", otherwise: str = "", most: int | None = None
+) -> None:
     """Refuse what is not a whole number of something; True and False are no numbers here.
 
     Args:
@@ -48,21 +53,24 @@ def check_count(argument: str, value: object, least: int, unit: str = "epochs", 
         value: What was passed.
         least: The least that is allowed.
         unit: What is counted, in the plural; "" where the argument's name says it.
-        otherwise: What else is allowed, as the end of "1 or more, ...": such as "or None for all".
+        otherwise: How the sentence ends: what else is allowed, such as "or None for all"; or why these are the bounds.
+        most: The most that is allowed; None (default) for no bound.
 
     Raises:
-        ValueError: If it is no whole number, or less than `least`.
+        ValueError: If it is no whole number, less than `least` or more than `most`.
 
     Example:
         >>> check_count("lag", 0, least=1)
         Traceback (most recent call last):
         ValueError: `lag` must be a whole number of epochs, 1 or more. Received: lag=0.
+        >>> check_count("lag", 9, least=1, most=5)
+        Traceback (most recent call last):
+        ValueError: `lag` must be a whole number of epochs, from 1 to 5. Received: lag=9.
     """
-    if not is_count(value) or value < least:  # type: ignore[operator]
+    if not is_count(value) or value < least or (most is not None and value > most):  # type: ignore[operator]
+        span = f"{least} or more" if most is None else f"from {least} to {most}"
         of, end = (f" of {unit}" if unit else ""), (f", {otherwise}" if otherwise else "")
-        raise ValueError(
-            f"`{argument}` must be a whole number{of}, {least} or more{end}. Received: {argument}={value!r}."
-        )
+        raise ValueError(f"`{argument}` must be a whole number{of}, {span}{end}. Received: {argument}={value!r}.")
 
 
 def check_positive(argument: str, value: object, otherwise: str = "") -> None:
@@ -90,6 +98,20 @@ def check_range(argument: str, value: object, least: float, most: float = math.i
     if not (is_number(value) and least <= value <= most and math.isfinite(value)):  # type: ignore[operator, arg-type]
         kind = f"number from {least:g} to {most:g}" if math.isfinite(most) else f"finite number, {least:g} or above"
         raise ValueError(f"`{argument}` must be a {kind}. Received: {argument}={value!r}.")
+
+
+def check_band(low_name: str, low: object, high_name: str, high: object) -> None:
+    """Refuse a band from `low` to `high` that has no width or begins below 0.
+
+    >>> check_band("low", 0.1, "high", 0.003)
+    Traceback (most recent call last):
+    ValueError: `low` and `high` must be numbers with 0 ≤ low < high. Received: low=0.1, high=0.003.
+    """
+    if not (is_number(low) and is_number(high) and 0 <= low < high):  # type: ignore[operator]
+        raise ValueError(
+            f"`{low_name}` and `{high_name}` must be numbers with 0 ≤ {low_name} < {high_name}. "
+            f"Received: {low_name}={low!r}, {high_name}={high!r}."
+        )
 
 
 def check_fraction(

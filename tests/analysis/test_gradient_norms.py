@@ -111,7 +111,7 @@ def test_what_is_not_a_norm_is_no_spike_and_moves_nothing():
 @pytest.mark.parametrize(
     ("kwargs", "text"),
     [
-        ({"factor": 0}, r"`spike` must be a positive number of robust scales\. Received: spike=0"),
+        ({"factor": 0}, r"`spike` must be a finite number above 0\. Received: spike=0"),
         ({"factor": float("nan")}, r"Received: spike=nan"),
         ({"window": 3}, r"`window` must be a whole number of steps, 4 or more\. Received: window=3"),
     ],

@@ -114,7 +114,9 @@ def test_patience_is_rounded_up(plateau, epoch, epochs):
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda: update_variance(-0.1, 8, 1), r"`lr` must be a finite number, 0 or more. Received: lr=-0.1"),
+        (lambda: update_variance(-0.1, 8, 1), r"`lr` must be a finite number, 0 or above. Received: lr=-0.1"),
+        (lambda: update_variance("a", 8, 1), r"`lr` must be a finite number.* Received: lr='a'"),
+        (lambda: update_variance(True, 8, 1), r"Received: lr=True"),
         (lambda: update_variance(0.1, 0, 1), r"`batch_size` must be a whole number of samples, 1 or more. Rec.*=0\."),
         (lambda: update_variance(0.1, 2.5, 1), r"Received: batch_size=2.5"),
         (lambda: update_variance(0.1, True, 1), r"Received: batch_size=True"),

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import unetdyn.runs
+from findings import numbers, told
 from tap_models import brute_force, conv_data, conv_model, dense_data, fit
 from unetdyn.callbacks import AutoClip, GradientMonitor, NonFiniteGuard, RunRecorder
 from unetdyn.dynamics import blocks
@@ -68,11 +69,8 @@ def test_thresholds_count_steps_and_are_named_in_the_message():
     monitor, logs = one_weight([1.0, 12.0, 30.0, 9.0, 15.0])
     np.testing.assert_allclose(monitor.record["grad_norm"], [1, 12, 30, 9, 15], rtol=1e-5)
     assert logs["grad_exploding"] == 3.0
-    assert [text for _, text in monitor.messages] == [
-        "Exploding gradients: the norm was above 10 at 3 of 5 steps, first at step 1 (12), at most 30 at step 2, most "
-        "of it in block only. Blocks above it by themselves: only. What usually helps: a lower learning rate or a "
-        "warm-up, clipping (`global_clipnorm` of the optimizer), a norm in each block."
-    ]
+    assert told(monitor) == [(0, "gradient.exploding", "watch")]
+    assert numbers(monitor.findings[0][1]) == [10, 3, 5, 1, 12, 30, 2]  # threshold, steps, first (norm), most at
     monitor, logs = one_weight([1.0, 12.0, 30.0, 9.0, 15.0], explode=20)
     assert logs["grad_exploding"] == 1.0
     assert monitor.record["explode"] == 20
@@ -81,7 +79,8 @@ def test_thresholds_count_steps_and_are_named_in_the_message():
 def test_vanishing_is_told_by_the_median_of_the_whole_and_of_blocks():
     monitor, logs = one_weight([1e-7, 1e-8, 1e-7, 1.0])
     assert (logs["grad_vanishing"], logs["grad_vanishing_blocks"]) == (3.0, 1.0)
-    assert "below 1e-06 in the whole gradient (1e-07), block only (1e-07)" in monitor.messages[0][1]
+    assert told(monitor) == [(0, "gradient.vanishing", "watch")]
+    assert numbers(monitor.findings[0][1]) == [4, 1e-6, 1e-7, 1e-7, 1]  # steps, threshold, whole, block, blocks
     monitor, logs = one_weight([1e-7, 1.0, 1.0])
     assert (logs["grad_vanishing"], logs["grad_vanishing_blocks"]) == (1.0, 0.0)
     assert monitor.messages == ()
@@ -96,15 +95,17 @@ def test_a_block_that_the_loss_does_not_reach_is_exactly_zero():
     model, monitor = keras.Model(inputs, keras.layers.Dense(1, name="out")(x)), GradientMonitor()
     logs = train(model, dense_data(), monitor)
     assert logs["grad_vanishing_blocks"] == 1.0
-    assert "in block dead (0, or below about 1e-19); the model has 2 blocks" in monitor.messages[0][1]
+    assert told(monitor) == [(0, "gradient.vanishing", "watch")]
+    assert "block dead (0, " in monitor.findings[0][1].seen
+    assert numbers(monitor.findings[0][1]) == [3, 1e-6, 0, 1e-19, 2]  # 0, or below about 1e-19; of two blocks
 
 
 def test_a_gradient_whose_square_underflows_is_not_called_zero():
     monitor, _ = one_weight([1e-25] * 3)
-    text = monitor.messages[0][1]
-    assert "the whole gradient (0, or below about 1e-19)" in text
-    assert "exactly" not in text
-    assert "Smaller gradients than 1e-19 show as 0, since float32 has no room for their squares." in text
+    found = monitor.findings[0][1]
+    assert numbers(found) == [3, 1e-6, 0, 1e-19, 0, 1e-19, 1]
+    assert "exactly" not in found.sentence
+    assert "1e-19 show as 0" in found.advice
 
 
 def test_a_spike_is_told_against_the_steps_before_whatever_the_epochs():
@@ -113,8 +114,8 @@ def test_a_spike_is_told_against_the_steps_before_whatever_the_epochs():
     monitor, logs = one_weight(gradients, window=20)
     assert np.flatnonzero(monitor.record["spike"]).tolist() == [50]
     assert logs["grad_spikes"] == 1.0
-    assert "at 1 of 60 steps the norm was more than 6 robust standard deviations above" in monitor.messages[0][1]
-    assert "first at step 50 (0.5), most of it in block only" in monitor.messages[0][1]
+    assert told(monitor) == [(0, "gradient.spikes", "watch")]
+    assert numbers(monitor.findings[0][1]) == [1, 60, 6, 20, 50, 0.5]  # steps, factor, window, first (norm)
     monitor, logs = one_weight(gradients, spike=None)
     assert "grad_spikes" not in logs
     assert not monitor.record["spike"].any()
@@ -150,14 +151,14 @@ def test_a_place_that_comes_and_goes_while_trouble_lasts_is_told_once():
     for epoch, exploding in enumerate(["ab", "a", "ab", "abc", "", "a"]):
         x = [np.full((2, 1), 20.0 if name in exploding else 1.0) for name in "abc"]
         fit(model, (x, np.full((2, 1), 1e3)), epochs=epoch + 1, initial_epoch=epoch, callbacks=[monitor])
-    assert [epoch for epoch, text in monitor.messages if text.startswith("Exploding")] == [0, 3, 5]
+    assert [epoch for epoch, code, _ in told(monitor) if code == "gradient.exploding"] == [0, 3, 5]
 
 
 def test_messages_are_printed_only_when_asked(capsys):
     one_weight([20.0])
     assert capsys.readouterr().out == ""
-    one_weight([20.0], verbose=1)
-    assert capsys.readouterr().out.startswith("\nEpoch 1: Exploding gradients: the norm was above 10 at 1 of 1 steps")
+    monitor, _ = one_weight([20.0], verbose=1)
+    assert capsys.readouterr().out == f"\nEpoch 1: {monitor.findings[0][1].sentence}\n"
 
 
 def test_a_batch_with_nan_is_named_with_step_variable_and_block():
@@ -177,17 +178,16 @@ def test_a_batch_with_nan_is_named_with_step_variable_and_block():
     assert np.isnan(monitor.record["grad_norm"][2:]).all()
     assert logs["grad_nonfinite"] == 3.0
     assert np.isfinite(logs["grad_norm"])
-    text = monitor.messages[0][1]
-    assert text.startswith("Non-finite gradients at 3 of 5 steps, first at step 2 in every gradient, 1 entries of ")
-    assert "the loss itself, or the batch, was not finite" in text
+    assert told(monitor) == [(0, "gradient.nonfinite", "ill")]
+    assert numbers(monitor.findings[0][1])[:4] == [3, 5, 2, 1]  # steps, first, entries
 
 
 def test_an_infinite_gradient_is_not_finite_and_no_explosion():
     monitor, logs = one_weight([20.0, np.inf])
     assert monitor.record["grad_norm"].tolist() == [20.0, np.inf]
     assert (logs["grad_nonfinite"], logs["grad_exploding"]) == (1.0, 1.0)
-    text = next(text for _, text in monitor.messages if text.startswith("Exploding"))
-    assert "above 10 at 1 of 2 steps, first at step 0 (20), at most 20 at step 0" in text
+    exploding = next(found for _, found in monitor.findings if found.code == "gradient.exploding")
+    assert numbers(exploding) == [10, 1, 2, 0, 20, 20, 0]
 
 
 def test_nan_under_accumulation_is_not_called_skipped():
@@ -197,19 +197,16 @@ def test_nan_under_accumulation_is_not_called_skipped():
     x[0, 0, 0, 0] = np.nan
     train(model, (x, y), monitor, keras.optimizers.SGD(0.01, gradient_accumulation_steps=4), epochs=1)
     assert monitor.first_nonfinite.applied
-    assert "What usually helps: look for NaN" in monitor.messages[0][1]
-    assert "skipped;" not in monitor.messages[0][1]
+    assert told(monitor)[0] == (0, "gradient.nonfinite", "ill")
 
 
-def test_nonfinite_gradients_that_reach_the_weights_are_news_after_skipped_ones():
+def test_nonfinite_gradients_that_reach_the_weights_are_told_after_skipped_ones():
     model, monitor = conv_model(), GradientMonitor()
     model.compile(keras.optimizers.SGD(0.01), "mse")
     x, y = conv_data(4)
     for epoch, guards in enumerate(([NonFiniteGuard(verbose=0)], [])):
         fit(model, (x * np.nan, y), epochs=epoch + 1, initial_epoch=epoch, callbacks=[monitor, *guards])
-    first, second = (text for _, text in monitor.messages)
-    assert "were skipped" in first
-    assert "What usually helps: look for NaN" in second
+    assert told(monitor) == [(0, "gradient.skipped", "watch"), (1, "gradient.nonfinite", "ill")]
     assert not monitor.first_nonfinite.applied
 
 
@@ -234,10 +231,8 @@ def test_gradients_that_break_on_the_way_back_name_where_they_broke():
     assert found.variables == ("first/kernel", "first/bias", "second/kernel", "second/bias")
     assert found.entries == 4
     assert not found.everywhere
-    assert (
-        "4 entries of second/bias (block second) and in 3 other variables nearer to the input" in monitor.messages[0][1]
-    )
-    assert len(monitor.messages) == 1
+    assert told(monitor) == [(0, "gradient.nonfinite", "ill")]
+    assert numbers(monitor.findings[0][1]) == [3, 3, 0, 4, 3]  # steps, first, entries, other variables
     assert logs["grad_nonfinite"] == 3.0
 
 
@@ -247,26 +242,24 @@ def test_nan_that_is_accumulated_is_not_called_skipped():
     assert np.isnan(monitor.model.get_weights()[0]).all()
     assert monitor.record["applied"].tolist() == [False, True]
     assert monitor.first_nonfinite.applied
-    assert "skipped" not in monitor.messages[0][1].replace("`NonFiniteGuard` skips", "")
-    assert "`NonFiniteGuard` skips such updates, `TerminateOnNaN` stops." in monitor.messages[0][1]
+    assert told(monitor) == [(0, "gradient.nonfinite", "ill")]
 
 
 def test_what_a_guard_skips_is_not_laid_to_a_loss_scale():
     monitor, _ = one_weight([np.nan, 1.0, 1.0, 1.0], keras.optimizers.SGD(0.0), [NonFiniteGuard(verbose=0)])
     assert not monitor.first_nonfinite.applied
-    text = monitor.messages[0][1]
-    assert "All these updates were skipped, and have not reached the weights. What usually helps: look for NaN" in text
-    assert "loss scale" not in text
-    assert "`NonFiniteGuard` skips" not in text
+    assert told(monitor) == [(0, "gradient.skipped", "watch")]
+    assert "loss scale" not in monitor.findings[0][1].sentence
 
 
 def test_what_a_loss_scale_skips_is_told_so():
     scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.0), initial_scale=1.0)
     monitor, _ = one_weight([np.nan, 1.0, 1.0, 1.0], scaled)
-    assert "a loss scale finds its size so, and it is harmless where rare." in monitor.messages[0][1]
+    assert told(monitor) == [(0, "gradient.skipped", "watch")]
+    assert "loss scale" in monitor.findings[0][1].seen
 
 
-def test_nan_that_reaches_the_weights_is_news_after_nan_that_was_skipped():
+def test_nan_that_reaches_the_weights_is_told_after_nan_that_was_skipped():
     monitor = GradientMonitor()
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
     model.compile(keras.optimizers.SGD(0.0), "mse")
@@ -274,9 +267,7 @@ def test_nan_that_reaches_the_weights_is_news_after_nan_that_was_skipped():
     for epoch, guards in enumerate([[NonFiniteGuard(verbose=0)], [NonFiniteGuard(verbose=0)], [], []]):
         callbacks = [monitor, *guards]
         fit(model, (x, 0 * x), epochs=epoch + 1, initial_epoch=epoch, batch_size=1, callbacks=callbacks)
-    assert [epoch for epoch, _ in monitor.messages] == [0, 2]
-    assert "skipped" in monitor.messages[0][1]
-    assert "have not reached" not in monitor.messages[1][1]
+    assert told(monitor) == [(0, "gradient.skipped", "watch"), (2, "gradient.nonfinite", "ill")]
 
 
 def test_clipping_is_counted_against_the_mean_of_micro_batches():
@@ -316,10 +307,13 @@ def test_record_is_in_the_run_directory_under_the_same_names(tmp_path):
 @pytest.mark.parametrize(
     ("kwargs", "text"),
     [
-        ({"vanish": 20}, r"`vanish` must be ≥ 0 and below `explode`\. Received: vanish=20, explode=10\.0"),
+        ({"vanish": 20}, r"`vanish` and `explode` must be numbers with 0 ≤ .*\. Received: vanish=20, explode=10\.0"),
         ({"vanish": -1}, r"Received: vanish=-1"),
         ({"explode": float("nan")}, r"explode=nan"),
-        ({"spike": -2}, r"`spike` must be a positive number of robust scales\. Received: spike=-2"),
+        ({"explode": "a"}, r"Received: vanish=1e-06, explode='a'"),
+        ({"explode": True}, r"explode=True"),
+        ({"spike": -2}, r"`spike` must be a finite number above 0\. Received: spike=-2"),
+        ({"spike": True}, r"Received: spike=True"),
         ({"window": 2}, r"`window` must be a whole number of steps, 4 or more\. Received: window=2"),
     ],
 )

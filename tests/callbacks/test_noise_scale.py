@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 import unetdyn.runs
+from findings import numbers, told
+from unetdyn.analysis.diagnosis.messages.noise_scale import CONTROLLED
 from unetdyn.callbacks import AutoClip, NoiseScaleMonitor, RunRecorder
 from unetdyn.callbacks.step_record import StepRecord
 
@@ -72,7 +74,8 @@ def test_monitor_finds_the_closed_form(way, data):
     assert found.trace_covariance == pytest.approx(TRACE, rel=0.1)
     assert found.gradient_sq == pytest.approx(GRADIENT_SQ, rel=0.1)
     assert found.observations == observations
-    assert f"from {observations} {unit}." in monitor.messages[0][1]
+    assert told(monitor)[0] == (0, "noise_scale.estimate", "unknown")
+    assert f"{observations} {unit}" in monitor.findings[0][1].seen
     assert monitor.record["batch_size"].tolist() == [BATCH * optimizer_options.get("gradient_accumulation_steps", 1)]
 
 
@@ -87,11 +90,9 @@ def test_monitor_is_undetermined_where_a_control_changes_what_is_accumulated(bef
     assert not found.determined
     assert math.isnan(found.low)
     assert not {"noise_scale", "noise_scale_low", "noise_scale_high"} & history.keys()
-    assert [text for _, text in monitor.messages] == [
-        f"The gradient noise scale is undetermined, from {monitor.record['observations'][0]} accumulation cycles: a "
-        "control changed gradients before they were accumulated. Keras' own clipping (`global_clipnorm`) acts after "
-        "that, and leaves them to be compared."
-    ]
+    assert told(monitor) == [(0, "noise_scale.estimate", "unknown")]
+    assert numbers(monitor.findings[0][1]) == [monitor.record["observations"][0]]
+    assert found.reason == CONTROLLED
 
 
 def test_monitor_minds_no_control_that_had_nothing_to_do(data):
@@ -144,9 +145,11 @@ def test_monitor_logs_the_interval_once_it_is_determined(data):
     for key in ("noise_scale", "noise_scale_low", "noise_scale_high"):
         assert history[key] == record[key].tolist()
     assert record["noise_scale"] == pytest.approx(record["trace_covariance"] / record["gradient_sq"])
-    (epoch, sentence), *_ = monitor.messages
-    assert (epoch, "95% interval") == (0, sentence[sentence.index("95%") :][:12])
-    assert f"Updates use {BATCH} samples, above that: a smaller one would do." in sentence
+    (epoch, found), *_ = monitor.findings
+    first = [record[key][0] for key in ("noise_scale", "noise_scale_low", "noise_scale_high", "observations")]
+    assert epoch == 0
+    assert numbers(found)[:6] == pytest.approx([first[0], 95, *first[1:], BATCH], rel=5e-3)
+    assert "samples, above" in found.seen
 
 
 @pytest.mark.parametrize("undefined", ["absent", "nan"])
@@ -161,17 +164,18 @@ def test_monitor_is_undetermined_without_a_mean_gradient(undefined):
     assert ("noise_scale" in history) == (undefined == "nan")
     assert all(math.isnan(value) for value in history.get("noise_scale", []))
     assert history["trace_covariance"][0] == pytest.approx(4 * len(TRUTH), rel=0.15)
-    assert "undetermined, but above" in monitor.messages[-1][1]
-    assert "A `window` longer than 150 may tell." in monitor.messages[-1][1]
+    assert told(monitor)[-1][1:] == ("noise_scale.estimate", "unknown")
+    bound = record["noise_scale_low"][0]
+    assert numbers(monitor.findings[-1][1]) == pytest.approx([bound, 150, 150], rel=5e-3)  # observations, window
 
 
 def test_monitor_advises_by_the_side_the_batch_is_on(data):
     within = NoiseScaleMonitor()
     fit(within, data, batch_size=5)
-    assert "Updates use 5 samples, within it." in within.messages[-1][1]
+    assert "5 samples, within" in within.findings[-1][1].seen
     smaller = NoiseScaleMonitor(window=800)
     fit(smaller, data, batch_size=2)
-    assert "Updates use 2 samples, below that: a larger batch would save steps." in smaller.messages[-1][1]
+    assert "2 samples, below" in smaller.findings[-1][1].seen
 
 
 @pytest.mark.parametrize(
@@ -187,20 +191,18 @@ def test_monitor_infers_the_batch_size(options, last, data):
 
 
 def test_monitor_says_that_it_needs_the_batch_size(data, monkeypatch):
-    monkeypatch.setattr("unetdyn.callbacks.noise_scale._samples_counted", lambda model: 0.0)
+    monkeypatch.setattr("unetdyn.callbacks.noise_scale.samples_counted", lambda model: 0.0)
     monitor = NoiseScaleMonitor()
-    with pytest.warns(
-        UserWarning, match=r"the batch size could not be told .* Pass `batch_size=` what you pass"
-    ) as seen:
+    with pytest.warns(UserWarning, match=r"the batch size could not be told .* Pass `batch_size=") as seen:
         history = fit(monitor, data, epochs=2)
     assert len([warning for warning in seen if "batch size" in str(warning.message)]) == 1
-    assert len([text for _, text in monitor.messages if "Pass `batch_size=`" in text]) == 1
+    assert [code for _, code, _ in told(monitor)] == ["noise_scale.batch_size_unknown"]
     assert monitor.record["observations"].tolist() == [0, 0]
     assert history.keys() == {"loss"}
 
 
 def test_monitor_takes_the_batch_size_it_is_given(data, monkeypatch):
-    monkeypatch.setattr("unetdyn.callbacks.noise_scale._samples_counted", lambda model: None)
+    monkeypatch.setattr("unetdyn.callbacks.noise_scale.samples_counted", lambda model: None)
     monitor = NoiseScaleMonitor(batch_size=BATCH)
     fit(monitor, data, epochs=2)
     assert monitor.record["batch_size"].tolist() == [BATCH] * 2
@@ -210,21 +212,18 @@ def test_monitor_takes_the_batch_size_it_is_given(data, monkeypatch):
 @pytest.mark.parametrize(("given", "options"), [(8, {}), (64, {"gradient_accumulation_steps": 4})])
 def test_monitor_warns_where_the_loss_counted_another_batch_size(given, options, data):
     monitor, model = NoiseScaleMonitor(batch_size=given), regression(keras.optimizers.SGD(RATE, **options))
-    expected = (
-        r"NoiseScaleMonitor: `batch_size` must be what `fit` uses, .* In epoch 1 the loss counted 1600 samples in 100 "
-        rf"steps, about 16 in each\. Received: batch_size={given}\. Leave it out, unless something evaluates"
-    )
+    expected = rf"`batch_size` must be what `fit` uses.* epoch 1 .* 1600 .* 100 .* 16 .* Received: batch_size={given}\."
     with pytest.warns(UserWarning, match=expected) as seen:
         fit(monitor, data, model, epochs=2, batch_size=16)
     assert len([warning for warning in seen if "batch_size" in str(warning.message)]) == 1
-    assert len([text for _, text in monitor.messages if "Received: batch_size" in text]) == 1
+    assert [code for _, code, _ in told(monitor)].count("noise_scale.batch_size_differs") == 1
 
 
 @pytest.mark.parametrize("given", [16, 30, 1600, 2000])
 def test_monitor_minds_no_last_batch_that_is_smaller(given, data):
     monitor = NoiseScaleMonitor(batch_size=given)
     fit(monitor, data, epochs=2, batch_size=given)
-    assert not [text for _, text in monitor.messages if "Received: batch_size" in text]
+    assert "noise_scale.batch_size_differs" not in [code for _, code, _ in told(monitor)]
 
 
 def test_estimates_do_not_join_all_observations_again(data, monkeypatch):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from findings import numbers, told
 from tap_models import assert_same_weights, conv_data, conv_model, fit, optimizer_state, weights_of
 from unetdyn.callbacks.auto_clip import AutoClip
 from unetdyn.callbacks.non_finite_guard import NonFiniteGuard
@@ -94,14 +95,13 @@ def test_guard_finds_nothing_in_a_healthy_training():
 
 
 def test_guard_says_where_all_gradients_are_bad(capsys):
-    model = compiled()
-    fit(model, data(bad=[2]), callbacks=[NonFiniteGuard()])
-    last = model.trainable_variables[-1].path
-    assert (
-        f"Epoch 1: NonFiniteGuard: 1 of 6 updates skipped for non-finite gradients, first at step 2 in {last} "
-        f"(block {model.layers[-1].name}) and in every other variable: the loss itself, or the batch, was not finite. "
-        "No NaN has entered weights, optimizer or moving statistics;"
-    ) in capsys.readouterr().out
+    model, guard = compiled(), NonFiniteGuard()
+    fit(model, data(bad=[2]), callbacks=[guard])
+    found = guard.findings[0][1]
+    assert told(guard) == [(0, "guard.skipped", "watch")]
+    assert numbers(found) == [1, 6, 2]  # skipped, of updates, first at step
+    assert f"{model.trainable_variables[-1].path} (block {model.layers[-1].name}) and in every other" in found.seen
+    assert f"Epoch 1: {found.sentence}" in capsys.readouterr().out
 
 
 def test_guard_finds_the_block_where_backpropagation_breaks():
@@ -122,7 +122,7 @@ def test_guard_finds_the_block_where_backpropagation_breaks():
     assert guard.record["step"].tolist() == [2]
     assert guard.record["block"].tolist() == ["enc1"]
     assert guard.record["variable"].tolist() == [model.layers[1].kernel.path]
-    assert "and in 1 other variable nearer to the input." in guard.messages[0][1]
+    assert numbers(guard.findings[0][1]) == [1, 4, 2, 1]  # skipped, of updates, first at step, other variables
 
 
 def test_guard_stops_after_so_many_in_a_row():
@@ -132,11 +132,10 @@ def test_guard_stops_after_so_many_in_a_row():
     assert history.epoch == [0]
     assert guard.stopped_step == 2
     assert_same_weights(weights_of(model), before)
-    assert [epoch for epoch, _ in guard.messages] == [0, 0]
-    assert guard.messages[1][1].startswith(
-        "NonFiniteGuard: training stopped after 3 updates skipped in a row for non-finite gradients, up to step 2, the "
-        f"last from {model.trainable_variables[-1].path} (block {model.layers[-1].name}) to the input."
-    )
+    assert told(guard) == [(0, "guard.skipped", "watch"), (0, "guard.stopped", "ill")]
+    stopped = guard.findings[1][1]
+    assert numbers(stopped) == [3, 2]  # in a row, up to step
+    assert f"{model.trainable_variables[-1].path} (block {model.layers[-1].name})" in stopped.seen
 
 
 @pytest.mark.parametrize("limit", [3, None])
@@ -161,7 +160,7 @@ def test_guard_counts_in_a_row_over_epochs_and_fits():
 
 def test_guard_stops_within_a_long_epoch(monkeypatch):
     """As soon as the ring on the device is full; its size is not what this is about."""
-    monkeypatch.setattr("unetdyn.dynamics.tap._DEFAULT_CAPACITY", 8)
+    monkeypatch.setattr("unetdyn.dynamics.tap.DEFAULT_CAPACITY", 8)
     model, guard = compiled(), NonFiniteGuard(max_consecutive=3, verbose=0)
     fit(model, data(bad=range(40), batches=40), callbacks=[guard])
     assert guard.stopped_step == 2
@@ -207,7 +206,7 @@ def test_guard_counts_what_a_loss_scale_skips_and_lets_it_search():
     assert 0 < halvings == guard.skipped < 12
     assert len(guard.record["step"]) == guard.skipped
     assert guard.stopped_step is None
-    assert "A loss scale finds its size by such steps; a few are harmless." in guard.messages[0][1]
+    assert "loss scale" in guard.findings[0][1].seen
     if BACKEND != "jax":
         assert_same_weights(weights_of(model), weights_of(plain))
 

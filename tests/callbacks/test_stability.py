@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from findings import numbers, told
 from unetdyn.callbacks import StabilityMonitor
 
 LOSSES = [0.9, 0.5, 0.45, 0.62, 0.41, 0.40, 0.43]
@@ -132,14 +133,13 @@ def test_monitor_calls_a_diverged_loss_very_poor():
 
 
 def test_monitor_prints_when_the_class_changes(capsys):
-    replay(StabilityMonitor(window=2, verbose=1), [0.5, 0.5, 0.5, 1.5, 1.5])
+    monitor = StabilityMonitor(window=2, verbose=1)
+    replay(monitor, [0.5, 0.5, 0.5, 1.5, 1.5])
+    code = "stability.val_loss"
+    assert told(monitor) == [(1, code, "good"), (3, code, "ill"), (4, code, "good")]
+    assert numbers(monitor.findings[1][1]) == [0.707, 2, 0.5, 70.7]  # σ, epochs, where its class begins, variation
     printed = capsys.readouterr().out.split("\n")
-    assert [line for line in printed if line] == [
-        "Epoch 2: val_loss: σ 0 over the last 2 epochs: Excellent (σ < 0.01); coefficient of variation 0.0 %.",
-        "Epoch 4: val_loss: σ 0.707 over the last 2 epochs: Very poor (0.5 ≤ σ); coefficient of variation 70.7 %. "
-        "What usually helps: a lower learning rate or one that decays, a larger batch, more validation data.",
-        "Epoch 5: val_loss: σ 0 over the last 2 epochs: Excellent (σ < 0.01); coefficient of variation 0.0 %.",
-    ]
+    assert [line for line in printed if line] == [f"Epoch {epoch + 1}: {text}" for epoch, text in monitor.messages]
 
 
 def test_monitor_is_silent_by_default_but_keeps_its_messages(capsys):
@@ -212,6 +212,10 @@ def test_monitor_overrides_no_batch_hook():
 def test_monitor_refuses_bad_arguments_at_construction(kwargs, error, text):
     with pytest.raises(error, match=text):
         StabilityMonitor(**kwargs)
+
+
+def test_monitor_reads_a_single_number_in_an_array():
+    assert replay(StabilityMonitor(window=2), [np.float32(0.5), np.array([0.5])])[1]["stability"] == 0
 
 
 def test_stability_monitor_refuses_a_value_a_class():

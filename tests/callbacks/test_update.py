@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import unetdyn.runs
+from findings import numbers, told
 from tap_models import conv_data, conv_model, dense_data, fit, weights_of_trainable
 from unetdyn.callbacks import RunRecorder, UpdateMonitor
 from unetdyn.dynamics import blocks
@@ -140,26 +141,24 @@ def test_a_ratio_above_the_band_is_told_with_block_and_threshold():
     monitor = one_weight(0.005, 6, warmup=2)
     expected = 0.005 / (1 + 0.005 * np.arange(6))
     np.testing.assert_allclose(monitor.record["update_ratio"]["only"], expected, rtol=1e-4)
-    assert [text for _, text in monitor.messages] == [
-        "Updates too large: the median over 4 steps (after 2 of warm-up) of ‖Δw‖/‖w‖ was above 0.003 in only (0.0049). "
-        "What usually helps: a lower learning rate, a longer warm-up."
-    ]
+    assert told(monitor) == [(0, "update.large", "watch")]
+    assert numbers(monitor.findings[0][1]) == [4, 2, 0.003, 0.0049]  # steps, warm-up, threshold, median
     assert one_weight(0.005, 6, warmup=2, high=0.01).messages == ()
 
 
 def test_a_ratio_below_the_band_is_told():
-    text = one_weight(1e-5, 4, warmup=0).messages[0][1]
-    assert text.startswith(
-        "Updates too small: the median over 4 steps (after 0 of warm-up) of ‖Δw‖/‖w‖ was below 0.0001"
-    )
+    monitor = one_weight(1e-5, 4, warmup=0)
+    assert told(monitor) == [(0, "update.small", "watch")]
+    assert numbers(monitor.findings[0][1])[:3] == [4, 0, 0.0001]
     assert one_weight(1e-5, 4, warmup=0, low=0.0).messages == ()
 
 
 def test_only_ten_times_the_band_is_told_of_warm_up():
     assert one_weight(0.02, 4).messages == ()
     assert one_weight(1e-6, 4).messages == ()
-    text = one_weight(0.05, 4).messages[0][1]
-    assert text.startswith("Updates too large: the median over 4 steps of warm-up of ‖Δw‖/‖w‖ was above 0.03 in only")
+    monitor = one_weight(0.05, 4)
+    assert told(monitor) == [(0, "update.large", "watch")]
+    assert numbers(monitor.findings[0][1])[:2] == [4, 0.03]
 
 
 def test_an_epoch_that_is_mostly_warm_up_is_judged_as_such():
@@ -171,7 +170,7 @@ def test_an_epoch_that_is_mostly_warm_up_is_judged_as_such():
 def test_warm_up_counts_updates_and_not_the_micro_batches_of_them():
     optimizer = {"gradient_accumulation_steps": 2}
     assert one_weight(0.005, 6, optimizer, warmup=2).messages == ()  # one of three updates is past it
-    assert "the median over 2 steps (after 1 of warm-up)" in one_weight(0.005, 6, optimizer, warmup=1).messages[0][1]
+    assert numbers(one_weight(0.005, 6, optimizer, warmup=1).findings[0][1])[:2] == [2, 1]  # steps, warm-up
 
 
 def test_warm_up_begins_again_with_a_new_optimizer():
@@ -185,10 +184,10 @@ def test_warm_up_begins_again_with_a_new_optimizer():
         assert len(monitor.messages) == messages
 
 
-def test_a_block_that_comes_and_goes_while_others_are_outside_is_no_news():
+def test_a_block_that_comes_and_goes_while_others_are_outside_is_told_once():
     monitor = UpdateMonitor()
-    told = [monitor._is_new("above", set(outside)) for outside in ("ab", "a", "ab", "abc", "", "a")]
-    assert told == [True, False, False, True, False, True]
+    new = [monitor.is_new("above", set(outside)) for outside in ("ab", "a", "ab", "abc", "", "a")]
+    assert new == [True, False, False, True, False, True]
 
 
 def test_a_learning_rate_of_zero_is_minus_infinity_in_the_logs_and_told():
@@ -197,7 +196,8 @@ def test_a_learning_rate_of_zero_is_minus_infinity_in_the_logs_and_told():
     model.compile(keras.optimizers.SGD(0.0), "mse")
     fit(model, conv_data(8), callbacks=[monitor, history])
     assert history.history["update_ratio_log10"] == [-math.inf]
-    assert "(0)" in monitor.messages[0][1]
+    assert told(monitor) == [(0, "update.small", "watch")]
+    assert "(0)" in monitor.findings[0][1].seen
 
 
 def test_weights_that_are_not_finite_have_no_ratio():
@@ -234,7 +234,7 @@ def test_record_is_in_the_run_directory_under_the_same_names(tmp_path):
 @pytest.mark.parametrize(
     ("kwargs", "text"),
     [
-        ({"low": 0.1}, r"`low` must be ≥ 0 and below `high`\. Received: low=0\.1, high=0\.003"),
+        ({"low": 0.1}, r"`low` and `high` must be numbers with 0 ≤ low < high\. Received: low=0\.1, high=0\.003"),
         ({"low": -1}, r"Received: low=-1"),
         ({"warmup": -1}, r"`warmup` must be a whole number of steps, 0 or more\. Received: warmup=-1"),
     ],

@@ -10,7 +10,7 @@ import pytest
 import unetdyn.report
 from monitored_units import CONTROLS, MONITORS
 from unetdyn import callbacks
-from unetdyn.analysis.declarations import DECLARATIONS
+from unetdyn.analysis.declarations import DECLARATIONS, Declaration
 
 UNITS = {name: make for name, make in (MONITORS | CONTROLS).items() if hasattr(getattr(callbacks, name), "declaration")}
 
@@ -40,6 +40,24 @@ def test_unit_has_a_declaration_of_its_own_and_its_name(name):
     assert inspect.signature(unit).parameters["name"].default == unit.declaration.name
 
 
+def bounds_of_settings():
+    """(unit, argument, kind of bound, bound) of each setting that a configuration offers with a lower bound."""
+    for name in UNITS:
+        section = getattr(callbacks, name).declaration.section
+        for argument, setting in section.settings.items() if section is not None else ():
+            yield from ((name, argument, kind, bound) for kind, bound in setting.bounds.items())
+
+
+@pytest.mark.parametrize(("name", "argument", "kind", "bound"), list(bounds_of_settings()))
+def test_bounds_of_settings_are_those_of_the_unit(name, argument, kind, bound):
+    unit = getattr(callbacks, name)
+    below = {"ge": bound - 1, "gt": bound, "min_length": ("loss",) * (bound - 1)}[kind]
+    with pytest.raises((TypeError, ValueError), match=f"`{argument}`"):
+        unit(**{argument: below})
+    if kind == "ge":
+        unit(**{argument: bound})
+
+
 def test_every_declaration_has_its_unit():
     by_a_unit = {getattr(callbacks, name).declaration.name for name in UNITS}
     assert {declared.name for declared in DECLARATIONS} - by_a_unit == {"schedule", "recorder"}
@@ -58,7 +76,9 @@ def test_unit_records_the_arrays_that_it_declares(name, tmp_path_factory):
     own = getattr(callbacks, name).declaration
     record = watched(name, own.name, tmp_path_factory.getbasetemp())[0].record
     assert {array for array in record if not own.holds(array)} == set()
-    assert {array for array in own.arrays if "*" not in array} <= record.keys()
+    for declared in own.arrays:
+        pattern = Declaration("", arrays=(declared,))
+        assert any(pattern.holds(array) for array in record), f"nothing that is recorded fits {declared!r}"
 
 
 def test_declared_displays_draw_the_record(name, tmp_path_factory):

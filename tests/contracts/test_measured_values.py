@@ -13,7 +13,7 @@ import pytest
 
 from monitored_units import CONTROLS, MONITORS
 from tap_models import conv_data, conv_model, fit, second_passes
-from unetdyn.callbacks.step_reader import StepReader as TapMonitor
+from unetdyn.callbacks.step_callbacks import StepReader
 from ways_to_train import WAYS_TO_TRAIN, supported
 
 BATCH = 4
@@ -153,7 +153,7 @@ EXPECTED = {
 
 def test_every_unit_at_the_optimizer_has_its_values_checked(tmp_path):
     units = {name: make(tmp_path) for name, make in (MONITORS | CONTROLS).items()}
-    assert EXPECTED.keys() == {name for name, unit in units.items() if isinstance(unit, TapMonitor)}
+    assert EXPECTED.keys() == {name for name, unit in units.items() if isinstance(unit, StepReader)}
 
 
 @pytest.mark.parametrize("way", [supported(way) for way in WAYS_TO_TRAIN])

@@ -201,7 +201,7 @@ class Halve(Control):
     """A control with a veto that never comes, so that both of its ways to act are compiled."""
 
     def transform(self, step):
-        return [g * 0.5 for g in step.gradients], ops.sum(step.nonfinite) > 0
+        return [g * 0.5 for g in step.gradients], ops.sum(step.nonfinite) > 0, {}
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="test_tap.py has jit_compile on TensorFlow and JAX")

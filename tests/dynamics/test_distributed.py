@@ -35,11 +35,11 @@ SHARED = """
 
     class SkipNonFinite(Control):
         def transform(self, step):
-            return None, keras.ops.sum(step.nonfinite) > 0
+            return None, keras.ops.sum(step.nonfinite) > 0, {}
 
     class Halve(Control):
         def transform(self, step):
-            return [g * 0.5 for g in step.gradients], None
+            return [g * 0.5 for g in step.gradients], None, {}
 """
 
 MIRRORED = """
@@ -89,7 +89,7 @@ MIRRORED = """
 
     class Same(Control):
         def transform(self, step):
-            return [g * 1.0 for g in step.gradients], None
+            return [g * 1.0 for g in step.gradients], None, {}
 
     # A control that finds nothing to do changes nothing, whatever Keras clips: each replica gets its own gradient back.
     for options in ({}, {"global_clipnorm": 0.2}, {"clipvalue": 0.01}):

@@ -44,7 +44,7 @@ class Scale(Control):
         self.factor = factor
 
     def transform(self, step):
-        return [g * self.factor for g in step.gradients], None
+        return [g * self.factor for g in step.gradients], None, {}
 
 
 class SkipNonFinite(Control):
@@ -54,12 +54,12 @@ class SkipNonFinite(Control):
     def transform(self, step):
         bad = ops.sum(step.nonfinite) > 0
         self.skipped.assign_add(ops.cast(bad, self.skipped.dtype))
-        return None, bad
+        return None, bad, {}
 
 
 class SkipOdd(Control):
     def transform(self, step):
-        return None, ops.equal(step.number % 2, 1)
+        return None, ops.equal(step.number % 2, 1), {}
 
 
 @pytest.mark.parametrize("steps", [None, 2], ids=["plain", "accumulation"])
@@ -125,6 +125,52 @@ def test_control_may_tell_what_it_did():
     for rows, factor in ((first, 9.0), (second, 2.25)):
         np.testing.assert_allclose(rows.extra["before"][:, 0], rows.grad_norm**2, rtol=1e-5)
         np.testing.assert_allclose(rows.extra["after"][:, 0], factor * rows.grad_norm**2, rtol=1e-5)
+
+
+class TellsOther(Scale):
+    """Declares one column and fills another."""
+
+    def columns(self):
+        return {"declared": 1}
+
+    def transform(self, step):
+        return None, None, {"filled": ops.sum(step.grad_norm_sq)}
+
+
+class MeasuresOther(Probe):
+    def columns(self):
+        return {"declared": 1}
+
+    def measure(self, step):
+        return {"filled": ops.sum(step.grad_norm_sq)}
+
+
+class Forgets(Probe):
+    def columns(self):
+        return {"declared": 1}
+
+
+def forgetful(step):
+    """One column when it is asked for their widths, with zeros for gradients and weights; none when it measures."""
+    return {"declared": step.learning_rate} if step.gradients is step.weights else {}
+
+
+@pytest.mark.parametrize(
+    ("probe", "text"),
+    [
+        (lambda: TellsOther(1.0), r"`TellsOther` must .*Not returned: 'declared'\. Not declared: 'filled'\."),
+        (MeasuresOther, r"`MeasuresOther` must .*Not returned: 'declared'\. Not declared: 'filled'\."),
+        (Forgets, r"`Forgets` must return a value for each of its `columns`.*Not returned: 'declared'\."),
+        (lambda: forgetful, r"`forgetful` must .*Not returned: 'declared'\."),
+    ],
+)
+def test_columns_that_are_not_those_declared_are_refused_with_their_probe(probe, text):
+    model = dense_model()
+    model.compile("sgd", "mse")
+    tap = OptimizerTap(model, probe())
+    with pytest.raises(ValueError, match=text):
+        fit(model, dense_data())
+    tap.detach()
 
 
 def test_probes_with_the_same_columns_get_each_their_own():

@@ -96,7 +96,7 @@ def test_parse_config_unknown_key_names_the_nearest(values, texts):
         ),
         (
             {**SYNTHETIC, "callbacks": {"early_stopping": {"monitor": "val_soft_jaccard"}}},
-            ["`callbacks.early_stopping.monitor` must be one of", "Received: ", "'val_soft_jaccard'"],
+            ["`callbacks.early_stopping.monitor` must be one of", "'stability_cv'", "Received: ", "'val_soft_jaccard'"],
         ),
         ({**SYNTHETIC, "callbacks": {"stability": {"monitor": []}}}, ["`callbacks.stability.monitor`", "at least 1"]),
         ({**SYNTHETIC, "seed": 2**32}, ["`seed`", "Received: 4294967296"]),

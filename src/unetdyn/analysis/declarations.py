@@ -45,7 +45,7 @@ class Setting:
         kind: Its type.
         bounds: What pydantic's `Field` takes: `gt`, `ge`, `lt`, `le`, `min_length`.
         default: `OWN` (default): that of the monitor's own argument.
-        about: A few words for who reads the configuration, such as its unit.
+        about: A few words for the reader of the configuration, such as its unit.
         logged: Whether it names values in `logs`, which the experiment must then measure.
     """
 
@@ -64,7 +64,7 @@ class Section:
         settings: Argument of the monitor → what it may be.
         from_fit: Arguments that are taken from the configuration's section `fit`, under the same name.
         required: Whether it always watches; otherwise null turns it off.
-        about: A sentence more for who reads the configuration.
+        about: One more sentence for the reader of the configuration.
     """
 
     settings: Mapping[str, Setting]
@@ -87,7 +87,7 @@ class Declaration:
         columns: The keys that a report shows in its table of epochs.
         arrays: What the record holds.
         displays: The pictures that a report draws of the record.
-        section: How a configuration asks for it; None (default) where it offers it not.
+        section: How a configuration asks for it. None (default) if no configuration offers it.
         acts: Whether it is a control, which acts on the training; a monitor only measures.
 
     Example:
@@ -171,7 +171,7 @@ STABILITY = Declaration(
     "stability",
     keys=_keys("down", ("{name}", "{name}_cv", "*_{name}", "*_{name}_cv")),
     columns=("{name}", "{name}_cv"),
-    arrays=("epoch", "*"),  # and for each value that is watched NAME, NAME_sigma, NAME_cv
+    arrays=("epoch", "*", "*_sigma", "*_cv"),  # of each value that is watched: itself, its σ, σ over its mean
     section=Section(
         {
             "monitor": Setting(tuple[str, ...], {"min_length": 1}, default=("val_loss", "val_jaccard"), logged=True),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unetdyn._checks import check_count
+from unetdyn._checks import check_count, check_positive
 from unetdyn.analysis.robust import finite_median, scaled_mad
 
 SPIKE_FACTOR = 6.0
@@ -65,8 +65,7 @@ def spikes(norms: ArrayLike, factor: float = SPIKE_FACTOR, window: int = SPIKE_W
 
 def check_spike(factor: float, window: int) -> None:
     """Refuse a factor or a window that means nothing."""
-    if not factor > 0:
-        raise ValueError(f"`spike` must be a positive number of robust scales. Received: spike={factor!r}.")
+    check_positive("spike", factor)
     check_count("window", window, least=4, unit="steps")
 
 

@@ -106,12 +106,8 @@ def converged_by_slope(
         equivalence of average bioavailability (1987); Sen (1968) for the slope; Maurer, Hothorn and Lehmacher, Multiple
         comparisons in drug clinical trials and preclinical assays: a-priori ordered hypotheses (1995), for the order.
     """
-    check_count("window", window, SHORTEST_WINDOW)
-    if window > LONGEST_WINDOW:
-        raise ValueError(
-            f"`window` must be {LONGEST_WINDOW} epochs at most, for every pair in it is compared: pass every tenth "
-            f"value, and `epochs`, for a longer one. Received: window={window!r}."
-        )
+    why = "since every pair in it is compared: for a longer one pass every tenth value, and `epochs`"
+    check_count("window", window, SHORTEST_WINDOW, otherwise=why, most=LONGEST_WINDOW)
     check_positive("share", share)
     check_fraction("alpha", alpha, most=0.5)
     if delta is not None:

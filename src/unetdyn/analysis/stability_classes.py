@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unetdyn._checks import check_count, unknown_choice
+from unetdyn._checks import check_choice, check_count
 from unetdyn.analysis.result import Determinable, number
 from unetdyn.analysis.series import Curve, series
 
@@ -219,8 +219,7 @@ def check_window(window: int, ddof: int) -> None:
     ValueError: `window` must be a whole number of epochs, 2 or more. Received: window=1.
     """
     check_count("window", window, least=2)
-    if isinstance(ddof, bool) or ddof not in (0, 1):
-        raise ValueError(unknown_choice("ddof", ddof, [1, 0]))
+    check_choice("ddof", ddof, [1, 0])
 
 
 def _checked(values: ArrayLike | Curve, window: int, ddof: int) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from unetdyn._checks import check_choice, check_count, check_positive
+from unetdyn._checks import check_choice, check_count, check_positive, check_range
 from unetdyn.analysis.result import Result, number
 
 _ROUNDING = 1e-12  # 1.1 / 0.1 is 11.000000000000002, and eleven epochs are enough
@@ -73,9 +73,9 @@ def update_variance(lr: float, batch_size: int, grad_variance: float) -> float:
         Smith and Le, A Bayesian perspective on generalization and stochastic gradient descent (2018), for the noise of
         SGD with batch size and momentum.
     """
-    _check_not_negative("lr", lr)
+    check_range("lr", lr, 0)
     check_count("batch_size", batch_size, least=1, unit="samples")
-    _check_not_negative("grad_variance", grad_variance)
+    check_range("grad_variance", grad_variance, 0)
     return lr**2 * grad_variance / batch_size
 
 
@@ -186,8 +186,3 @@ def _times(factor: float) -> str:
         return "variance of a step unchanged"
     word, shown = ("smaller", factor) if factor > 1 else ("larger", 1 / factor)
     return f"variance of a step {number(shown)} times {word}"
-
-
-def _check_not_negative(argument: str, value: float) -> None:
-    if not (value >= 0 and math.isfinite(value)):
-        raise ValueError(f"`{argument}` must be a finite number, 0 or more. Received: {argument}={value!r}.")

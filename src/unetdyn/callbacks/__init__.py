@@ -11,6 +11,7 @@ from unetdyn.callbacks.noise_scale import NoiseScaleMonitor
 from unetdyn.callbacks.non_finite_guard import NonFiniteGuard
 from unetdyn.callbacks.run_recorder import RunRecorder
 from unetdyn.callbacks.stability import StabilityMonitor
+from unetdyn.callbacks.step_callbacks import StepControl, StepMonitor
 from unetdyn.callbacks.update import UpdateMonitor
 
 __all__ = [
@@ -23,5 +24,7 @@ __all__ = [
     "NonFiniteGuard",
     "RunRecorder",
     "StabilityMonitor",
+    "StepControl",
+    "StepMonitor",
     "UpdateMonitor",
 ]

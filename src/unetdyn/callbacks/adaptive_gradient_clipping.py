@@ -11,7 +11,7 @@ from keras import ops
 from unetdyn._checks import check_positive, unknown_choice
 from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.messages.clipping import units_clipped
-from unetdyn.callbacks.step_control import StepControl
+from unetdyn.callbacks.step_callbacks import StepControl
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Control, Rows, Step, blocks
 from unetdyn.dynamics.clipping import clip_unitwise

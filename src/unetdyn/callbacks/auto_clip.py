@@ -8,10 +8,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from unetdyn._checks import check_count, is_number
+from unetdyn._checks import check_count, check_range
 from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.messages.clipping import gradients_clipped
-from unetdyn.callbacks.step_control import StepControl
+from unetdyn.callbacks.step_callbacks import StepControl
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Control, Rows, Step
 from unetdyn.dynamics.clipping import clip_coefficient, percentile, remember
@@ -40,8 +40,8 @@ class AutoClip(StepControl):
 
     Args:
         percentile: In [0, 100]. Default 10, what the paper recommends. 100 clips nothing.
-        history: How many steps' norms count, ≥ 1. Default 1000: in the paper all, so that the norms of the first epochs
-            count for ever, and the memory grows; a window follows norms that fall or rise over a training.
+        history: How many steps' norms count, ≥ 1. Default 1000. The paper uses all steps, so early norms never expire
+            and memory grows; a window follows norms that fall or rise over a training.
         verbose: 1 prints a sentence for each epoch in which something was clipped; 0 is silent.
         name: First part of the keys, and the name under which `RunRecorder` keeps the record.
 
@@ -74,8 +74,7 @@ class AutoClip(StepControl):
     def __init__(
         self, percentile: float = 10.0, history: int = 1000, verbose: int = 0, name: str = "auto_clip"
     ) -> None:
-        if not is_number(percentile) or not 0 <= percentile <= 100:
-            raise ValueError(f"`percentile` must be a number from 0 to 100. Received: percentile={percentile!r}.")
+        check_range("percentile", percentile, 0, 100)
         check_count("history", history, 1, "steps")
         self.percentile = float(percentile)
         self.history = history

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unetdyn._checks import check_band
 from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.messages import gradient as messages
 from unetdyn.analysis.diagnosis.messages.gradient import NonFinite
@@ -13,9 +14,10 @@ from unetdyn.analysis.diagnosis.rules.vanishing import VANISH
 from unetdyn.analysis.gradient_norms import SPIKE_FACTOR, SPIKE_WINDOW, Profile, check_spike, profile, spikes
 from unetdyn.analysis.robust import finite_median
 from unetdyn.analysis.update_ratios import norm
-from unetdyn.callbacks.step_monitor import StepMonitor
+from unetdyn.callbacks.step_callbacks import StepMonitor
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Rows
+from unetdyn.dynamics.optimizers import has_loss_scale
 
 
 class GradientMonitor(StepMonitor):
@@ -95,8 +97,7 @@ class GradientMonitor(StepMonitor):
         verbose: int = 0,
         name: str = "gradient",
     ) -> None:
-        if not 0 <= vanish < explode:
-            raise ValueError(f"`vanish` must be ≥ 0 and below `explode`. Received: vanish={vanish}, explode={explode}.")
+        check_band("vanish", vanish, "explode", explode)
         check_spike(1.0 if spike is None else spike, window)
         self.explode = explode
         self.vanish = vanish
@@ -186,13 +187,13 @@ class GradientMonitor(StepMonitor):
     def _look_for_nonfinite(self, rows: Rows, blocks: dict[str, list[int]]) -> None:
         where = np.flatnonzero((rows.nonfinite > 0).any(axis=1))
         if not len(where):
-            self._is_new("nonfinite", set())
+            self.is_new("nonfinite", set())
             return
         found = self._located(rows, int(where[0]), blocks)
         self.first_nonfinite = self.first_nonfinite or found
         skipped = bool(rows.skipped[where].all())
-        if self._is_new("nonfinite", {"skipped" if skipped else "used"}):
-            scaled = hasattr(self.model.optimizer, "inner_optimizer")
+        if self.is_new("nonfinite", {"skipped" if skipped else "used"}):
+            scaled = has_loss_scale(self.model.optimizer)
             self.report(messages.nonfinite_gradients(found, len(where), len(rows), skipped, scaled))
 
     def _located(self, rows: Rows, row: int, blocks: dict[str, list[int]]) -> NonFinite:
@@ -219,16 +220,16 @@ class GradientMonitor(StepMonitor):
         medians = {"the whole gradient": finite_median(norms)}
         medians |= {f"block {name}": finite_median(values) for name, values in by_block.items()}
         below = {where: median for where, median in medians.items() if median < self.vanish}
-        if self._is_new("vanishing", set(below)):
+        if self.is_new("vanishing", set(below)):
             self.report(messages.vanishing_gradients(below, len(by_block), self.vanish, len(rows)))
-        if self._is_new("spike", {"whole"} if spiking.any() else set()):
+        if self.is_new("spike", {"whole"} if spiking.any() else set()):
             self.report(messages.gradient_spikes(rows.step, norms, by_block, spiking, self.spike, self.window))
 
     def _look_for_explosions(self, rows: Rows, by_block: dict[str, NDArray[np.float64]]) -> None:
         norms = _of_finite(rows, rows.grad_norm)
         by_block = {name: _of_finite(rows, values) for name, values in by_block.items()}
         blocks_above = [name for name, values in by_block.items() if (values > self.explode).any()]
-        if self._is_new("exploding", {"whole", *blocks_above} if (norms > self.explode).any() else set()):
+        if self.is_new("exploding", {"whole", *blocks_above} if (norms > self.explode).any() else set()):
             self.report(messages.exploding_gradients(rows.step, norms, by_block, self.explode))
 
 

@@ -15,10 +15,11 @@ import numpy as np
 # The public keras.utils does not export it; it prints as Keras itself does, and respects disable_interactive_logging.
 from keras.src.utils import io_utils
 
-from unetdyn._checks import check_choice, nearest
+from unetdyn._checks import check_choice, check_range, nearest
 from unetdyn.analysis.curves import Curves
 from unetdyn.analysis.stability_classes import WINDOW, check_window, stability
 from unetdyn.callbacks.gradient import GradientMonitor
+from unetdyn.callbacks.logged_number import logged_number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,8 +47,8 @@ class LiveDashboard(keras.callbacks.Callback):
         metric: The metric to show, without `val_`; None (default) takes `jaccard` where it is logged, else the first
             metric.
         window: Over how many epochs stability is measured, ≥ 2; 10 is what the studies used.
-        every_seconds: Least time between two pictures, ≥ 0. Default 2: a picture takes some tenths of a second, which
-            are so at most about a tenth of the training's time.
+        every_seconds: Least time between two pictures, ≥ 0. Default 2: a picture takes some tenths of a second, so all
+            of them together take about a tenth of the training's time at most.
         where: `"notebook"`, `"terminal"`, or `"auto"` (default): the notebook, if that is where Python runs.
 
     Attributes:
@@ -83,8 +84,7 @@ class LiveDashboard(keras.callbacks.Callback):
         check_window(window, 1)
         if gradient is not None and not isinstance(gradient, GradientMonitor):
             raise TypeError(f"`gradient` must be a GradientMonitor, or None. Received: {type(gradient).__name__}.")
-        if not every_seconds >= 0:
-            raise ValueError(f"`every_seconds` must be 0 or more. Received: every_seconds={every_seconds!r}.")
+        check_range("every_seconds", every_seconds, 0)
         check_choice("where", where, ["auto", "notebook", "terminal"])
         self.gradient = gradient
         self.metric = None if metric is None else metric.removeprefix("val_")
@@ -124,7 +124,7 @@ class LiveDashboard(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the numbers, and show them."""
-        found = {name: _number(value) for name, value in (logs or {}).items()}
+        found = {name: logged_number(value) for name, value in (logs or {}).items()}
         numbers = {name: value for name, value in found.items() if value is not None}
         for name, value in numbers.items():
             self._logged.setdefault(name, []).append((epoch, value))
@@ -216,18 +216,6 @@ class LiveDashboard(keras.callbacks.Callback):
 
 def _logged(curves: Container[str], name: str) -> bool:
     return name in curves or f"val_{name}" in curves
-
-
-def _number(value: Any) -> float | None:
-    """A single number of `logs` as a float; None for anything else.
-
-    >>> _number(np.float32(0.5)), _number([2]), _number("best"), _number(None), _number(np.zeros(3))
-    (0.5, 2.0, None, None, None)
-    """
-    try:
-        return float(np.asarray(value).reshape(()))
-    except (TypeError, ValueError, OverflowError):
-        return None
 
 
 def _in_notebook() -> bool:

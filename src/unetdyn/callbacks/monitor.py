@@ -1,6 +1,81 @@
-"""The base of everything that measures."""
+"""The bases: what monitors and controls share, which is what `RunRecorder` keeps of them, and what measures."""
 
-from unetdyn.callbacks.recorded import Recorded
+import abc
+import warnings
+from typing import Any, ClassVar
+
+import keras
+
+# The public keras.utils does not export it; it prints as Keras itself does, and respects disable_interactive_logging.
+from keras.src.utils import io_utils
+
+from unetdyn.analysis.declarations import UNDECLARED, Declaration
+from unetdyn.analysis.diagnosis.finding import Finding
+
+
+class Recorded(keras.callbacks.Callback, abc.ABC):
+    """A callback that keeps a record and says what it has seen or done.
+
+    An epoch 0 starts both anew; a `fit` with `initial_epoch` > 0 carries on with them.
+
+    Args:
+        name: The name under which `RunRecorder` keeps the record; default that of the declaration.
+        verbose: 1 prints what was found as it comes; 0 is silent.
+
+    Attributes:
+        declaration: What it writes, of the class: its log keys, its arrays, its displays.
+        findings: (epoch, `unetdyn.analysis.diagnosis.Finding`) pairs, printed or not.
+        results: By name, dataclasses of the numbers that matter in the end; they go into the run's summary.
+    """
+
+    declaration: ClassVar[Declaration] = UNDECLARED
+
+    def __init__(self, name: str | None = None, verbose: int = 0) -> None:
+        super().__init__()
+        self.name = self.declaration.name if name is None else name
+        self.verbose = verbose
+        self._epoch = 0
+        self._restart()
+
+    @property
+    @abc.abstractmethod
+    def record(self) -> dict[str, Any]:
+        """Arrays by name, or dictionaries of arrays by block."""
+
+    def _restart(self) -> None:
+        """Forget an earlier training; a subclass with state of its own extends this."""
+        self.findings: list[tuple[int, Finding]] = []
+        self.results: dict[str, Any] = {}
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Start anew with a new training."""
+        self._epoch = epoch
+        if epoch == 0:
+            self._restart()
+
+    @property
+    def messages(self) -> tuple[tuple[int, str], ...]:
+        """(epoch, sentence) pairs: what was found, as a person reads it."""
+        return tuple((epoch, finding.sentence) for epoch, finding in self.findings)
+
+    def report(self, finding: Finding) -> None:
+        """Keep what was found in this epoch, and print it where that is asked for."""
+        self.findings.append((self._epoch, finding))
+        if self.verbose:
+            io_utils.print_msg(f"\nEpoch {self._epoch + 1}: {finding.sentence}")
+
+    def _warn(self, finding: Finding, stacklevel: int) -> None:
+        """A finding that is a warning too; `stacklevel` as if `warnings.warn` were called instead of this."""
+        self.findings.append((self._epoch, finding))
+        warnings.warn(finding.sentence, UserWarning, stacklevel=stacklevel + 1)
+
+    def read(self) -> dict[str, float]:
+        """Take into the record what an exception left of an unfinished epoch.
+
+        Returns:
+            What goes into `logs`; nothing where there is nothing to take.
+        """
+        return {}
 
 
 class Monitor(Recorded):

@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,8 +11,15 @@ from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.messages import noise_scale as messages
 from unetdyn.analysis.gradient_noise import MIN_OBSERVATIONS, NoiseScale, finite_population, noise_scale
-from unetdyn.callbacks.noise_scale_sources import Observations, Source, batch_size_from, batch_sizes, source_of
-from unetdyn.callbacks.step_monitor import StepMonitor
+from unetdyn.callbacks.noise_scale_sources import (
+    Observations,
+    Source,
+    batch_size_from,
+    batch_sizes,
+    samples_counted,
+    source_of,
+)
+from unetdyn.callbacks.step_callbacks import StepMonitor
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Probe, Rows
 
@@ -138,12 +144,12 @@ class NoiseScaleMonitor(StepMonitor):
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Note how many samples the loss has counted, before validation makes it count its own."""
         if self._samples is None:
-            self._samples = _samples_counted(self.model)
+            self._samples = samples_counted(self.model)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure, and write into `logs`."""
         if self._samples is None:
-            self._samples = _samples_counted(self.model)
+            self._samples = samples_counted(self.model)
         super().on_epoch_end(epoch, logs)
 
     def _empty_record(self) -> StepRecord:
@@ -162,6 +168,7 @@ class NoiseScaleMonitor(StepMonitor):
         self._samples, self._steps = None, 0
         self._size = self.batch_size
         self._last_reported: NoiseScale | None = None
+        self._reported_control = False  # whether that one was undetermined because of a control
         self._told_of_size = False
         self._spoilt = -1
         self.result: NoiseScale | None = None
@@ -198,7 +205,8 @@ class NoiseScaleMonitor(StepMonitor):
         """From a window of observations, into the record."""
         found = noise_scale(window["gradient_sq"], window["trace_covariance"], self.confidence)
         since = window["step"][:1]
-        if self._spoilt >= (since[0] if len(since) else 0):
+        controlled = self._spoilt >= (since[0] if len(since) else 0)
+        if controlled:
             found = _unknown(found)
         batch = (self._size or 0) * self._source.batches
         row = {
@@ -213,8 +221,8 @@ class NoiseScaleMonitor(StepMonitor):
         }
         self._series.append(**{name: np.array([value]) for name, value in row.items()})
         self.result = found
-        if _changed(found, self._last_reported, batch):
-            self._last_reported = found
+        if not self._reported_control if controlled else _changed(found, self._last_reported, batch):
+            self._last_reported, self._reported_control = found, controlled
             self.report(messages.noise_scale_estimate(found, batch, self._source.unit, self.window, self.confidence))
         return found
 
@@ -250,9 +258,7 @@ def _unknown(found: NoiseScale) -> NoiseScale:
 
 
 def _changed(found: NoiseScale, reported: NoiseScale | None, batch: int) -> bool:
-    """Worth a sentence: the first estimate that could have been one, another verdict, or one that contradicts it."""
-    if found.reason == messages.CONTROLLED:
-        return reported is None or reported.reason != messages.CONTROLLED
+    """Whether to tell of it: the first estimate with enough observations, another verdict, another interval or side."""
     if found.observations < MIN_OBSERVATIONS:
         return False
     if reported is None or reported.determined != found.determined:
@@ -261,9 +267,3 @@ def _changed(found: NoiseScale, reported: NoiseScale | None, batch: int) -> bool
         return False
     apart = found.low > reported.high or found.high < reported.low
     return apart or messages.side(reported, batch) != messages.side(found, batch)
-
-
-def _samples_counted(model: keras.Model) -> float | None:
-    """How many samples the running mean of the loss stands for: Keras weights each batch with its size."""
-    count = getattr(getattr(model, "_loss_tracker", None), "count", None)
-    return None if count is None else float(keras.ops.convert_to_numpy(count))

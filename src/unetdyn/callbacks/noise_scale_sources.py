@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from unetdyn.analysis.gradient_noise import Array, consecutive_estimates, two_batch_estimates
 from unetdyn.dynamics import Probe, Rows
 from unetdyn.dynamics.noise_scale_probe import ConsecutiveProbe
+from unetdyn.dynamics.optimizers import inner, replicas
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Observations:
         step: `(n,)` int64, the step at which each was complete.
         gradient_sq: `(n,)` estimates of |G|², finite.
         trace_covariance: `(n,)` estimates of trΣ, finite.
-        spoilt: The last step in whose estimate a control had a hand, which was left out; -1 where there was none.
+        spoilt: Last step whose estimate was left out because a control changed it; -1 if none.
     """
 
     step: NDArray[np.int64]
@@ -146,18 +147,24 @@ def source_of(optimizer: keras.Optimizer | None) -> Source:
         >>> source_of(keras.optimizers.SGD()).unit
         'pairs of consecutive steps'
     """
-    strategy = getattr(optimizer, "_distribution_strategy", None)
-    replicas = strategy.num_replicas_in_sync if strategy is not None else 1
-    steps = getattr(getattr(optimizer, "inner_optimizer", optimizer), "gradient_accumulation_steps", None)
-    if replicas > 1:
-        return Replicas(replicas, batches=steps or 1)
+    steps = getattr(inner(optimizer), "gradient_accumulation_steps", None)
+    shares = replicas(optimizer)
+    if shares > 1:
+        return Replicas(shares, batches=steps or 1)
     return Accumulation(steps) if steps else Consecutive()
+
+
+def samples_counted(model: keras.Model) -> float | None:
+    """How many samples the running mean of the loss stands for: Keras weights each batch with its size."""
+    count = getattr(getattr(model, "_loss_tracker", None), "count", None)
+    return None if count is None else float(keras.ops.convert_to_numpy(count))
 
 
 def batch_size_from(samples: float | None, steps: int) -> int | None:
     """The batch size of an epoch, from the number of samples in it; only its last batch may be smaller.
 
-    Exact where the batches are equal, or more in number than the samples in one; else up to 1/(steps − 1) too small.
+    Exact if the batches are equal, or if there are more batches than samples in one. Else it may be too small, by a
+    fraction of 1/(steps − 1) at most.
 
     Args:
         samples: Seen in the epoch; None where nobody counted.

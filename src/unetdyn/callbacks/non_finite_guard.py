@@ -11,11 +11,12 @@ from unetdyn._checks import check_count
 from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.messages import guard as messages
-from unetdyn.callbacks.step_control import StepControl
+from unetdyn.callbacks.step_callbacks import StepControl
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Control, OptimizerTap, Rows, Step
 from unetdyn.dynamics.backend import backend
 from unetdyn.dynamics.hooks import Overrides, keep_finite_in, release
+from unetdyn.dynamics.optimizers import has_loss_scale
 from unetdyn.dynamics.probe import Tensor
 
 _LARGEST_SCALE_THAT_NEEDS_NO_LOWERING = 1.0
@@ -34,9 +35,9 @@ class NonFiniteGuard(StepControl):
     the end of each epoch and, in long ones, every 1024 steps or so, when the tap's ring is full; no step waits for it.
     Nothing is lost meanwhile: these updates are skipped too.
 
-    Under a `LossScaleOptimizer`, which skips such updates itself and then halves its scale, they are counted here all
-    the same, but towards `max_consecutive` only once the scale is down to 1: until then it may be the cause, as in
-    the first steps of every such training. Under gradient accumulation the micro-batch is left out and the next takes
+    A `LossScaleOptimizer` skips such updates itself and halves its scale. They are counted here too, but towards
+    `max_consecutive` only at a scale of 1 or less. A larger scale may be the cause, as in the first steps of every such
+    training. Under gradient accumulation the micro-batch is left out and the next takes
     its place. Put the guard before other controls or after them: it looks at the gradient of the loss.
 
     In `logs`: `skipped_updates`, how many in the epoch.
@@ -148,16 +149,15 @@ class NonFiniteGuard(StepControl):
             block=block,
             others=others,
             everywhere=others + 1 == len(counts),
-            scaled=hasattr(self.model.optimizer, "inner_optimizer"),
+            scaled=has_loss_scale(self.model.optimizer),
         )
 
 
 class _Watch:
     """What goes with the guard's tap: the forward pass's state is kept finite, and skipped updates in a row counted.
 
-    It counts whenever rows are taken from the device. That may be within an epoch: then it is `stop_training` on the
-    model itself that ends `fit` after the step; but not once the tap is detached, maybe at the start of the next `fit`,
-    which those updates are no part of.
+    Rows may come within an epoch; `stop_training` then ends `fit` after that step. Once the tap is detached it stops
+    nothing, since a new `fit` may have begun.
     """
 
     def __init__(self, model: keras.Model, limit: int | None, run: int) -> None:
@@ -207,9 +207,9 @@ class _SkipNonFinite(Control):
         return {"loss_scale": 1}
 
     def measure(self, step: Step) -> dict[str, Tensor]:  # noqa: ARG002
-        if hasattr(self._optimizer, "inner_optimizer"):
+        if has_loss_scale(self._optimizer):
             return {"loss_scale": backend.snapshot([self._optimizer.dynamic_scale])[0]}
         return {"loss_scale": ops.ones(())}
 
-    def transform(self, step: Step) -> tuple[None, Tensor]:
-        return None, ops.sum(step.nonfinite) > 0
+    def transform(self, step: Step) -> tuple[None, Tensor, dict[str, Tensor]]:
+        return None, ops.sum(step.nonfinite) > 0, {}

@@ -17,7 +17,7 @@ from unetdyn.analysis.diagnosis.messages import recorder as messages
 from unetdyn.analysis.log_keys import LogKeys
 from unetdyn.analysis.metric_names import best_epoch, direction
 from unetdyn.callbacks.metric_directions import metric_directions
-from unetdyn.callbacks.recorded import Recorded
+from unetdyn.callbacks.monitor import Recorded
 from unetdyn.runs import RunWriter, replacing
 
 
@@ -40,27 +40,27 @@ class RunRecorder(keras.callbacks.Callback):
             raise
 
     Args:
-        path: the run directory: new or empty, refused otherwise.
-        config: anything worth keeping that JSON can hold: what the run was made from.
-        seed: the run's seed, kept beside it.
-        save_best: a name in `logs`; `model.keras` is the model of the epoch in which it was best. `None`, or a name
+        path: The run directory: new or empty, refused otherwise.
+        config: Anything worth keeping that JSON can hold: what the run was made from.
+        seed: The run's seed, kept beside it.
+        save_best: A name in `logs`; `model.keras` is the model of the epoch in which it was best. `None`, or a name
             that never appears or has a value a class (said once): the model at the end of training. Default
             `"val_jaccard"`, what a user of a segmentation model selects by.
         mode: `"max"`, `"min"`, or `"auto"` (default): what Keras' metric object says; else what a monitor declares of
             its key; else what the name says, `"min"` for a loss or an error. Where nothing tells, as for a function of
             an unusual name, the highest is kept, and a warning says so.
-        monitors: the monitors and controls of the same `fit` whose records are to be kept, such as `StabilityMonitor`,
+        monitors: The monitors and controls of the same `fit` whose records are to be kept, such as `StabilityMonitor`,
             or one of your own: a subclass of `unetdyn.callbacks.Monitor`.
 
     Attributes:
-        path: the run directory.
-        writer: the `unetdyn.runs.RunWriter` behind it.
+        path: The run directory.
+        writer: The `unetdyn.runs.RunWriter` behind it.
         best: (epoch, value) of the best epoch, or None.
 
     Raises:
-        FileExistsError: if `path` holds something.
-        TypeError: if a monitor is no `unetdyn.callbacks.Monitor`.
-        ValueError: if `mode` is unknown, two monitors have one name, or a second `fit` records an epoch again.
+        FileExistsError: If `path` holds something.
+        TypeError: If a monitor is no `unetdyn.callbacks.Monitor`.
+        ValueError: If `mode` is unknown, two monitors have one name, or a second `fit` records an epoch again.
 
     Example:
         >>> import keras, numpy as np, tempfile, unetdyn.runs
@@ -141,7 +141,7 @@ class RunRecorder(keras.callbacks.Callback):
         The monitors' arrays then have the steps of the unfinished epoch too: those that led to the error.
 
         Args:
-            error: what was raised; its type and text are kept, its traceback is not.
+            error: What was raised; its type and text are kept, its traceback is not.
         """
         status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         text = f"{type(error).__name__}: {error}"

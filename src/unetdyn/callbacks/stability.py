@@ -10,6 +10,7 @@ from unetdyn._checks import check_choice
 from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.messages import stability as messages
 from unetdyn.analysis.stability_classes import DDOF, WINDOW, Stability, check_window, stability
+from unetdyn.callbacks.logged_number import logged_number
 from unetdyn.callbacks.monitor import Monitor
 
 
@@ -153,10 +154,10 @@ def _names(monitor: str | Sequence[str]) -> tuple[str, ...]:
 
 def _scalar(name: str, value: Any) -> float:
     """A metric with one value a class has no stability of its own."""
-    array = np.asarray(value)
-    if array.size != 1:
+    number = logged_number(value)
+    if number is None:
         raise ValueError(
-            f"StabilityMonitor needs one number an epoch. Received: {name!r} with {array.size} values; monitor a mean "
-            "over the classes."
+            f"StabilityMonitor needs one number an epoch. Received: {name!r} with {np.size(value)} values; monitor a "
+            "mean over the classes."
         )
-    return float(array.reshape(()))
+    return number

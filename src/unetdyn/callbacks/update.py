@@ -5,16 +5,17 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn._checks import check_count
+from unetdyn._checks import check_band, check_count
 from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.messages import update as messages
 from unetdyn.analysis.diagnosis.messages.update import IN_WARMUP, WARMUP
 from unetdyn.analysis.diagnosis.rules.updates import HIGH, LOW
 from unetdyn.analysis.robust import finite_median
 from unetdyn.analysis.update_ratios import angular_update, effective_learning_rate, norm, update_ratio
-from unetdyn.callbacks.step_monitor import StepMonitor
+from unetdyn.callbacks.step_callbacks import StepMonitor
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Rows
+from unetdyn.dynamics.optimizers import inner
 from unetdyn.dynamics.weight_kinds import is_kernel, scale_invariant
 
 Series = dict[str, NDArray[np.float32]]
@@ -32,9 +33,9 @@ class UpdateMonitor(StepMonitor):
     steps that updated the weights, `update_ratio_log10`, the median over blocks of the blocks' medians;
     `update_ratio_log10_min` and `update_ratio_log10_max`, the lowest and highest block.
 
-    The studies called a ratio of 1 % healthy, which is ten times what is usual. That number is the λ of adaptive
-    gradient clipping (`AdaptiveGradientClipping(0.01)`), and bounds another quantity: ‖g‖/‖w‖, of a gradient which the
-    learning rate has not touched yet. With plain gradient descent the ratio here is η times that one.
+    The studies called a ratio of 1 % healthy, ten times what is usual. That number is the λ of adaptive gradient
+    clipping (`AdaptiveGradientClipping(0.01)`), which bounds another ratio: ‖g‖/‖w‖, before the learning rate is
+    applied. With plain gradient descent the ratio here is η times that one.
 
     A kernel that goes straight into a norm is scale-invariant: only its direction matters, so that what counts is the
     angle by which a step turns it, `effective_rate`, about ‖Δw‖/‖w‖ in radians. For plain gradient descent this goes
@@ -46,8 +47,8 @@ class UpdateMonitor(StepMonitor):
         high: Ratio above which a block is thrown about. Default 3e-3.
         warmup: The first updates of the optimizer (under gradient accumulation several steps each; a newly compiled
             one begins again), in which only a ratio above ten times `high` is worth a message:
-            Adam's first updates have the full learning rate in every entry. Default 100. An epoch counts as what the
-            larger part of it is.
+            Adam's first updates have the full learning rate in every entry. Default 100. An epoch counts
+            as warm-up if more than half of its updates are.
         verbose: 1 prints messages as they come; 0 is silent.
         name: The name under which `RunRecorder` keeps the record.
 
@@ -84,8 +85,7 @@ class UpdateMonitor(StepMonitor):
     def __init__(
         self, low: float = LOW, high: float = HIGH, warmup: int = WARMUP, verbose: int = 0, name: str = "update"
     ) -> None:
-        if not 0 <= low < high:
-            raise ValueError(f"`low` must be ≥ 0 and below `high`. Received: low={low}, high={high}.")
+        check_band("low", low, "high", high)
         check_count("warmup", warmup, 0, "steps")
         self.low = low
         self.high = high
@@ -139,8 +139,8 @@ class UpdateMonitor(StepMonitor):
         return _scalars(ratios)
 
     def _look_at_the_band(self, ratios: Mapping[str, NDArray], rows: Rows) -> None:
-        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
-        updates = rows.iteration // (optimizer.gradient_accumulation_steps or 1)  # its own count before the step
+        micro_batches = inner(self.model.optimizer).gradient_accumulation_steps or 1
+        updates = rows.iteration // micro_batches  # the optimizer's own count before the step
         warm = rows.applied & (updates >= self.warmup)
         if 2 * warm.sum() < rows.applied.sum():
             warm = np.zeros_like(warm)  # an epoch of warm-up, for the most part
@@ -151,10 +151,10 @@ class UpdateMonitor(StepMonitor):
             high, steps, warmup = IN_WARMUP * self.high, int(rows.applied.sum()), None
             judged = {name: finite_median(values) for name, values in ratios.items()}
         above = {name: median for name, median in judged.items() if median > high}
-        if self._is_new("above", set(above)):
+        if self.is_new("above", set(above)):
             self.report(messages.updates_too_large(above, steps, high, warmup))
         below = {name: median for name, median in medians.items() if median < self.low}
-        if self._is_new("below", set(below)):
+        if self.is_new("below", set(below)):
             self.report(messages.updates_too_small(below, int(warm.sum()), self.low, self.warmup))
 
 

@@ -77,9 +77,8 @@ def read_folder(
 
 
 def _check_classes(classes: int, mask_threshold: float | None) -> None:
-    check_count("classes", classes, least=1, unit="", otherwise="256 at most, the background counted unless it is 1")
-    if classes > 256:
-        raise ValueError(f"`classes` must be at most 256, as masks hold 8 bits. Received: classes={classes!r}.")
+    why = "as masks hold 8 bits, the background counted unless it is 1"
+    check_count("classes", classes, least=1, unit="", otherwise=why, most=256)
     if mask_threshold is None:
         return
     check_fraction("mask_threshold", mask_threshold, zero=True, otherwise="or None")

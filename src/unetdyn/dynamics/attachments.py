@@ -13,6 +13,7 @@ import keras
 from unetdyn.dynamics.backend import backend
 from unetdyn.dynamics.hooks import CarriedVariables, Overrides, hook_apply, hook_build
 from unetdyn.dynamics.measured_step import MeasuredStep
+from unetdyn.dynamics.optimizers import inner, strategy
 from unetdyn.dynamics.probe import Probe
 from unetdyn.dynamics.rows import Chunk
 
@@ -127,7 +128,7 @@ class Attachments:
                     reader.receive((numbers, columns))
 
     def _left_behind(self, session: object) -> list[str]:
-        """The taps that nobody holds, and those of another session than this one; those without one stay."""
+        """Taps whose owner is gone or that belong to another session. Taps without a session stay."""
         return [
             name
             for name, each in self._attached.items()
@@ -153,8 +154,8 @@ class Attachments:
             self._optimizer.build(self._model.trainable_variables)
 
     def _hook_start_of_training(self) -> None:
-        """`fit` and `train_on_batch` ask for the train function before any callback hears of them: what an exception
-        left behind goes then, or its controls would act on a training that they are not part of.
+        """`fit` asks for the train function before it calls any callback. Taps left by an exception are detached here;
+        else their controls would act on the new training. `train_on_batch` asks for it too.
         """
         original = self._model.make_train_function
 
@@ -178,7 +179,7 @@ class Attachments:
         count = int(keras.ops.convert_to_numpy(self._counter().value))
         if self._measured is not None:
             self._carried.remove([self._measured.ring.table, self._measured.ring.count])
-        trainable = list(getattr(self._optimizer, "inner_optimizer", self._optimizer)._trainable_variables)
+        trainable = list(inner(self._optimizer)._trainable_variables)
         for each in self._attached.values():
             if each.probe is not None and not each.built:
                 each.probe.build(self._variable_maker(each.variables), trainable)
@@ -190,7 +191,7 @@ class Attachments:
     def _counter(self) -> keras.Variable:
         if self._measured is not None:
             return self._measured.ring.count
-        return getattr(self._optimizer, "inner_optimizer", self._optimizer)._iterations
+        return inner(self._optimizer)._iterations
 
     def _variable_maker(self, owned: list[keras.Variable]) -> Callable[..., keras.Variable]:
         def add_variable(
@@ -199,8 +200,8 @@ class Attachments:
             initial: float = 0.0,
             like: keras.Variable | None = None,
         ) -> keras.Variable:
-            strategy = getattr(self._optimizer, "_distribution_strategy", None)
-            with strategy.scope() if strategy is not None else contextlib.nullcontext():
+            shared = strategy(self._optimizer)
+            with shared.scope() if shared is not None else contextlib.nullcontext():
                 variable = keras.Variable(
                     keras.initializers.Constant(initial),
                     shape=tuple(like.shape) if like is not None else tuple(shape),

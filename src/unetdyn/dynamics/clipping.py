@@ -16,8 +16,8 @@ def clip_coefficient(norm: Tensor, limit: Tensor) -> Tensor:
         limit: Non-negative, of a shape that broadcasts with `norm`.
 
     Returns:
-        A tensor in [0, 1]; 1 where `norm` is NaN, which no factor mends, and 0 where it is infinite: of finite entries,
-        beyond about 1e19, whose squares float32 cannot hold, nothing is left then.
+        A tensor in [0, 1]. 1 where `norm` is NaN. 0 where it is infinite, also when finite entries above about 1e19
+        overflow float32.
 
     Example:
         >>> [float(clip_coefficient(ops.array(norm), 2.0)) for norm in (1.0, 4.0, 0.0)]

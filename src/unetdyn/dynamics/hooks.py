@@ -9,6 +9,7 @@ from keras import ops
 
 from unetdyn.dynamics.backend import backend
 from unetdyn.dynamics.measured_step import MeasuredStep
+from unetdyn.dynamics.optimizers import inner
 
 Tensor = Any
 
@@ -88,7 +89,7 @@ class CarriedVariables:
     """
 
     def __init__(self, optimizer: keras.Optimizer, overrides: Overrides) -> None:
-        self._holder = getattr(optimizer, "inner_optimizer", optimizer)
+        self._holder = inner(optimizer)
         self._tracked = backend.optimizer_carries_variables()
         self.variables: list[keras.Variable] = []
         if self._tracked:
@@ -125,9 +126,9 @@ class CarriedVariables:
 def keep_finite(variables: Sequence[keras.Variable]) -> None:
     """From now on, let no entry of these variables be overwritten with a value that is not finite.
 
-    A batch with a NaN in it makes all moving means and variances NaN in its forward pass, before any gradient is
-    there, and a model that can train on cannot be evaluated any more. Entry by entry, what is finite is assigned as
-    ever. It must be called before the train step is compiled. Integer variables are left alone.
+    A batch with a NaN makes all moving means and variances NaN in its forward pass, before there is any gradient. The
+    model may train on, but it can no longer be evaluated. Finite entries are assigned as ever. It must be called before
+    the train step is compiled. Integer variables are left alone.
 
     Args:
         variables: A model's `non_trainable_variables`.

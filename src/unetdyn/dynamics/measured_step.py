@@ -9,7 +9,8 @@ import keras
 from keras import ops
 
 from unetdyn.dynamics.backend import backend
-from unetdyn.dynamics.probe import AddVariable, Control, Probe, Step
+from unetdyn.dynamics.optimizers import has_loss_scale, inner, replicas
+from unetdyn.dynamics.probe import AddVariable, Control, Probe, Step, check_columns
 from unetdyn.dynamics.rows import Columns, Ring
 
 Tensor = Any
@@ -36,7 +37,7 @@ class MeasuredStep:
         add_variable: AddVariable,
     ) -> None:
         self.optimizer = optimizer
-        self.inner = getattr(optimizer, "inner_optimizer", optimizer)
+        self.inner = inner(optimizer)
         self.variables: list[keras.Variable] = list(self.inner._trainable_variables)
         self.probes = probes
         self.controls = {prefix: probe for prefix, probe in probes.items() if isinstance(probe, Control)}
@@ -50,16 +51,11 @@ class MeasuredStep:
         widths |= {"grad_norm_sq": n, "weight_norm_sq": n, "update_norm_sq": n, "nonfinite": n}
         if self.inner.gradient_accumulation_steps:
             widths["accumulated_grad_norm_sq"] = n
-        if self._replicas() > 1:
+        if replicas(self.optimizer) > 1:
             widths["replica_grad_norm_sq"] = n
         for prefix, probe in self.probes.items():
             widths |= {prefix + name: width for name, width in probe.columns().items()}
         return widths
-
-    def _replicas(self) -> int:
-        """Known before the step runs, outside any replica."""
-        strategy = getattr(self.optimizer, "_distribution_strategy", None)
-        return strategy.num_replicas_in_sync if strategy is not None else 1
 
     def run(self, gradients: Sequence[Tensor | None], variables: Sequence[keras.Variable], apply: Apply) -> None:
         """Measure, let controls act, apply, measure what it did, and write the row."""
@@ -72,6 +68,8 @@ class MeasuredStep:
         values = self._measured(seen, iteration, local)
         acted, outgoing, skip, parts, told = self._controlled(seen, local)
         values |= told
+        for prefix, probe in self.probes.items():
+            check_columns(probe, [name.removeprefix(prefix) for name in values if name.startswith(prefix)])
         values["controlled"] = _differ(seen.grad_norm_sq, acted.grad_norm_sq)
         values |= self._applied_norms(acted, parts, iteration)
         handed = self._handed(gradients, places, outgoing)
@@ -102,7 +100,7 @@ class MeasuredStep:
         return aligned
 
     def _loss_scale(self) -> Tensor | None:
-        if self.optimizer is not self.inner:
+        if has_loss_scale(self.optimizer):
             return self.optimizer.dynamic_scale
         return self.inner.loss_scale_factor
 
@@ -126,8 +124,8 @@ class MeasuredStep:
             "nonfinite": seen.nonfinite,
         }
         if "replica_grad_norm_sq" in self.columns.widths:
-            replicas = backend.replica_count()
-            values["replica_grad_norm_sq"] = replicas * backend.sum_over_replicas([backend.squared_norms(local)])[0]
+            count = backend.replica_count()
+            values["replica_grad_norm_sq"] = count * backend.sum_over_replicas([backend.squared_norms(local)])[0]
         for prefix, probe in self.probes.items():
             values |= {prefix + name: value for name, value in probe.measure(seen).items()}
         return values
@@ -141,13 +139,13 @@ class MeasuredStep:
         skip, changed, whole = None, False, seen.gradients
         told: dict[str, Tensor] = {}
         for prefix, control in self.controls.items():
-            gradients, veto, *columns = control.transform(seen)
-            told |= {prefix + name: value for name, value in (columns[0] if columns else {}).items()}
+            gradients, veto, columns = control.transform(seen)
+            told |= {prefix + name: value for name, value in columns.items()}
             if gradients is not None:
                 seen, changed = replace(seen, gradients=gradients, grad_norm_sq=backend.squared_norms(gradients)), True
             if veto is not None:
                 skip = veto if skip is None else ops.logical_or(skip, veto)
-        if self.optimizer is not self.inner and skip is not None:
+        if has_loss_scale(self.optimizer) and skip is not None:
             skip = ops.logical_and(skip, ops.equal(ops.sum(seen.nonfinite), 0))
         if not changed:
             return seen, None, skip, local, told
@@ -197,16 +195,17 @@ class MeasuredStep:
 def _replica_parts(
     before: list[Tensor | None], after: list[Tensor | None], local: list[Tensor | None]
 ) -> list[Tensor | None]:
-    """What each replica hands on: its equal part of the whole, so that Keras' sum over replicas gives what controls
-    made. Where they changed nothing, it is the replica's own gradient, since Keras clips before it sums.
+    """What each replica hands on: an equal share of the changed gradient, which Keras' sum over replicas restores.
+
+    Where controls changed nothing, it is the replica's own gradient, since Keras clips before it sums.
     """
-    replicas = backend.replica_count()
-    if replicas == 1:
+    count = backend.replica_count()
+    if count == 1:
         return after
     same = [ops.all(ops.equal(a, b)) for a, b in zip(after, before, strict=True) if a is not None and b is not None]
     untouched = reduce(ops.logical_and, same, True)
     return [
-        None if a is None or g is None else ops.where(untouched, g, a / replicas)
+        None if a is None or g is None else ops.where(untouched, g, a / count)
         for a, g in zip(after, local, strict=True)
     ]
 

@@ -1,7 +1,7 @@
 """What a monitor or a control may add to the compiled step: more columns, or other gradients."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,25 +72,27 @@ class Probe:
 class Control(Probe):
     """A probe that also acts: it changes the gradients before Keras clips and applies them, or forbids the update."""
 
-    def transform(
-        self, step: Step
-    ) -> tuple[Gradients | None, Tensor | None] | tuple[Gradients | None, Tensor | None, dict[str, Tensor]]:
+    def transform(self, step: Step) -> tuple[Gradients | None, Tensor | None, dict[str, Tensor]]:
         """What to apply instead; controls act in the order they were attached, each on what the one before left.
 
         Args:
             step: The step with the gradients as they are now.
 
         Returns:
-            The new gradients, or None to leave them; a boolean scalar that is true where the whole update, with the
-            optimizer's own state, must be skipped, or None; and, where there is a third, the values of those `columns`
-            that `measure` does not fill. Under a `LossScaleOptimizer` a step with non-finite gradients goes to it
-            untouched: it skips the update itself, and must see why.
+            Always three:
+
+            - the new gradients, or None to leave them;
+            - a boolean scalar, true where the whole update, with the optimizer's own state, must be skipped; or None;
+            - the values of those `columns` that `measure` does not fill, by name; `{}` where there are none.
+
+            Under a `LossScaleOptimizer` a step with non-finite gradients goes to it untouched: it skips the update
+            itself, and must see why.
         """
         raise TypeError(f"{type(self).__name__} must define `transform(step)`. Received: {step!r}")
 
 
 def as_probe(measurement: "Probe | Measurement | None") -> Probe | None:
-    """A probe as it is; a probe of a function, which is called once beforehand, with zeros, for its columns' widths.
+    """A probe is returned unchanged. A function becomes one; called once with zeros, it gives its columns' widths.
 
     Example:
         >>> def largest(step):
@@ -105,11 +107,36 @@ def as_probe(measurement: "Probe | Measurement | None") -> Probe | None:
     return measurement if measurement is None or isinstance(measurement, Probe) else _Stateless(measurement)
 
 
+def check_columns(probe: Probe, given: Iterable[str]) -> None:
+    """Refuse a probe that fills other columns than it declared.
+
+    Args:
+        probe: What measured the step or acted on it.
+        given: The names of the values that it returned.
+
+    Raises:
+        ValueError: If a declared column has no value, or a value no column.
+
+    Example:
+        >>> check_columns(Control(), ["norm"])
+        Traceback (most recent call last):
+        ValueError: `Control` must return a value for each of its `columns`, and no other. Not declared: 'norm'.
+    """
+    given, declared = list(given), list(probe.columns())
+    missing = ", ".join(repr(name) for name in declared if name not in given)
+    unknown = ", ".join(repr(name) for name in given if name not in declared)
+    wrong = [f"{what}: {names}." for what, names in (("Not returned", missing), ("Not declared", unknown)) if names]
+    if wrong:
+        name = probe.name if isinstance(probe, _Stateless) else type(probe).__name__
+        raise ValueError(f"`{name}` must return a value for each of its `columns`, and no other. {' '.join(wrong)}")
+
+
 class _Stateless(Probe):
     """The probe of a function."""
 
     def __init__(self, measurement: Measurement) -> None:
         self._measurement = measurement
+        self.name = getattr(measurement, "__name__", type(measurement).__name__)
 
     def build(self, add_variable: AddVariable, variables: list[keras.Variable]) -> None:  # noqa: ARG002
         zeros = [ops.zeros(variable.shape, variable.dtype) for variable in variables]

@@ -14,7 +14,7 @@ from unetdyn.dynamics.attachments import Attachments
 from unetdyn.dynamics.probe import Measurement, Probe, as_probe
 from unetdyn.dynamics.rows import Chunk, Rows, rows_from
 
-_DEFAULT_CAPACITY = 1024  # rows; 260 columns (64 variables) make 1 MB
+DEFAULT_CAPACITY = 1024  # rows; 260 columns (64 variables) make 1 MB
 
 
 class OptimizerTap:
@@ -32,12 +32,12 @@ class OptimizerTap:
         probe: Further columns: a function from a `Step` to values by name, or a `Probe` where they need state of their
             own; or a `Control` of the gradients.
         capacity: Rows that the ring on the device holds, by default 1024: a megabyte for 64 variables. It is read each
-            time it fills up, so its size decides how often the host waits for the device and nothing else; `fit` and
+            time it is full, so its size only decides how often the host waits for the device: `fit` and
             `train_on_batch` lose no row. The largest asked for by any tap counts.
         session: An object that is the same for all taps of one `fit` and another for the next; `callback.params` is.
-            An exception in `fit` skips `on_train_end`; a tap so left behind is detached when the next `fit` or
-            `train_on_batch` begins (also one that a callback calls within a `fit`), or a tap of a new session comes. A
-            tap without a session stays.
+            An exception in `fit` skips `on_train_end`. A tap left by one is detached when the next `fit` or
+            `train_on_batch` begins, also within a `fit`, or when a tap of a new session is attached. A tap without a
+            session stays.
         on_rows: Called with rows as they come from the device, before `read` gives them: a full ring may bring them in
             the midst of an epoch.
         on_detach: Called when the tap is detached, whoever does it, before the last rows come.
@@ -77,7 +77,7 @@ class OptimizerTap:
             check_count("capacity", capacity, 1, "rows")
         self.probe = as_probe(probe)
         self.session = session
-        self.capacity = capacity or _DEFAULT_CAPACITY
+        self.capacity = capacity or DEFAULT_CAPACITY
         self._on_rows, self._on_detach = on_rows, on_detach
         self._unread: list[Chunk] = []
         self._variables: list[keras.Variable] = []

@@ -49,8 +49,8 @@ def unit_axes(shape: Sequence[int], kind: str = "other") -> tuple[int, ...]:
     A unit is what makes one output: for a convolution an output channel (kernels are `(*window, in, out)`), for a
     transposed one too (kernels are `(*window, out, in)`), for a depthwise one a channel's window (kernels are
     `(*window, channels, multiplier)`), for a dense layer an output (kernels are `(in, out)`). As in the paper's own
-    code, a weight with at most one axis longer than 1 (biases, gains) is one unit; of other weights with two or three
-    axes the first is summed over, and of those with more all but the last.
+    code, a weight with at most one axis longer than 1 (biases, gains) is one unit. Other weights with two or three axes
+    are summed over the first, those with more over all but the last.
 
     Args:
         shape: The weight's shape.
@@ -84,9 +84,9 @@ def unit_axes(shape: Sequence[int], kind: str = "other") -> tuple[int, ...]:
 def scale_invariant(model: keras.Model, variables: Sequence[keras.Variable]) -> list[int]:
     """The kernels whose scale the network does not feel, since a normalisation follows at once.
 
-    f(c · w) = f(w) for every c > 0: batch norm, group and layer norm divide by the scale of what they are given. It is
-    exact (but for the norm's ε) for a convolution or dense layer without activation all of whose outputs go to
-    normalisation layers only, with batch norm whether or not the layer has a bias, with the others without one.
+    f(c · w) = f(w) for every c > 0: batch norm, group and layer norm divide by the scale of what they are given.
+    Exact, up to ε, for a linear layer (a convolution or dense layer without activation) whose outputs all go to
+    normalisation layers. Batch norm allows a bias, the others do not.
 
     Args:
         model: A built model. Layers are followed where Keras knows the graph: in functional and sequential models, and

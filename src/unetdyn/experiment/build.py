@@ -12,9 +12,9 @@ def build_model(config: Config, channels: int, steps_per_epoch: int) -> keras.Mo
     """The compiled model of an experiment.
 
     Args:
-        config: the experiment.
-        channels: image channels.
-        steps_per_epoch: batches per epoch, which the cosine schedule needs.
+        config: The experiment.
+        channels: Image channels.
+        steps_per_epoch: Batches per epoch, which the cosine schedule needs.
     """
     model = _network(config, channels)
     model.compile(
@@ -79,12 +79,10 @@ def build_loss(config: Config) -> keras.losses.Loss:
 def build_metrics(config: Config) -> list[keras.metrics.Metric]:
     """The thresholded Jaccard, and the soft one beside it where it is asked for."""
     from_logits, classes = config.model.output == "logits", config.model.classes
-    convention: dict[str, Any] = {"threshold": config.metrics.threshold}
+    rule: dict[str, Any] = {"threshold": config.metrics.threshold}
     if classes > 1:  # a pixel belongs to the largest channel, and every class counts alike
-        convention = {"threshold": None, "class_ids": list(range(classes))}
-    chosen: list[keras.metrics.Metric] = [
-        metrics.ThresholdedJaccard(**convention, from_logits=from_logits, name="jaccard")
-    ]
+        rule = {"threshold": None, "class_ids": list(range(classes))}
+    chosen: list[keras.metrics.Metric] = [metrics.ThresholdedJaccard(**rule, from_logits=from_logits, name="jaccard")]
     if config.metrics.soft_jaccard:
         chosen.append(metrics.SoftJaccard(from_logits=from_logits, name="soft_jaccard"))
     return chosen

@@ -213,9 +213,7 @@ class Config(Part):
                 raise ValueError(unknown_choice(f"callbacks.{argument}", name, known))
         if settings.save_best not in known:
             raise ValueError(unknown_choice("callbacks.save_best", settings.save_best, known))
-        stopping = settings.early_stopping
-        if stopping is not None and stopping.monitor not in [*known, *STABILITY.named().columns]:
-            raise ValueError(
-                unknown_choice("callbacks.early_stopping.monitor", stopping.monitor, [*known, STABILITY.name])
-            )
+        stopping, watchable = settings.early_stopping, [*known, *STABILITY.named().columns]
+        if stopping is not None and stopping.monitor not in watchable:
+            raise ValueError(unknown_choice("callbacks.early_stopping.monitor", stopping.monitor, watchable))
         return self

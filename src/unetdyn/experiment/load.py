@@ -19,14 +19,14 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     """Read a configuration from YAML, with `key.path=value` overrides on top.
 
     Args:
-        path: the YAML file.
-        overrides: texts like `"fit.epochs=5"`; the value is read as YAML.
+        path: The YAML file.
+        overrides: Texts like `"fit.epochs=5"`; the value is read as YAML.
 
     Returns:
         The checked, immutable configuration.
 
     Raises:
-        ConfigError: for a missing or malformed file, an override without `=`, an unknown key (with the nearest known
+        ConfigError: For a missing or malformed file, an override without `=`, an unknown key (with the nearest known
             one), or a value outside its range.
     """
     path = Path(path)

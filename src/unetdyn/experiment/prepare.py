@@ -20,7 +20,7 @@ def prepare(config: Config) -> Prepared:
     """Read or generate the sections, split them by section, normalise, and cut them into tiles.
 
     Raises:
-        ValueError: where the masks don't hold the classes that the model has; and what the readers of
+        ValueError: Where the masks don't hold the classes that the model has; and what the readers of
             `unetdyn.data` refuse: wrong paths, unpaired or unreadable files, differing sizes, leaking splits.
     """
     stack = read_stack(config)

@@ -15,8 +15,8 @@ class Progress(keras.callbacks.Callback):
     Keras' own progress bar prints every metric of every batch, which wraps in a terminal and fills a log file.
 
     Args:
-        stream: where to write; the moving line appears only if it is a terminal.
-        columns: names in `logs` that are shown, in this order, where present.
+        stream: Where to write; the moving line appears only if it is a terminal.
+        columns: Names in `logs` that are shown, in this order, where present.
     """
 
     # The batch hook reads only the step's number, so Keras need not wait for the step to end.

@@ -25,14 +25,14 @@ def run_experiment(config: Config, stream: TextIO | None = None) -> runs.Run:
     """Train as configured, and leave a run directory with the history, the best model and a picture.
 
     Args:
-        config: the experiment, from `load_config` or `parse_config`.
-        stream: where progress is shown; standard output by default.
+        config: The experiment, from `load_config` or `parse_config`.
+        stream: Where progress is shown; standard output by default.
 
     Returns:
         The finished run.
 
     Raises:
-        ConfigError: before anything trains, where data, model and configuration don't fit together.
+        ConfigError: Before anything trains, where data, model and configuration don't fit together.
     """
     keras.utils.set_random_seed(config.seed)
     stream = stream if stream is not None else sys.stdout

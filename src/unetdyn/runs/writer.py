@@ -27,17 +27,17 @@ class RunWriter:
     Nothing stays open between calls, and each line is on the disk when its call returns.
 
     Args:
-        path: a folder that is new or empty; its parents are made.
-        config: what the run was made from: dictionaries, lists, numbers, texts, paths.
-        seed: the run's seed.
-        backend: the Keras backend, `"tensorflow"`, `"jax"` or `"torch"`: its version is noted beside Keras'.
+        path: A folder that is new or empty; its parents are made.
+        config: What the run was made from: dictionaries, lists, numbers, texts, paths.
+        seed: The run's seed.
+        backend: The Keras backend, `"tensorflow"`, `"jax"` or `"torch"`: its version is noted beside Keras'.
 
     Attributes:
-        path: the folder.
+        path: The folder.
 
     Raises:
-        FileExistsError: if `path` is a file or a folder that holds something.
-        TypeError: if `config` holds what JSON can't.
+        FileExistsError: If `path` is a file or a folder that holds something.
+        TypeError: If `config` holds what JSON can't.
 
     Example:
         >>> import tempfile, unetdyn.runs
@@ -80,9 +80,9 @@ class RunWriter:
         """Say what the logged values are, so that nobody has to guess it from their names later.
 
         Args:
-            metrics: the model's own metrics, without `val_` → `"up"` where more is better, `"down"` where less is, None
+            metrics: The model's own metrics, without `val_` → `"up"` where more is better, `"down"` where less is, None
                 where Keras does not say.
-            monitors: name of a record → what its monitor writes, as `unetdyn.analysis.declarations` puts it.
+            monitors: Name of a record → what its monitor writes, as `unetdyn.analysis.declarations` puts it.
         """
         self._run["metrics"] |= metrics or {}
         self._run["monitors"] |= monitors or {}
@@ -100,8 +100,8 @@ class RunWriter:
         """Write or replace `dynamics/NAME.npz`: arrays of numbers or texts, never pickled objects.
 
         Args:
-            name: a plain file name without suffix.
-            **arrays: arrays, or dictionaries of arrays such as those by block; `Run.arrays` gives them back as such.
+            name: A plain file name without suffix.
+            **arrays: Arrays, or dictionaries of arrays such as those by block; `Run.arrays` gives them back as such.
         """
         if not name or Path(name).name != name or name.startswith("."):
             raise ValueError(f"`name` must be a plain file name without a folder. Received: name={name!r}.")
@@ -119,7 +119,7 @@ class RunWriter:
 
         Args:
             status: `"finished"`, `"failed"` or `"interrupted"`.
-            summary: the numbers that matter in the end.
+            summary: The numbers that matter in the end.
         """
         if status not in ENDED:
             raise ValueError(unknown_choice("status", status, ENDED))

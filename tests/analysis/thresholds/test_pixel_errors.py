@@ -80,10 +80,10 @@ def test_it_shows_itself():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((0, 10), r"`object_pixels` must be a whole number of pixels, 1 or more: the index of an empty mask has no "),
-        ((11, 10), r"`total_pixels` must be .* 11 or more: the object lies .* Received: total_pixels=10\."),
-        ((5, 10, 6), r"`false_positives` must be .* from 0 to 5: only background .* Received: false_positives=6\."),
-        ((5, 10, 0, -1), r"`false_negatives` must be .* from 0 to 5: only object .* Received: false_negatives=-1\."),
+        ((0, 10), r"`object_pixels` must be a whole number of pixels, 1 or more, since the index of an empty mask "),
+        ((11, 10), r"`total_pixels` must be .* 11 or more, since the object lies .* Received: total_pixels=10\."),
+        ((5, 10, 6), r"`false_positives` .* from 0 to 5, since only background .* Received: false_positives=6\."),
+        ((5, 10, 0, -1), r"`false_negatives` .* from 0 to 5, since only object .* Received: false_negatives=-1\."),
         ((5, 10, 0.5), r"`false_positives` must be a whole number .* Received: false_positives=0\.5\."),
         ((True, 10), r"`object_pixels` must be a whole number .* Received: object_pixels=True\."),
     ],

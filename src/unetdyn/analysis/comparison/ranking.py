@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from unetdyn._checks import check_positive
 from unetdyn.analysis.comparison.many_runs import as_summaries, comparison_notes, left_out
 from unetdyn.analysis.comparison.summary import RunSummary
 from unetdyn.analysis.result import Result, number
@@ -192,8 +193,7 @@ def best_within(runs: Any, max_sigma: float) -> BestWithin:
         runs within         1
         left out            wild: σ 0.158 is not below 0.05
     """
-    if not max_sigma > 0:
-        raise ValueError(f"`max_sigma` must be a standard deviation above 0. Received: max_sigma={max_sigma!r}.")
+    check_positive("max_sigma", max_sigma)
     summaries, excluded, notes = _comparable(runs)
     within = [run for run in summaries if run.stability < max_sigma]
     for run in summaries:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from unetdyn._checks import check_choice, check_fraction
+from unetdyn._checks import check_choice, check_fraction, check_positive
 from unetdyn.analysis.comparison.choices import Choice, choices, evidence, good_enough
 from unetdyn.analysis.comparison.many_runs import as_summaries, comparison_notes, left_out
 from unetdyn.analysis.comparison.ranking import WEIGHTS, combined_score
@@ -203,8 +203,8 @@ def recommend(
 def _check(bounds: dict[str, float | None], tolerance: float) -> None:
     for name, argument in (("stability", "max_sigma"), ("memory", "max_memory"), ("seconds", "max_seconds")):
         bound = bounds[name]
-        if bound is not None and not bound > 0:
-            raise ValueError(f"`{argument}` must be above 0, or None for any. Received: {argument}={bound!r}.")
+        if bound is not None:
+            check_positive(argument, bound, "or None for any")
     check_fraction("tolerance", tolerance, zero=True, one=True)
 
 

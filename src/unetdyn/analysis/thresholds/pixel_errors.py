@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from unetdyn._checks import is_count
+from unetdyn._checks import check_count
 from unetdyn.analysis.result import Result, number
 
 
@@ -124,10 +124,5 @@ def _change(change: float, kind: str) -> str:
 
 
 def _whole(argument: str, value: int, least: int, most: int | None, why: str) -> int:
-    """`value` as an int, or a ValueError."""
-    if not is_count(value) or value < least or (most is not None and value > most):
-        span = f"{least} or more" if most is None else f"from {least} to {most}"
-        raise ValueError(
-            f"`{argument}` must be a whole number of pixels, {span}: {why}. Received: {argument}={value!r}."
-        )
+    check_count(argument, value, least, "pixels", f"since {why}", most)
     return int(value)

@@ -13,6 +13,7 @@ from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from unetdyn.dynamics.backend.common import in_float32
 from unetdyn.dynamics.backend.xla_sums import PARTS, joint_sums
+from unetdyn.dynamics.optimizers import has_loss_scale
 
 Tensor = Any
 Gradients = list[Tensor | None]
@@ -170,7 +171,7 @@ def stateless_apply(
     optimizer: keras.Optimizer, measured: Callable[[], Any]
 ) -> Callable[[list[Tensor], list[Tensor], list[Tensor]], tuple[list[Tensor], list[Tensor]]] | None:
     """A `LossScaleOptimizer` never calls its own `apply`: its `stateless_apply` branches on values instead."""
-    if not hasattr(optimizer, "inner_optimizer"):
+    if not has_loss_scale(optimizer):
         return None
     original = optimizer.stateless_apply
 

@@ -43,8 +43,9 @@ def own_product(gradient: Tensor) -> Tensor:
     A batch norm's gradient with respect to its scale is a product, which gradient descent multiplies by the learning
     rate. TensorFlow's graph optimizer (Grappler, MinimizeBroadcasts in arithmetic_optimizer.cc) turns
     (sum · rsqrt) · rate into sum · (rsqrt · rate), which rounds differently, but only where nobody else reads the first
-    product. With one of its own for the tap it does so as it does without one. Such gradients are as small as biases;
-    those of kernels come out of convolutions and are handed back as they are, like everything outside of a graph.
+    product. So the tap reads a product of its own, and the first is rounded as without a tap. Such gradients are as
+    small as biases; those of kernels come out of convolutions and are handed back as they are, like everything outside
+    of a graph.
 
     Reference:
         https://github.com/tensorflow/tensorflow/blob/v2.21.0/tensorflow/core/grappler/optimizers/arithmetic_optimizer.cc

@@ -18,8 +18,8 @@ def joint_sums(groups: Sequence[Sequence[Tensor]]) -> Tensor:
 
     A sum for each of some hundred tensors is some hundred kernels, of two stages where a tensor is large, and starting
     them takes longer than what they do. Here each group has one kernel, which XLA joins with what makes the tensors,
-    and all groups share the second stage. A group is one reduction of several operands and not several, because XLA
-    lets a kernel overwrite its input (the weights, in an update) where there is one reduction in it; else it copies.
+    and all groups share the second stage. Each group is a single reduction with several operands. XLA lets a kernel
+    overwrite its input only where it holds one reduction; otherwise it copies the weights.
 
     Args:
         groups: Tensors of one shape in each group, and as many in each.

@@ -1,4 +1,4 @@
-"""What monitors and controls at the optimizer share: a tap for the time of a fit, read once an epoch into a record."""
+"""The bases at the optimizer, for monitors and controls: a tap for the time of a fit, read once an epoch."""
 
 import abc
 from dataclasses import replace
@@ -8,9 +8,9 @@ import keras
 import numpy as np
 
 from unetdyn.analysis.diagnosis.messages.steps import no_steps_seen
-from unetdyn.callbacks.recorded import Recorded
+from unetdyn.callbacks.monitor import Monitor, Recorded
 from unetdyn.callbacks.step_record import StepRecord
-from unetdyn.dynamics import OptimizerTap, Probe, Rows, blocks
+from unetdyn.dynamics import Control, OptimizerTap, Probe, Rows, blocks
 
 Blocks = dict[str, list[int]]
 
@@ -23,11 +23,11 @@ class StepReader(Recorded):
     the next training of the model begins, and `read` brings in the steps of the unfinished epoch.
 
     Args:
-        name: The name under which `RunRecorder` keeps the record.
+        name: The name under which `RunRecorder` keeps the record; default that of the declaration.
         verbose: 1 prints messages as they come; 0 is silent.
     """
 
-    def __init__(self, name: str, verbose: int = 0) -> None:
+    def __init__(self, name: str | None = None, verbose: int = 0) -> None:
         self._tap: OptimizerTap | None = None
         self._blocks: Blocks = {}
         self._shift: int | None = None
@@ -119,10 +119,44 @@ class StepReader(Recorded):
         self._warn(no_steps_seen(type(self).__name__, self._epoch), stacklevel=3)
 
 
+class StepMonitor(StepReader, Monitor):
+    """A monitor at the optimizer: it measures every step, and reads the measurements once an epoch.
+
+    A subclass says in `_empty_record` what it records and in `_measure` how it makes it from the steps' rows; with
+    `probe` it may add columns of its own.
+    """
+
+    def probe(self) -> Probe | None:
+        """What it adds to the measured step, new for each `fit`; None, where the tap's own columns are enough."""
+        return None
+
+    def _restart(self) -> None:
+        super()._restart()
+        self._reported: dict[str, set[str]] = {}
+
+    def is_new(self, trouble: str, places: set[str]) -> bool:
+        """Whether trouble begins, comes back after an epoch without any, or reaches further places."""
+        known = self._reported.get(trouble, set())
+        self._reported[trouble] = known | places if places else set()
+        return bool(places - known)
+
+
+class StepControl(StepReader):
+    """A control at the optimizer: inside the compiled step it changes gradients or forbids the update.
+
+    A subclass gives in `probe` what acts, says in `_empty_record` what it records, and in `_measure` accounts for what
+    was done. When it has nothing to do, training is unchanged, as with a monitor.
+    """
+
+    @abc.abstractmethod
+    def probe(self) -> Control:
+        """What acts inside the step, new for each `fit`."""
+
+
 def _trained(found: Blocks, rows: Rows, variables: list[keras.Variable]) -> Blocks:
     """The blocks without frozen variables: an optimizer that was built before keeps them, and they get no gradient.
 
-    One that got any is trained, whatever it says now: a `train_step` may freeze and thaw by turns.
+    A variable that received a gradient counts as trained, even if it is frozen now.
     """
     reached = np.any(rows.grad_norm_sq, axis=0).tolist()
     trained = {place for place, variable in enumerate(variables) if variable.trainable or reached[place]}

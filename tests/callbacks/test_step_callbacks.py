@@ -6,10 +6,7 @@ import pytest
 
 from monitored_units import CONTROLS, MONITORS
 from tap_models import assert_same_weights, conv_data, conv_model, dense_data, dense_model, fit, weights_of
-from unetdyn.callbacks import AutoClip, GradientMonitor, UpdateMonitor
-from unetdyn.callbacks.monitor import Monitor
-from unetdyn.callbacks.step_control import StepControl
-from unetdyn.callbacks.step_monitor import StepMonitor
+from unetdyn.callbacks import AutoClip, GradientMonitor, Monitor, StepControl, StepMonitor, UpdateMonitor
 from unetdyn.dynamics import OptimizerTap
 
 
