@@ -174,7 +174,7 @@ def noise_scale(
         >>> round(found.value), found.low < 32 < found.high
         (32, True)
         >>> print(found)
-        noise scale   31.9 samples (31.6 to 32.2)
+        noise scale   31.8 samples (31.5 to 32.2)
         observations  100
         >>> noise_scale(rng.normal(0.0, 0.1, 100), rng.normal(64.0, 1.0, 100)).determined
         False
