@@ -14,7 +14,7 @@ def inner(optimizer: keras.Optimizer | None) -> keras.Optimizer:
     """The optimizer that updates the weights: the one in a `LossScaleOptimizer`, else itself.
 
     >>> scaled = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD())
-    >>> has_loss_scale(scaled), inner(scaled).name, inner(inner(scaled)).name
+    >>> has_loss_scale(scaled), type(inner(scaled)).__name__, type(inner(inner(scaled))).__name__
     (True, 'SGD', 'SGD')
     """
     return getattr(optimizer, "inner_optimizer", optimizer)
