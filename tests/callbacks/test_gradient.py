@@ -178,8 +178,9 @@ def test_a_batch_with_nan_is_named_with_step_variable_and_block():
     assert np.isnan(monitor.record["grad_norm"][2:]).all()
     assert logs["grad_nonfinite"] == 3.0
     assert np.isfinite(logs["grad_norm"])
-    assert told(monitor) == [(0, "gradient.nonfinite", "ill")]
-    assert numbers(monitor.findings[0][1])[:4] == [3, 5, 2, 1]  # steps, first, entries
+    (nonfinite,) = (each for _, each in monitor.findings if each.code == "gradient.nonfinite")
+    assert nonfinite.level == "ill"
+    assert numbers(nonfinite)[:4] == [3, 5, 2, 1]  # steps, first, entries
 
 
 def test_an_infinite_gradient_is_not_finite_and_no_explosion():

@@ -89,5 +89,5 @@ def test_callback_that_only_looks_like_a_monitor_is_told_what_to_do(tmp_path):
     class Alike(keras.callbacks.Callback):
         name, record = "alike", {}
 
-    with pytest.raises(TypeError, match=r"subclasses of `unetdyn.callbacks.Monitor`.* Received: Alike"):
+    with pytest.raises(TypeError, match=r"subclasses of its `Monitor`.* Received: Alike"):
         RunRecorder(tmp_path / "run", monitors=[Alike()])
