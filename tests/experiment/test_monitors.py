@@ -1,10 +1,13 @@
 """What a configuration says of monitors is what they declare."""
 
+import pickle
+
 import pytest
 
 from unetdyn import callbacks
 from unetdyn.analysis.declarations import DECLARATIONS
 from unetdyn.experiment import ConfigError, parse_config
+from unetdyn.experiment.config import Config
 from unetdyn.experiment.monitors import monitors_of, offered, watched_names
 
 SYNTHETIC = {"data": {"kind": "synthetic"}}
@@ -72,3 +75,8 @@ def test_watched_names_are_those_of_the_sections():
         ("stability.monitor", "val_loss"),
         ("stability.monitor", "val_jaccard"),
     ]
+
+
+def test_a_configuration_can_be_pickled():
+    config = Config(data={"kind": "synthetic"})
+    assert pickle.loads(pickle.dumps(config)) == config

@@ -77,8 +77,8 @@ class AutoClip(StepControl):
         check_range("percentile", percentile, 0, 100)
         check_count("history", history, 1, "steps")
         self.percentile = float(percentile)
-        self.history = history
-        self._norms: collections.deque[float] = collections.deque(maxlen=history)
+        self.history = int(history)
+        self._norms: collections.deque[float] = collections.deque(maxlen=self.history)
         self._norms_of: weakref.ref[Any] | None = None
         super().__init__(name, verbose)
 

@@ -167,7 +167,7 @@ class EarlyStoppingConfig(Part):
 if TYPE_CHECKING:
     _Monitors = Part
 else:
-    _Monitors = create_model("_Monitors", __base__=Part, **section_fields(Part))
+    _Monitors = create_model("_Monitors", __base__=Part, __module__=__name__, **section_fields(Part))
 
 
 class CallbacksConfig(_Monitors):

@@ -57,7 +57,10 @@ def _section(name: str, section: Section, base: type[BaseModel]) -> tuple[Any, A
     arguments = inspect.signature(monitor).parameters
     fields: dict[str, Any] = {key: _field(setting, arguments[key].default) for key, setting in section.settings.items()}
     about = " ".join(filter(None, (f"See `unetdyn.callbacks.{monitor.__name__}`.", section.about)))
-    made = create_model(f"{name.title().replace('_', '')}Config", __base__=base, __doc__=about, **fields)
+    made = create_model(
+        f"{name.title().replace('_', '')}Config", __base__=base, __doc__=about, __module__=__name__, **fields
+    )
+    globals()[made.__name__] = made  # found by pickle, as a class that stands here
     return (made, made()) if section.required else (made | None, Field(made(), description="null: not watched"))
 
 
