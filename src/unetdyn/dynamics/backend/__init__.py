@@ -149,6 +149,18 @@ class Backend(Protocol):
     def give_values_back(self, model: keras.Model) -> None:
         """In the midst of an epoch JAX' values are in the trainer's hands and not in the variables."""
 
+    def between_steps(self, model: keras.Model, arguments: Sequence[Any], change: Callable[[], None]) -> Sequence[Any]:
+        """Call `change`, which changes what the compiled step carries, when a train function has been called already.
+
+        Args:
+            model: What is trained.
+            arguments: What its train function was called with.
+            change: Makes the train function anew.
+
+        Returns:
+            What the new train function is to be called with.
+        """
+
     def stateless_apply(
         self, optimizer: keras.Optimizer, measured: Callable[[], Any]
     ) -> Callable[[list[Tensor], list[Tensor], list[Tensor]], StepOnValues] | None:
