@@ -1,12 +1,12 @@
 """What differs from backend to backend: one list of functions, and a file for each backend with all of them.
 
-`backend` is the file of the backend that Keras runs on; only that framework is imported. What is the same everywhere is
-written on `keras.ops`, outside of this package.
+`backend` is the file of the backend that Keras runs on; only that framework is imported, at the first use. What is the
+same everywhere is written on `keras.ops`, outside of this package.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import keras
 
@@ -192,4 +192,11 @@ def _chosen() -> Backend:
     )
 
 
-backend = _chosen()
+class _ChosenAtFirstUse:
+    """Where Keras' backend cannot train, callbacks can still be imported, and a recorded configuration be read."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_chosen(), name)
+
+
+backend = cast(Backend, _ChosenAtFirstUse())
