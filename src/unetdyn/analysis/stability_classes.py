@@ -166,6 +166,7 @@ def stability(values: ArrayLike | Curve, window: int = WINDOW, ddof: int = DDOF)
         The studies (docs/studies.md); the coefficient of variation is Pearson's (1896).
     """
     last = _checked(values, window, ddof)[-window:]
+    window, ddof = int(window), int(ddof)
     kept = tuple(map(float, last))
     nan = float("nan")
     if len(last) < window:

@@ -15,7 +15,7 @@ import numpy as np
 # The public keras.utils does not export it; it prints as Keras itself does, and respects disable_interactive_logging.
 from keras.src.utils import io_utils
 
-from unetdyn._checks import check_choice, check_range, nearest
+from unetdyn._checks import check_choice, check_range, nearest, plain
 from unetdyn.analysis.curves import Curves
 from unetdyn.analysis.stability_classes import WINDOW, check_window, stability
 from unetdyn.callbacks.gradient import GradientMonitor
@@ -88,8 +88,8 @@ class LiveDashboard(keras.callbacks.Callback):
         check_choice("where", where, ["auto", "notebook", "terminal"])
         self.gradient = gradient
         self.metric = None if metric is None else metric.removeprefix("val_")
-        self.window = window
-        self.every_seconds = every_seconds
+        self.window = plain(window)
+        self.every_seconds = plain(every_seconds)
         self.where = ("notebook" if _in_notebook() else "terminal") if where == "auto" else where
         self.pictures = 0
         self._logged: dict[str, list[tuple[int, float]]] = {}
