@@ -149,8 +149,8 @@ class BatchSums:
             states: One, or several of which each has seen a part of the epoch, in any order.
 
         Returns:
-            By name; NaN where unknown. `"above_0.5"` and `"near_0.5"` are of the threshold 0.5, `"class_0"` of the first
-            channel.
+            By name; NaN where unknown. `"above_0.5"` and `"near_0.5"` are of the threshold 0.5, `"class_0"` of the
+            first channel.
         """
         parts = [np.split(np.asarray(state, np.float64), self._splits) for state in states]
         parts = [part for part in parts if part[0][0] > 0]

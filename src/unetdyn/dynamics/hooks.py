@@ -84,8 +84,8 @@ def hook_build(optimizer: keras.Optimizer, built: Callable[[], None], overrides:
 def trace_anew(model: keras.Model) -> None:
     """A train function that no trace is kept of.
 
-    jax.jit finds a cached trace by the function's equality, and bound methods of one model are all equal: after a change
-    of what is measured, with the same shapes, it would run the old one. So this one traces a step of its own.
+    jax.jit finds a cached trace by the function's equality, and bound methods of one model are all equal: after a
+    change of what is measured, with the same shapes, it would run the old one. So this one traces a step of its own.
     """
     own_step = Overrides()
     original_step = model.train_step
