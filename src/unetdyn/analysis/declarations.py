@@ -243,6 +243,20 @@ NOISE_SCALE = Declaration(
     ),
 )
 
+_BATCH = (
+    *("images", "steps", "batch_size"),
+    *(f"{of}_{end}" for of in ("input", "target", "output") for end in ("min", "max", "mean", "std", "nonfinite")),
+    *("target_fractional", "target_other", "foreground", "empty", "output_spread", "above", "near"),
+    *("constant_loss", "constant_output", "constant_jaccard"),
+)
+
+BATCH = Declaration(
+    "batch",
+    keys=_keys("none", ("{name}_foreground", "{name}_near", "val_{name}_foreground", "val_{name}_near")),
+    arrays=("epoch", *_BATCH, *(f"val_{name}" for name in _BATCH)),
+    section=Section({"threshold": Setting(float, about="of the outputs; 0 where they are logits")}),
+)
+
 NON_FINITE_GUARD = Declaration(
     "non_finite_guard",
     keys={"skipped_updates": "down"},
@@ -270,5 +284,5 @@ SCHEDULE = Declaration("schedule", keys=_keys("none", ("learning_rate", "lr")), 
 
 RECORDER = Declaration("recorder", keys=_keys("none", ("epoch", "seconds")), columns=("seconds",))
 
-DECLARATIONS = (STABILITY, SCHEDULE, GRADIENT, UPDATE, NOISE_SCALE, NON_FINITE_GUARD, AUTO_CLIP, AGC, RECORDER)
+DECLARATIONS = (STABILITY, SCHEDULE, GRADIENT, UPDATE, NOISE_SCALE, BATCH, NON_FINITE_GUARD, AUTO_CLIP, AGC, RECORDER)
 """All of them; a report has their columns in this order, a configuration their sections."""

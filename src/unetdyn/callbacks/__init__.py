@@ -4,6 +4,7 @@ import keras  # noqa: F401  # isort: skip - first: it registers our objects befo
 
 from unetdyn.callbacks.adaptive_gradient_clipping import AdaptiveGradientClipping
 from unetdyn.callbacks.auto_clip import AutoClip
+from unetdyn.callbacks.batch import BatchMonitor
 from unetdyn.callbacks.gradient import GradientMonitor
 from unetdyn.callbacks.live_dashboard import LiveDashboard
 from unetdyn.callbacks.monitor import Monitor
@@ -17,6 +18,7 @@ from unetdyn.callbacks.update import UpdateMonitor
 __all__ = [
     "AdaptiveGradientClipping",
     "AutoClip",
+    "BatchMonitor",
     "GradientMonitor",
     "LiveDashboard",
     "Monitor",

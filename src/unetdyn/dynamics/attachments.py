@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import keras
 
 from unetdyn.dynamics.backend import backend
-from unetdyn.dynamics.hooks import CarriedVariables, Overrides, hook_apply, hook_build
+from unetdyn.dynamics.hooks import CarriedVariables, Overrides, hook_apply, hook_build, trace_anew
 from unetdyn.dynamics.measured_step import MeasuredStep
 from unetdyn.dynamics.optimizers import inner, strategy
 from unetdyn.dynamics.probe import Probe
@@ -192,7 +192,7 @@ class Attachments:
         """A ring with the columns that those now attached ask for, and a train function traced with it."""
         if self._optimizer.built:
             self._make_measured_step()
-        self._make_train_function()
+        self.make_train_function()
 
     def _make_measured_step(self) -> None:
         count = int(keras.ops.convert_to_numpy(self._counter().value))
@@ -237,18 +237,12 @@ class Attachments:
 
         return add_variable
 
-    def _make_train_function(self) -> None:
+    def make_train_function(self) -> None:
         """A train function that knows of the measured step, and empties the ring before it would overflow.
 
         Not a batch hook of a callback: those make every callback of a JAX `fit` wait for the device.
         """
-        own_step = Overrides()
-        # jax.jit finds a cached trace by the function's equality, and bound methods of one model are all equal: after a
-        # change of probes with the same shapes it would run the old ones. So each train function traces one of its own.
-        original_step = self._model.train_step
-        own_step.set(self._model, "train_step", lambda *args: original_step(*args))
-        self._model.make_train_function(force=True)
-        own_step.restore()
+        trace_anew(self._model)
         run = self._model.train_function
 
         def train_function(*args: Any) -> Any:
