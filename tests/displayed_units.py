@@ -35,13 +35,6 @@ FLIPS = {
     "flip_count": np.arange(60).reshape(5, 4, 3) % 2,
     "target": np.arange(60).reshape(5, 4, 3) % 3 > 0,
 }
-FLIPS = {
-    "epoch": [0, 1, 2],
-    **{name: [0.2, np.nan, 0.6] for name in ("jaccard", "best_jaccard", "soft_jaccard")},
-    **{name: [np.nan, np.nan, 0.25] for name in ("on", "off")},
-    "flip_count": np.arange(60).reshape(5, 4, 3) % 2,
-    "target": np.arange(60).reshape(5, 4, 3) % 3 > 0,
-}
 MASKS, PROBABILITIES = np.array([[0, 0, 1, 1]]), np.array([[0.1, 0.4, 0.35, 0.8]])
 
 DISPLAYS = {

@@ -42,8 +42,8 @@ class TrainInferenceGapMonitor(ProbeMonitor):
         images: At most so many of them. Default 16.
         batch_size: How many go through the model at once; best what `fit` uses, because the statistics of a batch
             depend on it. Default 8.
-        budget: Share of the training's time that it may take. Default 0.02. It leaves out epochs where it has taken
-            more; the first, in which it is compiled, and the last are measured in any case.
+        budget: Share of the training's time that it may take. Default 0.02. Epochs are left out where it has taken
+            more, with None none is; the first, in which it is compiled, and the last are measured in any case.
         name: First part of the keys, and the name under which `RunRecorder` keeps the record.
         verbose: 1 prints what is found, and at the end what it cost; 0 is silent.
 
@@ -65,7 +65,7 @@ class TrainInferenceGapMonitor(ProbeMonitor):
         ... )
         >>> model.compile(loss="mse", optimizer="sgd")
         >>> x = np.random.default_rng(0).random((8, 8, 8, 1))
-        >>> monitor = TrainInferenceGapMonitor(probe=(x, x), budget=1)
+        >>> monitor = TrainInferenceGapMonitor(probe=(x, x), budget=None)
         >>> _ = model.fit(x, x, epochs=2, verbose=0, callbacks=[monitor])
         >>> list(monitor.record["mean_distance"]), monitor.record["training_loss"].shape
         (['batch_normalization'], (2,))
@@ -83,7 +83,7 @@ class TrainInferenceGapMonitor(ProbeMonitor):
         probe: Any = None,
         images: int = IMAGES,
         batch_size: int = BATCH_SIZE,
-        budget: float = BUDGET,
+        budget: float | None = BUDGET,
         name: str = "mode_gap",
         verbose: int = 0,
     ) -> None:

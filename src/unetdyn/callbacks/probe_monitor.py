@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -53,7 +54,7 @@ class ProbeMonitor(Monitor):
         probe: (images, masks), or None for images of the validation data.
         images: At most so many.
         batch_size: How many of them go through the model at once.
-        budget: Share of the training's time.
+        budget: Share of the training's time; None for every epoch, whatever it takes.
         name: As in `Monitor`.
         verbose: 1 also prints at the end what it cost.
     """
@@ -68,16 +69,17 @@ class ProbeMonitor(Monitor):
         probe: Any = None,
         images: int = IMAGES,
         batch_size: int = BATCH_SIZE,
-        budget: float = BUDGET,
+        budget: float | None = BUDGET,
         name: str | None = None,
         verbose: int = 0,
     ) -> None:
         check_probe(probe)
         check_count("images", images, least=1, unit="images")
         check_count("batch_size", batch_size, least=1, unit="images")
-        check_fraction("budget", budget, one=True)
+        if budget is not None:
+            check_fraction("budget", budget, one=True, otherwise="or None for every epoch")
         self.probe, self.images, self.batch_size, self.budget = probe, images, batch_size, budget
-        self._look: Callable[..., Any] | None = None
+        self._looks: dict[bool, Callable[..., Any]] = {}
         self._began = time.perf_counter()
         super().__init__(name, verbose)
 
@@ -91,7 +93,7 @@ class ProbeMonitor(Monitor):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """What was compiled belongs to another `fit`, and maybe to another model."""
-        self._look = None
+        self._looks = {}
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the clock."""
@@ -114,7 +116,7 @@ class ProbeMonitor(Monitor):
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Let go of the model, and say what it cost."""
-        self._look = None
+        self._looks = {}
         cost = self.results.get("cost")
         if self.verbose and cost is not None:
             io_utils.print_msg(f"{type(self).__name__} took {cost}.")
@@ -133,16 +135,14 @@ class ProbeMonitor(Monitor):
 
     def _forward(self, probe: Probe) -> list[dict[bool, dict[str, Any]]]:
         """Of each batch and mode, what `_one_mode` gives, on the host."""
-        if self._look is None:
-            self._look = backend.without_effects(self.model, self._call)
-        found = [self._look(*map(keras.ops.convert_to_tensor, batch)) for batch in probe.batches()]
-        return [
-            {mode: keras.tree.map_structure(keras.ops.convert_to_numpy, each[str(mode)]) for mode in self._modes}
-            for each in found
-        ]
+        if not self._looks:  # one for each mode: what is assigned in one must not be seen in the other
+            looks = {mode: partial(self._one_mode, training=mode) for mode in self._modes}
+            self._looks = {mode: backend.without_effects(self.model, look) for mode, look in looks.items()}
+        return [self._on_host(*map(keras.ops.convert_to_tensor, batch)) for batch in probe.batches()]
 
-    def _call(self, x: Any, y: Any) -> dict[str, dict[str, Any]]:
-        return {str(mode): self._one_mode(x, y, mode) for mode in self._modes}
+    def _on_host(self, x: Any, y: Any) -> dict[bool, dict[str, Any]]:
+        found = {mode: look(x, y) for mode, look in self._looks.items()}
+        return {mode: keras.tree.map_structure(keras.ops.convert_to_numpy, each) for mode, each in found.items()}
 
     def _one_mode(self, x: Any, y: Any, training: bool) -> dict[str, Any]:
         """Tensors of one call of the model; a subclass adds its own. No variable keeps what is assigned here."""
@@ -183,7 +183,8 @@ class ProbeMonitor(Monitor):
 
     def _due(self) -> bool:
         last = self._epoch + 1 == (self.params or {}).get("epochs") or self.model.stop_training
-        return not self._epochs or last or self._spent <= self.budget * self._trained
+        within = self.budget is None or self._spent <= self.budget * self._trained
+        return within or last or not self._epochs
 
     def _count(self, training: float, own: float) -> None:
         """The first epoch that was measured is left out of the budget's both sides, and not of the cost."""
@@ -246,11 +247,11 @@ def maps_of(outputs: Any, y: NDArray[Any], from_logits: bool) -> Maps:
     if not hasattr(outputs, "shape"):
         raise ValueError("the model has several outputs")
     p = np.asarray(outputs)
-    if p.ndim >= 2 and p.shape[-1] == 1:
-        p = p[..., 0]
+    one_channel = p.ndim >= 2 and p.shape[-1] == 1
+    p = p[..., 0] if one_channel else p
     if y.shape == (*p.shape, 1):
         y = y[..., 0]
-    if y.shape != p.shape:
+    if y.shape != p.shape or not (one_channel or p.ndim == 3):
         raise ValueError(f"outputs of shape {outputs.shape[1:]} and masks of shape {y.shape[1:]} are not of one class")
     if not np.isfinite(p).all():
         raise ValueError("outputs are not finite")

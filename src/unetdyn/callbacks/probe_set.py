@@ -63,8 +63,7 @@ class Probe:
         count = min(len(x), images)
         count -= count % batch_size if count > batch_size else 0
         chosen = np.linspace(0, len(x) - 1, count).round().astype(int)
-        picked = (np.stack([keras.ops.convert_to_numpy(part[int(i)]) for i in chosen]) for part in (x, y))
-        return cls(*map(_in_single_precision, picked), min(batch_size, count))
+        return cls(_picked(x, chosen), _picked(y, chosen), min(batch_size, count))
 
     def batches(self) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
         """Images and targets of one batch after the other, all of one shape."""
@@ -126,9 +125,10 @@ def validation_probe(model: keras.Model, images: int, batch_size: int) -> Probe 
     raise NoProbeError(f"the validation data are such that {_REFUSED}")
 
 
-def _in_single_precision(array: NDArray[Any]) -> NDArray[Any]:
-    """What `fit` makes of float64 too."""
-    return array.astype(np.float32) if array.dtype == np.float64 else array
+def _picked(array: Any, chosen: NDArray[np.int_]) -> NDArray[Any]:
+    """A copy of these; in single precision, which `fit` makes of float64 too."""
+    picked = np.stack([keras.ops.convert_to_numpy(array[int(index)]) for index in chosen])
+    return picked.astype(np.float32) if picked.dtype == np.float64 else picked
 
 
 def _is_array(value: Any) -> bool:

@@ -72,7 +72,7 @@ class ThresholdFlipMonitor(ProbeMonitor):
         >>> model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(1, 3, "same", activation="sigmoid")])
         >>> model.compile(loss="binary_crossentropy", optimizer="sgd")
         >>> x = np.random.default_rng(0).random((8, 8, 8, 1))
-        >>> monitor = ThresholdFlipMonitor(budget=1)
+        >>> monitor = ThresholdFlipMonitor(budget=None)
         >>> _ = model.fit(x, x > 0.5, validation_data=(x, x > 0.5), epochs=3, verbose=0, callbacks=[monitor])
         >>> record = monitor.record
         >>> np.allclose(record["explained_on"] + record["explained_off"], np.diff(record["jaccard"], prepend=np.nan),
@@ -93,7 +93,7 @@ class ThresholdFlipMonitor(ProbeMonitor):
         probe: Any = None,
         images: int = IMAGES,
         batch_size: int = BATCH_SIZE,
-        budget: float = BUDGET,
+        budget: float | None = BUDGET,
         window: int = 10,
         name: str = "flips",
         verbose: int = 0,

@@ -163,7 +163,7 @@ class FlipMapDisplay(Display):
         look = colormaps["magma"].with_extremes(bad="white")
         shown = np.ma.masked_invalid(tiles)
         image = ax.imshow(shown, cmap=look, vmin=0, vmax=max(1.0, float(shown.max())), interpolation="nearest")
-        if self._outlined():
+        if self.target is not None and self._outlined():
             outlines, _ = _mosaic(_flat(self.target)[self._shown()].astype(np.float64))
             ax.contour(outlines, levels=[0.5], colors=[GREEN], linewidths=0.8)
         ax.set_xticks(columns, [f"image {index + 1}" for index in self._shown()], fontsize=8)
@@ -180,7 +180,7 @@ class FlipMapDisplay(Display):
         panel_title(ax, self._where(changes))
 
     def _outlined(self) -> bool:
-        return self.target is not None and self.target.any() and min(self.target.shape[-2:]) > 1
+        return self.target is not None and bool(self.target.any()) and min(self.target.shape[-2:]) > 1
 
     def _shown(self) -> NDArray[np.intp]:
         """The images that flipped most, in their own order."""
