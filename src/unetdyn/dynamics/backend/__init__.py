@@ -171,6 +171,17 @@ class Backend(Protocol):
             measured: Gives the `MeasuredStep`, or None after the last tap has been detached.
         """
 
+    def without_effects(self, model: keras.Model, look: Callable[..., Any]) -> Callable[..., Any]:
+        """`look`, which calls the model, made such that no variable changes by it: weights, statistics, seeds, metrics.
+
+        It is compiled at its first call, unless the model runs eagerly, and sees the variables' values as they are when
+        it is called. Inside of `look`, `variable.value` is what an assignment there has made of it.
+
+        Args:
+            model: Whose variables it reads; built.
+            look: Takes arrays and gives a structure of tensors.
+        """
+
 
 def _chosen() -> Backend:
     name = keras.backend.backend()

@@ -207,3 +207,15 @@ def stateless_apply(
         return [scope.get_current_value(v) for v in weights], [scope.get_current_value(v) for v in slots]
 
     return stateless_apply
+
+
+def without_effects(model: keras.Model, look: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of all values, of which the new ones are dropped."""
+
+    def scoped(values: list[Tensor], arrays: Sequence[Tensor]) -> Any:
+        mapping = list(zip(model.variables, values, strict=True))
+        with keras.StatelessScope(mapping, initialize_variables=False):
+            return look(*arrays)
+
+    compiled = scoped if model.run_eagerly else jax.jit(scoped)
+    return lambda *arrays: compiled([variable.value for variable in model.variables], arrays)
