@@ -1,5 +1,6 @@
 """Write a run directory from a user's own `model.fit`."""
 
+import contextlib
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ import keras
 import numpy as np
 
 from unetdyn._checks import check_choice
+from unetdyn._warnings import listen, unlisten
 from unetdyn.analysis.declarations import UNDECLARED, Direction
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.messages import recorder as messages
@@ -28,9 +30,11 @@ class RunRecorder(keras.callbacks.Callback):
 
     After each epoch: the logs with the learning rate and the seconds it took go to `epochs.jsonl`, the monitors' arrays
     to `dynamics/`, their messages to `events.jsonl`, and the model, when it is the best so far, to `model.keras`. Each
-    is on the disk before the next epoch begins. `run.json` says which logged values are metrics of the model and what
-    the monitors write, so that nobody must guess it from names, and, from the first epoch on, how the training was set
-    up: optimizer, loss, batch size, norms and the like. Training is never changed; `logs` are only read.
+    is on the disk before the next epoch begins. What metrics and data sets of unetdyn warn of meanwhile, such as labels
+    that are not 0 and 1, is an event too, once a `fit`, whatever Python's filters do with the warning. `run.json` says
+    which logged values are metrics of the model and what the monitors write, so that nobody must guess it from names,
+    and from the first epoch on how the training was set up: optimizer, loss, batch size, norms and the like. Training
+    is never changed; `logs` are only read.
 
     Put the recorder last in the list of callbacks: it sees the keys that those before it added.
 
@@ -121,6 +125,8 @@ class RunRecorder(keras.callbacks.Callback):
         if self._first_rate is None:
             self._first_rate = _learning_rate(self.model).get("learning_rate")
         self._samples = None
+        self._epoch = epoch
+        listen(self._hear, self.params)
         self._began = time.perf_counter()
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
@@ -149,6 +155,7 @@ class RunRecorder(keras.callbacks.Callback):
         self._record_monitors()
         self.writer.event("train_end", f"Training ended after epoch {self._last_epoch + 1}.", epoch=self._last_epoch)
         self.writer.finish("finished", self._summary())
+        unlisten(self._hear)
 
     def fail(self, error: BaseException) -> None:
         """Record that training stopped with an error: status "failed", or "interrupted" for Ctrl-C.
@@ -163,6 +170,7 @@ class RunRecorder(keras.callbacks.Callback):
         self._read_unfinished_epoch()
         self.writer.event(status, f"Training stopped after {self._last_epoch + 1} whole epochs. {text}")
         self.writer.finish(status, {**self._summary(), "error": text})
+        unlisten(self._hear)
 
     def _start(self, epoch: int) -> None:
         if epoch <= self._last_epoch:
@@ -174,7 +182,16 @@ class RunRecorder(keras.callbacks.Callback):
         if self._last_epoch >= 0:
             self.writer.resume()
         self._started, self._declared_in_fit = True, False
+        self._heard: set[str] = set()
         self.writer.event("train_begin", f"Training began at epoch {epoch + 1}.", epoch=epoch, **(self.params or {}))
+
+    def _hear(self, code: str, message: str) -> None:
+        """A warning of a metric or a data set, once a `fit`."""
+        if code in self._heard:
+            return
+        self._heard.add(code)
+        with contextlib.suppress(OSError):  # who warns is no writer of runs: what is wrong with the disk shows up here
+            self.writer.event("warning", message, epoch=self._epoch, code=code, level="watch")
 
     def _read_unfinished_epoch(self) -> None:
         """The cause of an error can be that nothing can be read from the device any more: then that is told."""

@@ -126,16 +126,15 @@ def _told(read: Callable[[], Any]) -> Any:
 def _optimizer(optimizer: keras.Optimizer, learning_rate: float | None) -> Setup:
     updating = inner(optimizer)
     config = _plain(_told(updating.get_config))
+    found: Setup = {"name": type(updating).__name__, "learning_rate": learning_rate, "schedule": None, "config": config}
     schedule = getattr(updating, "_learning_rate", None)
     if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        rate: float | None = _told(lambda: float(schedule(0)))
-    else:
-        schedule = None
-        rate = learning_rate if learning_rate is not None else _told(lambda: float(updating.learning_rate))
-        if config and rate is not None:
-            config["learning_rate"] = rate
-    kind = None if schedule is None else type(schedule).__name__
-    return {"name": type(updating).__name__, "learning_rate": rate, "schedule": kind, "config": config}
+        return found | {"learning_rate": _told(lambda: float(schedule(0))), "schedule": type(schedule).__name__}
+    if learning_rate is None:
+        found["learning_rate"] = _told(lambda: float(updating.learning_rate))
+    elif config:
+        config["learning_rate"] = learning_rate  # by now a callback may have set another
+    return found
 
 
 def _clip(optimizer: keras.Optimizer) -> Setup | None:
