@@ -3,7 +3,6 @@
 import io
 import sys
 import time
-import warnings
 from collections.abc import Container
 from functools import partial
 from itertools import zip_longest
@@ -16,6 +15,7 @@ import numpy as np
 from keras.src.utils import io_utils
 
 from unetdyn._checks import check_choice, check_range, nearest, plain
+from unetdyn._warnings import warn
 from unetdyn.analysis.curves import Curves
 from unetdyn.analysis.stability_classes import WINDOW, check_window, stability
 from unetdyn.callbacks.gradient import GradientMonitor
@@ -183,7 +183,7 @@ class LiveDashboard(keras.callbacks.Callback):
             f"LiveDashboard: {self.metric!r} is not in the logs of epoch {epoch + 1}, which hold "
             f"{', '.join(self._logged)}.{nearest(self.metric, self._logged)} It is shown as soon as it is there."
         )
-        warnings.warn(text, UserWarning, stacklevel=2)
+        warn("dashboard.not_logged", text, stacklevel=2)
 
     def _line(self, epoch: int, numbers: dict[str, float]) -> str:
         """The numbers of this epoch, as far as there are."""

@@ -1,5 +1,6 @@
 """Write a run directory from a user's own `model.fit`."""
 
+import contextlib
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ import keras
 import numpy as np
 
 from unetdyn._checks import check_choice
+from unetdyn._warnings import listen, unlisten
 from unetdyn.analysis.declarations import UNDECLARED, Direction
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.messages import recorder as messages
@@ -18,6 +20,8 @@ from unetdyn.analysis.log_keys import LogKeys
 from unetdyn.analysis.metric_names import best_epoch, direction
 from unetdyn.callbacks.metric_directions import metric_directions
 from unetdyn.callbacks.monitor import Recorded
+from unetdyn.callbacks.noise_scale_sources import samples_counted
+from unetdyn.callbacks.setup import batch_size_of, setup
 from unetdyn.runs import RunWriter, replacing
 
 
@@ -26,8 +30,11 @@ class RunRecorder(keras.callbacks.Callback):
 
     After each epoch: the logs with the learning rate and the seconds it took go to `epochs.jsonl`, the monitors' arrays
     to `dynamics/`, their messages to `events.jsonl`, and the model, when it is the best so far, to `model.keras`. Each
-    is on the disk before the next epoch begins. `run.json` says which logged values are metrics of the model and what
-    the monitors write, so that nobody must guess it from names. Training is never changed; `logs` are only read.
+    is on the disk before the next epoch begins. What metrics and data sets of unetdyn warn of meanwhile, such as labels
+    that are not 0 and 1, is an event too, once a `fit`, whatever Python's filters do with the warning. `run.json` says
+    which logged values are metrics of the model and what the monitors write, so that nobody must guess it from names,
+    and from the first epoch on how the training was set up: optimizer, loss, batch size, norms and the like. Training
+    is never changed; `logs` are only read.
 
     Put the recorder last in the list of callbacks: it sees the keys that those before it added.
 
@@ -72,6 +79,8 @@ class RunRecorder(keras.callbacks.Callback):
         >>> run = unetdyn.runs.open(recorder.path)
         >>> run.status, run.summary["best_epoch"], run.model_path.name
         ('finished', 1, 'model.keras')
+        >>> run.setup["optimizer"]["name"], run.setup["loss"]["name"], run.setup["parameters"]
+        ('SGD', 'mean_squared_error', 2)
     """
 
     def __init__(
@@ -95,7 +104,9 @@ class RunRecorder(keras.callbacks.Callback):
         self._declared = {each.name: each.declaration.named(each.name) for each in declaring}
         self.writer.declare(monitors={name: declared.as_json() for name, declared in self._declared.items()})
         self._metrics: dict[str, Direction | None] = {}
-        self._metrics_declared = False
+        self._declared_in_fit = False
+        self._first_rate: float | None = None
+        self._samples: float | None = None
         self._direction: Direction | None = {"max": "up", "min": "down"}.get(mode)  # type: ignore[assignment]
         self._last_epoch = -1
         self._seconds = 0.0
@@ -111,7 +122,17 @@ class RunRecorder(keras.callbacks.Callback):
         """Start the clock."""
         if not self._started:
             self._start(epoch)
+        if self._first_rate is None:
+            self._first_rate = _learning_rate(self.model).get("learning_rate")
+        self._samples = None
+        self._epoch = epoch
+        listen(self._hear, self.params)
         self._began = time.perf_counter()
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Note how many samples the loss has counted, before validation makes it count its own."""
+        if self._samples is None:
+            self._samples = samples_counted(self.model)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Record the epoch."""
@@ -122,8 +143,8 @@ class RunRecorder(keras.callbacks.Callback):
         self.writer.log_epoch(epoch, {**logs, **rates, "seconds": round(seconds, 3)})
         self._last_epoch = epoch
         self._record_monitors()
-        if not self._metrics_declared:
-            self._declare_metrics(logs)
+        if not self._declared_in_fit:
+            self._declare(logs)
         if self.save_best is not None:
             self._compare(epoch, self.save_best, logs)
 
@@ -134,6 +155,7 @@ class RunRecorder(keras.callbacks.Callback):
         self._record_monitors()
         self.writer.event("train_end", f"Training ended after epoch {self._last_epoch + 1}.", epoch=self._last_epoch)
         self.writer.finish("finished", self._summary())
+        unlisten(self._hear)
 
     def fail(self, error: BaseException) -> None:
         """Record that training stopped with an error: status "failed", or "interrupted" for Ctrl-C.
@@ -148,6 +170,7 @@ class RunRecorder(keras.callbacks.Callback):
         self._read_unfinished_epoch()
         self.writer.event(status, f"Training stopped after {self._last_epoch + 1} whole epochs. {text}")
         self.writer.finish(status, {**self._summary(), "error": text})
+        unlisten(self._hear)
 
     def _start(self, epoch: int) -> None:
         if epoch <= self._last_epoch:
@@ -158,8 +181,17 @@ class RunRecorder(keras.callbacks.Callback):
             )
         if self._last_epoch >= 0:
             self.writer.resume()
-        self._started, self._metrics_declared = True, False
+        self._started, self._declared_in_fit = True, False
+        self._heard: set[str] = set()
         self.writer.event("train_begin", f"Training began at epoch {epoch + 1}.", epoch=epoch, **(self.params or {}))
+
+    def _hear(self, code: str, message: str) -> None:
+        """A warning of a metric or a data set, once a `fit`."""
+        if code in self._heard:
+            return
+        self._heard.add(code)
+        with contextlib.suppress(OSError):  # who warns is no writer of runs: what is wrong with the disk shows up here
+            self.writer.event("warning", message, epoch=self._epoch, code=code, level="watch")
 
     def _read_unfinished_epoch(self) -> None:
         """The cause of an error can be that nothing can be read from the device any more: then that is told."""
@@ -177,12 +209,19 @@ class RunRecorder(keras.callbacks.Callback):
                 self._write_finding("monitor", found, monitor=monitor.name, epoch=epoch)
             self._written_findings[id(monitor)] = len(monitor.findings)
 
-    def _declare_metrics(self, logs: Mapping[str, Any]) -> None:
+    def _declare(self, logs: Mapping[str, Any]) -> None:
         """Once a `fit`, at the end of its first epoch: before, Keras has not made the metrics."""
         found = metric_directions(self.model)
         self._metrics = {name: way for name, way in found.items() if {name, f"val_{name}"} & logs.keys()}
-        self._metrics_declared = True
-        self.writer.declare(metrics=self._metrics)
+        self._declared_in_fit = True
+        self.writer.declare(metrics=self._metrics, setup=self._setup())
+
+    def _setup(self) -> dict[str, Any]:
+        params = self.params or {}
+        samples = samples_counted(self.model) if self._samples is None else self._samples
+        # `samples` is what there is of the batch size without a monitor; what counts batches belongs here.
+        batch_size = batch_size_of(self.model, self.monitors, samples, params.get("steps"))
+        return setup(self.model, params, self._first_rate, batch_size)
 
     def _compare(self, epoch: int, name: str, logs: Mapping[str, Any]) -> None:
         if name in logs and np.size(logs[name]) == 1:

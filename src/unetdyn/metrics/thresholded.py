@@ -1,12 +1,12 @@
 """The thresholded Jaccard index as a Keras metric."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import keras
 
 from unetdyn._checks import plain
+from unetdyn._warnings import warn
 from unetdyn.metrics import counts, input_flags
 from unetdyn.metrics.jaccard import CountingRule, _compute, _update, _validate
 
@@ -142,6 +142,6 @@ class ThresholdedJaccard(keras.metrics.Metric):
             return
         self._flags_read = True
         for key in input_flags.warnings_due(flags, single_channel=self._single_channel):
-            if key not in self._warned:
-                self._warned.add(key)
-                warnings.warn(f"Metric '{self.name}': {input_flags.WARNINGS[key]}", UserWarning, stacklevel=3)
+            message, again = f"Metric '{self.name}': {input_flags.WARNINGS[key]}", key in self._warned
+            self._warned.add(key)
+            warn(input_flags.CODES[key], message, stacklevel=3, again=again)
