@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from unetdyn._checks import check_band, plain
 from unetdyn.analysis import declarations
+from unetdyn.analysis.diagnosis.causes.exploding import EXPLODE
+from unetdyn.analysis.diagnosis.causes.vanishing import VANISH
 from unetdyn.analysis.diagnosis.messages import gradient as messages
 from unetdyn.analysis.diagnosis.messages.gradient import NonFinite
-from unetdyn.analysis.diagnosis.rules.exploding import EXPLODE
-from unetdyn.analysis.diagnosis.rules.vanishing import VANISH
 from unetdyn.analysis.gradient_norms import SPIKE_FACTOR, SPIKE_WINDOW, Profile, check_spike, profile, spikes
 from unetdyn.analysis.robust import finite_median
 from unetdyn.analysis.update_ratios import norm

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from unetdyn._checks import check_band, check_count, plain
 from unetdyn.analysis import declarations
+from unetdyn.analysis.diagnosis.causes.updates import HIGH, LOW
 from unetdyn.analysis.diagnosis.messages import update as messages
 from unetdyn.analysis.diagnosis.messages.update import IN_WARMUP, WARMUP
-from unetdyn.analysis.diagnosis.rules.updates import HIGH, LOW
 from unetdyn.analysis.robust import finite_median
 from unetdyn.analysis.update_ratios import angular_update, effective_learning_rate, norm, update_ratio
 from unetdyn.callbacks.step_callbacks import StepMonitor

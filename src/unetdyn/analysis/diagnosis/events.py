@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from unetdyn.analysis.diagnosis.causes import exploding, nonfinite, updates, vanishing
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import LEVELS, Finding
 from unetdyn.analysis.diagnosis.messages import clipping, guard, noise_scale
 from unetdyn.analysis.diagnosis.messages.gradient import SPIKES
 from unetdyn.analysis.diagnosis.messages.stability import code_of
-from unetdyn.analysis.diagnosis.rules import exploding, nonfinite, skipped, stability, updates, vanishing
+from unetdyn.analysis.diagnosis.symptoms import stability
 
 Event = Mapping[str, Any]
 
@@ -17,7 +18,7 @@ KINDS = ("monitor", "warning", "failed", "interrupted")
 
 # How the sentences of our monitors began in runs that were recorded before events had a code.
 _OLD = {
-    r"Non-finite gradients at .* All these updates were skipped": skipped.LIMIT.code,
+    r"Non-finite gradients at .* All these updates were skipped": nonfinite.SKIPPED.code,
     r"Non-finite gradients at ": nonfinite.LIMIT.code,
     r"Exploding gradients: the norm was above ": exploding.LIMIT.code,
     r"Vanishing gradients: the median norm ": vanishing.LIMIT.code,

@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 import unetdyn.runs
 from unetdyn.analysis import Curve, Curves, read_history
+from unetdyn.analysis.metric_names import overlap_rank
 from unetdyn.analysis.stability_classes import DDOF, WINDOW
 
 Record = Mapping[str, Any]
@@ -28,6 +32,8 @@ class Evidence:
         epochs: How many there are.
         events: What happened, one dictionary each, as in `unetdyn.runs.Run.events`.
         records: The arrays of the monitors, by name; of a run, each file is read when it is first asked for.
+        setup: What the run was made with, as `RunRecorder` keeps it; empty where it was not kept.
+        tested: Metrics of the test set, without `test_`; empty where there was none.
     """
 
     curves: Curves
@@ -39,6 +45,8 @@ class Evidence:
     epochs: int = 0
     events: Sequence[Mapping[str, Any]] = ()
     records: Mapping[str, Record] = field(default_factory=dict, repr=False)
+    setup: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    tested: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def read(cls, source: Any, metric: str | None = None, window: int = WINDOW, ddof: int = DDOF) -> "Evidence":
@@ -46,7 +54,8 @@ class Evidence:
 
         Args:
             source: An open `unetdyn.runs.Run`, the path of a run directory, or anything else that
-                `unetdyn.analysis.read_history` takes: a History, a dictionary of lists, a CSVLogger file.
+                `unetdyn.analysis.read_history` takes: a History, a dictionary of lists, a CSVLogger file; or evidence
+                that was read already, which is returned as it is.
             metric: The metric that performance is read from, with or without `val_`. Default:
                 `Curves.default_metric`, which may be none.
             window: Over how many of the last epochs the end is judged. 10 is what the studies used.
@@ -60,6 +69,8 @@ class Evidence:
             >>> evidence.metric, evidence.epochs, evidence.status
             ('jaccard', 2, None)
         """
+        if isinstance(source, cls):
+            return source
         is_directory = isinstance(source, str | os.PathLike) and Path(source).is_dir()
         source = unetdyn.runs.open(Path(source)) if is_directory else source
         curves = read_history(source)
@@ -68,7 +79,8 @@ class Evidence:
             return cls(curves, chosen, window, ddof, epochs=curves.epochs)
         error = str(source.summary.get("error", ""))
         epochs, records = len(source.epochs), _Records(source)
-        return cls(curves, chosen, window, ddof, source.status, error, epochs, source.events, records)
+        setup, tested = source.header.get("setup") or {}, _tested(source.summary)
+        return cls(curves, chosen, window, ddof, source.status, error, epochs, source.events, records, setup, tested)
 
     @property
     def watched_metric(self) -> tuple[str, Curve] | None:
@@ -80,9 +92,49 @@ class Evidence:
         """Whether a loss was logged."""
         return not {"loss", "val_loss"}.isdisjoint(self.curves)
 
+    @property
+    def metric_rises(self) -> bool:
+        """Whether more of the metric is better."""
+        return self.metric is not None and self.curves.direction(self.metric) != "down"
+
+    @property
+    def is_overlap(self) -> bool:
+        """Whether the metric is a Jaccard, an IoU or a Dice, which lies between 0 and 1."""
+        return self.metric is not None and overlap_rank(self.metric) < 2
+
+    def values(self, name: str) -> NDArray[np.float64]:
+        """What was logged under a name, oldest first; empty where nothing was."""
+        return self.curves[name].values if name in self.curves else np.empty(0)
+
     def record(self, *keys: str) -> Record:
         """The first monitor's record that has these arrays; empty where none has."""
         return next((record for record in self.records.values() if set(keys) <= set(record)), {})
+
+    def recorded(self, *keys: str) -> tuple[NDArray[np.float64], ...] | None:
+        """Arrays of one record, with one element an epoch or step; None where no monitor recorded all of them."""
+        record = self.record(*keys)
+        return tuple(np.asarray(record[key], dtype=np.float64) for key in keys) if record else None
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """How many steps an epoch had; None where that is not known."""
+        told = self.setup.get("steps_per_epoch")
+        counts = [event.get("steps") for event in self.events if event.get("kind") == "train_begin"]
+        return next((int(count) for count in [told, *counts] if isinstance(count, int) and count > 0), None)
+
+    @property
+    def batch_norms(self) -> list[Mapping[str, Any]]:
+        """The layers with moving statistics, as the set-up has them."""
+        return [norm for norm in self.setup.get("norms") or () if norm.get("momentum") is not None]
+
+
+def _tested(summary: Mapping[str, Any]) -> dict[str, float]:
+    """What a summary says of the test set, under names such as `test_jaccard`."""
+    return {
+        name.removeprefix("test_"): float(value)
+        for name, value in summary.items()
+        if name.startswith("test_") and isinstance(value, int | float)
+    }
 
 
 class _Records(Mapping[str, Record]):

@@ -1,4 +1,4 @@
-"""Updates of a wrong size: the median block's update-to-weight ratio, in the median of the last epochs."""
+"""How far updates move the weights at the end, against `UpdateMonitor`'s band: an observation, see `learning_rate`."""
 
 from collections.abc import Iterator
 
@@ -6,32 +6,21 @@ import numpy as np
 
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding
-from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit, times
+from unetdyn.analysis.diagnosis.limit import Limit, Need
 
 LOW, HIGH = 1e-4, 3e-3  # `UpdateMonitor`'s default band around 1e-3: Karpathy, CS231n (2015)
-FAR = 10.0  # times the band's upper end: rule of thumb
 
 TOO_LARGE = "a lower learning rate, a longer warm-up."
 TOO_SMALL = (
     "a higher learning rate, unless a schedule has lowered it on purpose; a look at whether the gradient vanishes "
     "there."
 )
-_SOURCE = f"the band: Karpathy, CS231n (2015); how far: {RULE_OF_THUMB}"
-LARGE = Limit(
-    "update.large",
-    "updates",
-    watch=f"are above the monitor's band (to {HIGH:g}, by default) at the end",
-    ill=f"are above {times(FAR)} the monitor's band (to {HIGH:g}, by default) at the end",
-    source=_SOURCE,
-)
-SMALL = Limit(
-    "update.small",
-    "updates",
-    watch=f"are below the monitor's band (from {LOW:g}, by default) at the end",
-    source=_SOURCE,
-)
-USUAL = Limit("update.usual")
+_SOURCE = "Karpathy, CS231n (2015)"
+LARGE = Limit("update.large", source=_SOURCE)
+SMALL = Limit("update.small", source=_SOURCE, normal="at the end of a schedule that lowers the learning rate.")
+USUAL = Limit("update.usual", source=_SOURCE)
 LIMITS = (LARGE, SMALL, USUAL)
+NEEDS = (Need(("update_ratio",), "UpdateMonitor"),)
 
 _NAME = "updates"
 
@@ -50,11 +39,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     ratio = 10 ** float(np.median(usual))
     text = f"median update-to-weight ratio of the last {len(usual)} epochs {ratio:.2g}"
     if ratio > high:
-        level = "ill" if ratio > FAR * high else "watch"
-        why = f"its updates are large ({ratio:.2g})"
-        yield LARGE.finding(level, _NAME, f"{text}, above {high:g}", why, TOO_LARGE)
+        yield LARGE.finding("info", _NAME, f"{text}, above {high:g}")
     elif ratio < low:
-        why = f"its updates are tiny ({ratio:.2g})"
-        yield SMALL.finding("watch", _NAME, f"{text}, below {low:g}", why, TOO_SMALL)
+        yield SMALL.finding("info", _NAME, f"{text}, below {low:g}")
     else:
         yield USUAL.finding("good", _NAME, f"{text}, within {low:g} to {high:g}")

@@ -6,13 +6,10 @@ from unetdyn.analysis import oscillation
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.limit import Limit
-from unetdyn.analysis.metric_names import readable
 from unetdyn.analysis.result import number
 
 LIMIT = Limit(
     "metric.oscillation",
-    "the metric",
-    watch="swings with a period, or zigzags, more than noise does",
     source="a significance test, see `unetdyn.analysis.oscillation`",
 )
 LIMITS = (LIMIT,)
@@ -33,4 +30,4 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     else:
         how = "zigzags from epoch to epoch" if found.kind == "zigzag" else f"swings every {number(found.period)} epochs"
         text = f"{how}, by {number(found.scatter)} around its trend"
-        yield LIMIT.finding("watch", _NAME, text, f"its {readable(logged)} {how}")
+        yield LIMIT.finding("info", _NAME, text, curves=[logged])

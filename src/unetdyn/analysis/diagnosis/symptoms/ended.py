@@ -8,8 +8,8 @@ from unetdyn.analysis.diagnosis.limit import Limit
 
 FINISHED = Limit("run.finished")
 FAILED = Limit("run.failed", "it", ill="failed")
-INTERRUPTED = Limit("run.interrupted", "it", watch="was interrupted")
-UNFINISHED = Limit("run.unfinished", "it", watch="was killed, or still runs")
+INTERRUPTED = Limit("run.interrupted")
+UNFINISHED = Limit("run.unfinished")
 LIMITS = (FINISHED, FAILED, INTERRUPTED, UNFINISHED)
 
 _NAME = "ended"
@@ -26,7 +26,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         error = evidence.error or "no error was recorded"
         yield FAILED.finding("ill", _NAME, f"failed after {epochs}: {error}", f"it failed after {epochs}")
     elif evidence.status == "interrupted":
-        yield INTERRUPTED.finding("watch", _NAME, f"interrupted after {epochs}", f"it was interrupted after {epochs}")
+        yield INTERRUPTED.finding("info", _NAME, f"interrupted after {epochs}")
     else:
         text = f"still running, or killed, after {epochs}"
-        yield UNFINISHED.finding("watch", _NAME, text, "it was killed, or still runs")
+        yield UNFINISHED.finding("info", _NAME, text)
