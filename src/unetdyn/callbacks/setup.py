@@ -41,8 +41,9 @@ def setup(
         `loss`, of `name` and `config`, under one name whether it was given as a text, a function or an object;
         `metrics`; `batch_size`; `steps_per_epoch`; `epochs`; `norms`, for each normalisation layer `layer`, `kind` (its
         class), `momentum` (None unless it keeps moving statistics) and `trainable`; `parameters`;
-        `trainable_parameters`; `frozen_layers`; `output_activation`; `input_shape`; `output_shape`; `dropout`, the
-        largest rate; `dtype_policy`, that of most layers with weights; `backend`; `devices`; `jit_compile`; `model`;
+        `trainable_parameters`; `frozen_layers`; `output_activation`; `hidden_activations`, how often each
+        stands before it; `input_shape`; `output_shape`; `dropout`, the largest rate; `penalty`, the largest L2 factor of a kernel;
+        `dtype_policy`, that of most layers with weights; `backend`; `devices`; `jit_compile`; `model`;
         `accumulation_steps`; `clip`, the optimizer's own clipping, or None.
 
     Example:
@@ -68,9 +69,11 @@ def setup(
         "trainable_parameters": lambda: sum(math.prod(variable.shape) for variable in model.trainable_variables),
         "frozen_layers": lambda: [layer.name for layer in _layers(model) if _is_frozen(layer)],
         "output_activation": lambda: _output_activation(model),
+        "hidden_activations": lambda: _hidden_activations(model),
         "input_shape": lambda: _input_shape(model),
         "output_shape": lambda: _output_shape(model),
         "dropout": lambda: max((_dropout(layer) for layer in _layers(model)), default=0.0),
+        "penalty": lambda: max((_penalty(layer) for layer in _layers(model)), default=0.0),
         "dtype_policy": lambda: _dtype_policy(model),
         "backend": keras.config.backend,
         "devices": lambda: _devices(model),
@@ -184,6 +187,21 @@ def _is_frozen(layer: keras.Layer) -> bool:
 def _dropout(layer: keras.Layer) -> float:
     rate = getattr(layer, "rate" if "Dropout" in type(layer).__name__ else "dropout", 0.0)
     return float(rate) if isinstance(rate, Real) else 0.0
+
+
+def _penalty(layer: keras.Layer) -> float:
+    """The L2 factor of its kernel, 0 where it has none."""
+    factor = getattr(getattr(layer, "kernel_regularizer", None), "l2", 0.0)
+    return float(factor) if isinstance(factor, Real) else 0.0
+
+
+def _hidden_activations(model: keras.Model) -> dict[str, int]:
+    """The activations of all layers but the last ones, and how many have each."""
+    graph = getattr(model, "_functional", None) or model
+    outputs = getattr(graph, "outputs", None)
+    last = {id(_maker(tensor)) for tensor in outputs} if outputs else {id(model.layers[-1])}
+    hidden = [layer for layer in _layers(model) if id(layer) not in last and not isinstance(layer, keras.Model)]
+    return dict(Counter(name for layer in hidden if (name := _activation(layer)) is not None))
 
 
 def _output_activation(model: keras.Model) -> str | None:
