@@ -36,6 +36,7 @@ class TrainingHealth(KeyedResult):
         watched_loss: Name under which the loss was logged.
         window: Epochs that the window has when it is full.
         counts: How many epochs each windowed value really had, by its key.
+        reason: Why there is no metric, and what to do; empty where there is one.
     """
 
     convergence_rate: float
@@ -52,10 +53,13 @@ class TrainingHealth(KeyedResult):
     watched_loss: str
     window: int
     counts: dict[str, int] = field(repr=False)
+    reason: str = field(default="", repr=False)
 
     def _rows(self) -> list[tuple[str, str]]:
         metric = self.watched or "metric"
         peak = "not defined" if self.peak_epoch is None else f" at epoch {epoch(self.peak_epoch)}"
+        if self.watched is None:
+            peak = undetermined(self.reason)
         return [
             (f"peak {metric}", peak if self.peak_epoch is None else number(self.peak_performance) + peak),
             (f"final {metric}", number(self.final_performance)),
@@ -94,6 +98,7 @@ class TrainingStability(KeyedResult):
         watched_loss: Name under which the loss was logged.
         window: Epochs that the window has when it is full.
         counts: How many epochs each σ really had, by its key.
+        reason: Why there is no metric, and what to do; empty where there is one.
     """
 
     loss_stability: float
@@ -107,11 +112,13 @@ class TrainingStability(KeyedResult):
     watched_loss: str
     window: int
     counts: dict[str, int] = field(repr=False)
+    reason: str = field(default="", repr=False)
 
     def _rows(self) -> list[tuple[str, str]]:
+        metric = self._sigma("jaccard_stability", self.mean_jaccard, self.jaccard_cv)
         return [
             (f"σ of {self.watched_loss}", self._sigma("loss_stability", self.mean_loss, self.loss_cv)),
-            (f"σ of {self.watched or 'metric'}", self._sigma("jaccard_stability", self.mean_jaccard, self.jaccard_cv)),
+            (f"σ of {self.watched or 'metric'}", metric if self.watched else undetermined(self.reason)),
             ("class", self.stability_class or "not defined"),
         ]
 
@@ -199,6 +206,7 @@ def training_health(history: Any, window: int = WINDOW, metric: str | None = Non
         watched_loss=curves.watched("loss")[0],
         window=window,
         counts={"convergence_rate": len(rates[-window:]), "overfitting_gap": len(gap), **_counts(losses, scores)},
+        reason=curves.no_metric if names[0] is None else "",
     )
 
 
@@ -244,6 +252,7 @@ def training_stability(
         watched_loss=curves.watched("loss")[0],
         window=window,
         counts=_counts(losses, scores),
+        reason=curves.no_metric if watched is None else "",
     )
 
 
