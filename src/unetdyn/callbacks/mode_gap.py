@@ -53,7 +53,8 @@ class TrainInferenceGapMonitor(ProbeMonitor):
             moving mean) / √(moving variance + ε), and `variance_ratio`, the geometric mean of (batch variance + ε) /
             (moving variance + ε). Jaccards are NaN where the outputs are no probabilities of one class.
         results: `cost`, a `ProbeCost`.
-        findings: (epoch, `unetdyn.analysis.diagnosis.Finding`) pairs: `statistics.lag` when it begins to hold.
+        findings: (epoch, `unetdyn.analysis.diagnosis.Finding`) pairs: `statistics.lag` when it begins to hold, from
+            the 30th step on.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -147,8 +148,8 @@ class TrainInferenceGapMonitor(ProbeMonitor):
         return statistics_gap(means, variances, mean, variance, layer.epsilon)
 
     def _judge(self, row: dict[str, Any]) -> None:
-        """Say that the statistics lag when they begin to."""
-        before, self._lagging = self._lagging, lags(row)
+        """Say that the statistics lag when they begin to; in the first steps of any training they do."""
+        before, self._lagging = self._lagging, lags(row) and self._steps() >= messages.WARMUP
         if self._lagging and not before:
             name = max(row["layers"], key=lambda each: np.nan_to_num(row["layers"][each][0], nan=-1.0))
             self.report(
@@ -161,6 +162,11 @@ class TrainInferenceGapMonitor(ProbeMonitor):
                     (self.params or {}).get("steps"),
                 )
             )
+
+    def _steps(self) -> int:
+        """Updates of the optimizer so far; enough where there is none to ask."""
+        iterations = getattr(getattr(self.model, "optimizer", None), "iterations", messages.WARMUP)
+        return int(keras.ops.convert_to_numpy(iterations))
 
     def _logged(self, row: dict[str, Any]) -> dict[str, float]:
         found = {key: row.get(key, float("nan")) for key in SCALARS}

@@ -62,7 +62,9 @@ class ThresholdFlipMonitor(ProbeMonitor):
             last changes, from four of them on); `seconds`. `(images, height, width)` arrays: `flip_count`, how often
             each pixel flipped, and `target`, the masks.
         results: `cost`, a `ProbeCost`.
-        findings: (epoch, `unetdyn.analysis.diagnosis.Finding`) pairs: `threshold.flips` at each jump.
+        findings: (epoch, `unetdyn.analysis.diagnosis.Finding`) pairs: `threshold.flips` where the Jaccard moved by
+            more than 0.1 from one epoch to the next with more than a fifth of the pixels near the threshold, and the
+            Jaccard at the best threshold by less than half of that.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -137,8 +139,8 @@ class ThresholdFlipMonitor(ProbeMonitor):
         return change_between(maps.target, before, maps.above) | {"chronic": chronic_share(np.stack(self._flips))}
 
     def _judge(self, row: dict[str, float]) -> None:
-        change = row["jaccard_change"]
-        if abs(change) > messages.CHANGE and row["near"] > messages.NEAR:
+        change, neighbours = row["jaccard_change"], bool(self._rows[-1]) and self._epochs[-1] == self._epoch - 1
+        if neighbours and messages.jumps(change, row["near"], row["best_jaccard"] - self._best):
             calm = f"At the best threshold it went from {self._best:.3f} to {row['best_jaccard']:.3f}."
             parts = row["explained_boundary"], row["explained_inside"]
             self.report(messages.threshold_flips(row["jaccard"] - change, row["jaccard"], row["near"], *parts, calm))

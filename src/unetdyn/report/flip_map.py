@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 import unetdyn.runs
-from unetdyn._plotting import BLUE, GREEN, ORANGE, VERMILION, draw_epochs, epoch_axis
+from unetdyn._plotting import BLUE, GREEN, ORANGE, SKY, VERMILION, draw_epochs, epoch_axis
 from unetdyn.report.drawing import Display, add_legend, arrays_of, few_points, line_style, new_axes, panel_title
 
 IMAGES = 4
@@ -30,7 +30,7 @@ class FlipMapDisplay(Display):
     Above: the Jaccard at the threshold 0.5, at the best threshold and the soft one. Where the first jumps and the other
     two are calm, the network has not changed, its threshold is in the wrong place. Next: the share of pixels that went
     above and below the threshold. Below: the images whose pixels flipped most, the brighter the more often, with the
-    outlines of the masks in green. Bright lines along the outlines are boundaries that move a little, which is usual;
+    outlines of the masks in blue. Bright lines along the outlines are boundaries that move a little, which is usual;
     bright regions elsewhere are chronic flippers.
 
     In a notebook the object shows its picture.
@@ -165,7 +165,7 @@ class FlipMapDisplay(Display):
         image = ax.imshow(shown, cmap=look, vmin=0, vmax=max(1.0, float(shown.max())), interpolation="nearest")
         if self.target is not None and self._outlined():
             outlines, _ = _mosaic(_flat(self.target)[self._shown()].astype(np.float64))
-            ax.contour(outlines, levels=[0.5], colors=[GREEN], linewidths=0.8)
+            ax.contour(outlines, levels=[0.5], colors=[SKY], linewidths=1.0)
         ax.set_xticks(columns, [f"image {index + 1}" for index in self._shown()], fontsize=8)
         ax.set_yticks([])
         ax.tick_params(length=0)
@@ -177,6 +177,7 @@ class FlipMapDisplay(Display):
         bar = figure.colorbar(image, ax=ax, pad=0.01, aspect=12)
         bar.set_label(f"flips, of {changes} changes", fontsize=8)
         bar.ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.set_xlabel(self._which(), fontsize=9)
         panel_title(ax, self._where(changes))
 
     def _outlined(self) -> bool:
@@ -205,9 +206,12 @@ class FlipMapDisplay(Display):
 
     def _where(self, changes: int) -> str:
         share = float((self.flip_count > changes / 2).mean()) if changes else 0.0
-        more = f", the {IMAGES} with most of {len(self.flip_count)} images" if len(self.flip_count) > IMAGES else ""
-        outline = "; masks outlined in green" if self._outlined() else ""
-        return f"{share:.1%} of the pixels flipped at more than half of the changes{more}{outline}"
+        return f"{share:.1%} of the pixels flipped at more than half of the changes"
+
+    def _which(self) -> str:
+        count = len(self.flip_count)
+        which = f"the {IMAGES} with most flips of {count} images" if count > IMAGES else "flips of each pixel"
+        return which + ("; masks outlined in blue" if self._outlined() else "")
 
 
 def _flat(images: NDArray[Any]) -> NDArray[Any]:

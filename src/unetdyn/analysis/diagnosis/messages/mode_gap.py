@@ -5,7 +5,13 @@ from unetdyn.analysis.diagnosis.finding import Finding
 LAG = "statistics.lag"
 LOSS_RATIO = 2.0
 JACCARD_GAP = 0.1
+WARMUP = 30  # steps after which statistics of momentum 0.9 have forgotten 95 % of their initial values
 ADVICE = "momentum 0.9 for the batch norms, or group norm, which keeps no statistics."
+ADVICE_FAST = (
+    "a lower learning rate, at which the weights move less in a step, or group norm, which keeps no statistics."
+)
+
+_FAST = 0.9
 
 
 def statistics_lag(
@@ -33,4 +39,5 @@ def statistics_lag(
         f"{distance:.2g} standard deviations off its batches; its momentum is {momentum:g}{each}."
     )
     threshold = f"inference loss above {LOSS_RATIO:g} times the training mode's, and Jaccard {JACCARD_GAP:g} lower"
-    return Finding(LAG, "watch", "moving statistics", seen, threshold=threshold, source="rule of thumb", advice=ADVICE)
+    advice = ADVICE if momentum > _FAST else ADVICE_FAST
+    return Finding(LAG, "watch", "moving statistics", seen, threshold=threshold, source="rule of thumb", advice=advice)
