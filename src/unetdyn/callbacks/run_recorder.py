@@ -63,6 +63,9 @@ class RunRecorder(keras.callbacks.Callback):
         path: The run directory.
         writer: The `unetdyn.runs.RunWriter` behind it.
         best: (epoch, value) of the best epoch, or None.
+        epochs: What it has written to `epochs.jsonl`, one dictionary an epoch.
+        events: What it has written to `events.jsonl`, one dictionary an event, without the time.
+        setup: What `run.json` says of the set-up; empty before the end of the first epoch.
 
     Raises:
         FileExistsError: If `path` holds something.
@@ -98,6 +101,9 @@ class RunRecorder(keras.callbacks.Callback):
         self.save_best = save_best
         self.mode = mode
         self.best: tuple[int, float] | None = None
+        self.epochs: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
+        self.setup: dict[str, Any] = {}
         self.writer = RunWriter(path, config, seed, keras.config.backend())
         self.path = self.writer.path
         declaring = [each for each in self.monitors if each.declaration is not UNDECLARED]
@@ -140,7 +146,9 @@ class RunRecorder(keras.callbacks.Callback):
         seconds = time.perf_counter() - self._began
         self._seconds += seconds
         rates = {} if "learning_rate" in logs else _learning_rate(self.model)
-        self.writer.log_epoch(epoch, {**logs, **rates, "seconds": round(seconds, 3)})
+        row = {**logs, **rates, "seconds": round(seconds, 3)}
+        self.writer.log_epoch(epoch, row)
+        self.epochs.append({"epoch": epoch, **row})
         self._last_epoch = epoch
         self._record_monitors()
         if not self._declared_in_fit:
@@ -153,7 +161,7 @@ class RunRecorder(keras.callbacks.Callback):
         if self.best is None and self._last_epoch >= 0:
             self._save_model()
         self._record_monitors()
-        self.writer.event("train_end", f"Training ended after epoch {self._last_epoch + 1}.", epoch=self._last_epoch)
+        self.event("train_end", f"Training ended after epoch {self._last_epoch + 1}.", epoch=self._last_epoch)
         self.writer.finish("finished", self._summary())
         unlisten(self._hear)
 
@@ -168,7 +176,7 @@ class RunRecorder(keras.callbacks.Callback):
         status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         text = f"{type(error).__name__}: {error}"
         self._read_unfinished_epoch()
-        self.writer.event(status, f"Training stopped after {self._last_epoch + 1} whole epochs. {text}")
+        self.event(status, f"Training stopped after {self._last_epoch + 1} whole epochs. {text}")
         self.writer.finish(status, {**self._summary(), "error": text})
         unlisten(self._hear)
 
@@ -183,7 +191,7 @@ class RunRecorder(keras.callbacks.Callback):
             self.writer.resume()
         self._started, self._declared_in_fit = True, False
         self._heard: set[str] = set()
-        self.writer.event("train_begin", f"Training began at epoch {epoch + 1}.", epoch=epoch, **(self.params or {}))
+        self.event("train_begin", f"Training began at epoch {epoch + 1}.", epoch=epoch, **(self.params or {}))
 
     def _hear(self, code: str, message: str) -> None:
         """A warning of a metric or a data set, once a `fit`."""
@@ -191,7 +199,7 @@ class RunRecorder(keras.callbacks.Callback):
             return
         self._heard.add(code)
         with contextlib.suppress(OSError):  # who warns is no writer of runs: what is wrong with the disk shows up here
-            self.writer.event("warning", message, epoch=self._epoch, code=code, level="watch")
+            self.event("warning", message, epoch=self._epoch, code=code, level="watch")
 
     def _read_unfinished_epoch(self) -> None:
         """The cause of an error can be that nothing can be read from the device any more: then that is told."""
@@ -214,9 +222,15 @@ class RunRecorder(keras.callbacks.Callback):
         found = metric_directions(self.model)
         self._metrics = {name: way for name, way in found.items() if {name, f"val_{name}"} & logs.keys()}
         self._declared_in_fit = True
-        self.writer.declare(metrics=self._metrics, setup=self._setup())
+        self.setup = self._read_setup()
+        self.writer.declare(metrics=self._metrics, setup=self.setup)
 
-    def _setup(self) -> dict[str, Any]:
+    @property
+    def log_keys(self) -> LogKeys:
+        """Which logged values are metrics, and what the monitors declare of theirs."""
+        return LogKeys(self._metrics, self._declared)
+
+    def _read_setup(self) -> dict[str, Any]:
         params = self.params or {}
         samples = samples_counted(self.model) if self._samples is None else self._samples
         # `samples` is what there is of the batch size without a monitor; what counts batches belongs here.
@@ -243,7 +257,7 @@ class RunRecorder(keras.callbacks.Callback):
 
     def _decided(self, epoch: int, name: str) -> Direction:
         """Whether more of it is better; where nothing tells, it is taken to be, and that is said."""
-        found = direction(name, LogKeys(self._metrics, self._declared))
+        found = direction(name, self.log_keys)
         if found in ("up", "down"):
             return found
         self._warn(epoch, messages.direction_assumed(name), stacklevel=3)
@@ -255,21 +269,24 @@ class RunRecorder(keras.callbacks.Callback):
             return
         self._save_model()
         self.best = (epoch, value)
-        self.writer.event(
-            "best", f"Epoch {epoch + 1} is the best so far: {name} {value:.4g}.", epoch=epoch, value=value
-        )
+        self.event("best", f"Epoch {epoch + 1} is the best so far: {name} {value:.4g}.", epoch=epoch, value=value)
 
     def _save_model(self) -> None:
         with replacing(self.path / "model.keras") as temporary:
             self.model.save(temporary)
 
     def _write_finding(self, kind: str, found: Finding, **details: Any) -> None:
-        self.writer.event(kind, found.sentence, **details, code=found.code, level=found.level)
+        self.event(kind, found.sentence, **details, code=found.code, level=found.level)
 
     def _warn(self, epoch: int, found: Finding, stacklevel: int) -> None:
         """A finding of its own; `stacklevel` as if `warnings.warn` were called instead of this."""
         self._write_finding("warning", found, epoch=epoch)
         warnings.warn(found.sentence, UserWarning, stacklevel=stacklevel + 1)
+
+    def event(self, kind: str, message: str, **data: Any) -> None:
+        """Write what happened, as `RunWriter.event` does, and keep it in `events`."""
+        self.writer.event(kind, message, **data)
+        self.events.append({"kind": kind, "message": message, **data})
 
     def _summary(self) -> dict[str, Any]:
         summary: dict[str, Any] = {"epochs": self._last_epoch + 1, "seconds": round(self._seconds, 3)}

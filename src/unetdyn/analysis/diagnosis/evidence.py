@@ -28,6 +28,7 @@ class Evidence:
         epochs: How many there are.
         events: What happened, one dictionary each, as in `unetdyn.runs.Run.events`.
         records: The arrays of the monitors, by name; of a run, each file is read when it is first asked for.
+        setup: What the run was made with, as `RunRecorder` keeps it; empty where it was not kept.
     """
 
     curves: Curves
@@ -39,6 +40,7 @@ class Evidence:
     epochs: int = 0
     events: Sequence[Mapping[str, Any]] = ()
     records: Mapping[str, Record] = field(default_factory=dict, repr=False)
+    setup: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def read(cls, source: Any, metric: str | None = None, window: int = WINDOW, ddof: int = DDOF) -> "Evidence":
@@ -68,7 +70,7 @@ class Evidence:
             return cls(curves, chosen, window, ddof, epochs=curves.epochs)
         error = str(source.summary.get("error", ""))
         epochs, records = len(source.epochs), _Records(source)
-        return cls(curves, chosen, window, ddof, source.status, error, epochs, source.events, records)
+        return cls(curves, chosen, window, ddof, source.status, error, epochs, source.events, records, source.setup)
 
     @property
     def watched_metric(self) -> tuple[str, Curve] | None:
