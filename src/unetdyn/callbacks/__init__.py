@@ -13,6 +13,7 @@ from unetdyn.callbacks.run_recorder import RunRecorder
 from unetdyn.callbacks.stability import StabilityMonitor
 from unetdyn.callbacks.step_callbacks import StepControl, StepMonitor
 from unetdyn.callbacks.update import UpdateMonitor
+from unetdyn.callbacks.watch import Watch
 
 __all__ = [
     "AdaptiveGradientClipping",
@@ -27,4 +28,5 @@ __all__ = [
     "StepControl",
     "StepMonitor",
     "UpdateMonitor",
+    "Watch",
 ]

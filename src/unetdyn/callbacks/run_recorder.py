@@ -17,7 +17,8 @@ from unetdyn.analysis.declarations import UNDECLARED, Direction
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.messages import recorder as messages
 from unetdyn.analysis.log_keys import LogKeys
-from unetdyn.analysis.metric_names import best_epoch, direction
+from unetdyn.analysis.metric_names import best_epoch, direction, overlap_rank
+from unetdyn.callbacks.logged_number import logged_number
 from unetdyn.callbacks.metric_directions import metric_directions
 from unetdyn.callbacks.monitor import Recorded
 from unetdyn.callbacks.noise_scale_sources import samples_counted
@@ -52,7 +53,8 @@ class RunRecorder(keras.callbacks.Callback):
         seed: The run's seed, kept beside it.
         save_best: A name in `logs`; `model.keras` is the model of the epoch in which it was best. `None`, or a name
             that never appears or has a value a class (said once): the model at the end of training. Default
-            `"val_jaccard"`, what a user of a segmentation model selects by.
+            `"val_jaccard"`, what a user of a segmentation model selects by. `"auto"`: the first of the model's metrics
+            that is logged of the validation, an overlap before others, and else `"val_loss"`; the attribute says which.
         mode: `"max"`, `"min"`, or `"auto"` (default): what Keras' metric object says; else what a monitor declares of
             its key; else what the name says, `"min"` for a loss or an error. Where nothing tells, as for a function of
             an unusual name, the highest is kept, and a warning says so.
@@ -153,7 +155,9 @@ class RunRecorder(keras.callbacks.Callback):
         self._record_monitors()
         if not self._declared_in_fit:
             self._declare(logs)
-        if self.save_best is not None:
+        if self.save_best == "auto":
+            self.save_best = self._automatic(logs) or "auto"
+        if self.save_best not in (None, "auto"):
             self._compare(epoch, self.save_best, logs)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
@@ -207,6 +211,9 @@ class RunRecorder(keras.callbacks.Callback):
             for monitor in self.monitors:
                 monitor.read()
             self._record_monitors()
+            if not self.setup and self._started:
+                self.setup = self._read_setup()
+                self.writer.declare(setup=self.setup)
         except Exception as error:  # whatever the backend raises; the training's own error is the one to report
             self._write_finding("warning", messages.epoch_unread(error))
 
@@ -236,6 +243,12 @@ class RunRecorder(keras.callbacks.Callback):
         # `samples` is what there is of the batch size without a monitor; what counts batches belongs here.
         batch_size = batch_size_of(self.model, self.monitors, samples, params.get("steps"))
         return setup(self.model, params, self._first_rate, batch_size)
+
+    def _automatic(self, logs: Mapping[str, Any]) -> str | None:
+        """What to choose the best epoch by; None as long as nothing was validated."""
+        names = [f"val_{name}" for name, way in self._metrics.items() if way is not None]
+        names = [name for name in names if logged_number(logs.get(name)) is not None]
+        return min(names, key=overlap_rank, default="val_loss" if "val_loss" in logs else None)
 
     def _compare(self, epoch: int, name: str, logs: Mapping[str, Any]) -> None:
         if name in logs and np.size(logs[name]) == 1:
