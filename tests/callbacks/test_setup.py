@@ -15,7 +15,7 @@ PARAMS = {"epochs": 3, "steps": 4}
 KEYS = {
     *("optimizer", "loss", "metrics", "batch_size", "steps_per_epoch", "epochs", "accumulation_steps", "clip"),
     *("model", "norms", "parameters", "trainable_parameters", "frozen_layers", "output_activation", "input_shape"),
-    *("output_shape", "dropout", "dtype_policy", "backend", "devices", "jit_compile"),
+    *("output_shape", "hidden_activations", "penalty", "dropout", "dtype_policy", "backend", "devices", "jit_compile"),
 }
 
 
@@ -220,6 +220,45 @@ def test_activation_by_a_function_of_ops():
     inputs = keras.Input((2,))
     model = keras.Model(inputs, keras.ops.sigmoid(layers.Dense(1)(inputs)))
     assert setup(model)["output_activation"] == "sigmoid"
+
+
+class Own(layers.Dense):
+    """What its activation is, is not known from outside."""
+
+
+@pytest.mark.parametrize(
+    ("hidden", "names"),
+    [
+        ([layers.Dense(2), layers.Dense(2)], ["linear"]),
+        ([layers.Dense(2, activation="relu"), layers.Dense(2)], ["linear", "relu"]),
+        ([layers.Dense(2), layers.LeakyReLU()], ["leakyrelu", "linear"]),
+        ([keras.Sequential([layers.Dense(2, activation="tanh")])], ["tanh"]),
+        ([layers.Dense(2), layers.Lambda(keras.ops.abs, output_shape=(2,))], None),
+        ([Own(2)], None),
+        ([layers.Dropout(0.5)], None),
+    ],
+)
+def test_hidden_activations_are_those_before_the_last_kernel(hidden, names):
+    model = sequential(*hidden, layers.Dense(1), layers.Activation("sigmoid"))
+    found = setup(model)["hidden_activations"]
+    assert (found and sorted(found)) == names
+
+
+def test_hidden_activations_by_functions_of_ops():
+    inputs = keras.Input((2,))
+    hidden = keras.ops.relu(layers.Dense(2)(inputs))
+    assert setup(keras.Model(inputs, layers.Dense(1)(hidden)))["hidden_activations"] == {"linear": 1, "relu": 1}
+    assert setup(keras.Model(inputs, layers.Dense(1)(keras.ops.abs(hidden))))["hidden_activations"] == {
+        "linear": 1,
+        "relu": 1,
+    }
+
+
+def test_largest_penalty():
+    strong = layers.Dense(2, kernel_regularizer=keras.regularizers.L2(0.5))
+    model = sequential(layers.Dense(2, kernel_regularizer="l2"), strong)
+    np.testing.assert_allclose(setup(model)["penalty"], 0.5)
+    assert setup(dense())["penalty"] == 0.0
 
 
 def test_dtype_policy_is_that_of_most_layers():

@@ -16,6 +16,7 @@ from unetdyn.callbacks.stability import StabilityMonitor
 from unetdyn.callbacks.step_callbacks import StepControl, StepMonitor
 from unetdyn.callbacks.threshold_flip import ThresholdFlipMonitor
 from unetdyn.callbacks.update import UpdateMonitor
+from unetdyn.callbacks.watch import Watch
 
 __all__ = [
     "AdaptiveGradientClipping",
@@ -33,4 +34,5 @@ __all__ = [
     "ThresholdFlipMonitor",
     "TrainInferenceGapMonitor",
     "UpdateMonitor",
+    "Watch",
 ]

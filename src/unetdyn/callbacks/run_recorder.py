@@ -17,7 +17,8 @@ from unetdyn.analysis.declarations import UNDECLARED, Direction
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.messages import recorder as messages
 from unetdyn.analysis.log_keys import LogKeys
-from unetdyn.analysis.metric_names import best_epoch, direction
+from unetdyn.analysis.metric_names import best_epoch, direction, overlap_rank
+from unetdyn.callbacks.logged_number import logged_number
 from unetdyn.callbacks.metric_directions import metric_directions
 from unetdyn.callbacks.monitor import Recorded
 from unetdyn.callbacks.noise_scale_sources import samples_counted
@@ -52,7 +53,8 @@ class RunRecorder(keras.callbacks.Callback):
         seed: The run's seed, kept beside it.
         save_best: A name in `logs`; `model.keras` is the model of the epoch in which it was best. `None`, or a name
             that never appears or has a value a class (said once): the model at the end of training. Default
-            `"val_jaccard"`, what a user of a segmentation model selects by.
+            `"val_jaccard"`, what a user of a segmentation model selects by. `"auto"`: the first of the model's metrics
+            that is logged of the validation, an overlap before others, and else `"val_loss"`; the attribute says which.
         mode: `"max"`, `"min"`, or `"auto"` (default): what Keras' metric object says; else what a monitor declares of
             its key; else what the name says, `"min"` for a loss or an error. Where nothing tells, as for a function of
             an unusual name, the highest is kept, and a warning says so.
@@ -63,6 +65,9 @@ class RunRecorder(keras.callbacks.Callback):
         path: The run directory.
         writer: The `unetdyn.runs.RunWriter` behind it.
         best: (epoch, value) of the best epoch, or None.
+        epochs: What it has written to `epochs.jsonl`, one dictionary an epoch.
+        events: What it has written to `events.jsonl`, one dictionary an event, without the time.
+        setup: What `run.json` says of the set-up; empty before the end of the first epoch.
 
     Raises:
         FileExistsError: If `path` holds something.
@@ -98,6 +103,9 @@ class RunRecorder(keras.callbacks.Callback):
         self.save_best = save_best
         self.mode = mode
         self.best: tuple[int, float] | None = None
+        self.epochs: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
+        self.setup: dict[str, Any] = {}
         self.writer = RunWriter(path, config, seed, keras.config.backend())
         self.path = self.writer.path
         declaring = [each for each in self.monitors if each.declaration is not UNDECLARED]
@@ -140,12 +148,16 @@ class RunRecorder(keras.callbacks.Callback):
         seconds = time.perf_counter() - self._began
         self._seconds += seconds
         rates = {} if "learning_rate" in logs else _learning_rate(self.model)
-        self.writer.log_epoch(epoch, {**logs, **rates, "seconds": round(seconds, 3)})
+        row = {**logs, **rates, "seconds": round(seconds, 3)}
+        self.writer.log_epoch(epoch, row)
+        self.epochs.append({"epoch": epoch, **row})
         self._last_epoch = epoch
         self._record_monitors()
         if not self._declared_in_fit:
             self._declare(logs)
-        if self.save_best is not None:
+        if self.save_best == "auto":
+            self.save_best = self._automatic(logs) or "auto"
+        if self.save_best not in (None, "auto"):
             self._compare(epoch, self.save_best, logs)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
@@ -153,7 +165,7 @@ class RunRecorder(keras.callbacks.Callback):
         if self.best is None and self._last_epoch >= 0:
             self._save_model()
         self._record_monitors()
-        self.writer.event("train_end", f"Training ended after epoch {self._last_epoch + 1}.", epoch=self._last_epoch)
+        self.event("train_end", f"Training ended after epoch {self._last_epoch + 1}.", epoch=self._last_epoch)
         self.writer.finish("finished", self._summary())
         unlisten(self._hear)
 
@@ -168,7 +180,7 @@ class RunRecorder(keras.callbacks.Callback):
         status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         text = f"{type(error).__name__}: {error}"
         self._read_unfinished_epoch()
-        self.writer.event(status, f"Training stopped after {self._last_epoch + 1} whole epochs. {text}")
+        self.event(status, f"Training stopped after {self._last_epoch + 1} whole epochs. {text}")
         self.writer.finish(status, {**self._summary(), "error": text})
         unlisten(self._hear)
 
@@ -183,7 +195,7 @@ class RunRecorder(keras.callbacks.Callback):
             self.writer.resume()
         self._started, self._declared_in_fit = True, False
         self._heard: set[str] = set()
-        self.writer.event("train_begin", f"Training began at epoch {epoch + 1}.", epoch=epoch, **(self.params or {}))
+        self.event("train_begin", f"Training began at epoch {epoch + 1}.", epoch=epoch, **(self.params or {}))
 
     def _hear(self, code: str, message: str) -> None:
         """A warning of a metric or a data set, once a `fit`."""
@@ -191,7 +203,7 @@ class RunRecorder(keras.callbacks.Callback):
             return
         self._heard.add(code)
         with contextlib.suppress(OSError):  # who warns is no writer of runs: what is wrong with the disk shows up here
-            self.writer.event("warning", message, epoch=self._epoch, code=code, level="watch")
+            self.event("warning", message, epoch=self._epoch, code=code, level="watch")
 
     def _read_unfinished_epoch(self) -> None:
         """The cause of an error can be that nothing can be read from the device any more: then that is told."""
@@ -199,6 +211,9 @@ class RunRecorder(keras.callbacks.Callback):
             for monitor in self.monitors:
                 monitor.read()
             self._record_monitors()
+            if not self.setup and self._started:
+                self.setup = self._read_setup()
+                self.writer.declare(setup=self.setup)
         except Exception as error:  # whatever the backend raises; the training's own error is the one to report
             self._write_finding("warning", messages.epoch_unread(error))
 
@@ -214,14 +229,26 @@ class RunRecorder(keras.callbacks.Callback):
         found = metric_directions(self.model)
         self._metrics = {name: way for name, way in found.items() if {name, f"val_{name}"} & logs.keys()}
         self._declared_in_fit = True
-        self.writer.declare(metrics=self._metrics, setup=self._setup())
+        self.setup = self._read_setup()
+        self.writer.declare(metrics=self._metrics, setup=self.setup)
 
-    def _setup(self) -> dict[str, Any]:
+    @property
+    def log_keys(self) -> LogKeys:
+        """Which logged values are metrics, and what the monitors declare of theirs."""
+        return LogKeys(self._metrics, self._declared)
+
+    def _read_setup(self) -> dict[str, Any]:
         params = self.params or {}
         samples = samples_counted(self.model) if self._samples is None else self._samples
         # `samples` is what there is of the batch size without a monitor; what counts batches belongs here.
         batch_size = batch_size_of(self.model, self.monitors, samples, params.get("steps"))
         return setup(self.model, params, self._first_rate, batch_size)
+
+    def _automatic(self, logs: Mapping[str, Any]) -> str | None:
+        """What to choose the best epoch by; None as long as nothing was validated."""
+        names = [f"val_{name}" for name, way in self._metrics.items() if way is not None]
+        names = [name for name in names if logged_number(logs.get(name)) is not None]
+        return min(names, key=overlap_rank, default="val_loss" if "val_loss" in logs else None)
 
     def _compare(self, epoch: int, name: str, logs: Mapping[str, Any]) -> None:
         if name in logs and np.size(logs[name]) == 1:
@@ -243,7 +270,7 @@ class RunRecorder(keras.callbacks.Callback):
 
     def _decided(self, epoch: int, name: str) -> Direction:
         """Whether more of it is better; where nothing tells, it is taken to be, and that is said."""
-        found = direction(name, LogKeys(self._metrics, self._declared))
+        found = direction(name, self.log_keys)
         if found in ("up", "down"):
             return found
         self._warn(epoch, messages.direction_assumed(name), stacklevel=3)
@@ -255,21 +282,24 @@ class RunRecorder(keras.callbacks.Callback):
             return
         self._save_model()
         self.best = (epoch, value)
-        self.writer.event(
-            "best", f"Epoch {epoch + 1} is the best so far: {name} {value:.4g}.", epoch=epoch, value=value
-        )
+        self.event("best", f"Epoch {epoch + 1} is the best so far: {name} {value:.4g}.", epoch=epoch, value=value)
 
     def _save_model(self) -> None:
         with replacing(self.path / "model.keras") as temporary:
             self.model.save(temporary)
 
     def _write_finding(self, kind: str, found: Finding, **details: Any) -> None:
-        self.writer.event(kind, found.sentence, **details, code=found.code, level=found.level)
+        self.event(kind, found.sentence, **details, code=found.code, level=found.level)
 
     def _warn(self, epoch: int, found: Finding, stacklevel: int) -> None:
         """A finding of its own; `stacklevel` as if `warnings.warn` were called instead of this."""
         self._write_finding("warning", found, epoch=epoch)
         warnings.warn(found.sentence, UserWarning, stacklevel=stacklevel + 1)
+
+    def event(self, kind: str, message: str, **data: Any) -> None:
+        """Write what happened, as `RunWriter.event` does, and keep it in `events`."""
+        self.writer.event(kind, message, **data)
+        self.events.append({"kind": kind, "message": message, **data})
 
     def _summary(self) -> dict[str, Any]:
         summary: dict[str, Any] = {"epochs": self._last_epoch + 1, "seconds": round(self._seconds, 3)}

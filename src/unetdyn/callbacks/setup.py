@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from numbers import Integral, Real
 from typing import Any
@@ -41,10 +41,11 @@ def setup(
         `loss`, of `name` and `config`, under one name whether it was given as a text, a function or an object;
         `metrics`; `batch_size`; `steps_per_epoch`; `epochs`; `norms`, for each normalisation layer `layer`, `kind` (its
         class), `momentum` (None unless it keeps moving statistics) and `trainable`; `parameters`;
-        `trainable_parameters`; `frozen_layers`; `output_activation`; `hidden_activations`, how often each
-        stands before it; `input_shape`; `output_shape`; `dropout`, the largest rate; `penalty`, the largest L2 factor of a kernel;
-        `dtype_policy`, that of most layers with weights; `backend`; `devices`; `jit_compile`; `model`;
-        `accumulation_steps`; `clip`, the optimizer's own clipping, or None.
+        `trainable_parameters`; `frozen_layers`; `output_activation`; `hidden_activations`, how many have each before
+        the last kernel, or None where a layer of the user's own may have another; `input_shape`; `output_shape`;
+        `dropout`, the largest rate; `penalty`, the largest L2 penalty on a kernel; `dtype_policy`, that of most layers
+        with weights; `backend`; `devices`; `jit_compile`; `model`; `accumulation_steps`; `clip`, the optimizer's own
+        clipping, or None.
 
     Example:
         >>> import numpy as np
@@ -189,21 +190,6 @@ def _dropout(layer: keras.Layer) -> float:
     return float(rate) if isinstance(rate, Real) else 0.0
 
 
-def _penalty(layer: keras.Layer) -> float:
-    """The L2 factor of its kernel, 0 where it has none."""
-    factor = getattr(getattr(layer, "kernel_regularizer", None), "l2", 0.0)
-    return float(factor) if isinstance(factor, Real) else 0.0
-
-
-def _hidden_activations(model: keras.Model) -> dict[str, int]:
-    """The activations of all layers but the last ones, and how many have each."""
-    graph = getattr(model, "_functional", None) or model
-    outputs = getattr(graph, "outputs", None)
-    last = {id(_maker(tensor)) for tensor in outputs} if outputs else {id(model.layers[-1])}
-    hidden = [layer for layer in _layers(model) if id(layer) not in last and not isinstance(layer, keras.Model)]
-    return dict(Counter(name for layer in hidden if (name := _activation(layer)) is not None))
-
-
 def _output_activation(model: keras.Model) -> str | None:
     """That of the last layer; of several outputs only where all have the same."""
     graph = getattr(model, "_functional", None) or model
@@ -211,6 +197,33 @@ def _output_activation(model: keras.Model) -> str | None:
     last = [_maker(tensor) for tensor in outputs] if outputs else model.layers[-1:]
     found = {_activation(layer) for layer in last}
     return found.pop() if len(found) == 1 else None
+
+
+def _hidden_activations(model: keras.Model) -> dict[str, int] | None:
+    """How many have each activation before the last layer with an activation and weights, which makes the output."""
+    operations = list(_operations(model))
+    weighted = [place for place, each in enumerate(operations) if getattr(each, "weights", ()) and _activation(each)]
+    hidden = operations[: weighted[-1]] if len(weighted) > 1 else []
+    found = Counter(activation for each in hidden if (activation := _activation(each)) is not None)
+    own = any(not type(each).__module__.startswith("keras.") or hasattr(each, "function") for each in hidden)
+    return None if own and set(found) <= {"linear"} else dict(found) or None
+
+
+def _operations(model: keras.Model) -> Iterator[Any]:
+    """What a model does, in order, with what nested models do; a model whose graph Keras does not know is one of it."""
+    graph = getattr(model, "_functional", None) or model
+    if not hasattr(graph, "operations"):
+        yield model
+        return
+    for operation in graph.operations:
+        if isinstance(operation, keras.Model):
+            yield from _operations(operation)
+        elif not isinstance(operation, keras.layers.InputLayer):
+            yield operation
+
+
+def _penalty(layer: keras.Layer) -> float:
+    return float(getattr(getattr(layer, "kernel_regularizer", None), "l2", 0.0))
 
 
 def _maker(tensor: Any) -> Any:
