@@ -31,7 +31,7 @@ NEEDS = (Need(setup="hidden_activations"),)
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """What the set-up says of them."""
-    hidden = evidence.setup.get("hidden_activations")
+    hidden = evidence.told_names("hidden_activations")
     if hidden is None:
         return
     if not set(hidden) - {"linear"}:
