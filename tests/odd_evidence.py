@@ -17,7 +17,23 @@ OF_MODES = ("training_loss", "inference_loss", "training_jaccard", "inference_ja
 OF_FLIPS = ("on", "off", "near", "jaccard", "soft_jaccard", "best_jaccard", "best_threshold")
 HUGE = float(np.finfo(np.float32).max)
 VALUES = (np.nan, np.inf, -np.inf, 0.0, -0.0, 0.5, 1.0, 1e-30, -1.0, 0.3, HUGE, -HUGE)
-ANYTHING = (None, "", "odd", 0, 1, -1, 2.5, np.nan, True, [], {}, ["a"], {"name": None}, {"config": None})
+ANYTHING = (
+    None,
+    "",
+    "odd",
+    0,
+    1,
+    -1,
+    2.5,
+    np.nan,
+    True,
+    [],
+    {},
+    ["a"],
+    {"name": None},
+    {"config": None},
+    {"linear": 9, "sigmoid": 2},
+)
 SET_UP = (
     "optimizer", "loss", "metrics", "batch_size", "steps_per_epoch", "epochs", "norms", "parameters",
     "trainable_parameters", "frozen_layers", "output_activation", "hidden_activations", "dropout", "penalty",

@@ -152,6 +152,12 @@ class Evidence:
         found = self.told(key)
         return found if isinstance(found, list) and all(isinstance(name, str) for name in found) else None
 
+    def told_counts(self, key: str) -> dict[str, int]:
+        """How often there is each of what the set-up counts under this key; empty where it counts nothing."""
+        found = self.told(key)
+        counts = found.items() if isinstance(found, Mapping) else ()
+        return {str(name): int(count) for name, count in counts if _is_number(count) and count >= 1}
+
 
 def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
