@@ -1,10 +1,11 @@
 """Everything that a rule of diagnosis may look at."""
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,12 +121,46 @@ class Evidence:
         """How many steps an epoch had; None where that is not known."""
         told = self.setup.get("steps_per_epoch")
         counts = [event.get("steps") for event in self.events if event.get("kind") == "train_begin"]
-        return next((int(count) for count in [told, *counts] if isinstance(count, int) and count > 0), None)
+        return next((int(count) for count in [told, *counts] if _is_number(count) and count >= 1), None)
 
     @property
     def batch_norms(self) -> list[Mapping[str, Any]]:
         """The layers with moving statistics, as the set-up has them."""
-        return [norm for norm in self.setup.get("norms") or () if norm.get("momentum") is not None]
+        norms = self.setup.get("norms")
+        layers = norms if isinstance(norms, list) else []
+        return [layer for layer in layers if isinstance(layer, Mapping) and _is_number(layer.get("momentum"))]
+
+    def told(self, *keys: str) -> Any:
+        """What the set-up says under these keys, one within the other; None where it says nothing.
+
+        >>> evidence = Evidence(Curves({}), setup={"loss": {"name": "dice", "config": None}})
+        >>> evidence.told("loss", "name"), evidence.told("loss", "config", "gamma")
+        ('dice', None)
+        """
+        found: Any = self.setup
+        for key in keys:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        return found
+
+    def told_number(self, *keys: str) -> float | None:
+        """The same where it is a finite number, else None."""
+        found = self.told(*keys)
+        return float(found) if _is_number(found) else None
+
+    def told_names(self, key: str) -> list[str] | None:
+        """The same where it is a list of names, else None."""
+        found = self.told(key)
+        return found if isinstance(found, list) and all(isinstance(name, str) for name in found) else None
+
+    def told_counts(self, key: str) -> dict[str, int]:
+        """How often there is each of what the set-up counts under this key; empty where it counts nothing."""
+        found = self.told(key)
+        counts = found.items() if isinstance(found, Mapping) else ()
+        return {str(name): int(count) for name, count in counts if _is_number(count) and count >= 1}
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _tested(summary: Mapping[str, Any]) -> dict[str, float]:

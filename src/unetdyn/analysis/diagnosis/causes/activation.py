@@ -34,7 +34,7 @@ NEEDS = (Need(setup="hidden_activations"),)
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """What the set-up says of them."""
-    hidden = evidence.setup.get("hidden_activations")
+    hidden = evidence.told_counts("hidden_activations")
     if not hidden:
         return
     bent = {name: count for name, count in hidden.items() if name != "linear"}

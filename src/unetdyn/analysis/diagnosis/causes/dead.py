@@ -45,8 +45,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         which = "every block" if len(dead) == len(blocks) else ", ".join(dead)
         text = f"the gradient is exactly 0 in {which}"
         yield DEAD.finding("ill", "gradients", text, f"no gradient reaches {which}", confidence="high")
-    layers, total = evidence.setup.get("frozen_layers") or [], evidence.setup.get("parameters") or 0
-    trainable = evidence.setup.get("trainable_parameters")
+    layers, total = evidence.told_names("frozen_layers"), evidence.told_number("parameters")
+    trainable = evidence.told_number("trainable_parameters")
     if layers and total and trainable is not None:
         frozen = 1 - trainable / total
         text = f"{frozen:.0%} of the weights are frozen, in {len(layers)} layers ({', '.join(layers[:4])}, …)"

@@ -43,8 +43,9 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             f"to {number(largest)}"
         )
         epochs = spans(np.asarray(by_step["epoch"])[far].tolist())
+        curves = [name for name in ("grad_norm",) if name in evidence.curves]
         why = f"its gradient exploded at {count} of {len(far)} steps"
-        yield LIMIT.finding("ill", NAME, text, why, confidence="medium", epochs=epochs, curves=["grad_norm"])
+        yield LIMIT.finding("ill", NAME, text, why, confidence="medium", epochs=epochs, curves=curves)
 
 
 def leaps(norms: NDArray[np.float64]) -> NDArray[np.bool_]:

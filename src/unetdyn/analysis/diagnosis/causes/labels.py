@@ -51,12 +51,12 @@ _CODED = {"labels.scale": SCALE, "labels.fractional": FRACTIONAL}
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """A finding on each set whose masks are none; without a record, what our metrics warned of."""
-    sparse = "sparse" in str((evidence.setup.get("loss") or {}).get("name", ""))
+    sparse = "sparse" in str(evidence.told("loss", "name"))
     told = set()
     for prefix, words in _SETS.items():
         keys = ("target_min", "target_max", "target_fractional", "foreground")
         found = evidence.recorded(*(f"{prefix}{key}" for key in keys))
-        if found is None or not np.isfinite(found[1]).any():
+        if found is None or not all(np.isfinite(array).any() for array in found[:3]):
             continue
         low, high, fractional, foreground = (array[np.isfinite(array)] for array in found)
         if (high.max() > 1 or low.min() < 0) and not sparse and not (fractional > SOFT).any():
@@ -77,5 +77,9 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             told.add(limit.code)
             level = "ill" if limit is SCALE else "watch"
             yield limit.finding(
-                level, "masks", str(event.get("message", "")), "its masks are no masks", confidence="high"
+                level,
+                "masks",
+                str(event.get("message") or "a metric warned of them"),
+                "its masks are no masks",
+                confidence="high",
             )

@@ -10,6 +10,7 @@ from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding, spans
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit
 from unetdyn.analysis.result import number
+from unetdyn.analysis.robust import finite_median
 
 OFTEN = 0.2  # share of the epochs, after the first tenth, whose updates are above the band
 FAR = 3.0  # times the band, where it is beyond doubt
@@ -58,6 +59,7 @@ _NAME = "learning rate"
 def find(evidence: Evidence) -> Iterator[Finding]:
     """Too high, too low, or nothing."""
     updates = evidence.values("update_ratio_log10")
+    updates = np.where(np.isfinite(updates), updates, np.nan)
     begun = len(updates) // 10 + 1
     large = np.zeros(len(updates), bool)
     large[begun:] = updates[begun:] > np.log10(HIGH)
@@ -71,20 +73,20 @@ def _high(
 ) -> Iterator[Finding]:
     often = len(updates) > 0 and large.sum() >= max(1, OFTEN * len(updates))
     swings = len(rises) > 0 and rises.mean() >= OFTEN
-    moves = len(updates) == 0 or np.nanmedian(updates) > np.log10(HIGH / 3)
+    moves = len(updates) == 0 or finite_median(updates) > np.log10(HIGH / 3)
     if not often and not (swings and moves):
         return
     texts = []
     if len(updates):
         texts.append(
-            f"updates move {number(10 ** float(np.nanmedian(updates)))} of the weights a step (median), above {HIGH:g} "
+            f"updates move {number(10 ** finite_median(updates))} of the weights a step (median), above {HIGH:g} "
             f"in {large.sum()} of {len(large)} epochs"
         )
     if rises.any():
         texts.append(f"the training loss rose by more than {RISES:.0%} in {rises.sum()} epochs")
     if rate := _rate(evidence):
         texts.append(f"learning rate {rate:g}")
-    far = len(updates) and np.nanmedian(updates) > np.log10(FAR * HIGH)
+    far = finite_median(updates) > np.log10(FAR * HIGH)
     confidence = "high" if far or (often and swings) else "medium" if often else "low"
     why = "its learning rate is high" + (f" ({rate:g})" if rate else "")
     where = spans(np.flatnonzero(large).tolist()) or spans(np.flatnonzero(rises).tolist())
@@ -108,14 +110,18 @@ def _low(evidence: Evidence, updates: NDArray[np.float64]) -> Iterator[Finding]:
     if rate := _rate(evidence):
         texts.append(f"learning rate {rate:g}")
     why = "its learning rate is low" + (f" ({rate:g})" if rate else "")
+    curves = [name for name in ("update_ratio_log10", "loss") if name in evidence.curves]
     confidence = "high" if tiny and straight else "medium" if tiny else "low"
-    yield TOO_LOW.finding("ill", _NAME, "; ".join(texts), why, confidence=confidence, curves=["loss"])
+    yield TOO_LOW.finding("ill", _NAME, "; ".join(texts), why, confidence=confidence, curves=curves)
 
 
 def _rises(loss: NDArray[np.float64]) -> NDArray[np.bool_]:
     """At which epochs the training loss was higher than the one before, by a part of itself."""
     after, before = loss[1:], loss[:-1]
-    return np.r_[False, after > before + RISES * np.abs(before)] if len(loss) > 1 else np.zeros(len(loss), bool)
+    known = np.isfinite(before)
+    rises = np.zeros(len(loss), bool)
+    rises[1:][known] = after[known] > before[known] + RISES * np.abs(before[known])
+    return rises
 
 
 def _straight(loss: NDArray[np.float64]) -> bool:
@@ -128,5 +134,4 @@ def _straight(loss: NDArray[np.float64]) -> bool:
 def _rate(evidence: Evidence) -> float | None:
     """The learning rate that the run began with, where it is known."""
     logged = evidence.values("learning_rate")
-    told = (evidence.setup.get("optimizer") or {}).get("learning_rate")
-    return float(logged[0]) if len(logged) else float(told) if isinstance(told, int | float) else None
+    return float(logged[0]) if len(logged) else evidence.told_number("optimizer", "learning_rate")

@@ -37,23 +37,21 @@ _OF_PROBABILITIES = ("crossentropy", "cross_entropy", "focal", "dice", "jaccard"
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """What the loss and the last activation say of each other."""
-    loss = evidence.setup.get("loss") or {}
-    config = loss.get("config") or {}
-    name, activation = str(loss.get("name", "")).lower(), evidence.setup.get("output_activation")
-    logits = config.get("from_logits")
+    loss, activation = str(evidence.told("loss", "name")), evidence.told("output_activation")
+    name, logits = loss.lower(), evidence.told("loss", "config", "from_logits")
     if logits is True and activation in _BOUNDED:
-        text = f"{loss['name']} takes the output for logits, and the output is a {activation}"
+        text = f"{loss} takes the output for logits, and the output is a {activation}"
         yield MISMATCH.finding("ill", "loss", text, f"its loss takes a {activation} for logits", confidence="high")
     elif (
         not logits
-        and activation is not None
+        and isinstance(activation, str)
         and activation not in _BOUNDED
         and any(part in name for part in _OF_PROBABILITIES)
     ):
-        text = f"{loss['name']} takes the output for probabilities, and its activation is {activation}"
+        text = f"{loss} takes the output for probabilities, and its activation is {activation}"
         why = f"its loss takes the output of {activation} for probabilities"
         yield MISMATCH.finding("ill", "loss", text, why, confidence="high")
-    gamma = config.get("gamma")
-    if isinstance(gamma, int | float) and gamma > MOST_GAMMA and "focal" in name:
-        text = f"{loss['name']} with γ = {gamma:g}"
+    gamma = evidence.told_number("loss", "config", "gamma")
+    if gamma is not None and gamma > MOST_GAMMA and "focal" in name:
+        text = f"{loss} with γ = {gamma:g}"
         yield FOCAL.finding("watch", "loss", text, f"its focal loss has γ = {gamma:g}", confidence="medium")

@@ -44,7 +44,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     logged, curve = evidence.watched_metric
     loss = evidence.values("loss")
     loss = loss[np.isfinite(loss)]
-    still = len(curve.values) >= LEAST and np.ptp(curve.values) == 0 and 0 < curve.values[0] < 1
+    still = len(curve.values) >= LEAST and (curve.values == curve.values[0]).all() and 0 < curve.values[0] < 1
     if still and len(loss) >= LEAST and loss.min() < (1 - FELL) * loss[0]:
         text = f"{readable(logged)} {curve.values[0]:.3g} in each of {len(curve.values)} epochs"
         yield STANDS.finding(
@@ -55,7 +55,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if probe is None or "soft" in named or not ("jaccard" in named or "jacard" in named or "iou" in named):
         return
     _, at, probe_at = np.intersect1d(curve.epochs, probe[2].astype(int), return_indices=True)
-    known = np.isfinite(curve.values[at]) & np.isfinite(probe[0][probe_at])
+    known = np.isfinite(curve.values[at]) & np.isfinite(probe[0][probe_at]) & np.isfinite(probe[1][probe_at])
     if known.sum() < LEAST:
         return
     logged_values, thresholded, soft = curve.values[at][known], probe[0][probe_at][known], probe[1][probe_at][known]

@@ -43,6 +43,8 @@ def explained(norms: NDArray[np.float64], epochs: NDArray[np.int64]) -> float:
 
     The variance of the places' means, less what noise adds to it, over the whole variance, about each epoch's mean.
     """
+    if not len(epochs):
+        return 0.0
     counts = np.unique(epochs, return_counts=True)[1]
     steps = int(np.bincount(counts).argmax())
     kept = [norms[epochs == epoch] for epoch in np.unique(epochs) if (epochs == epoch).sum() == steps]

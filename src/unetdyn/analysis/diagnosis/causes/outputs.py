@@ -8,6 +8,7 @@ from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding, spans
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit, Need
 from unetdyn.analysis.result import number
+from unetdyn.analysis.robust import finite_median
 
 ALIKE = 1e-3  # standard deviation of the outputs within an image, as a part of 0 to 1, below which they are one answer
 OFTEN = 0.5  # share of the epochs from which that is no beginning
@@ -49,13 +50,13 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     known = np.isfinite(spread)
     alike = known & (spread < ALIKE)
     if alike.sum() >= OFTEN * known.sum() and alike[known][-1]:
-        text = f"outputs within an image differ by {number(float(np.nanmedian(spread)))} (standard deviation)"
+        text = f"outputs within an image differ by {number(finite_median(spread))} (standard deviation)"
         why = "it gives one answer for every pixel"
         yield CONSTANT.finding(
             "ill", "outputs", text, why, confidence="low", epochs=spans(np.flatnonzero(alike).tolist())
         )
-    logits = ((evidence.setup.get("loss") or {}).get("config") or {}).get("from_logits")
-    least, most = float(np.nanmin(low)), float(np.nanmax(high))
+    logits = evidence.told("loss", "config", "from_logits")
+    least, most = float(np.nanmin(low, initial=0.0)), float(np.nanmax(high, initial=0.0))
     if not logits and evidence.is_overlap and (least < -_MARGIN or most > 1 + _MARGIN):
         text = f"outputs from {number(least)} to {number(most)}"
         why = f"its outputs ({number(least)} to {number(most)}) are no probabilities"

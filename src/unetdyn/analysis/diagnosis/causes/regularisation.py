@@ -23,13 +23,13 @@ NEEDS = (Need(setup="dropout"),)
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """What the set-up says of both."""
-    dropout = evidence.setup.get("dropout") or 0.0
-    decay = ((evidence.setup.get("optimizer") or {}).get("config") or {}).get("weight_decay") or 0.0
-    penalty = evidence.setup.get("penalty") or 0.0
+    dropout = evidence.told_number("dropout") or 0.0
+    decay = evidence.told_number("optimizer", "config", "weight_decay") or 0.0
+    penalty = evidence.told_number("penalty") or 0.0
     found = []
     if dropout > DROPOUT:
         found.append(f"a dropout of {dropout:g}")
-    if isinstance(decay, int | float) and decay > DECAY:
+    if decay > DECAY:
         found.append(f"a weight decay of {decay:g}")
     if penalty > DECAY:
         found.append(f"an L2 penalty of {penalty:g}")

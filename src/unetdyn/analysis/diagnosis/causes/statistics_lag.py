@@ -69,6 +69,7 @@ def _measured(
     epochs: NDArray[np.float64],
 ) -> Iterator[Finding]:
     known = np.isfinite(training)
+    trained, inferred = (np.where(np.isfinite(values), values, np.nan) for values in (trained, inferred))
     loses = (trained - inferred > LOST) | ~np.isfinite(trained)
     apart = known & ((inference > TIMES * training) | ~np.isfinite(inference)) & loses
     if apart.sum() < max(2, OFTEN * known.sum()):
@@ -94,7 +95,8 @@ def _by_curves(evidence: Evidence) -> Iterator[Finding]:
     )
     epochs = np.array(sorted(shared))
     gone = (trained > KNOWN) & (validated < BEHIND * trained) & ~(val_loss < SPIKE * loss)
-    recovers = np.isfinite(validated).any() and np.nanmax(validated) >= RECOVERS * np.nanmax(trained)
+    reached, could = (float(np.max(values, initial=0.0, where=np.isfinite(values))) for values in (validated, trained))
+    recovers = reached >= RECOVERS * could
     known = lag(evidence)
     if gone.sum() < max(2, OFTEN * len(gone)) or not (recovers or (known and known[1] > EPOCHS)):
         return
@@ -103,7 +105,7 @@ def _by_curves(evidence: Evidence) -> Iterator[Finding]:
     text = (
         f"{readable(f'val_{evidence.metric}')} below {BEHIND:.2g} of the training's in {gone.sum()} of {len(gone)} "
         f"epochs, with a validation loss of more than {SPIKE:g} times the training's"
-        f"{', and back at ' + format(np.nanmax(validated), '.2f') if recovers else ''}"
+        f"{', and back at ' + format(reached, '.2f') if recovers else ''}"
     )
     yield _finding(evidence, text, "medium", spans(epochs[gone].tolist()))
 

@@ -29,15 +29,18 @@ NEEDS = (Need(("near", "jaccard", "best_jaccard", "epoch"), "ThresholdFlipMonito
 def find(evidence: Evidence) -> Iterator[Finding]:
     """One finding, where outputs crowd or the threshold is wrong."""
     found = evidence.recorded("near", "jaccard", "best_jaccard", "epoch")
-    if found is None or not np.isfinite(found[0]).any():
+    if found is None:
         return
-    near, jaccard, best, epochs = found
+    known = np.isfinite(found[:3]).all(axis=0)
+    if not known.any():
+        return
+    near, jaccard, best, epochs = (array[known] for array in found)
     crowd, better = near > NEAR, best - jaccard > BETTER
-    calm = np.nanstd(np.diff(best)) < 0.5 * np.nanstd(np.diff(jaccard)) if len(best) > 4 else False
-    if np.nanmedian(best - jaccard) > BETTER or (np.nanmean(crowd) > 0.5 and calm):
+    calm = len(best) > 4 and np.std(np.diff(best)) < 0.5 * np.std(np.diff(jaccard))
+    if np.median(best - jaccard) > BETTER or (np.mean(crowd) > 0.5 and calm):
         text = (
-            f"{np.nanmedian(near):.0%} of the outputs lie within ±0.05 of the threshold; Jaccard "
-            f"{np.nanmedian(jaccard):.2f} there and {np.nanmedian(best):.2f} at the best threshold (medians)"
+            f"{np.median(near):.0%} of the outputs lie within ±0.05 of the threshold; Jaccard "
+            f"{np.median(jaccard):.2f} there and {np.median(best):.2f} at the best threshold (medians)"
         )
         why = "its outputs crowd around the threshold"
         where = spans(epochs[crowd | better].astype(int).tolist())

@@ -45,15 +45,18 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             continue
         low, high, broken = found
         targets = evidence.recorded(f"{prefix}target_nonfinite")
-        share = np.nan_to_num(broken) + (np.nan_to_num(targets[0]) if targets is not None else 0)
+        share = np.maximum(
+            *(np.nan_to_num(part, posinf=0.0) for part in (broken, broken if targets is None else targets[0]))
+        )
         if (share > 0).any():
             epochs = np.flatnonzero(share > 0)
             text = f"{share.max():.2g} of the values of the {words} images or masks are no numbers"
             why = f"its {words} data hold values that are no numbers"
             yield NOT_FINITE.finding("ill", "inputs", text, why, confidence="high", epochs=spans(epochs.tolist()))
-        extreme = max(abs(np.nanmin(low, initial=0.0)), abs(np.nanmax(high, initial=0.0)))
-        if np.isfinite(extreme) and extreme > LARGE:
-            text = f"the {words} images range from {number(np.nanmin(low))} to {number(np.nanmax(high))}"
-            why = f"its {words} images are not scaled (up to {number(float(extreme))})"
+        least, most = (array[np.isfinite(array)] for array in (low, high))
+        extreme = float(np.abs(np.r_[least, most]).max(initial=0.0))
+        if len(least) and len(most) and extreme > LARGE:
+            text = f"the {words} images range from {number(float(least.min()))} to {number(float(most.max()))}"
+            why = f"its {words} images are not scaled (up to {number(extreme)})"
             yield UNSCALED.finding("ill", "inputs", text, why, confidence="medium")
             return

@@ -35,7 +35,7 @@ LIMITS = (LOSS, METRIC)
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """Every loss and overlap that left its range."""
-    own = str((evidence.setup.get("loss") or {}).get("name", "")).lower()
+    own = str(evidence.told("loss", "name")).lower()
     least = -ROUNDING if any(part in own for part in ("crossentropy", "cross_entropy", "focal", "squared")) else SCORE
     for name in ("loss", "val_loss"):
         values = evidence.values(name)

@@ -4,7 +4,7 @@ import pytest
 
 from planted_runs import healthy
 from unetdyn.analysis.diagnosis import Evidence
-from unetdyn.analysis.diagnosis.rules import ended
+from unetdyn.analysis.diagnosis.symptoms import ended
 from unetdyn.runs import RunWriter
 
 
@@ -12,12 +12,12 @@ from unetdyn.runs import RunWriter
     ("status", "code", "level", "seen"),
     [
         ("finished", "run.finished", "good", "finished after 2 epochs"),
-        ("running", "run.unfinished", "watch", "still running, or killed, after 2 epochs"),
-        ("interrupted", "run.interrupted", "watch", "interrupted after 2 epochs"),
+        ("running", "run.unfinished", "info", "still running, or killed, after 2 epochs"),
+        ("interrupted", "run.interrupted", "info", "interrupted after 2 epochs"),
         ("failed", "run.failed", "ill", "failed after 2 epochs: OSError: disk full"),
     ],
 )
-def test_how_a_run_ended(tmp_path, status, code, level, seen):
+def test_only_a_failure_is_an_illness(tmp_path, status, code, level, seen):
     writer = RunWriter(tmp_path / "run")
     for epoch in range(2):
         writer.log_epoch(epoch, {"loss": 0.5})
@@ -25,7 +25,7 @@ def test_how_a_run_ended(tmp_path, status, code, level, seen):
         writer.finish(status, {"error": "OSError: disk full"})
     (found,) = ended.find(Evidence.read(writer.path))
     assert (found.code, found.level, found.seen) == (code, level, seen)
-    assert bool(found.why) == (level != "good")
+    assert bool(found.why) == (level == "ill")
 
 
 def test_nothing_is_known_of_how_a_history_ended():
