@@ -9,6 +9,7 @@ from unetdyn.analysis import Curve, read_history
 from unetdyn.analysis.diagnosis import Evidence, diagnose
 from unetdyn.analysis.metric_names import readable
 from unetdyn.analysis.stability_classes import DDOF, WINDOW, check_window, stability
+from unetdyn.report.scatter import epochs_fallen, scatter_in_words
 from unetdyn.runs import Run
 
 
@@ -52,7 +53,8 @@ def _rows(run: Run) -> dict[str, str]:
         rows[f"test {name}"] = f"{value:.4f}" if isinstance(value, float | int) else str(value)
     if {"loss", "val_loss"} & set(curves):
         logged, curve = curves.watched("loss")
-        rows[f"{readable(logged)}, stability"] = _stability(curve.values, config)
+        fallen = epochs_fallen(curves, curves.default_metric)
+        rows[f"{readable(logged)}, stability"] = _stability(curve.values, config, fallen)
     rows["directory"] = str(run.path)
     picture = run.path / "history.png"
     if picture.is_file():
@@ -104,9 +106,6 @@ def _usable(window: Any, ddof: Any) -> bool:
     return True
 
 
-def _stability(values: np.ndarray, config: dict[str, Any]) -> str:
+def _stability(values: np.ndarray, config: dict[str, Any], fallen: int) -> str:
     result = stability(values, **stability_settings(config))
-    if not (result.determined and result.finite):
-        return str(result)
-    variation = f"coefficient of variation {result.coefficient_of_variation:.1%}"
-    return f"σ {result.sigma:.2g}, {result.label}; {variation}"
+    return scatter_in_words(result, fallen) if result.determined and result.finite else str(result)
