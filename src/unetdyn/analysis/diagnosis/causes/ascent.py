@@ -19,8 +19,7 @@ LIMIT = Limit(
     "the training loss",
     ill=f"rises with the epochs (rank correlation {STEADY:g}) from the first on, by more than {RISE:.0%}",
     source=RULE_OF_THUMB,
-    advice="look for a sign: a score that is minimised as if it were a loss, a negative learning rate or weight, a metric "
-    "passed as loss.",
+    advice="look for a sign: a score that is minimised as if it were a loss, a negative learning rate or weight.",
     expected="the training loss falls in the first epoch.",
     refuted="a tenth of the learning rate makes it fall: then the rate was too high.",
     explains=("loss.", "metric.", "stability"),

@@ -1,4 +1,4 @@
-"""Batches of one image with batch normalisation: each image is normalised by itself, and inference by the mean of all."""
+"""Batches of one image with batch normalisation: each is normalised by itself, and in inference by the mean of all."""
 
 from collections.abc import Iterator
 
@@ -11,8 +11,7 @@ LIMIT = Limit(
     "batch normalisation",
     watch="gets batches of one image, and the training is not well",
     source="Wu and He, Group normalization (2018): the error grows as batches shrink, from 8 images on",
-    advice="GroupNormalization, or a larger batch (`gradient_accumulation_steps` does not help: the statistics stay those of one "
-    "image).",
+    advice="GroupNormalization, or a larger batch; `gradient_accumulation_steps` leaves the statistics those of one image.",
     expected="training and inference mode agree, and validation is calmer.",
     normal="where the images are large and alike.",
     explains=("metric.", "loss.rose", "loss.flat", "stability"),

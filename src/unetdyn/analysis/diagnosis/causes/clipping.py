@@ -36,5 +36,6 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         return
     left = used[known] / raw[known]
     if np.mean(left < 1 - 1e-4) >= ALWAYS and np.median(left) < LEFT:
-        text = f"{np.mean(left < 1 - 1e-4):.0%} of the steps are clipped, to {np.median(left):.2g} of the gradient (median)"
+        often, kept = np.mean(left < 1 - 1e-4), np.median(left)
+        text = f"{often:.0%} of the steps are clipped, to {kept:.2g} of the gradient (median)"
         yield LIMIT.finding("ill", "clipping", text, "clipping takes most of every gradient", confidence="medium")

@@ -16,8 +16,8 @@ DEAD = Limit(
     "a block",
     ill=f"gets a gradient of exactly 0 at {ALWAYS:.0%} of the steps",
     source="arithmetic: what gets no gradient never learns",
-    advice="look at that block: weights or biases that begin at 0 or far below it (dead ReLU), a path that the loss does "
-    "not depend on, an activation that saturates.",
+    advice="look at that block: weights or biases that begin at 0 or far below it (dead ReLU), a path that the loss "
+    "does not depend on, an activation that saturates.",
     expected="its gradient is above 0 from the first step on, and its weights move.",
     refuted="the block was frozen on purpose.",
     normal="gradients below 1e-19 show as 0, since float32 has no room for their squares.",

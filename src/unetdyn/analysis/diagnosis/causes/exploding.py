@@ -38,7 +38,10 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     far = leaps(norms)
     if far.any():
         count, largest = int(far.sum()), float(np.nanmax(norms[far]))
-        text = f"the gradient's norm was {TIMES:g} times that of the {PAST} steps before at {count} of {len(far)} steps, up to {number(largest)}"
+        text = (
+            f"the gradient's norm was {TIMES:g} times that of the {PAST} steps before at {count} of {len(far)} steps, up "
+            f"to {number(largest)}"
+        )
         epochs = spans(np.asarray(by_step["epoch"])[far].tolist())
         why = f"its gradient exploded at {count} of {len(far)} steps"
         yield LIMIT.finding("ill", NAME, text, why, confidence="medium", epochs=epochs, curves=["grad_norm"])

@@ -26,7 +26,7 @@ TEST = Limit(
 BETTER_THAN_TRAINING = Limit(
     "leakage.possible",
     source=RULE_OF_THUMB,
-    normal="with dropout, augmentation or a rising curve: the training's metric is a mean over the epoch, in training mode.",
+    normal="with dropout, augmentation or a rising curve: training's is a mean over the epoch, in training mode.",
 )
 LIMITS = (TEST, BETTER_THAN_TRAINING)
 

@@ -21,8 +21,8 @@ _SCHEDULE = "at the end of a schedule that lowers it, and in a warm-up."
 TOO_HIGH = Limit(
     "learning_rate.high",
     "updates",
-    ill=f"move the median block by more than {HIGH:g} of its weights a step in {OFTEN:.0%} of the epochs, or the training "
-    f"loss rises by {RISES:.0%} as often",
+    ill=f"move the median block by more than {HIGH:g} of its weights a step in {OFTEN:.0%} of the epochs, or the "
+    f"training loss rises by {RISES:.0%} as often",
     source=_SOURCE,
     advice="a learning rate of a third to a tenth, or a warm-up; then one that decays.",
     expected="updates near 1e-3 of the weights, a training loss that falls evenly, a calmer validation.",
@@ -69,18 +69,16 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 def _high(
     evidence: Evidence, updates: NDArray[np.float64], large: NDArray[np.bool_], rises: NDArray[np.bool_]
 ) -> Iterator[Finding]:
-    often, swings = (
-        large.sum() >= max(1, OFTEN * len(updates)) and len(updates),
-        rises.mean() >= OFTEN if len(rises) else 0,
-    )
-    if not often and not (swings and not len(updates)):
-        if not (swings and len(updates) and np.nanmedian(updates) > np.log10(HIGH / 3)):
-            return
+    often = len(updates) > 0 and large.sum() >= max(1, OFTEN * len(updates))
+    swings = len(rises) > 0 and rises.mean() >= OFTEN
+    moves = len(updates) == 0 or np.nanmedian(updates) > np.log10(HIGH / 3)
+    if not often and not (swings and moves):
+        return
     texts = []
     if len(updates):
         texts.append(
-            f"updates move {number(10 ** float(np.nanmedian(updates)))} of the weights a step (median), above {HIGH:g} in "
-            f"{large.sum()} of {len(large)} epochs"
+            f"updates move {number(10 ** float(np.nanmedian(updates)))} of the weights a step (median), above {HIGH:g} "
+            f"in {large.sum()} of {len(large)} epochs"
         )
     if rises.any():
         texts.append(f"the training loss rose by more than {RISES:.0%} in {rises.sum()} epochs")

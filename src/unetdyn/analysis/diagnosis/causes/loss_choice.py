@@ -1,4 +1,4 @@
-"""A loss that does not fit the output: logits taken for probabilities, probabilities for logits, a focal γ too large."""
+"""A loss that does not fit the output: logits taken for probabilities, or the reverse; a focal γ too large."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ MISMATCH = Limit(
     "a loss",
     watch="takes probabilities for logits (`from_logits=True` after a sigmoid), or logits for probabilities",
     source="the definition of the loss",
-    advice="`from_logits=True` with an output without activation, or `from_logits=False` with a sigmoid; not a mixture.",
+    advice="`from_logits=True` with an output without activation, or `from_logits=False` with a sigmoid.",
     expected="the first loss is near that of a constant answer, and the training loss falls below it.",
     explains=("loss.", "metric.", "stability"),
     alone=True,

@@ -18,7 +18,7 @@ STANDS = Limit(
     "the metric",
     watch=f"is the same in every epoch, while the training loss fell by {FELL:.0%}",
     source=RULE_OF_THUMB,
-    advice="compute it by hand for one image: a threshold that no output crosses, a wrong channel, labels as another type.",
+    advice="compute it by hand for one image: a threshold that no output crosses, a wrong channel.",
     expected="it moves as the loss does.",
     explains=("metric.",),
     alone=True,
@@ -30,7 +30,7 @@ SOFT = Limit(
     source=f"{RULE_OF_THUMB}; a soft Jaccard reported as IoU hid a tenfold error: {STUDIES}",
     advice="`ThresholdedJaccard(name='jaccard')`, which counts whole pixels.",
     expected="the metric says what share of the object is found.",
-    normal="where it is named a soft Jaccard: a focal loss keeps probabilities near ½, and 0.30 beside 0.87 is usual for γ = 2.",
+    normal="where it is named a soft one: a focal loss keeps probabilities near ½, and 0.30 beside 0.87 is usual for γ = 2.",
     explains=("metric.",),
     alone=True,
 )
@@ -54,13 +54,16 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     named = str(evidence.metric).lower()
     if probe is None or "soft" in named or not ("jaccard" in named or "jacard" in named or "iou" in named):
         return
-    epochs, at, probe_at = np.intersect1d(curve.epochs, probe[2].astype(int), return_indices=True)
+    _, at, probe_at = np.intersect1d(curve.epochs, probe[2].astype(int), return_indices=True)
     known = np.isfinite(curve.values[at]) & np.isfinite(probe[0][probe_at])
     if known.sum() < LEAST:
         return
     logged_values, thresholded, soft = curve.values[at][known], probe[0][probe_at][known], probe[1][probe_at][known]
     apart, nearer = np.median(np.abs(logged_values - thresholded)), np.median(np.abs(logged_values - soft))
     if apart > APART and nearer < apart / 2:
-        text = f"{readable(logged)} is {apart:.2f} from the thresholded Jaccard of the probe set, {nearer:.2f} from the soft one"
+        text = (
+            f"{readable(logged)} is {apart:.2f} from the thresholded Jaccard of the probe set, {nearer:.2f} from the soft "
+            "one"
+        )
         why = f"its {readable(logged)} is a soft one"
         yield SOFT.finding("watch", "metric", text, why, confidence="high", curves=[logged])

@@ -41,7 +41,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 def explained(norms: NDArray[np.float64], epochs: NDArray[np.int64]) -> float:
     """The share of the variance within epochs of log ‖g‖ that the place of the step explains, without bias.
 
-    The variance of the places' means, less what noise adds to it, over the whole variance; both about each epoch's mean.
+    The variance of the places' means, less what noise adds to it, over the whole variance, about each epoch's mean.
     """
     counts = np.unique(epochs, return_counts=True)[1]
     steps = int(np.bincount(counts).argmax())

@@ -17,8 +17,8 @@ CONSTANT = Limit(
     "the outputs",
     ill=f"differ by less than {ALIKE:g} within an image in {OFTEN:.0%} of the epochs",
     source=RULE_OF_THUMB,
-    advice="look for the layer that passes nothing on: weights that are 0, dead ReLU, an activation that saturates; then "
-    "a lower learning rate.",
+    advice="look for the layer that passes nothing on: weights that are 0, dead ReLU, an activation that saturates; "
+    "then a lower learning rate.",
     expected="the outputs differ from pixel to pixel after the first steps.",
     refuted="all pixels of an image belong to one class.",
     explains=("metric.", "loss.", "stability"),

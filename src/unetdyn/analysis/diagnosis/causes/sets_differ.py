@@ -19,7 +19,7 @@ LIMIT = Limit(
     ill=f"differ in mean by {SHIFT:g} standard deviations, in standard deviation {SCALE:g}-fold, or in foreground "
     f"{SHARE:g}-fold, and validation is behind",
     source=RULE_OF_THUMB,
-    advice="normalise both sets by one function with the training set's numbers; split by a rule that mixes the sources.",
+    advice="normalise both sets by one function with the training set's numbers; split so that sources are mixed.",
     expected="validation follows training.",
     refuted="the loss of a few training images in inference mode is as bad: then it is no matter of the sets.",
     normal="where the validation is meant to be another domain.",

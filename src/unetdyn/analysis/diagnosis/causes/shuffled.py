@@ -16,8 +16,8 @@ NEAR = 0.7  # of the loss of a constant answer, above which little was learned
 LIMIT = Limit(
     "labels.shuffled",
     "the masks",
-    watch=f"are not learned: a training loss above {NEAR:g} of a constant answer's, with usual updates and outputs that "
-    "differ from pixel to pixel",
+    watch=f"are not learned: a training loss above {NEAR:g} of a constant answer's, with usual updates and outputs "
+    "that differ from pixel to pixel",
     source=RULE_OF_THUMB,
     advice="look at ten training images with their masks laid over them, as the network gets them.",
     expected="where masks and images belong together, the training loss of two images falls to near 0.",
@@ -45,6 +45,9 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     best, end = float(np.nanmedian(constant[0])), ending(loss)
     trained = ending(evidence.values(str(evidence.metric)))
     if best > 0 and NEAR * best < end < 3 * best and not trained > LITTLE:
-        text = f"training loss {number(end)} at the end, where a constant answer costs {number(best)}; training metric {number(trained)}"
+        text = (
+            f"training loss {number(end)} at the end, where a constant answer costs {number(best)}; training metric "
+            f"{number(trained)}"
+        )
         why = "its masks can't be learned from its images"
         yield LIMIT.finding("ill", "masks and images", text, why, confidence="low", curves=["loss"])

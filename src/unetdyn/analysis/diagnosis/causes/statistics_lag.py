@@ -24,8 +24,8 @@ LIMIT = Limit(
     ill=f"cost {TIMES:g} times as much in inference as in training mode, and lose {LOST:g} of the Jaccard, in "
     f"{OFTEN:.0%} of the epochs; or the validation metric falls below {BEHIND:.2g} of the training's and comes back",
     source=f"{RULE_OF_THUMB}; the mean of the last 1 / (1 − momentum) steps: Ioffe and Szegedy (2015)",
-    advice="momentum 0.9 in each BatchNormalization (Keras' default is 0.99), or GroupNormalization, which has no moving "
-    "statistics.",
+    advice="momentum 0.9 in each BatchNormalization (Keras' default is 0.99), or GroupNormalization, which has no "
+    "moving statistics.",
     expected="validation follows training from the first epochs on, and its loss no longer spikes.",
     refuted="the two modes agree on the same images (`TrainInferenceGapMonitor`): then the sets differ.",
     normal="in the first 1 / (1 − momentum) steps.",
@@ -75,8 +75,8 @@ def _measured(
         return
     worst = int(np.argmax(np.where(apart, trained - inferred if np.isfinite(trained[apart]).any() else inference, -1)))
     text = (
-        f"the same images in training and inference mode: loss {training[worst]:.3g} and {inference[worst]:.3g}, Jaccard "
-        f"{trained[worst]:.2f} and {inferred[worst]:.2f}, in epoch {int(epochs[worst]) + 1}; so in {apart.sum()} of "
+        f"the same images in training and inference mode: loss {training[worst]:.3g} and {inference[worst]:.3g}, "
+        f"Jaccard {trained[worst]:.2f} and {inferred[worst]:.2f}, in epoch {int(epochs[worst]) + 1}; so in {apart.sum()} of "
         f"{known.sum()} epochs{_layer(evidence, worst)}"
     )
     yield _finding(evidence, text, "high", spans(epochs[apart].astype(int).tolist()))
@@ -101,8 +101,8 @@ def _by_curves(evidence: Evidence) -> Iterator[Finding]:
     if known is not None and known[1] < EPOCHS / 2:
         return
     text = (
-        f"{readable(f'val_{evidence.metric}')} below {BEHIND:.2g} of the training's in {gone.sum()} of {len(gone)} epochs, "
-        f"with a validation loss of more than {SPIKE:g} times the training's"
+        f"{readable(f'val_{evidence.metric}')} below {BEHIND:.2g} of the training's in {gone.sum()} of {len(gone)} "
+        f"epochs, with a validation loss of more than {SPIKE:g} times the training's"
         f"{', and back at ' + format(np.nanmax(validated), '.2f') if recovers else ''}"
     )
     yield _finding(evidence, text, "medium", spans(epochs[gone].tolist()))

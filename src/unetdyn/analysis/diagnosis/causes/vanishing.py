@@ -22,8 +22,8 @@ ADVICE = (
 LIMIT = Limit(
     "gradient.vanishing",
     "a block",
-    ill=f"gets less than {SMALL:g} of the largest block's gradient and moves less than {STILL:g} of its weights a step, "
-    "and the training is not well",
+    ill=f"gets less than {SMALL:g} of the largest block's gradient and moves less than {STILL:g} of its weights a "
+    "step, and the training is not well",
     source=RULE_OF_THUMB,
     advice=ADVICE,
     expected="the block moves as far as the others, and the training loss falls further.",

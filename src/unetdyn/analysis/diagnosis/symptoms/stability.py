@@ -1,7 +1,7 @@
 """The class of the loss's stability: of all its scatter, or where that is a descent, of the scatter about it.
 
-σ has the unit of the loss: a focal loss is small, and so is its σ. So σ alone makes nobody ill: the scatter must be large
-for the loss itself as well.
+σ has the unit of the loss: a focal loss is small, and so is its σ. So σ alone makes nobody ill: the scatter must be
+large for the loss itself as well.
 """
 
 from collections.abc import Iterator
