@@ -163,7 +163,10 @@ def test_diagnose_as_json_is_an_object_a_run_and_strict(invoke, ill, tmp_path):
 
 def test_diagnose_of_a_chosen_metric(invoke, run):
     codes = {
-        name: [each["curves"] for each in json.loads(invoke("diagnose", "--json", "--metric", name, "run").output)["headline"]]
+        name: [
+            each["curves"]
+            for each in json.loads(invoke("diagnose", "--json", "--metric", name, "run").output)["headline"]
+        ]
         for name in ("dice", "jaccard")
     }
     assert "val_jaccard" not in str(codes["dice"])

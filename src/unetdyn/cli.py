@@ -15,8 +15,12 @@ from unetdyn import __version__, runs
 if TYPE_CHECKING:
     from unetdyn.analysis import Diagnosis
 
-CANNOT_READ = 2
-"""What `unetdyn diagnose` exits with where a run can't be read: 1 says that one is ill."""
+
+class _CannotRead(click.ClickException):
+    """What `unetdyn diagnose` ends with where a run can't be read: 1 would say that one is ill."""
+
+    exit_code = 2
+
 
 # TensorFlow greets a machine without a GPU with lines that look like errors. What goes wrong still raises.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -104,9 +108,7 @@ def _diagnosed(path: Path, metric: str | None) -> "Diagnosis":
             return diagnose(run, metric, **stability_settings(run.config))
         return diagnose(path, metric)
     except (OSError, TypeError, ValueError) as error:
-        failed = click.ClickException(str(error))
-        failed.exit_code = CANNOT_READ
-        raise failed from error
+        raise _CannotRead(str(error)) from error
 
 
 def _train(config: Path, overrides: tuple[str, ...]) -> None:

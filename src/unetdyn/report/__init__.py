@@ -2,6 +2,7 @@
 
 from unetdyn.report.comparison import ComparisonDisplay
 from unetdyn.report.convergence import ConvergenceDisplay
+from unetdyn.report.findings import FindingsDisplay
 from unetdyn.report.gradients import GradientDisplay
 from unetdyn.report.heatmap import BlockHeatmapDisplay
 from unetdyn.report.history import HistoryDisplay
@@ -15,6 +16,7 @@ __all__ = [
     "BlockHeatmapDisplay",
     "ComparisonDisplay",
     "ConvergenceDisplay",
+    "FindingsDisplay",
     "GradientDisplay",
     "HistoryDisplay",
     "NoiseScaleDisplay",
