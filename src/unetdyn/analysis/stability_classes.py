@@ -42,8 +42,8 @@ STABILITY_CLASSES = (
 )
 """The classes of the studies (docs/studies.md), best first; set there for the validation loss.
 
-The studies' table has each row twice: `0.01 ≤ σ < 0.05`, and 1 to 5 % of the loss. The two are one for a loss around 1; for
-any other `Stability.relative_label` has the second.
+The studies' table has each row twice: `0.01 ≤ σ < 0.05`, and 1 to 5 % of the loss. The two are one for a loss around 1;
+for any other `Stability.relative_label` has the second.
 """
 
 
@@ -140,7 +140,8 @@ def stability_class(sigma: float) -> str:
     same bounds (`Stability.relative_label`).
 
     Args:
-        sigma: A standard deviation, or a coefficient of variation, ≥ 0. NaN and infinity, the scatter of a loss that diverged, are Very poor.
+        sigma: A standard deviation, or a coefficient of variation, ≥ 0. NaN and infinity, the scatter of a loss that
+            diverged, are Very poor.
 
     Returns:
         One of the five labels of `STABILITY_CLASSES`.
