@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         converged_by_stability,
     )
     from unetdyn.analysis.curves import Curves, read_history
+    from unetdyn.analysis.diagnosis.finding import Finding
+    from unetdyn.analysis.diagnosis.verdict import Diagnosis, diagnose
     from unetdyn.analysis.fitting.asymptote import fit_convergence
     from unetdyn.analysis.fitting.held_out import HeldOutTail
     from unetdyn.analysis.fitting.result import ConvergenceFit
@@ -154,6 +156,8 @@ _NAMES = {
     "convergence_summary": ("Convergence", "convergence"),
     "criteria": ("ChangeCriterion", "Criterion", "StabilityCriterion", "converged_by_change", "converged_by_stability"),
     "curves": ("Curves", "read_history"),
+    "diagnosis.finding": ("Finding",),
+    "diagnosis.verdict": ("Diagnosis", "diagnose"),
     "fitting.asymptote": ("fit_convergence",),
     "fitting.held_out": ("HeldOutTail",),
     "fitting.result": ("ConvergenceFit",),

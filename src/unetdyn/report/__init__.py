@@ -2,6 +2,7 @@
 
 from unetdyn.report.comparison import ComparisonDisplay
 from unetdyn.report.convergence import ConvergenceDisplay
+from unetdyn.report.findings import FindingsDisplay
 from unetdyn.report.flip_map import FlipMapDisplay
 from unetdyn.report.gradients import GradientDisplay
 from unetdyn.report.heatmap import BlockHeatmapDisplay
@@ -16,6 +17,7 @@ __all__ = [
     "BlockHeatmapDisplay",
     "ComparisonDisplay",
     "ConvergenceDisplay",
+    "FindingsDisplay",
     "FlipMapDisplay",
     "GradientDisplay",
     "HistoryDisplay",
