@@ -42,7 +42,7 @@ def train(case: Case, out: Path, cache: Path) -> dict[str, Any]:
 
     An error in training is a result: the record ends as failed, and the label says so.
     """
-    began = time.perf_counter()
+    began, began_computing = time.perf_counter(), time.process_time()
     keras.utils.clear_session()
     keras.utils.set_random_seed(case.seed)
     folder, temporary = out / case.id, out / f".{case.id}"
@@ -57,6 +57,7 @@ def train(case: Case, out: Path, cache: Path) -> dict[str, Any]:
         keras.config.set_dtype_policy("float32")
     label["warnings"] = sorted({str(each.message)[:300] for each in caught if each.category is UserWarning})[:20]
     label["seconds"] = round(time.perf_counter() - began, 2)
+    label["cpu_seconds"] = round(time.process_time() - began_computing, 2)
     write_label(temporary, label)
     shutil.rmtree(folder, ignore_errors=True)
     temporary.replace(folder)
