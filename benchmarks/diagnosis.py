@@ -1,7 +1,7 @@
-"""Can the diagnosis be trusted? Trains nets with planted faults and healthy look-alikes, and scores what is said of them.
+"""Can the diagnosis be trusted? Train nets with planted faults and healthy look-alikes, and score what is said.
 
-    python benchmarks/diagnosis.py run --out runs/diagnosis --jobs 2 --stratum quarter
-    python benchmarks/diagnosis.py score runs/diagnosis
+python benchmarks/diagnosis.py run --out runs/diagnosis --jobs 2 --stratum quarter
+python benchmarks/diagnosis.py score runs/diagnosis
 """
 
 import argparse

@@ -3,9 +3,13 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from unetdyn.data import Stack
 
 TILE = 64
 COUNTS = {"train": 64, "val": 16, "test": 32}

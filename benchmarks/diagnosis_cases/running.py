@@ -69,7 +69,7 @@ def _drive(waiting: "queue.Queue[Case]", out: Path, cache: Path, core: int | Non
     _end(process, ours)
 
 
-def _start(backend: str, out: Path, cache: Path, core: int | None):  # noqa: ANN202
+def _start(backend: str, out: Path, cache: Path, core: int | None):
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, backend, out, cache, core), daemon=True)
@@ -78,7 +78,7 @@ def _start(backend: str, out: Path, cache: Path, core: int | None):  # noqa: ANN
     return process, ours
 
 
-def _ask(process, ours: Connection, case: Case, limit: float) -> str:  # noqa: ANN001
+def _ask(process, ours: Connection, case: Case, limit: float) -> str:
     try:
         ours.send(case)
         if ours.poll(limit):
@@ -89,7 +89,7 @@ def _ask(process, ours: Connection, case: Case, limit: float) -> str:  # noqa: A
     return f"!no result in {limit:g} s"
 
 
-def _end(process, ours: Connection | None) -> None:  # noqa: ANN001
+def _end(process, ours: Connection | None) -> None:
     if process is not None and ours is not None:
         ours.close()
         process.join(10)
