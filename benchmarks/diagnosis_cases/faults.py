@@ -183,10 +183,10 @@ def rarer(iterations: int) -> Change:
 NO_NORM = PLAIN.but(norm=None, learning_rate=2e-3)
 
 # The rule and its rate.
-_add("rate_high", _each("learning_rate", 0.1, 0.3, 1.0),
+_add("rate_high", _each("learning_rate", 0.2, 1.0, 5.0),
      "learning_rate.high gradient.exploding outputs.constant",
-     "A learning rate of a tenth, or a hundredth of one above 0.2.",
-     [{"learning_rate": 1e-2}, {"learning_rate": 3e-3}, {"learning_rate": 1e-2}])  # fmt: skip
+     "A learning rate of a tenth, and again until the loss falls.",
+     _each("learning_rate", 0.02, 0.01, 5e-3))  # fmt: skip
 _add("rate_high_sgd", _each("learning_rate", 2.0, 8.0, 30.0, optimizer="sgd"),
      "learning_rate.high gradient.exploding values.nonfinite outputs.constant", "A learning rate of a tenth or less.",
      _each("learning_rate", 0.2, 0.2, 0.2))  # fmt: skip
