@@ -32,7 +32,8 @@ def run(wanted: Iterable[Case], out: Path, cache: Path, jobs: int, limit: float)
         if not (out / case.id / "label.json").exists():
             waiting.put(case)
     print(f"{waiting.qsize()} cases to train in {jobs} processes.", flush=True)
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    # XLA makes as many threads as there are cores to be had: a process that may use one makes one.
+    cores = sorted(os.sched_getaffinity(0)) if jobs > 1 and hasattr(os, "sched_getaffinity") else []
     threads = [
         threading.Thread(target=_drive, args=(waiting, out, cache, cores[i % len(cores)] if cores else None, limit))
         for i in range(jobs)

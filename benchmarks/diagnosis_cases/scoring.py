@@ -66,7 +66,7 @@ def score(folder: Path, jobs: int = 1, prefixes: bool = False) -> Table:
 
 def judged(folder: Path, jobs: int = 1, prefixes: bool = False) -> list[Judged]:
     """Each run with what is said of it."""
-    folders = sorted(path.parent for path in folder.glob("*/label.json"))
+    folders = sorted(path.parent for path in folder.glob("[!.]*/label.json"))
     work = partial(judge, prefixes=prefixes)
     if jobs == 1:
         return [work(each) for each in folders]
