@@ -82,7 +82,7 @@ def _trained(case: Case, setup: Setup, folder: Path, cache: Path) -> dict[str, A
         model.fit(arrays.x, arrays.y, batch_size=setup.batch_size, epochs=setup.pretraining, verbose=0)
     nets.freeze(model, setup.frozen)
     nets.compile_model(model, setup, steps)
-    monitors = _monitors(arrays)
+    monitors = _monitors()
     recorder = Recorder(folder, config={"benchmark": case.id}, seed=case.seed, save_best=None, monitors=monitors)
     plateau = keras.callbacks.ReduceLROnPlateau(monitor="val_loss", factor=0.3, patience=5)
     try:
@@ -106,17 +106,11 @@ def _trained(case: Case, setup: Setup, folder: Path, cache: Path) -> dict[str, A
     return label
 
 
-def _monitors(arrays: datasets.Arrays) -> list[Any]:
-    probes = {"TrainInferenceGapMonitor": (arrays.x[:16], arrays.y[:16])}
-    made = []
-    for name in MONITORS:
-        kind = getattr(callbacks, name, None)
-        if kind is None:
-            continue
-        if name == "StabilityMonitor":
-            made.append(kind(("val_loss", "val_jaccard")))
-        elif name in ("TrainInferenceGapMonitor", "ThresholdFlipMonitor"):
-            made.append(kind(probes.get(name, (arrays.val_x, arrays.val_y))))
-        else:
-            made.append(kind())
-    return made
+def _monitors() -> list[Any]:
+    """As anybody would have them, but that the probes may take their time: a share of so short a training is nothing."""
+    settings: dict[str, dict[str, Any]] = {
+        "StabilityMonitor": {"monitor": ("val_loss", "val_jaccard")},
+        "TrainInferenceGapMonitor": {"budget": None},
+        "ThresholdFlipMonitor": {"budget": None},
+    }
+    return [getattr(callbacks, name)(**settings.get(name, {})) for name in MONITORS if hasattr(callbacks, name)]
