@@ -1,10 +1,11 @@
-"""Can the diagnosis be trusted? Trains nets with planted faults and healthy look-alikes, and scores what is said of them.
+"""Can the diagnosis be trusted? Train nets with planted faults and healthy look-alikes, and score what is said.
 
-    python benchmarks/diagnosis.py run --out runs/diagnosis --jobs 2 --stratum quarter
-    python benchmarks/diagnosis.py score runs/diagnosis
+python benchmarks/diagnosis.py run --out runs/diagnosis --jobs 2 --stratum quarter
+python benchmarks/diagnosis.py score runs/diagnosis
 """
 
 import argparse
+import json
 from pathlib import Path
 
 from diagnosis_cases import running
@@ -16,8 +17,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     _add_run(commands.add_parser("run", help="train what is not trained yet"))
+    _add_score(commands.add_parser("score", help="how good is what the diagnosis says of the runs?"))
     arguments = parser.parse_args()
-    {"run": _run}[arguments.command](arguments)
+    {"run": _run, "score": _score}[arguments.command](arguments)
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +37,22 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=float, default=600, help="seconds after which a case counts as hung")
     parser.add_argument("--advice", action="store_true", help="the faults again, with the advised change applied")
     parser.add_argument("--list", action="store_true", help="say which cases, and train none")
+
+
+def _add_score(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, help="what `run --out` was given")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--prefixes", action="store_true", help="also when the right cause is first named (slow)")
+    parser.add_argument("--json", type=Path, help="write the whole table there too")
+
+
+def _score(arguments: argparse.Namespace) -> None:
+    from diagnosis_cases.scoring import score, text
+
+    table = score(arguments.folder, arguments.jobs, arguments.prefixes)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(table, indent=1))
+    print(text(table))
 
 
 def _run(arguments: argparse.Namespace) -> None:

@@ -84,7 +84,7 @@ def cases(
             if name not in data:
                 continue
             for index, family in enumerate(HEALTHY):
-                seeds = PLAIN_SEEDS if family == "plain" else SEEDS if family in TWINS else (0,)
+                seeds = PLAIN_SEEDS if family in TWINS else (0,)
                 counts = stratum == "all" or family in TWINS or (index + number) % 4 == 0
                 if not advice and seed in seeds and counts and (families is None or family in families):
                     yield Case(family, -1, seed, net, name, backend)

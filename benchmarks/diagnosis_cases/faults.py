@@ -155,7 +155,7 @@ def _few(arrays: Arrays, _part: str, tiles: int, rng: np.random.Generator) -> No
     arrays.x, arrays.y = arrays.x[chosen], arrays.y[chosen]
 
 
-def _sorted(arrays: Arrays, _part: str, empty: float, rng: np.random.Generator) -> None:
+def _sorted(arrays: Arrays, _part: str, empty: float, _: np.random.Generator) -> None:
     """Full tiles first, then a share without foreground: cut from the training images where the masks are empty."""
     count = len(arrays.x)
     foreground = arrays.y.mean(axis=(1, 2, 3))
@@ -183,10 +183,10 @@ def rarer(iterations: int) -> Change:
 NO_NORM = PLAIN.but(norm=None, learning_rate=2e-3)
 
 # The rule and its rate.
-_add("rate_high", _each("learning_rate", 0.1, 0.3, 1.0),
+_add("rate_high", _each("learning_rate", 0.2, 1.0, 5.0),
      "learning_rate.high gradient.exploding outputs.constant",
-     "A learning rate of a tenth, or a hundredth of one above 0.2.",
-     [{"learning_rate": 1e-2}, {"learning_rate": 3e-3}, {"learning_rate": 1e-2}])  # fmt: skip
+     "A learning rate of a tenth, and again until the loss falls.",
+     _each("learning_rate", 0.02, 0.01, 5e-3))  # fmt: skip
 _add("rate_high_sgd", _each("learning_rate", 2.0, 8.0, 30.0, optimizer="sgd"),
      "learning_rate.high gradient.exploding values.nonfinite outputs.constant", "A learning rate of a tenth or less.",
      _each("learning_rate", 0.2, 0.2, 0.2))  # fmt: skip
@@ -208,8 +208,13 @@ _add("loss_negated", [{"sign": -1.0, "learning_rate": rate} for rate in (1e-4, 1
 _add("clipping_tight", _each("clipnorm", 1e-2, 1e-3, 1e-5, optimizer="sgd", learning_rate=0.2),
      "clipping.tight learning_rate.low training.short", "Clipping at the gradient's usual norm, or none.",
      {"clipnorm": 1.0})  # fmt: skip
-_add("weight_decay_strong", _each("weight_decay", 3.0, 20.0, 80.0, optimizer="adamw"),
-     "regularisation.strong weights.dead outputs.constant", "A weight decay of 4e-3.", {"weight_decay": 4e-3})
+_add(
+    "weight_decay_strong",
+    _each("weight_decay", 3.0, 20.0, 80.0, optimizer="adamw"),
+    "regularisation.strong weights.dead outputs.constant",
+    "A weight decay of 4e-3.",
+    {"weight_decay": 4e-3},
+)
 _add("l2_strong", _each("l2", 0.03, 0.3, 3.0), "regularisation.strong weights.dead outputs.constant background",
      "A penalty of 1e-5.", {"l2": 1e-5})  # fmt: skip
 _add("dropout_strong", _each("dropout", 0.6, 0.8, 0.95), "regularisation.strong", "Dropout of 0.1.", {"dropout": 0.1})
@@ -226,7 +231,8 @@ _add("vanishing", [{"depth": 2}, {"depth": 3}, {"depth": 4}],
      "gradient.vanishing learning_rate.low background outputs.constant", "A norm and ReLU.",
      {"norm": "batch", "activation": "relu", "optimizer": "adam", "learning_rate": PLAIN.learning_rate},
      PLAIN.but(norm=None, activation="sigmoid", optimizer="sgd", learning_rate=0.1))  # fmt: skip
-_add("init_zero", [{"kernel_scale": scale, "norm": norm} for scale, norm in ((1e-2, None), (1e-3, None), (0.0, "batch"))],
+_add("init_zero", [{"kernel_scale": scale, "norm": norm}
+                   for scale, norm in ((1e-2, None), (1e-3, None), (0.0, "batch"))],
      "init.bad weights.dead gradient.vanishing outputs.constant background", "He's initialisation.",
      [{"kernel_scale": 1.0, "norm": "batch", "learning_rate": PLAIN.learning_rate}] * 3, NO_NORM)  # fmt: skip
 _add("init_huge", _each("kernel_scale", 5.0, 15.0, 50.0),
@@ -236,11 +242,17 @@ _add("no_activation", [{}, {"norm": None, "learning_rate": 2e-3}, {"norm": None,
      "activation.missing", "ReLU after each norm.",
      {"activation": "relu", "norm": "batch", "learning_rate": PLAIN.learning_rate},
      PLAIN.but(activation="linear"))  # fmt: skip
-_add("relu_dead", [{"offset": offset, "offset_share": share} for offset, share in ((-2.0, 0.5), (-3.0, 1.0), (-8.0, 1.0))],
+_add("relu_dead", [{"offset": offset, "offset_share": share}
+                   for offset, share in ((-2.0, 0.5), (-3.0, 1.0), (-8.0, 1.0))],
      "weights.dead init.bad outputs.constant gradient.vanishing background", "Offsets that begin at 0.",
      {"offset": 0.0})  # fmt: skip
-_add("output_wrong", _each("head", "relu", "tanh", "softmax"),
-     "outputs.range outputs.constant loss.wrong activation.missing", "A sigmoid at the end.", {"head": "sigmoid"})
+_add(
+    "output_wrong",
+    _each("head", "relu", "tanh", "softmax"),
+    "outputs.range outputs.constant loss.wrong activation.missing",
+    "A sigmoid at the end.",
+    {"head": "sigmoid"},
+)
 _add("frozen_by_mistake", _each("frozen", "first", "encoder", "all_but_head"), "weights.frozen",
      "All layers trainable.", {"frozen": None})  # fmt: skip
 _add("batch_of_one", [{"batch_size": 1, "norm_momentum": momentum, "learning_rate": rate}
@@ -259,8 +271,8 @@ FAULTS["inputs_unscaled"] = Fault(**{**vars(FAULTS["inputs_unscaled"]), "mended"
 _add("inputs_nan", _on("train", _with_nan, 1, 4, 24), "values.nonfinite gradient.nonfinite",
      "The images with NaN left out or mended.")  # fmt: skip
 _add("float16_overflow", [{"loss_scale": scale} for scale in (2.0**20, 2.0**24, 2.0**30)],
-     "gradient.nonfinite values.nonfinite", "Loss scaling that adapts, or float32.", {"policy": "float32", "loss_scale": None},
-     PLAIN.but(policy="mixed_float16", scale_loss=False))  # fmt: skip
+     "gradient.nonfinite values.nonfinite", "Loss scaling that adapts, or float32.",
+     {"policy": "float32", "loss_scale": None}, PLAIN.but(policy="mixed_float16", scale_loss=False))  # fmt: skip
 
 # The aim.
 _add("focal_gamma", _each("gamma", 5.0, 8.0, 12.0, loss="focal"), "loss.focal threshold.flips learning_rate.low",

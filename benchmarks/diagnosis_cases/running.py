@@ -32,7 +32,8 @@ def run(wanted: Iterable[Case], out: Path, cache: Path, jobs: int, limit: float)
         if not (out / case.id / "label.json").exists():
             waiting.put(case)
     print(f"{waiting.qsize()} cases to train in {jobs} processes.", flush=True)
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    # XLA makes as many threads as there are cores to be had: a process that may use one makes one.
+    cores = sorted(os.sched_getaffinity(0)) if jobs > 1 and hasattr(os, "sched_getaffinity") else []
     threads = [
         threading.Thread(target=_drive, args=(waiting, out, cache, cores[i % len(cores)] if cores else None, limit))
         for i in range(jobs)
@@ -69,7 +70,7 @@ def _drive(waiting: "queue.Queue[Case]", out: Path, cache: Path, core: int | Non
     _end(process, ours)
 
 
-def _start(backend: str, out: Path, cache: Path, core: int | None):  # noqa: ANN202
+def _start(backend: str, out: Path, cache: Path, core: int | None):
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(theirs, backend, out, cache, core), daemon=True)
@@ -78,7 +79,7 @@ def _start(backend: str, out: Path, cache: Path, core: int | None):  # noqa: ANN
     return process, ours
 
 
-def _ask(process, ours: Connection, case: Case, limit: float) -> str:  # noqa: ANN001
+def _ask(process, ours: Connection, case: Case, limit: float) -> str:
     try:
         ours.send(case)
         if ours.poll(limit):
@@ -89,7 +90,7 @@ def _ask(process, ours: Connection, case: Case, limit: float) -> str:  # noqa: A
     return f"!no result in {limit:g} s"
 
 
-def _end(process, ours: Connection | None) -> None:  # noqa: ANN001
+def _end(process, ours: Connection | None) -> None:
     if process is not None and ours is not None:
         ours.close()
         process.join(10)

@@ -31,7 +31,7 @@ class Setup:
     pretraining: int = 0
     # The rule.
     optimizer: str = "adam"
-    learning_rate: float = 4e-3
+    learning_rate: float = 8e-3
     schedule: str | None = None
     plateau: bool = False
     clipnorm: float | None = None
@@ -54,7 +54,7 @@ class Setup:
     change: Change | None = None
     batch_size: int = 8
     shuffle: bool = True
-    epochs: int = 25
+    epochs: int = 24
 
     def but(self, **changes: object) -> "Setup":
         """The same with some of it changed."""
