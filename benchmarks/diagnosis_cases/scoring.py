@@ -27,9 +27,9 @@ def score(folder: Path, jobs: int = 1, prefixes: bool = False) -> Table:
 
     A fault counts as harmful with a net, a data set and a severity where what it spoils is worse than in the healthy
     twin over the seeds: by a one-sided exact Mann–Whitney test (all permutations, ties at their mean rank) p < 0.05,
-    and by Cohen's d ≥ 0.5; with seeds too few to ever be significant it counts as neither. What it spoils is the Jaccard index on the clean test tiles; for what is only wrong with
-    the validation set, the logged validation Jaccard; for leakage, validation minus test; for a wrong metric, how far
-    the logged one is from the truth.
+    and by Cohen's d ≥ 0.5; with seeds too few to ever be significant it counts as neither. What it spoils is the
+    Jaccard index on the clean test tiles; for what is only wrong with the validation set, the logged validation
+    Jaccard; for leakage, validation minus test; for a wrong metric, how far the logged one is from the truth.
 
     Args:
         folder: Of the run directories, each with its label.
