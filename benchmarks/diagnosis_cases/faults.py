@@ -256,10 +256,10 @@ _add(
 _add("frozen_by_mistake", _each("frozen", "first", "encoder", "all_but_head"), "weights.frozen",
      "All layers trainable.", {"frozen": None})  # fmt: skip
 _add("batch_of_one", [{"batch_size": 1, "norm_momentum": momentum, "learning_rate": rate}
-                      for momentum, rate in ((0.9, 6e-3), (0.5, 1e-2), (0.0, 2e-2))],
+                      for momentum, rate in ((0.9, 6e-3), (0.5, 1e-2), (0.05, 2e-2))],
      "batch.one statistics.lag learning_rate.high", "Group norm, or batches of eight.",
      {"batch_size": 8, "norm_momentum": 0.9, "learning_rate": PLAIN.learning_rate},
-     PLAIN.but(epochs=8))  # fmt: skip
+     PLAIN.but(epochs=4))  # fmt: skip
 FAULTS["batch_of_one"] = Fault(**{**vars(FAULTS["batch_of_one"]), "mended": (PLAIN,) * 3})
 
 # The numbers.
