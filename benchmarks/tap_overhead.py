@@ -37,7 +37,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from unetdyn.callbacks import GradientMonitor, NoiseScaleMonitor, NonFiniteGuard, UpdateMonitor
+from unetdyn.callbacks import BatchMonitor, GradientMonitor, NoiseScaleMonitor, NonFiniteGuard, UpdateMonitor
 from unetdyn.dynamics import OptimizerTap
 from unetdyn.losses import BinaryFocalLoss
 from unetdyn.models import UNet
@@ -157,6 +157,7 @@ CONDITIONS: dict[str, Callable[[np.ndarray, np.ndarray], list[Any]]] = {
     "tap": lambda x, y: [Tap()],
     "monitors": lambda x, y: [GradientMonitor(), UpdateMonitor()],
     "noise_scale": lambda x, y: [NoiseScaleMonitor()],
+    "batch": lambda x, y: [BatchMonitor()],
     "guard": lambda x, y: [NonFiniteGuard(verbose=0)],
     "all": lambda x, y: [GradientMonitor(), UpdateMonitor(), NoiseScaleMonitor(), NonFiniteGuard(verbose=0)],
     "every_step": read_every_step,
@@ -169,6 +170,7 @@ MEANING = {
     "tap": "OptimizerTap alone",
     "monitors": "GradientMonitor, UpdateMonitor",
     "noise_scale": "NoiseScaleMonitor",
+    "batch": "BatchMonitor",
     "guard": "NonFiniteGuard",
     "all": "GradientMonitor, UpdateMonitor, NoiseScaleMonitor, NonFiniteGuard",
     "every_step": "GradientMonitor, UpdateMonitor, read at every step",
