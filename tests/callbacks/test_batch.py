@@ -101,11 +101,16 @@ NAN = np.where(np.arange(36).reshape(6, 6, 1) == 7, np.nan, X)
         ([], X, Y, BINARY),
         ([], X, X, {"loss": "mse"}),
         (["labels.scale"], X, Y * 255, {"loss": "mse"}),
-        (["labels.scale"], X, Y * 2, {"loss": keras.losses.BinaryCrossentropy(from_logits=True)}),
+        (
+            ["labels.scale"],
+            X,
+            Y * 2,
+            {"loss": keras.losses.BinaryCrossentropy(from_logits=True), "activation": "linear"},
+        ),
         (["labels.fractional"], X, Y * 0.9, BINARY),
         (["labels.empty"], X, Y * 0, BINARY),
         (["inputs.unscaled"], X * 255, Y, {"loss": "mse", "activation": "tanh"}),
-        (["labels.nonfinite"], X, np.where(NAN == NAN, Y, np.nan), {"loss": "mse"}),
+        (["labels.nonfinite", "outputs.nonfinite"], X, np.where(NAN == NAN, Y, np.nan), {"loss": "mse"}),
         (["inputs.nonfinite", "outputs.nonfinite"], NAN, Y, {"loss": "mse"}),
         (["outputs.constant"], X * 0, Y, BINARY),
         ([], X, (Y * 2).astype("int32"), {"loss": "sparse_categorical_crossentropy", "channels": 3}),
@@ -155,19 +160,23 @@ def test_reads_what_an_exception_left_and_carries_on():
     assert monitor.read() == {}
 
 
-def test_a_train_step_of_the_users_own_that_hands_nothing_over_is_not_seen():
+def test_what_a_model_of_the_users_own_hands_over():
+    """Its own `compute_metrics` is called as ever; one that its `test_step` does not call is not seen."""
+
     class Own(keras.Sequential):
         def compute_metrics(self, x, y, y_pred, sample_weight=None):
-            return {"own": 1.0}
+            return super().compute_metrics(x, y, y_pred, sample_weight) | {"own": 1.0}
 
-    model = Own([keras.Input((6, 6, 1)), keras.layers.Conv2D(1, 1)])
+    model, monitor = Own([keras.Input((6, 6, 1)), keras.layers.Conv2D(1, 1)]), BatchMonitor()
     model.compile("sgd", "mse")
-    assert watched(model=model).record["images"].tolist() == [10]
+    history = model.fit(X, Y, batch_size=4, validation_data=VALIDATION, verbose=0, callbacks=[monitor]).history
+    assert {"own", "val_own"} <= history.keys()
+    assert (monitor.record["images"].tolist(), monitor.record["val_images"].tolist()) == ([10], [4])
 
 
 def test_sample_weights_do_not_count():
     weighted, plain = BatchMonitor(), watched()
-    weights = RNG.random(10)
+    weights = RNG.random((10, 1, 1))
     model_of().fit(X, Y, batch_size=4, sample_weight=weights, verbose=0, callbacks=[weighted])
     np.testing.assert_array_equal(weighted.record["foreground"], plain.record["foreground"])
 
