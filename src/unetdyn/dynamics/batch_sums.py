@@ -207,7 +207,7 @@ class BatchSums:
 def single(structure: Any) -> Tensor | None:
     """The one dense tensor of numbers in what a model is given or gives; None where there are several, or none.
 
-    >>> single([ops.ones((2, 1))]).shape, single([ops.ones(2), ops.ones(2)]), single(None)
+    >>> tuple(single([ops.ones((2, 1))]).shape), single([ops.ones(2), ops.ones(2)]), single(None)
     ((2, 1), None, None)
     """
     leaves = [leaf for leaf in keras.tree.flatten(structure) if leaf is not None]
