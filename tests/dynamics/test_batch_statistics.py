@@ -1,6 +1,10 @@
 """What goes through a model, against NumPy on the same batches; and that nothing is left of it."""
 
 import gc
+import os
+import subprocess
+import sys
+import textwrap
 
 import keras
 import numpy as np
@@ -149,6 +153,35 @@ def test_states_of_several_replicas_are_one():
     ]
     found = {name.removesuffix("_0.5"): value for name, value in sums.read([*states, sums.start]).items()}
     assert_found(found, by_numpy(X, Y, X[..., 1:], batch=12))
+
+
+MIRRORED = """
+    import keras, numpy as np, tensorflow as tf
+    from unetdyn.dynamics.batch_statistics import BatchStatistics
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+        model = keras.Sequential([keras.Input((4, 1)), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(0.0), "mse")
+    statistics = BatchStatistics(model, 0.5)
+    x = np.random.default_rng(0).normal(5, 2, (24, 4, 1)).astype("float32")
+    model.fit(x, x, batch_size=8, epochs=2, verbose=0, validation_data=(x[:8] / 2, x[:8]))
+    for training, seen in ((True, x), (False, x[:8] / 2)):
+        found = statistics.take(training)
+        assert (found["images"], found["steps"]) == (2 * len(seen), 2 * len(seen) / 8), found
+        assert found["batch_size"] == 8
+        for of in ("min", "max", "mean", "std"):
+            np.testing.assert_allclose(found[f"input_{of}"], getattr(seen, of)(), rtol=1e-5)
+    statistics.detach()
+"""
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="tf.distribute")
+def test_replicas():
+    """In a process of its own, since the number of devices is fixed when the backend starts."""
+    run = [sys.executable, "-c", textwrap.dedent(MIRRORED)]
+    result = subprocess.run(run, env=os.environ, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize("one_hot", [True, False])
