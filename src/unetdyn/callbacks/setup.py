@@ -223,7 +223,8 @@ def _operations(model: keras.Model) -> Iterator[Any]:
 
 
 def _penalty(layer: keras.Layer) -> float:
-    return float(getattr(getattr(layer, "kernel_regularizer", None), "l2", 0.0))
+    kernel = getattr(layer, "kernel", None)
+    return float(getattr(getattr(kernel, "regularizer", None), "l2", 0.0))
 
 
 def _maker(tensor: Any) -> Any:
