@@ -147,6 +147,19 @@ def test_budget_leaves_out_epochs_but_the_first_and_the_last():
     assert monitor.results["cost"].measured == 3
 
 
+@pytest.mark.skipif(keras.config.backend() == "torch", reason="PyTorch compiles nothing")
+def test_each_mode_is_compiled_once_a_fit():
+    traced = []
+
+    class Counted(TrainInferenceGapMonitor):
+        def _one_mode(self, x, y, training):
+            traced.append(training)
+            return super()._one_mode(x, y, training)
+
+    watched(Counted(probe=(X, Y), batch_size=4, budget=None), epochs=4)
+    assert sorted(traced) == [False, True]
+
+
 def test_cost_is_told_at_the_end(capsys):
     watched(TrainInferenceGapMonitor(probe=(X, Y), verbose=1), epochs=1)
     assert "TrainInferenceGapMonitor took" in capsys.readouterr().out
