@@ -229,10 +229,10 @@ class Own(layers.Dense):
 @pytest.mark.parametrize(
     ("hidden", "names"),
     [
-        ([layers.Dense(2), layers.Dense(2)], ["linear"]),
-        ([layers.Dense(2, activation="relu"), layers.Dense(2)], ["linear", "relu"]),
-        ([layers.Dense(2), layers.LeakyReLU()], ["leakyrelu", "linear"]),
-        ([keras.Sequential([layers.Dense(2, activation="tanh")])], ["tanh"]),
+        ([layers.Dense(2), layers.Dense(2)], {"linear": 2}),
+        ([layers.Dense(2, activation="relu"), layers.Dense(2)], {"relu": 1, "linear": 1}),
+        ([layers.Dense(2), layers.LeakyReLU()], {"linear": 1, "leakyrelu": 1}),
+        ([keras.Sequential([layers.Dense(2, activation="tanh")])], {"tanh": 1}),
         ([layers.Dense(2), layers.Lambda(keras.ops.abs, output_shape=(2,))], None),
         ([Own(2)], None),
         ([layers.Dropout(0.5)], None),
@@ -246,11 +246,11 @@ def test_hidden_activations_are_those_before_the_last_kernel(hidden, names):
 def test_hidden_activations_by_functions_of_ops():
     inputs = keras.Input((2,))
     hidden = keras.ops.relu(layers.Dense(2)(inputs))
-    assert setup(keras.Model(inputs, layers.Dense(1)(hidden)))["hidden_activations"] == ["linear", "relu"]
-    assert setup(keras.Model(inputs, layers.Dense(1)(keras.ops.abs(hidden))))["hidden_activations"] == [
-        "linear",
-        "relu",
-    ]
+    assert setup(keras.Model(inputs, layers.Dense(1)(hidden)))["hidden_activations"] == {"linear": 1, "relu": 1}
+    assert setup(keras.Model(inputs, layers.Dense(1)(keras.ops.abs(hidden))))["hidden_activations"] == {
+        "linear": 1,
+        "relu": 1,
+    }
 
 
 def test_largest_penalty():
