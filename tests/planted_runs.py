@@ -8,6 +8,8 @@ from unetdyn.analysis.diagnosis import Evidence
 
 EPOCHS, STEPS = 40, 32
 CALM = 0.001 * np.random.default_rng(2).normal(size=EPOCHS)
+FOREGROUND = 0.1
+CONSTANT_LOSS = -(FOREGROUND * np.log(FOREGROUND) + (1 - FOREGROUND) * np.log(1 - FOREGROUND))
 
 
 def healthy(**changes):
@@ -22,9 +24,16 @@ def healthy(**changes):
     return logs | changes
 
 
-def planted(records=None, **changes):
-    """The evidence of a healthy training with these changes to its curves, and these records."""
-    return replace(Evidence.read(healthy(**changes)), records=records or {})
+def planted(records=None, *, setup=None, events=(), tested=None, **changes):
+    """The evidence of a healthy training with these changes to its curves, and what else it has left."""
+    evidence = Evidence.read(healthy(**changes))
+    return replace(evidence, records=records or {}, setup=setup or {}, events=events, tested=tested or {})
+
+
+def logged(records=None, *, setup=None, events=(), tested=None, metric=None, **curves):
+    """The evidence of a training that logged these curves, and nothing else."""
+    evidence = Evidence.read(curves, metric)
+    return replace(evidence, records=records or {}, setup=setup or {}, events=events, tested=tested or {})
 
 
 def descent(tau, epochs):
@@ -38,7 +47,7 @@ def jumping(scale):
     return 0.7 + scale * 0.7 * (np.tile([0.5, -0.5], EPOCHS // 2) + noise)
 
 
-def gradients(broken, applied, norm=1.0):
+def gradients(broken=0, applied=True, norm=1.0, **changes):
     """A record of `GradientMonitor`; the first `broken` steps have an infinite norm."""
     bad = np.arange(EPOCHS * STEPS) < broken
     return {
@@ -48,4 +57,58 @@ def gradients(broken, applied, norm=1.0):
         "nonfinite": bad.astype(int),
         "applied": ~bad | applied,
         "explode": 10.0,
-    }
+    } | changes
+
+
+def updates(low=1e-4, high=3e-3, **blocks):
+    """A record of `UpdateMonitor`: the update-to-weight ratio of each block at each step."""
+    ratios = {name: np.full(EPOCHS * STEPS, ratio) for name, ratio in blocks.items()}
+    return {"step": np.arange(EPOCHS * STEPS), "update_ratio": ratios, "low": low, "high": high}
+
+
+def batches(epochs=EPOCHS, **changes):
+    """A record of `BatchMonitor` where nothing is wrong: scaled images, masks of 0 and 1, a sigmoid's outputs."""
+    of_a_set = {
+        "input_min": -2.0, "input_max": 2.0, "input_mean": 0.0, "input_std": 1.0, "input_nonfinite": 0.0,
+        "target_min": 0.0, "target_max": 1.0, "target_fractional": 0.0, "target_other": 0.0, "target_nonfinite": 0.0,
+        "foreground": FOREGROUND, "empty": 0.0,
+        "output_min": 0.01, "output_max": 0.99, "output_mean": 0.2, "output_std": 0.3, "output_nonfinite": 0.0,
+        "output_spread": 0.3, "above": FOREGROUND, "near": 0.02,
+        "constant_loss": CONSTANT_LOSS, "constant_output": FOREGROUND, "constant_jaccard": FOREGROUND,
+        "images": 64.0, "steps": 32.0, "batch_size": 2.0,
+    }  # fmt: skip
+    values = of_a_set | {f"val_{name}": value for name, value in of_a_set.items()} | changes
+    return {"epoch": np.arange(epochs)} | {name: np.broadcast_to(value, epochs) + 0.0 for name, value in values.items()}
+
+
+def modes(epochs=EPOCHS, **changes):
+    """A record of `TrainInferenceGapMonitor` where both modes agree; `changes` replaces some."""
+    values = {
+        "training_loss": 0.1,
+        "inference_loss": 0.1,
+        "training_jaccard": 0.8,
+        "inference_jaccard": 0.8,
+        "seconds": 0.1,
+    } | changes
+    return {"epoch": np.arange(epochs)} | {name: np.broadcast_to(value, epochs) + 0.0 for name, value in values.items()}
+
+
+def flips(epochs=EPOCHS, **changes):
+    """A record of `ThresholdFlipMonitor` of outputs that are far from the threshold; `changes` replaces some."""
+    values = {"on": 0.001, "off": 0.001, "jaccard": 0.8, "soft_jaccard": 0.75, "best_jaccard": 0.81}
+    values |= {"best_threshold": 0.5, "near": 0.02} | changes
+    return {"epoch": np.arange(epochs)} | {name: np.broadcast_to(value, epochs) + 0.0 for name, value in values.items()}
+
+
+def set_up(**changes):
+    """What a healthy training was made with, as `RunRecorder` keeps it; `changes` replaces some."""
+    norms = [
+        {"layer": f"norm{place}", "kind": "BatchNormalization", "momentum": 0.9, "trainable": True} for place in (1, 2)
+    ]
+    return {
+        "optimizer": {"name": "adam", "learning_rate": 1e-3, "schedule": None, "config": {"weight_decay": None}},
+        "loss": {"name": "binary_crossentropy", "config": {"from_logits": False}},
+        "metrics": ["jaccard"], "batch_size": 4, "steps_per_epoch": STEPS, "epochs": EPOCHS, "norms": norms,
+        "parameters": 1000, "trainable_parameters": 1000, "frozen_layers": [], "output_activation": "sigmoid",
+        "hidden_activations": {"relu": 18}, "dropout": 0.0, "penalty": 0.0, "accumulation_steps": 1, "clip": None,
+    } | changes  # fmt: skip

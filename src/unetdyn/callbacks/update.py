@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn._checks import check_band, check_count
+from unetdyn._checks import check_band, check_count, plain
 from unetdyn.analysis import declarations
+from unetdyn.analysis.diagnosis.causes.updates import HIGH, LOW
 from unetdyn.analysis.diagnosis.messages import update as messages
 from unetdyn.analysis.diagnosis.messages.update import IN_WARMUP, WARMUP
-from unetdyn.analysis.diagnosis.rules.updates import HIGH, LOW
 from unetdyn.analysis.robust import finite_median
 from unetdyn.analysis.update_ratios import angular_update, effective_learning_rate, norm, update_ratio
 from unetdyn.callbacks.step_callbacks import StepMonitor
@@ -87,9 +87,9 @@ class UpdateMonitor(StepMonitor):
     ) -> None:
         check_band("low", low, "high", high)
         check_count("warmup", warmup, 0, "steps")
-        self.low = low
-        self.high = high
-        self.warmup = warmup
+        self.low = plain(low)
+        self.high = plain(high)
+        self.warmup = plain(warmup)
         super().__init__(name, verbose)
 
     @property

@@ -14,7 +14,7 @@ import unetdyn.runs
 from unetdyn._checks import check_choice, check_count
 from unetdyn._plotting import VERMILION
 from unetdyn.analysis import declarations
-from unetdyn.analysis.diagnosis.rules.exploding import EXPLODE
+from unetdyn.analysis.diagnosis.causes.exploding import EXPLODE
 from unetdyn.report.drawing import Display, arrays_of, escape_label, panel_title
 
 COLUMNS = 400

@@ -1,7 +1,8 @@
 """Evidence in, findings out: what a run has logged and recorded, and what is to be thought of it.
 
-`Evidence.read` takes a run, a History or a CSV file; `diagnose` looks at it by every rule of `rules/`. `messages/` is
-what each monitor tells while a training goes on, and `findings_of_events` what a run's events say afterwards.
+`Evidence.read` takes a run, a History or a CSV file; `diagnose` judges the outcome by `symptoms/`, looks for what has
+caused it by `causes/`, and weighs the two in `verdict`. `messages/` is what each monitor tells while a training goes on,
+and `findings_of_events` what a run's events say afterwards.
 
 A monitor needs no more than its own message: each name here loads what it needs when it is first asked for.
 """
@@ -14,17 +15,19 @@ if TYPE_CHECKING:
     from unetdyn.analysis.diagnosis.events import findings_of_events
     from unetdyn.analysis.diagnosis.evidence import Evidence
     from unetdyn.analysis.diagnosis.finding import Finding
-    from unetdyn.analysis.diagnosis.registry import Diagnosis, diagnose, rules_in_words
+    from unetdyn.analysis.diagnosis.registry import rules_in_words
+    from unetdyn.analysis.diagnosis.verdict import Diagnosis, diagnose
 
 __all__ = ["Diagnosis", "Evidence", "Finding", "diagnose", "findings_of_events", "rules_in_words"]
 
 _MODULES = {
-    "Diagnosis": "registry",
+    "Diagnosis": "verdict",
     "Evidence": "evidence",
     "Finding": "finding",
-    "diagnose": "registry",
+    "diagnose": "verdict",
     "findings_of_events": "events",
     "rules_in_words": "registry",
 }
 
-__getattr__, __dir__ = load_when_asked(__name__, _MODULES)
+if not TYPE_CHECKING:  # a type checker that saw `__getattr__` would let any misspelt name pass
+    __getattr__, __dir__ = load_when_asked(__name__, _MODULES)

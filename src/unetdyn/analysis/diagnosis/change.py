@@ -1,4 +1,4 @@
-"""What counts as a change of a curve from its beginning: more than a tenth of it, or more than its noise."""
+"""What counts as a change of a curve from its beginning: one that matters, and that is more than its noise."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,17 +6,21 @@ from numpy.typing import NDArray
 from unetdyn.analysis.robust import MAD_TO_SIGMA
 
 LITTLE, NOISE_SCALES = 0.1, 6.0  # a change below a tenth, and below six noise scales, is none: rules of thumb
+NOTHING = 0.02  # a change below a fiftieth is none, however calm the curve: rule of thumb
+LAST = 3  # values of which the median is where a curve ended: one alone may be an accident
 
 
 def never_left(values: NDArray[np.float64], best: float) -> bool:
-    """Whether the way from the first value to the best one is less than a tenth, and no more than noise.
+    """Whether the way from the first value to the best one is nothing, or less than a tenth and no more than noise.
 
     >>> never_left(np.array([0.050, 0.051, 0.049, 0.052]), 0.052), never_left(np.array([0.05, 0.3, 0.4]), 0.4)
     (True, False)
+    >>> never_left(np.array([0.693, 0.6925, 0.692]), 0.692)
+    True
     """
     first = values[np.isfinite(values)][0]
-    way = abs(best - first)
-    return bool(way <= LITTLE * max(abs(best), abs(first)) and way <= NOISE_SCALES * noise(values))
+    way, size = abs(best - first), max(abs(best), abs(first))
+    return bool(way <= NOTHING * size or (way <= LITTLE * size and way <= NOISE_SCALES * noise(values)))
 
 
 def noise(values: NDArray[np.float64]) -> float:
@@ -27,3 +31,13 @@ def noise(values: NDArray[np.float64]) -> float:
     """
     finite = values[np.isfinite(values)]
     return float(MAD_TO_SIGMA / np.sqrt(2) * np.median(np.abs(np.diff(finite)))) if len(finite) > 1 else 0.0
+
+
+def ending(values: NDArray[np.float64]) -> float:
+    """Where a curve ended: the median of its last three finite values; NaN where there is none.
+
+    >>> ending(np.array([0.1, 0.8, 0.2, 0.81]))
+    0.8
+    """
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite[-LAST:])) if len(finite) else float("nan")

@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from unetdyn.analysis.diagnosis.causes import exploding, nonfinite, updates, vanishing
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import LEVELS, Finding
 from unetdyn.analysis.diagnosis.messages import clipping, guard, noise_scale
 from unetdyn.analysis.diagnosis.messages.gradient import SPIKES
 from unetdyn.analysis.diagnosis.messages.stability import code_of
-from unetdyn.analysis.diagnosis.rules import exploding, nonfinite, skipped, stability, updates, vanishing
+from unetdyn.analysis.diagnosis.symptoms import stability
 
 Event = Mapping[str, Any]
 
@@ -17,7 +18,7 @@ KINDS = ("monitor", "warning", "failed", "interrupted")
 
 # How the sentences of our monitors began in runs that were recorded before events had a code.
 _OLD = {
-    r"Non-finite gradients at .* All these updates were skipped": skipped.LIMIT.code,
+    r"Non-finite gradients at .* All these updates were skipped": nonfinite.SKIPPED.code,
     r"Non-finite gradients at ": nonfinite.LIMIT.code,
     r"Exploding gradients: the norm was above ": exploding.LIMIT.code,
     r"Vanishing gradients: the median norm ": vanishing.LIMIT.code,
@@ -30,7 +31,9 @@ _OLD = {
     r"AutoClip: \d+ of \d+ steps clipped": clipping.AUTO_CLIP,
     r"AdaptiveGradientClipping: .* of the units clipped": clipping.UNITS,
 }
-_OLD_STABILITY = re.compile(rf"(.+?): σ .*?(?:: |so )({'|'.join(stability.LEVEL_OF)})\b")
+_OLD_STABILITY = re.compile(
+    rf"(.+?): σ (?:\S+ over the last \d+ epochs: |not finite: .*, so )({'|'.join(stability.LEVEL_OF)})\b"
+)
 _WORDS = 4  # the first words of any other message say what kind it is
 
 
@@ -87,8 +90,8 @@ def _level(event: Event) -> str:
 
 
 def _old_stability(event: Event) -> re.Match[str] | None:
-    """What a `StabilityMonitor` said, by its default name and the form of its message."""
-    is_old = event.get("kind") == "monitor" and event.get("monitor") == "stability" and not event.get("code")
+    """What a `StabilityMonitor` said, by the form of its message: it may have had any name."""
+    is_old = event.get("kind") == "monitor" and not event.get("code")
     return _OLD_STABILITY.match(str(event.get("message", ""))) if is_old else None
 
 

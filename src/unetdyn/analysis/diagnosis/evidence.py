@@ -1,13 +1,18 @@
 """Everything that a rule of diagnosis may look at."""
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
 
 import unetdyn.runs
 from unetdyn.analysis import Curve, Curves, read_history
+from unetdyn.analysis.metric_names import overlap_rank
 from unetdyn.analysis.stability_classes import DDOF, WINDOW
 
 Record = Mapping[str, Any]
@@ -29,6 +34,7 @@ class Evidence:
         events: What happened, one dictionary each, as in `unetdyn.runs.Run.events`.
         records: The arrays of the monitors, by name; of a run, each file is read when it is first asked for.
         setup: What the run was made with, as `RunRecorder` keeps it; empty where it was not kept.
+        tested: Metrics of the test set, without `test_`; empty where there was none.
     """
 
     curves: Curves
@@ -41,6 +47,7 @@ class Evidence:
     events: Sequence[Mapping[str, Any]] = ()
     records: Mapping[str, Record] = field(default_factory=dict, repr=False)
     setup: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    tested: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def read(cls, source: Any, metric: str | None = None, window: int = WINDOW, ddof: int = DDOF) -> "Evidence":
@@ -48,7 +55,8 @@ class Evidence:
 
         Args:
             source: An open `unetdyn.runs.Run`, the path of a run directory, or anything else that
-                `unetdyn.analysis.read_history` takes: a History, a dictionary of lists, a CSVLogger file.
+                `unetdyn.analysis.read_history` takes: a History, a dictionary of lists, a CSVLogger file; or evidence
+                that was read already, which is returned as it is.
             metric: The metric that performance is read from, with or without `val_`. Default:
                 `Curves.default_metric`, which may be none.
             window: Over how many of the last epochs the end is judged. 10 is what the studies used.
@@ -62,6 +70,8 @@ class Evidence:
             >>> evidence.metric, evidence.epochs, evidence.status
             ('jaccard', 2, None)
         """
+        if isinstance(source, cls):
+            return source
         is_directory = isinstance(source, str | os.PathLike) and Path(source).is_dir()
         source = unetdyn.runs.open(Path(source)) if is_directory else source
         curves = read_history(source)
@@ -70,7 +80,8 @@ class Evidence:
             return cls(curves, chosen, window, ddof, epochs=curves.epochs)
         error = str(source.summary.get("error", ""))
         epochs, records = len(source.epochs), _Records(source)
-        return cls(curves, chosen, window, ddof, source.status, error, epochs, source.events, records, source.setup)
+        setup, tested = source.setup, _tested(source.summary)
+        return cls(curves, chosen, window, ddof, source.status, error, epochs, source.events, records, setup, tested)
 
     @property
     def watched_metric(self) -> tuple[str, Curve] | None:
@@ -82,9 +93,83 @@ class Evidence:
         """Whether a loss was logged."""
         return not {"loss", "val_loss"}.isdisjoint(self.curves)
 
+    @property
+    def metric_rises(self) -> bool:
+        """Whether more of the metric is better."""
+        return self.metric is not None and self.curves.direction(self.metric) != "down"
+
+    @property
+    def is_overlap(self) -> bool:
+        """Whether the metric is a Jaccard, an IoU or a Dice, which lies between 0 and 1."""
+        return self.metric is not None and overlap_rank(self.metric) < 2
+
+    def values(self, name: str) -> NDArray[np.float64]:
+        """What was logged under a name, oldest first; empty where nothing was."""
+        return self.curves[name].values if name in self.curves else np.empty(0)
+
     def record(self, *keys: str) -> Record:
         """The first monitor's record that has these arrays; empty where none has."""
         return next((record for record in self.records.values() if set(keys) <= set(record)), {})
+
+    def recorded(self, *keys: str) -> tuple[NDArray[np.float64], ...] | None:
+        """Arrays of one record, with one element an epoch or step; None where no monitor recorded all of them."""
+        record = self.record(*keys)
+        return tuple(np.asarray(record[key], dtype=np.float64) for key in keys) if record else None
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """How many steps an epoch had; None where that is not known."""
+        told = self.setup.get("steps_per_epoch")
+        counts = [event.get("steps") for event in self.events if event.get("kind") == "train_begin"]
+        return next((int(count) for count in [told, *counts] if _is_number(count) and count >= 1), None)
+
+    @property
+    def batch_norms(self) -> list[Mapping[str, Any]]:
+        """The layers with moving statistics, as the set-up has them."""
+        norms = self.setup.get("norms")
+        layers = norms if isinstance(norms, list) else []
+        return [layer for layer in layers if isinstance(layer, Mapping) and _is_number(layer.get("momentum"))]
+
+    def told(self, *keys: str) -> Any:
+        """What the set-up says under these keys, one within the other; None where it says nothing.
+
+        >>> evidence = Evidence(Curves({}), setup={"loss": {"name": "dice", "config": None}})
+        >>> evidence.told("loss", "name"), evidence.told("loss", "config", "gamma")
+        ('dice', None)
+        """
+        found: Any = self.setup
+        for key in keys:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        return found
+
+    def told_number(self, *keys: str) -> float | None:
+        """The same where it is a finite number, else None."""
+        found = self.told(*keys)
+        return float(found) if _is_number(found) else None
+
+    def told_names(self, key: str) -> list[str] | None:
+        """The same where it is a list of names, else None."""
+        found = self.told(key)
+        return found if isinstance(found, list) and all(isinstance(name, str) for name in found) else None
+
+    def told_counts(self, key: str) -> dict[str, int]:
+        """How often there is each of what the set-up counts under this key; empty where it counts nothing."""
+        found = self.told(key)
+        counts = found.items() if isinstance(found, Mapping) else ()
+        return {str(name): int(count) for name, count in counts if _is_number(count) and count >= 1}
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _tested(summary: Mapping[str, Any]) -> dict[str, float]:
+    """What a summary says of the test set, under names such as `test_jaccard`."""
+    return {
+        name.removeprefix("test_"): float(value)
+        for name, value in summary.items()
+        if name.startswith("test_") and isinstance(value, int | float)
+    }
 
 
 class _Records(Mapping[str, Record]):

@@ -1,8 +1,9 @@
 """A limit of a rule: from where on a run is to be watched, or ill, in words that are made from the rule's numbers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from unetdyn.analysis.diagnosis.finding import Finding
+from unetdyn.analysis.diagnosis.finding import Finding, Span
 
 RULE_OF_THUMB = "rule of thumb"
 STUDIES = "the studies"
@@ -21,7 +22,7 @@ _FACTORS: dict[float, str] = {2: "two", 3: "three", 4: "four", 5: "five", 6: "si
 
 @dataclass(frozen=True)
 class Limit:
-    """One kind of finding of a rule, and its thresholds in words.
+    """One kind of finding of a rule: its thresholds in words, and all that is said of each finding of its kind.
 
     Attributes:
         code: The code of its findings.
@@ -29,6 +30,13 @@ class Limit:
         watch: The rest of the sentence that says when a run is to be watched; empty where it never is.
         ill: When it is ill.
         source: Where the thresholds come from.
+        advice: What usually helps, one change first.
+        expected: What that change should do.
+        refuted: What would show that it is not so.
+        normal: When it is normal.
+        explains: Codes of the symptoms that a cause can explain, `"metric."` for all that begin so. A cause that finds
+            none of them in a run is an observation.
+        alone: Whether a cause stands without a symptom too: an error, whatever came of it.
     """
 
     code: str
@@ -36,6 +44,12 @@ class Limit:
     watch: str = ""
     ill: str = ""
     source: str = RULE_OF_THUMB
+    advice: str = ""
+    expected: str = ""
+    refuted: str = ""
+    normal: str = ""
+    explains: tuple[str, ...] = ()
+    alone: bool = False
 
     @property
     def threshold(self) -> str:
@@ -47,10 +61,51 @@ class Limit:
         levels = (("watch", self.watch), ("ill", self.ill))
         return "; ".join(f"{level}: {self.subject} {text}" for level, text in levels if text)
 
-    def finding(self, level: str, name: str, seen: str, why: str = "", advice: str = "") -> Finding:
+    def finding(
+        self,
+        level: str,
+        name: str,
+        seen: str,
+        why: str = "",
+        advice: str = "",
+        *,
+        confidence: str = "",
+        epochs: Iterable[Span] = (),
+        curves: Iterable[str] = (),
+    ) -> Finding:
         """A finding of this kind."""
-        source = self.source if self.threshold else ""
-        return Finding(self.code, level, name, seen, why, self.threshold, source, advice)
+        return Finding(
+            self.code,
+            level,
+            name,
+            seen,
+            why,
+            self.threshold,
+            self.source if self.threshold else "",
+            advice or self.advice,
+            expected=self.expected,
+            refuted=self.refuted,
+            normal=self.normal,
+            confidence=confidence,
+            epochs=tuple(epochs),
+            curves=tuple(curves),
+            explains=self.explains,
+        )
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a rule can't do without.
+
+    Attributes:
+        arrays: Arrays of one record, or none.
+        supplier: Which callback records them.
+        setup: A part of the set-up that `RunRecorder` keeps, or none.
+    """
+
+    arrays: tuple[str, ...] = ()
+    supplier: str = "RunRecorder"
+    setup: str = ""
 
 
 def share(part: float) -> str:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from unetdyn.analysis.diagnosis.causes import exploding, nonfinite, vanishing
+from unetdyn.analysis.diagnosis.causes._gradient import OFTEN
 from unetdyn.analysis.diagnosis.finding import Finding, graded
-from unetdyn.analysis.diagnosis.rules import exploding, nonfinite, skipped, vanishing
-from unetdyn.analysis.diagnosis.rules._gradient import OFTEN
 
 Blocks = Mapping[str, NDArray[np.float64]]
 
@@ -69,9 +69,9 @@ def nonfinite_gradients(found: NonFinite, steps: int, total: int, all_skipped: b
         return Finding(nonfinite.LIMIT.code, level, _NAME, seen, advice=advice)
     if scaled:
         seen += " All these updates were skipped; a loss scale finds its size so, and it is harmless where rare."
-        return Finding(skipped.LIMIT.code, "watch", _NAME, seen)
+        return Finding(nonfinite.SKIPPED.code, "watch", _NAME, seen)
     seen += " All these updates were skipped, and have not reached the weights."
-    return Finding(skipped.LIMIT.code, "watch", _NAME, seen, advice=nonfinite.ADVICE)
+    return Finding(nonfinite.SKIPPED.code, "watch", _NAME, seen, advice=nonfinite.ADVICE)
 
 
 def exploding_gradients(

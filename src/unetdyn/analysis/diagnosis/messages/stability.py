@@ -6,7 +6,7 @@ from unetdyn._checks import nearest
 from unetdyn.analysis import Stability
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.limit import STUDIES
-from unetdyn.analysis.diagnosis.rules.stability import ADVICE, LEVEL_OF, LIMIT
+from unetdyn.analysis.diagnosis.symptoms.stability import ADVICE, LEVEL_OF, LIMIT
 
 
 def code_of(name: str) -> str:

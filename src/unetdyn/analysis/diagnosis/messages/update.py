@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from unetdyn.analysis.diagnosis.causes.updates import LARGE, SMALL, TOO_LARGE, TOO_SMALL
 from unetdyn.analysis.diagnosis.finding import Finding
-from unetdyn.analysis.diagnosis.rules.updates import LARGE, SMALL, TOO_LARGE, TOO_SMALL
 
 WARMUP = 100  # updates of the optimizer, of which Adam's first have the full learning rate in every entry
 IN_WARMUP = 10.0  # times the band: Adam's first updates are 2 to 3 times it at a good rate, 80 at 100 times that rate

@@ -1,0 +1,85 @@
+"""Masks that are no masks: 0/255, 1/2, values between, none."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from unetdyn.analysis.diagnosis.evidence import Evidence
+from unetdyn.analysis.diagnosis.finding import Finding
+from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit, Need
+from unetdyn.analysis.result import number
+
+SOFT = 0.01  # share of values that are no whole number from which masks are soft
+
+SCALE = Limit(
+    "labels.scale",
+    "masks of one class",
+    ill="hold values other than 0 and 1, such as 255 or 2",
+    source="the definition of the cross-entropy: its target is a probability",
+    advice="divide 8-bit masks by 255, and give labels from 1 on their own classes: `(mask > 0).astype('float32')`.",
+    expected="the loss is above 0, and the metric counts the object.",
+    normal="where the loss takes class indices (`sparse_categorical_crossentropy`) or the targets are no masks.",
+    explains=("loss.", "metric.", "stability", "run.failed"),
+    alone=True,
+)
+FRACTIONAL = Limit(
+    "labels.fractional",
+    "masks",
+    watch=f"hold values between 0 and 1 in more than {SOFT:.0%} of the pixels, and the training is not well",
+    source=RULE_OF_THUMB,
+    advice="resize masks by the nearest neighbour, and threshold them afterwards.",
+    expected="the loss can fall to 0, and both metrics count whole pixels.",
+    normal="with label smoothing, or soft masks of several experts.",
+    explains=("loss.", "metric."),
+)
+EMPTY = Limit(
+    "labels.empty",
+    "the masks of one set",
+    ill="hold no foreground at all",
+    source="arithmetic: without a positive pixel every Jaccard but of an empty answer is 0",
+    advice="look at the masks of that set: path, channel and threshold, and how the set was split.",
+    expected="its share of foreground becomes that of the other set, and its metric means something.",
+    explains=("loss.", "metric.", "stability"),
+    alone=True,
+)
+LIMITS = (SCALE, FRACTIONAL, EMPTY)
+NEEDS = (Need(("target_min", "target_max", "target_fractional", "foreground"), "BatchMonitor"),)
+
+_SETS = {"": "training", "val_": "validation"}
+_CODED = {"labels.scale": SCALE, "labels.fractional": FRACTIONAL}
+
+
+def find(evidence: Evidence) -> Iterator[Finding]:
+    """A finding on each set whose masks are none; without a record, what our metrics warned of."""
+    sparse = "sparse" in str(evidence.told("loss", "name"))
+    told = set()
+    for prefix, words in _SETS.items():
+        keys = ("target_min", "target_max", "target_fractional", "foreground")
+        found = evidence.recorded(*(f"{prefix}{key}" for key in keys))
+        if found is None or not all(np.isfinite(array).any() for array in found[:3]):
+            continue
+        low, high, fractional, foreground = (array[np.isfinite(array)] for array in found)
+        if (high.max() > 1 or low.min() < 0) and not sparse and not (fractional > SOFT).any():
+            told.add(SCALE.code)
+            text = f"the {words} masks hold values from {number(low.min())} to {number(high.max())}"
+            why = f"its {words} masks reach {number(high.max())} instead of 1"
+            yield SCALE.finding("ill", "masks", text, why, confidence="high")
+        elif (fractional > SOFT).any():
+            told.add(FRACTIONAL.code)
+            text = f"{fractional.max():.0%} of the values of the {words} masks lie between whole numbers"
+            yield FRACTIONAL.finding("watch", "masks", text, f"its {words} masks are soft", confidence="low")
+        if len(foreground) and foreground.max() == 0:
+            why = f"its {words} masks hold no foreground"
+            yield EMPTY.finding("ill", "masks", f"the {words} masks hold no foreground", why, confidence="high")
+    for event in evidence.events:
+        limit = _CODED.get(str(event.get("code")))
+        if limit is not None and limit.code not in told and event.get("kind") == "warning":
+            told.add(limit.code)
+            level = "ill" if limit is SCALE else "watch"
+            yield limit.finding(
+                level,
+                "masks",
+                str(event.get("message") or "a metric warned of them"),
+                "its masks are no masks",
+                confidence="high",
+            )

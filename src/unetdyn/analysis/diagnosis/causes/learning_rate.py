@@ -1,0 +1,137 @@
+"""A learning rate too high, or too low, by how far the weights move and what the training loss does."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unetdyn.analysis.diagnosis.causes.updates import HIGH, LOW
+from unetdyn.analysis.diagnosis.evidence import Evidence
+from unetdyn.analysis.diagnosis.finding import Finding, spans
+from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit
+from unetdyn.analysis.result import number
+from unetdyn.analysis.robust import finite_median
+
+OFTEN = 0.2  # share of the epochs, after the first tenth, whose updates are above the band
+FAR = 3.0  # times the band, where it is beyond doubt
+RISES = 0.1  # part of itself by which the training loss rises from one epoch to the next
+STILL = 0.8  # share of the fall of the loss's first half that the second half still has
+
+_SOURCE = f"the band of updates: Karpathy, CS231n (2015); how often: {RULE_OF_THUMB}"
+_SCHEDULE = "at the end of a schedule that lowers it, and in a warm-up."
+TOO_HIGH = Limit(
+    "learning_rate.high",
+    "updates",
+    ill=f"move the median block by more than {HIGH:g} of its weights a step in {OFTEN:.0%} of the epochs, or the "
+    f"training loss rises by {RISES:.0%} as often",
+    source=_SOURCE,
+    advice="a learning rate of a third to a tenth, or a warm-up; then one that decays.",
+    expected="updates near 1e-3 of the weights, a training loss that falls evenly, a calmer validation.",
+    refuted="the training loss falls as evenly with the same rate as with a tenth of it.",
+    normal="in the first steps of Adam.",
+    explains=("metric.", "loss.nonfinite", "loss.rose", "loss.flat", "loss.constant", "stability", "run.failed"),
+)
+TOO_LOW = Limit(
+    "learning_rate.low",
+    "updates",
+    ill=f"move the median block by less than {LOW:g} of its weights a step all along, or the training loss still falls "
+    f"as fast at the end ({STILL:.0%}) as in the beginning",
+    source=_SOURCE,
+    advice="a learning rate three to ten times as high.",
+    expected="the training loss falls in a few epochs as far as it now does in all.",
+    refuted="ten times the rate does not make the loss fall faster.",
+    normal=_SCHEDULE,
+    explains=(
+        "metric.nothing",
+        "metric.low",
+        "metric.flat",
+        "metric.gap",
+        "loss.flat",
+        "loss.constant",
+        "training.short",
+    ),
+)
+LIMITS = (TOO_HIGH, TOO_LOW)
+
+_NAME = "learning rate"
+
+
+def find(evidence: Evidence) -> Iterator[Finding]:
+    """Too high, too low, or nothing."""
+    updates = evidence.values("update_ratio_log10")
+    updates = np.where(np.isfinite(updates), updates, np.nan)
+    begun = len(updates) // 10 + 1
+    large = np.zeros(len(updates), bool)
+    large[begun:] = updates[begun:] > np.log10(HIGH)
+    rises = _rises(evidence.values("loss"))
+    yield from _high(evidence, updates[begun:], large, rises)
+    yield from _low(evidence, updates)
+
+
+def _high(
+    evidence: Evidence, updates: NDArray[np.float64], large: NDArray[np.bool_], rises: NDArray[np.bool_]
+) -> Iterator[Finding]:
+    often = len(updates) > 0 and large.sum() >= max(1, OFTEN * len(updates))
+    swings = len(rises) > 0 and rises.mean() >= OFTEN
+    moves = len(updates) == 0 or finite_median(updates) > np.log10(HIGH / 3)
+    if not often and not (swings and moves):
+        return
+    texts = []
+    if len(updates):
+        texts.append(
+            f"updates move {number(10 ** finite_median(updates))} of the weights a step (median), above {HIGH:g} "
+            f"in {large.sum()} of {len(large)} epochs"
+        )
+    if rises.any():
+        texts.append(f"the training loss rose by more than {RISES:.0%} in {rises.sum()} epochs")
+    if rate := _rate(evidence):
+        texts.append(f"learning rate {rate:g}")
+    far = finite_median(updates) > np.log10(FAR * HIGH)
+    confidence = "high" if far or (often and swings) else "medium" if often else "low"
+    why = "its learning rate is high" + (f" ({rate:g})" if rate else "")
+    where = spans(np.flatnonzero(large).tolist()) or spans(np.flatnonzero(rises).tolist())
+    curves = [name for name in ("update_ratio_log10", "loss") if name in evidence.curves]
+    yield TOO_HIGH.finding("ill", _NAME, "; ".join(texts), why, confidence=confidence, epochs=where, curves=curves)
+
+
+def _low(evidence: Evidence, updates: NDArray[np.float64]) -> Iterator[Finding]:
+    loss = evidence.values("loss")
+    loss = loss[np.isfinite(loss)]
+    finite = updates[np.isfinite(updates)]
+    tiny = len(finite) > 0 and float(np.quantile(finite, 0.9)) < np.log10(LOW)
+    straight = len(loss) >= 6 and _straight(loss)
+    if not (tiny or (straight and not len(finite))):
+        return
+    texts = (
+        [f"updates move {number(10 ** float(np.median(finite)))} of the weights a step, below {LOW:g}"] if tiny else []
+    )
+    if straight:
+        texts.append("the training loss falls as fast at the end as in the beginning")
+    if rate := _rate(evidence):
+        texts.append(f"learning rate {rate:g}")
+    why = "its learning rate is low" + (f" ({rate:g})" if rate else "")
+    curves = [name for name in ("update_ratio_log10", "loss") if name in evidence.curves]
+    confidence = "high" if tiny and straight else "medium" if tiny else "low"
+    yield TOO_LOW.finding("ill", _NAME, "; ".join(texts), why, confidence=confidence, curves=curves)
+
+
+def _rises(loss: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """At which epochs the training loss was higher than the one before, by a part of itself."""
+    after, before = loss[1:], loss[:-1]
+    known = np.isfinite(before)
+    rises = np.zeros(len(loss), bool)
+    rises[1:][known] = after[known] > before[known] + RISES * np.abs(before[known])
+    return rises
+
+
+def _straight(loss: NDArray[np.float64]) -> bool:
+    """Whether the second half of the training fell about as far as the first."""
+    middle = len(loss) // 2
+    first, second = loss[0] - loss[middle], loss[middle] - loss[-1]
+    return bool(first > 0 and second > STILL * first)
+
+
+def _rate(evidence: Evidence) -> float | None:
+    """The learning rate that the run began with, where it is known."""
+    logged = evidence.values("learning_rate")
+    return float(logged[0]) if len(logged) else evidence.told_number("optimizer", "learning_rate")

@@ -1,0 +1,57 @@
+"""A loss that does not fit the output: logits taken for probabilities, or the reverse; a focal γ too large."""
+
+from collections.abc import Iterator
+
+from unetdyn.analysis.diagnosis.evidence import Evidence
+from unetdyn.analysis.diagnosis.finding import Finding
+from unetdyn.analysis.diagnosis.limit import Limit, Need
+
+MOST_GAMMA = 5.0  # the largest that Lin et al. tried; 2 was best
+
+MISMATCH = Limit(
+    "loss.wrong",
+    "a loss",
+    watch="takes probabilities for logits (`from_logits=True` after a sigmoid), or logits for probabilities",
+    source="the definition of the loss",
+    advice="`from_logits=True` with an output without activation, or `from_logits=False` with a sigmoid.",
+    expected="the first loss is near that of a constant answer, and the training loss falls below it.",
+    explains=("loss.", "metric.", "stability"),
+    alone=True,
+)
+FOCAL = Limit(
+    "loss.focal",
+    "a focal loss",
+    watch=f"has a γ above {MOST_GAMMA:g}",
+    source="Lin et al., Focal loss for dense object detection (2017), table 1b: γ from 0 to 5 were tried, 2 was best",
+    advice="γ = 2, as in the paper.",
+    expected="the gradient of pixels that are nearly right is no longer lost, and the metric rises faster.",
+    explains=("metric.", "loss.constant", "loss.flat", "training.short"),
+    alone=True,
+)
+LIMITS = (MISMATCH, FOCAL)
+NEEDS = (Need(setup="loss"),)
+
+_BOUNDED = ("sigmoid", "softmax", "hard_sigmoid")
+_OF_PROBABILITIES = ("crossentropy", "cross_entropy", "focal", "dice", "jaccard", "tversky")
+
+
+def find(evidence: Evidence) -> Iterator[Finding]:
+    """What the loss and the last activation say of each other."""
+    loss, activation = str(evidence.told("loss", "name")), evidence.told("output_activation")
+    name, logits = loss.lower(), evidence.told("loss", "config", "from_logits")
+    if logits is True and activation in _BOUNDED:
+        text = f"{loss} takes the output for logits, and the output is a {activation}"
+        yield MISMATCH.finding("ill", "loss", text, f"its loss takes a {activation} for logits", confidence="high")
+    elif (
+        not logits
+        and isinstance(activation, str)
+        and activation not in _BOUNDED
+        and any(part in name for part in _OF_PROBABILITIES)
+    ):
+        text = f"{loss} takes the output for probabilities, and its activation is {activation}"
+        why = f"its loss takes the output of {activation} for probabilities"
+        yield MISMATCH.finding("ill", "loss", text, why, confidence="high")
+    gamma = evidence.told_number("loss", "config", "gamma")
+    if gamma is not None and gamma > MOST_GAMMA and "focal" in name:
+        text = f"{loss} with γ = {gamma:g}"
+        yield FOCAL.finding("watch", "loss", text, f"its focal loss has γ = {gamma:g}", confidence="medium")

@@ -1,0 +1,50 @@
+"""A validation set that is unlike the training's: other intensities, another share of foreground."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from unetdyn.analysis.diagnosis.evidence import Evidence
+from unetdyn.analysis.diagnosis.finding import Finding
+from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit, Need
+from unetdyn.analysis.result import number
+
+SHIFT = 0.5  # of the training inputs' standard deviation, by which the means may differ
+SCALE = 1.5  # times, by which the standard deviations may differ
+SHARE = 2.5  # times, by which the shares of foreground may differ
+
+LIMIT = Limit(
+    "sets.differ",
+    "validation images",
+    ill=f"differ in mean by {SHIFT:g} standard deviations, in standard deviation {SCALE:g}-fold, or in foreground "
+    f"{SHARE:g}-fold, and validation is behind",
+    source=RULE_OF_THUMB,
+    advice="normalise both sets by one function with the training set's numbers; split so that sources are mixed.",
+    expected="validation follows training.",
+    refuted="the loss of a few training images in inference mode is as bad: then it is no matter of the sets.",
+    normal="where the validation is meant to be another domain.",
+    explains=("metric.", "loss.rose", "loss.flat", "stability"),
+)
+LIMITS = (LIMIT,)
+NEEDS = (Need(("input_mean", "val_input_mean"), "BatchMonitor"),)
+
+
+def find(evidence: Evidence) -> Iterator[Finding]:
+    """What differs, if anything does."""
+    keys = ("input_mean", "input_std", "foreground")
+    found = evidence.recorded(*keys, *(f"val_{key}" for key in keys))
+    if found is None or not all(np.isfinite(array).any() for array in found):
+        return
+    mean, std, share, val_mean, val_std, val_share = (float(np.nanmedian(array)) for array in found)
+    texts = []
+    if std > 0 and abs(val_mean - mean) > SHIFT * std:
+        texts.append(f"inputs have mean {number(mean)} in training, {number(val_mean)} in validation")
+    if min(std, val_std) > 0 and max(std, val_std) > SCALE * min(std, val_std):
+        texts.append(f"inputs have standard deviation {number(std)} in training, {number(val_std)} in validation")
+    if min(share, val_share) > 0 and max(share, val_share) > SHARE * min(share, val_share):
+        texts.append(f"foreground is {share:.1%} in training, {val_share:.1%} in validation")
+    if texts:
+        text = "; ".join(texts)
+        yield LIMIT.finding(
+            "ill", "the two sets", text, "its validation set is unlike its training set", confidence="medium"
+        )

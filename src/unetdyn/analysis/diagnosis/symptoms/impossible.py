@@ -1,0 +1,59 @@
+"""Values that can't be: an overlap above 1, a loss of masks below 0."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from unetdyn.analysis.diagnosis.evidence import Evidence
+from unetdyn.analysis.diagnosis.finding import Finding, spans
+from unetdyn.analysis.diagnosis.limit import Limit
+from unetdyn.analysis.metric_names import overlap_rank, readable
+from unetdyn.analysis.result import epoch, number
+
+ROUNDING = 1e-5  # a mean of many float32 values may be so far above 1
+SCORE = -1.0  # a loss that is a score with a minus, such as −Dice, comes down to it; below, it is none
+
+LOSS = Limit(
+    "loss.impossible",
+    "a loss",
+    ill=f"was below {SCORE:g}, or below 0 where it is a cross-entropy or a focal loss",
+    source="the definition of the loss",
+    advice="look at the masks first: values other than 0 and 1 (0/255, 1/2) make a cross-entropy fall without end.",
+    expected="with masks of 0 and 1 the loss stays above 0 and the metric means what its name says.",
+    refuted="the loss is one of your own that has no lower bound.",
+)
+METRIC = Limit(
+    "metric.impossible",
+    "an overlap or an accuracy",
+    ill="was above 1 or below 0",
+    source="the definition of the metric",
+    advice="look at the masks and outputs first: an overlap leaves 0 to 1 where they do.",
+    expected="with masks of 0 and 1 and outputs in between it stays within 0 and 1.",
+)
+LIMITS = (LOSS, METRIC)
+
+
+def find(evidence: Evidence) -> Iterator[Finding]:
+    """Every loss and overlap that left its range."""
+    own = str(evidence.told("loss", "name")).lower()
+    least = -ROUNDING if any(part in own for part in ("crossentropy", "cross_entropy", "focal", "squared")) else SCORE
+    for name in ("loss", "val_loss"):
+        values = evidence.values(name)
+        if (values < least - ROUNDING).any():
+            yield _finding(LOSS, evidence, name, values < least - ROUNDING, float(np.nanmin(values)))
+    for name in evidence.curves:
+        base = name.removeprefix("val_")
+        if (overlap_rank(base) > 1 and "accuracy" not in base) or "loss" in base:
+            continue
+        values = evidence.values(name)
+        outside = (values > 1 + ROUNDING) | (values < -ROUNDING)
+        if outside.any() and base in {evidence.metric, *evidence.curves.log_keys.metrics}:
+            extreme = float(np.nanmax(values)) if (values > 1).any() else float(np.nanmin(values))
+            yield _finding(METRIC, evidence, name, outside, extreme)
+
+
+def _finding(limit: Limit, evidence: Evidence, name: str, outside: np.ndarray, extreme: float) -> Finding:
+    epochs = evidence.curves[name].epochs[outside]
+    text = f"{readable(name)} {number(extreme)} , first at epoch {epoch(int(epochs[0]))}".replace(" ,", ",")
+    why = f"its {readable(name)} reached {number(extreme)}, which it can't"
+    return limit.finding("ill", "values", text, why, epochs=spans(epochs.tolist()), curves=[name])

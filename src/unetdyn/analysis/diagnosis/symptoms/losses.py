@@ -1,0 +1,98 @@
+"""Whether the losses fell, below what a constant answer costs, and how much of that is left at the end."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unetdyn.analysis.diagnosis.change import LITTLE, NOISE_SCALES, NOTHING, ending, never_left, noise
+from unetdyn.analysis.diagnosis.evidence import Evidence
+from unetdyn.analysis.diagnosis.finding import Finding, graded
+from unetdyn.analysis.diagnosis.limit import Limit, share, times
+from unetdyn.analysis.metric_names import readable
+from unetdyn.analysis.result import number
+from unetdyn.analysis.robust import finite_median
+
+# Share of its fall that a loss has regained at the end: watch, ill. 1 is back where it began.
+# A validation loss often rises while the metric still does: that is overfitting, which has a rule of its own.
+GIVEN_BACK = {"loss": (0.5, 1.0), "val_loss": (1.0, 10.0)}
+CONSTANT = 0.9  # of the loss of the best constant answer: above it, nothing was learned
+SOON = 5  # epochs before which a loss that did not fall says nothing
+
+
+def _words(name: str) -> str:
+    return readable(name) if name != "loss" else "training loss"
+
+
+def _rose(name: str) -> Limit:
+    watch, ill = (f"rose again by {_as_much(part)} it had fallen" for part in GIVEN_BACK[name])
+    return Limit("loss.rose", f"the {_words(name)}", watch, ill)
+
+
+def _as_much(part: float) -> str:
+    return "all that" if part == 1 else f"{share(part)} of what" if part < 1 else f"{times(part)} what"
+
+
+_STAYED = (
+    f"stayed within {share(LITTLE)} and within {times(NOISE_SCALES)} its noise, or {share(NOTHING)}, of where it began"
+)
+_BEGAN_WELL = "where the training began with weights that were trained before."
+
+NOT_FINITE = Limit("loss.nonfinite", "the loss or the validation loss", ill="is no number at the end")
+CONSTANT_ANSWER = Limit(
+    "loss.constant",
+    "the training loss",
+    ill=f"never fell below {CONSTANT:g} of what the best constant answer costs",
+)
+FLAT = {
+    "loss": Limit("loss.flat", "the training loss", ill=_STAYED, normal=_BEGAN_WELL),
+    "val_loss": Limit("loss.flat", "the validation loss", watch=_STAYED, normal=_BEGAN_WELL),
+}
+ROSE = {name: _rose(name) for name in GIVEN_BACK}
+FELL = Limit("loss.fell")
+LIMITS = (NOT_FINITE, CONSTANT_ANSWER, *FLAT.values(), *ROSE.values(), FELL)
+
+_NAME = "loss"
+
+
+def find(evidence: Evidence) -> Iterator[Finding]:
+    """A finding on each loss that was logged; with few epochs, only NaN speaks against it."""
+    for name in GIVEN_BACK:
+        if name in evidence.curves:
+            yield _descent(evidence, name, evidence.curves[name].values)
+
+
+def _descent(evidence: Evidence, name: str, values: NDArray[np.float64]) -> Finding:
+    """Whether a loss fell, and how much of that is left at the end; a rise within noise is none."""
+    words, last = _words(name), float(values[-1])
+    if not np.isfinite(last):
+        text, why = f"{words} {last} at the end", f"its {words} is not finite at the end"
+        return NOT_FINITE.finding("ill", _NAME, text, why, curves=[name])
+    finite = values[np.isfinite(values)]
+    first, lowest, end = float(finite[0]), float(finite.min()), ending(values)
+    text = f"{words} {number(first)} at first, {number(lowest)} at best, {number(last)} at the end"
+    if len(values) < SOON:
+        return FELL.finding("unknown", _NAME, text)
+    constant = _constant(evidence) if name == "loss" else None
+    if constant is not None and lowest > CONSTANT * constant:
+        text += f"; the best constant answer costs {number(constant)}"
+        why = f"its training loss ({number(lowest)}) is no better than a constant answer's ({number(constant)})"
+        return CONSTANT_ANSWER.finding("ill", _NAME, text, why, curves=[name])
+    if len(values) >= evidence.window and end - lowest > NOISE_SCALES * noise(values):
+        given_back = (end - lowest) / (first - lowest) if first > lowest else float("inf")
+        level = graded(given_back, *GIVEN_BACK[name])
+        why = f"its {words} rose from {number(lowest)} to {number(end)} at the end"
+        return ROSE[name].finding(level, _NAME, text, why, curves=[name])
+    if len(values) >= evidence.window and never_left(values, lowest):
+        level = "ill" if FLAT[name].ill else "watch"
+        return FLAT[name].finding(level, _NAME, text, f"its {words} never fell by more than noise", curves=[name])
+    return FELL.finding("good", _NAME, text, curves=[name])
+
+
+def _constant(evidence: Evidence) -> float | None:
+    """What the best constant answer costs on the training set; None where that is not known, or nothing."""
+    recorded = evidence.recorded("constant_loss")
+    if recorded is None:
+        return None
+    median = finite_median(recorded[0])
+    return median if median > 0 else None

@@ -1,0 +1,99 @@
+"""How good the metric got, whether a constant answer is as good, and how much of it is left at the end."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unetdyn.analysis.diagnosis.change import LITTLE, NOISE_SCALES, ending, never_left, noise
+from unetdyn.analysis.diagnosis.evidence import Evidence
+from unetdyn.analysis.diagnosis.finding import Finding, graded
+from unetdyn.analysis.diagnosis.limit import Limit, share, times
+from unetdyn.analysis.metric_names import readable
+from unetdyn.analysis.result import epoch, number
+
+LOST, LOST_MUCH = 0.1, 1 / 3  # how much of its best the metric has lost at the end
+NONE, FEW = 0.1, 0.3  # of the way from the best constant answer to a perfect one: nothing learned, little learned
+UNSEEN = 0.02  # an overlap below it is none, where it is not known what a constant answer reaches
+SOON = 5  # epochs before which little says nothing
+
+NOT_FINITE = Limit("metric.nonfinite", "the metric", ill="is no number at the end")
+NOTHING = Limit(
+    "metric.nothing",
+    "the metric",
+    ill=f"got less than {share(NONE)} of the way from the best constant answer to 1, or never above {UNSEEN:g}",
+    normal="in the first epochs of a long training with few positive pixels.",
+    advice="find out first whether the network can learn at all: train on two images until it knows them by heart.",
+)
+LITTLE_LEARNED = Limit(
+    "metric.low",
+    "the metric",
+    watch=f"got less than {share(FEW)} of the way from the best constant answer to 1",
+    normal="where the masks of two experts agree no better.",
+)
+FLAT = Limit(
+    "metric.flat",
+    "the metric",
+    watch=f"stayed within {share(LITTLE)} and within {times(NOISE_SCALES)} its noise of where it began",
+    normal="where the training began with weights that were trained before.",
+)
+END = Limit(
+    "metric.end",
+    "the metric",
+    f"lost {share(LOST)} of its best",
+    f"lost {share(LOST_MUCH)} of its best",
+    advice="keep the weights of the best epoch (`RunRecorder(save_best=...)`, `ModelCheckpoint(save_best_only=True)`).",
+)
+LIMITS = (NOT_FINITE, NOTHING, LITTLE_LEARNED, FLAT, END)
+
+
+def find(evidence: Evidence) -> Iterator[Finding]:
+    """One finding on the metric, where there is one."""
+    if evidence.watched_metric is None:
+        return
+    logged, curve = evidence.watched_metric
+    words, best = readable(logged), evidence.curves.best(logged)
+    if best is None:
+        yield NOT_FINITE.finding("ill", words, "never a number", f"its {words} never was a number", curves=[logged])
+        return
+    peak, last = float(curve.values[best]), float(curve.values[-1])
+    text = f"best {number(peak)} at epoch {epoch(int(curve.epochs[best]))}, {number(last)} at the end"
+    lost, learned = _lost(curve.values, peak, evidence.metric_rises), _learned(evidence, peak)
+    level = graded(lost, LOST, LOST_MUCH)
+    if not np.isfinite(last):
+        yield NOT_FINITE.finding("ill", words, text, f"its {words} is not finite at the end", curves=[logged])
+    elif learned is not None and learned[0] < NONE and len(curve.values) >= SOON:
+        yield NOTHING.finding("ill", words, f"{text}; {learned[1]}", _nothing(words, learned[1]), curves=[logged])
+    elif learned is not None and learned[0] < FEW and len(curve.values) >= SOON:
+        why = f"its {words} is little better than a constant answer's"
+        yield LITTLE_LEARNED.finding("watch", words, f"{text}; {learned[1]}", why, curves=[logged])
+    elif level == "good" and len(curve.values) >= evidence.window and never_left(curve.values, peak):
+        yield FLAT.finding("watch", words, text, f"its {words} never got better by more than noise", curves=[logged])
+    else:
+        why = f"its {words} ended {lost:.0%} off its best"
+        yield END.finding(level, words, text, why, curves=[logged])
+
+
+def _lost(values: NDArray[np.float64], peak: float, rises: bool) -> float:
+    """The part of its best that the metric has lost, where that is more than its noise."""
+    end = ending(values)
+    lost = peak - end if rises else end - peak
+    return lost / abs(peak) if peak and lost > 2 * noise(values) else 0.0
+
+
+def _learned(evidence: Evidence, peak: float) -> tuple[float, str] | None:
+    """How far from the best constant answer to a perfect one the metric got, and what that answer reaches."""
+    if not evidence.metric_rises:
+        return None
+    constant = evidence.recorded("val_constant_jaccard")
+    if constant is not None and evidence.is_overlap and np.isfinite(constant[0]).any():
+        reached = float(np.nanmax(constant[0]))
+        if reached < 1:
+            return (peak - reached) / (1 - reached), f"the best constant answer reaches {number(reached)}"
+    if evidence.is_overlap or peak <= 0:
+        return (0.0 if peak <= UNSEEN else 1.0), f"it never was above {number(max(peak, 0.0))}"
+    return None
+
+
+def _nothing(words: str, how: str) -> str:
+    return f"it learned nothing: its {words} got no further than a constant answer ({how})"

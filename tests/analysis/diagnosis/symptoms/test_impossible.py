@@ -1,0 +1,59 @@
+"""Values that can't be."""
+
+import numpy as np
+import pytest
+
+from planted_runs import EPOCHS, descent, healthy, logged, planted, set_up
+from unetdyn.analysis.diagnosis.symptoms import impossible
+
+DICE_SCORE = -0.8 + 0.7 * np.exp(-np.arange(EPOCHS) / 6)  # a Dice with a minus, which is minimised
+
+
+def loss_named(name):
+    return set_up(loss={"name": name, "config": {}})
+
+
+def test_healthy_values_are_possible():
+    assert list(impossible.find(planted(jaccard=np.linspace(0.0, 1.0, EPOCHS), accuracy=np.ones(EPOCHS)))) == []
+
+
+def test_negative_dice_loss_is_no_impossible_loss():
+    for setup in ({}, loss_named("dice"), loss_named("log_cosh_dice"), set_up(loss=None)):
+        assert list(impossible.find(planted(loss=DICE_SCORE, val_loss=DICE_SCORE, setup=setup))) == []
+
+
+@pytest.mark.parametrize("name", ["binary_crossentropy", "weighted_cross_entropy", "BinaryFocalCrossentropy", "focal"])
+def test_cross_entropy_is_never_negative(name):
+    (found,) = impossible.find(planted(loss=DICE_SCORE, setup=loss_named(name)))
+    assert (found.code, found.level, found.curves) == ("loss.impossible", "ill", ("loss",))
+    assert found.epochs == ((int(np.argmax(DICE_SCORE < 0)), EPOCHS - 1),)
+    assert found.why == f"its loss reached {DICE_SCORE.min():.3g}, which it can't"
+
+
+@pytest.mark.parametrize("name", ["loss", "val_loss"])
+def test_loss_below_a_score_is_impossible(name):
+    for least, codes in ((impossible.SCORE, []), (impossible.SCORE - 1e-3, ["loss.impossible"])):
+        values = np.r_[np.linspace(1.0, 0.0, EPOCHS - 1), least]
+        assert [found.code for found in impossible.find(planted(**{name: values}))] == codes
+
+
+@pytest.mark.parametrize("name", ["jaccard", "val_jaccard", "dice_coef", "val_accuracy", "mean_io_u"])
+@pytest.mark.parametrize(("value", "wrong"), [(1 + 1e-6, False), (1.01, True), (-1e-6, False), (-0.01, True)])
+def test_overlap_and_accuracy_lie_in_0_to_1(name, value, wrong):
+    values = healthy()["val_jaccard"]
+    values[7] = value
+    evidence = logged(**descent(6, EPOCHS) | {name: values}, metric=name)
+    found = [(one.code, one.epochs, one.curves) for one in impossible.find(evidence)]
+    assert found == ([("metric.impossible", ((7, 7),), (name,))] if wrong else [])
+
+
+@pytest.mark.parametrize("name", ["mae", "my_score", "edge_loss", "dice_loss", "psnr"])
+def test_other_values_may_be_anything(name):
+    evidence = logged(**descent(6, EPOCHS) | {name: np.linspace(3.0, -4.0, EPOCHS)}, metric="jaccard")
+    assert list(impossible.find(evidence)) == []
+
+
+def test_values_that_are_no_numbers_are_not_impossible():
+    values = healthy()["val_jaccard"]
+    values[3] = np.nan
+    assert list(impossible.find(planted(val_jaccard=values, loss=np.full(EPOCHS, np.nan)))) == []
