@@ -331,6 +331,21 @@ def test_batch_size_is_the_validations_only_where_it_agrees(tmp_path):
     assert fitted(tmp_path / "exact", batch_size=3) == 3
 
 
+class Stop(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        raise RuntimeError("stopped")
+
+
+def test_setup_is_told_of_a_training_that_failed_in_its_first_epoch(tmp_path):
+    recorder, x = RunRecorder(tmp_path, save_best=None), np.zeros((8, 4), "float32")
+    with pytest.raises(RuntimeError, match="stopped") as caught:
+        dense().fit(x, x[:, :1], verbose=0, callbacks=[recorder, Stop()])
+    assert runs.open(tmp_path).setup == {}
+    recorder.fail(caught.value)
+    found = runs.open(tmp_path).setup
+    assert (found["loss"]["name"], found["epochs"]) == ("mean_squared_error", 1)
+
+
 def test_setup_is_told_anew_by_a_fit_that_carries_on(tmp_path):
     """But for the rate: the first is the first."""
     model, recorder = dense(), RunRecorder(tmp_path, save_best=None)
