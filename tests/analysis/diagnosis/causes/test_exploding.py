@@ -55,6 +55,15 @@ def test_infinite_norm_of_a_gradient_that_is_not_finite_is_no_explosion():
     assert found(1.0, broken=8) == []
 
 
+def test_zeros_at_most_steps_of_a_batch_of_one_are_no_past():
+    """Three images of four have no object, and so no gradient; the fourth has a usual one."""
+    some = np.where(np.arange(ALL) % 4 == 0, 0.3, 0.0)
+    assert found(some) == []
+    some[1000] = 0.3 * exploding.TIMES * 1.01
+    (one,) = found(some)
+    assert one.epochs == ((1000 // STEPS, 1000 // STEPS),)
+
+
 def test_leap_among_the_first_steps_has_no_past():
     assert found(with_leap(exploding.PAST - 1, 1e6)) == []
     assert found(with_leap(exploding.PAST, 1e6))
