@@ -5,7 +5,7 @@ import pytest
 
 from planted_runs import descent
 from unetdyn.analysis.diagnosis import Evidence
-from unetdyn.analysis.diagnosis.rules import convergence
+from unetdyn.analysis.diagnosis.causes import convergence
 
 LONG = np.arange(120)
 

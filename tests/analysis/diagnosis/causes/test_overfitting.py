@@ -3,19 +3,32 @@
 import numpy as np
 import pytest
 
-from planted_runs import EPOCHS, planted
+from planted_runs import EPOCHS, healthy, planted
 from unetdyn.analysis import overfitting as measured
 from unetdyn.analysis.diagnosis import Evidence
-from unetdyn.analysis.diagnosis.rules import overfitting
+from unetdyn.analysis.diagnosis.causes import overfitting
 
 
 def test_rising_validation_loss_is_overfitting():
     evidence = planted(val_loss=0.12 + 0.02 * np.abs(np.arange(EPOCHS) - 15))
     (found,) = overfitting.find(evidence)
     onset = measured(evidence.curves).onset
-    assert (found.code, found.level) == ("overfitting", "watch")
+    assert (found.code, found.level, found.confidence) == ("overfitting", "ill", "medium")
     assert found.why == f"it overfits from epoch {onset + 1}"
+    assert (found.epochs, found.curves) == (((onset, EPOCHS - 1),), ("loss", "val_loss"))
     assert "; validation − training loss 0." in found.seen
+
+
+@pytest.mark.parametrize(("by", "level"), [(1e-6, "watch"), (-1e-6, "good")])
+def test_training_that_is_known_by_heart_is_a_guess(by, level):
+    trained = np.linspace(0.1, overfitting.KNOWN_BY_HEART + by, EPOCHS)
+    (found,) = overfitting.find(planted(jaccard=trained))
+    assert (found.level, found.confidence) == (level, "low" if level == "watch" else "")
+
+
+def test_validation_loss_below_the_trainings_is_not_known_by_heart():
+    (found,) = overfitting.find(planted(jaccard=np.linspace(0.1, 0.95, EPOCHS), val_loss=0.5 * healthy()["loss"]))
+    assert found.level == "good"
 
 
 @pytest.mark.parametrize(

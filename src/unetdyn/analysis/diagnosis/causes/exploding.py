@@ -49,7 +49,9 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 
 
 def leaps(norms: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Steps whose norm is so many times the median of the steps before.
+    """Steps whose norm is so many times the median of the steps before, of those with a gradient.
+
+    A batch without an object may have none at all, and its zeros say nothing of the size of the others.
 
     >>> bool(leaps(np.r_[np.ones(60), 500.0])[-1]), bool(leaps(np.ones(60)).any())
     (True, False)
@@ -57,7 +59,7 @@ def leaps(norms: NDArray[np.float64]) -> NDArray[np.bool_]:
     found = np.zeros(len(norms), bool)
     if len(norms) <= PAST:
         return found
-    windows = np.lib.stride_tricks.sliding_window_view(norms[:-1], PAST)
+    windows = np.lib.stride_tricks.sliding_window_view(np.where(norms[:-1] > 0, norms[:-1], np.nan), PAST)
     known = np.isfinite(windows).any(axis=1)
     past = np.full(len(windows), np.nan)
     past[known] = np.nanmedian(windows[known], axis=1)

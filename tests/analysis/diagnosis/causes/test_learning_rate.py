@@ -1,0 +1,139 @@
+"""A learning rate too high, or too low."""
+
+import numpy as np
+import pytest
+
+from planted_runs import CALM, EPOCHS, descent, healthy, logged, planted, set_up
+from unetdyn.analysis.diagnosis.causes import learning_rate
+
+BEGUN = EPOCHS // 10 + 1  # epochs in which updates may be large
+HIGH, LOW = np.log10(learning_rate.HIGH), np.log10(learning_rate.LOW)
+USUAL = -3.0
+
+
+def told(**curves):
+    return [(one.code, one.level, one.confidence) for one in learning_rate.find(planted(**curves))]
+
+
+def too_high(confidence):
+    return [("learning_rate.high", "ill", confidence)]
+
+
+def too_low(confidence):
+    return [("learning_rate.low", "ill", confidence)]
+
+
+def updates(large, by=1e-6):
+    """Usual updates, and so many large ones at the end."""
+    return np.where(np.arange(EPOCHS) < EPOCHS - large, USUAL, HIGH + by)
+
+
+def rising(count):
+    """A training loss that rises by more than a part of itself in so many epochs, and falls in the others."""
+    loss = healthy()["loss"]
+    for place in range(2, 2 + 2 * count, 2):
+        loss[place] = loss[place - 1] * (1 + learning_rate.RISES + 1e-6)
+        loss[place + 1] = loss[place] * 0.9
+    return loss
+
+
+def test_usual_updates_of_a_loss_that_falls_are_well():
+    assert told() == told(update_ratio_log10=np.full(EPOCHS, USUAL)) == []
+
+
+def test_large_updates_are_counted_after_the_first_tenth():
+    often = int(np.ceil(learning_rate.OFTEN * (EPOCHS - BEGUN)))
+    assert told(update_ratio_log10=updates(often)) == too_high("medium")
+    assert told(update_ratio_log10=updates(often, by=-1e-6)) == []
+    assert told(update_ratio_log10=updates(often - 1)) == []
+
+
+def test_first_steps_of_adam_are_no_learning_rate_too_high():
+    values = np.full(EPOCHS, USUAL)
+    values[:BEGUN] = -1.0
+    assert told(update_ratio_log10=values) == []
+
+
+@pytest.mark.parametrize(("by", "confidence"), [(1e-6, "high"), (-1e-6, "medium")])
+def test_far_beyond_the_band_is_beyond_doubt(by, confidence):
+    far = np.log10(learning_rate.FAR * learning_rate.HIGH)
+    assert told(update_ratio_log10=np.full(EPOCHS, far + by)) == too_high(confidence)
+
+
+def test_rises_of_the_training_loss_are_counted():
+    rises = [int((np.diff(rising(count)) > learning_rate.RISES * rising(count)[:-1]).sum()) for count in (7, 8)]
+    assert [count >= learning_rate.OFTEN * EPOCHS for count in rises] == [False, True]
+    assert told(loss=rising(7)) == []
+    assert told(loss=rising(8)) == too_high("low")
+
+
+def test_both_together_are_beyond_doubt():
+    large = updates(EPOCHS)
+    assert told(loss=rising(8), update_ratio_log10=large) == too_high("high")
+
+
+def test_loss_that_rises_with_small_updates_has_another_cause():
+    below = HIGH - np.log10(3)
+    for by, expected in ((1e-6, too_high("low")), (-1e-6, [])):
+        assert told(loss=rising(8), update_ratio_log10=np.full(EPOCHS, below + by)) == expected
+
+
+def test_negative_loss_rises_by_its_size():
+    """−Dice zigzags between −0.8 and −0.6: a quarter of itself, in every second epoch."""
+    assert told(loss=np.tile([-0.8, -0.6], EPOCHS // 2)) == too_high("low")
+    assert told(loss=np.tile([-0.8, -0.75], EPOCHS // 2)) == []
+
+
+def test_places_and_the_rate_are_told():
+    values = updates(20)
+    (one,) = learning_rate.find(planted(update_ratio_log10=values, setup=set_up()))
+    assert one.epochs == ((20, EPOCHS - 1),)
+    assert one.curves == ("update_ratio_log10", "loss")
+    assert one.why == "its learning rate is high (0.001)"
+    (one,) = learning_rate.find(planted(update_ratio_log10=values, learning_rate=np.full(EPOCHS, 0.02)))
+    assert one.why == "its learning rate is high (0.02)"
+
+
+STRAIGHT = np.linspace(0.7, 0.6, EPOCHS)
+
+
+def test_tiny_updates_all_along():
+    for by, expected in ((-1e-6, too_low("medium")), (1e-6, [])):
+        assert told(update_ratio_log10=np.full(EPOCHS, LOW + by)) == expected
+
+
+def test_tiny_updates_and_a_straight_loss_are_beyond_doubt():
+    assert told(update_ratio_log10=np.full(EPOCHS, LOW - 1), loss=STRAIGHT) == too_low("high")
+
+
+def test_straight_loss_alone_is_a_guess():
+    assert told(loss=STRAIGHT) == too_low("low")
+    assert told(loss=STRAIGHT, update_ratio_log10=np.full(EPOCHS, USUAL)) == []
+
+
+@pytest.mark.parametrize(("part", "straight"), [(1e-3, True), (-1e-3, False)])
+def test_second_half_is_compared_with_the_first(part, straight):
+    first = np.linspace(1.0, 0.8, EPOCHS // 2 + 1)
+    second = 0.8 - (learning_rate.STILL + part) * 0.2 * np.linspace(0, 1, EPOCHS // 2)[1:]
+    assert bool(told(loss=np.r_[first, second])) == straight
+
+
+def test_end_of_a_schedule_is_no_learning_rate_too_low():
+    """A cosine to 0: tiny updates in the last quarter."""
+    cosine = 1e-3 * (1 + np.cos(np.pi * np.arange(EPOCHS) / EPOCHS)) / 2
+    assert (np.log10(cosine) < LOW).any()
+    assert told(update_ratio_log10=np.log10(cosine), learning_rate=cosine) == []
+
+
+def test_warm_up_is_no_learning_rate_too_low():
+    assert told(update_ratio_log10=np.r_[np.linspace(-6, USUAL, 8), np.full(EPOCHS - 8, USUAL)]) == []
+
+
+def test_short_training_is_no_learning_rate_too_low():
+    assert list(learning_rate.find(logged(loss=[1.0, 0.9, 0.8, 0.7, 0.6]))) == []
+    assert list(learning_rate.find(logged(**descent(2, 6)))) == []
+
+
+def test_flat_loss_is_not_straight():
+    assert told(loss=np.full(EPOCHS, 0.69)) == []
+    assert told(loss=0.69 + np.abs(CALM)) in ([], too_low("low"))  # noise may fall by as much in both halves

@@ -1,0 +1,50 @@
+"""A loss that does not fit the output."""
+
+import pytest
+
+from planted_runs import planted, set_up
+from unetdyn.analysis.diagnosis.causes import loss_choice
+
+WRONG = [("loss.wrong", "ill", "high")]
+
+
+def told(name, activation, **config):
+    setup = set_up(loss={"name": name, "config": config}, output_activation=activation)
+    return [(one.code, one.level, one.confidence) for one in loss_choice.find(planted(setup=setup))]
+
+
+@pytest.mark.parametrize(
+    ("name", "activation", "logits", "expected"),
+    [
+        ("binary_crossentropy", "sigmoid", True, WRONG),
+        ("categorical_crossentropy", "softmax", True, WRONG),
+        ("binary_crossentropy", "linear", False, WRONG),
+        ("binary_focal_crossentropy", "linear", False, WRONG),
+        ("binary_crossentropy", "sigmoid", False, []),
+        ("binary_crossentropy", "linear", True, []),
+        ("binary_crossentropy", None, False, []),
+        ("binary_crossentropy", None, True, []),
+        ("mean_squared_error", "linear", False, []),
+        ("huber", "relu", False, []),
+    ],
+)
+def test_loss_and_last_activation(name, activation, logits, expected):
+    assert told(name, activation, from_logits=logits) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "gamma", "expected"),
+    [
+        ("binary_focal_crossentropy", loss_choice.MOST_GAMMA + 1e-6, [("loss.focal", "watch", "medium")]),
+        ("binary_focal_crossentropy", loss_choice.MOST_GAMMA, []),
+        ("binary_focal_crossentropy", 2.0, []),
+        ("tversky", 9.0, []),
+    ],
+)
+def test_gamma_of_a_focal_loss(name, gamma, expected):
+    assert told(name, "sigmoid", gamma=gamma, from_logits=False) == expected
+
+
+@pytest.mark.parametrize("loss", [None, {"name": None, "config": None}, {"name": "", "config": {}}])
+def test_loss_that_is_not_known(loss):
+    assert list(loss_choice.find(planted(setup=set_up(loss=loss)))) == list(loss_choice.find(planted())) == []

@@ -1,0 +1,138 @@
+"""Moving statistics that lag."""
+
+import numpy as np
+import pytest
+
+from planted_runs import EPOCHS, healthy, logged, modes, planted, set_up
+from unetdyn.analysis.diagnosis.causes import statistics_lag
+from unetdyn.analysis.diagnosis.symptoms.gap import BEHIND
+
+MEASURED, BY_CURVES = [("statistics.lag", "ill", "high")], [("statistics.lag", "ill", "medium")]
+
+
+def told(evidence):
+    return [(one.code, one.level, one.confidence) for one in statistics_lag.find(evidence)]
+
+
+def apart(epochs, cost=statistics_lag.TIMES + 1e-6, lost=statistics_lag.LOST + 1e-6):
+    """Two modes that differ in the first epochs: inference costs so many times as much, and loses so much Jaccard."""
+    there = np.arange(EPOCHS) < epochs
+    return {"mode_gap": modes(inference_loss=0.1 * np.where(there, cost, 1), inference_jaccard=0.8 - there * lost)}
+
+
+OFTEN = int(np.ceil(statistics_lag.OFTEN * EPOCHS))
+
+
+def test_both_modes_alike_are_well():
+    assert told(planted({"mode_gap": modes()})) == []
+
+
+@pytest.mark.parametrize(("epochs", "expected"), [(OFTEN, MEASURED), (OFTEN - 1, []), (EPOCHS, MEASURED)])
+def test_measured_epochs_are_counted(epochs, expected):
+    assert told(planted(apart(epochs))) == expected
+
+
+@pytest.mark.parametrize(
+    "less", [{"cost": statistics_lag.TIMES - 1e-6}, {"lost": statistics_lag.LOST - 1e-6}], ids=["loss", "Jaccard"]
+)
+def test_both_the_loss_and_the_jaccard_must_differ(less):
+    assert told(planted(apart(EPOCHS, **less))) == []
+
+
+def test_without_a_jaccard_the_loss_tells():
+    record = apart(EPOCHS)["mode_gap"] | {"training_jaccard": np.full(EPOCHS, np.nan)}
+    record["inference_jaccard"] = record["training_jaccard"]
+    assert told(planted({"mode_gap": record})) == MEASURED
+
+
+def test_inference_that_is_no_number_is_apart():
+    record = modes(inference_loss=np.nan, inference_jaccard=0.0)
+    assert told(planted({"mode_gap": record})) == MEASURED
+
+
+def test_one_epoch_of_a_short_training_is_an_accident():
+    record = {name: values[:5] for name, values in apart(1)["mode_gap"].items()}
+    assert told(planted({"mode_gap": record})) == []
+
+
+def test_finding_names_the_worst_epoch_and_layer():
+    record = apart(EPOCHS)["mode_gap"]
+    record["inference_jaccard"][6] = 0.05
+    record["mean_distance"] = {"norm1": np.full(EPOCHS, 0.1), "norm2": np.full(EPOCHS, 3.0)}
+    (one,) = statistics_lag.find(planted({"mode_gap": record}, setup=set_up()))
+    assert "in epoch 7; so in 40 of 40 epochs" in one.seen
+    assert "norm2" in one.seen
+    assert one.epochs == ((0, EPOCHS - 1),)
+
+
+def by_curves(gone, setup=None, recovers=True, spike=statistics_lag.SPIKE + 1e-3):
+    """The validation metric is gone in so many epochs, with a validation loss of so many times the training's."""
+    logs = healthy()
+    trained = np.linspace(0.3, 0.8, EPOCHS)
+    at = slice(10, 10 + gone)
+    validated = trained.copy() if recovers else trained * 0.5
+    validated[at] = trained[at] * (BEHIND - 1e-6)
+    logs["val_loss"] = logs["loss"] * 1.1
+    logs["val_loss"][at] = spike * logs["loss"][at]
+    return planted(setup=setup, **logs | {"jaccard": trained, "val_jaccard": validated})
+
+
+@pytest.mark.parametrize(("gone", "expected"), [(OFTEN, BY_CURVES), (OFTEN - 1, []), (0, [])])
+def test_curves_tell_where_nothing_was_measured(gone, expected):
+    assert told(by_curves(gone)) == expected
+
+
+def test_validation_that_never_recovers_may_be_another_set():
+    assert told(by_curves(OFTEN, recovers=False)) == []
+    slow = set_up(norms=[{"layer": "n", "momentum": 0.99, "trainable": True}])
+    steps = slow["steps_per_epoch"]
+    assert 1 / (1 - 0.99) / steps > statistics_lag.EPOCHS
+    assert told(by_curves(OFTEN, slow, recovers=False)) == BY_CURVES
+
+
+def test_validation_loss_that_does_not_spike_is_no_lag():
+    assert told(by_curves(OFTEN, spike=statistics_lag.SPIKE - 1e-3)) == []
+
+
+@pytest.mark.parametrize(("momentum", "expected"), [(0.9, []), (0.99, BY_CURVES)])
+def test_statistics_that_look_back_less_than_half_an_epoch_do_not_lag(momentum, expected):
+    setup = set_up(norms=[{"layer": "n", "momentum": momentum, "trainable": True}])
+    assert told(by_curves(OFTEN, setup)) == expected
+
+
+def test_network_without_moving_statistics_has_none_that_lag():
+    group = [{"layer": "n", "kind": "GroupNormalization", "momentum": None, "trainable": True}]
+    for norms in ([], group):
+        assert told(by_curves(OFTEN, set_up(norms=norms))) == []
+
+
+def test_what_was_measured_goes_before_the_curves():
+    evidence = by_curves(OFTEN)
+    records = {"mode_gap": modes()}
+    assert told(planted(records, **{name: evidence.curves[name].values for name in evidence.curves})) == []
+
+
+@pytest.mark.parametrize(
+    ("momentum", "steps", "epochs"), [(0.9, 5, 2.0), (0.99, 100, 1.0), (0.0, 1, 1.0), (1.0, 8, np.inf)]
+)
+def test_statistics_look_back_one_over_one_minus_momentum_steps(momentum, steps, epochs):
+    norms = [{"layer": f"norm {value}", "momentum": value, "trainable": True} for value in (0.0, momentum)]
+    evidence = planted(setup=set_up(norms=norms, steps_per_epoch=steps))
+    found = statistics_lag.lag(evidence)
+    assert found == (momentum, pytest.approx(epochs), steps)
+
+
+@pytest.mark.parametrize("changes", [{"norms": []}, {"steps_per_epoch": None}])
+def test_lag_that_is_not_known(changes):
+    assert statistics_lag.lag(planted(setup=set_up(**changes))) is None
+
+
+def test_frozen_norms_do_not_lag():
+    frozen = [{"layer": "n", "momentum": 0.99, "trainable": False}]
+    assert statistics_lag.lag(planted(setup=set_up(norms=frozen))) is None
+
+
+def test_healthy_and_short_trainings():
+    assert told(planted()) == told(planted(jaccard=healthy()["val_jaccard"])) == []
+    short = {"loss": [0.7, 0.6, 0.5], "val_loss": [2.5, 0.7, 0.6], "jaccard": [0.3, 0.4, 0.5]}
+    assert told(logged(**short, val_jaccard=[0.01, 0.4, 0.5])) == []

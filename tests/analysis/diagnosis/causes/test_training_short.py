@@ -1,0 +1,55 @@
+"""A training that still gets better when it ends."""
+
+import numpy as np
+import pytest
+
+from planted_runs import EPOCHS, descent, healthy, logged, planted
+from unetdyn.analysis.diagnosis.causes import training_short
+
+LAST = EPOCHS // 3
+SHORT = [("training.short", "watch", "medium")]
+
+
+def told(evidence):
+    return [(one.code, one.level, one.confidence) for one in training_short.find(evidence)]
+
+
+@pytest.mark.parametrize(("by", "expected"), [(1e-6, SHORT), (-1e-6, [])])
+def test_rise_over_the_last_third_is_a_part_of_the_best(by, expected):
+    start = 0.5 * (1 - training_short.RISE - by)
+    values = np.r_[np.full(EPOCHS - LAST, start), np.linspace(start, 0.5, LAST)]
+    assert told(planted(val_jaccard=values)) == expected
+
+
+def test_rise_within_noise_is_none():
+    """The interval is one of 95 %, so of 300 trainings that only scatter about 8 seem to rise."""
+    random = np.random.default_rng(0)
+    scatter = [0.5 + 0.1 * random.normal(size=EPOCHS) for _ in range(300)]
+    assert sum(bool(told(planted(val_jaccard=values))) for values in scatter) <= 0.025 * 300 + 3 * np.sqrt(0.025 * 300)
+
+
+def test_converged_training_is_long_enough():
+    assert told(planted()) == []
+    assert told(planted(val_jaccard=healthy()["val_jaccard"][::-1].copy())) == []
+
+
+def test_training_that_was_broken_off():
+    assert told(logged(**descent(40, 20))) == SHORT
+
+
+def test_too_few_epochs_say_nothing():
+    for epochs, expected in ((training_short.LEAST, SHORT), (training_short.LEAST - 1, [])):
+        assert told(logged(val_jaccard=np.linspace(0.1, 0.5, epochs))) == expected
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        logged(loss=[1.0, 0.5]),
+        logged(val_jaccard=np.zeros(20)),
+        logged(val_mae=np.linspace(1, 0.1, 20), metric="mae"),
+        logged(val_jaccard=np.full(20, np.nan)),
+    ],
+)
+def test_nothing_that_rises(evidence):
+    assert told(evidence) == []
