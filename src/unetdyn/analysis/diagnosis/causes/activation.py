@@ -26,18 +26,24 @@ SATURATING = Limit(
     explains=("metric.", "loss.", "training.short"),
 )
 LIMITS = (MISSING, SATURATING)
+_SATURATE = ("sigmoid", "tanh", "hard_sigmoid")
+GATES = 0.25  # of the linear layers: so few sigmoids are those of gates
+
 NEEDS = (Need(setup="hidden_activations"),)
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """What the set-up says of them."""
     hidden = evidence.setup.get("hidden_activations")
-    if hidden is None:
+    if not hidden:
         return
-    if not set(hidden) - {"linear"}:
-        text = "no hidden layer has an activation other than linear"
+    bent = {name: count for name, count in hidden.items() if name != "linear"}
+    saturating = sum(count for name, count in bent.items() if name in _SATURATE)
+    others = sum(bent.values()) - saturating
+    if not others and saturating <= GATES * hidden.get("linear", 0):
+        text = "no hidden layer has an activation" + (", apart from gates" if saturating else "")
         yield MISSING.finding("ill", "activations", text, "its hidden layers have no activation", confidence="high")
-    elif set(hidden) - {"linear"} <= {"sigmoid", "tanh", "hard_sigmoid"} and hidden:
-        kinds = ", ".join(sorted(set(hidden) - {"linear"}))
+    elif not others:
+        kinds = ", ".join(bent)
         why = f"its hidden layers saturate ({kinds})"
         yield SATURATING.finding("ill", "activations", f"hidden activations: {kinds}", why, confidence="medium")
