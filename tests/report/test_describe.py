@@ -30,7 +30,7 @@ def test_describe_gives_best_last_and_stability(tmp_path):
     shown = rows(describe([run_of(tmp_path / "run", epochs, {"test_jaccard": 0.71}, **config)]))
     assert shown["validation Jaccard"].strip() == "0.8000 at epoch 2, 0.6000 at the end"
     assert shown["test jaccard"].strip() == "0.7100"
-    assert shown["verdict"].strip() == "! Watch: validation Jaccard"  # it has lost a quarter of its best
+    assert shown["verdict"].strip() == "! Watch: jumps"
     sigma = np.std(losses[1:])
     expected = f"σ = {sigma:.3g}, Moderate; {100 * sigma / np.mean(losses[1:]):.1f} % of the mean: Poor"
     assert shown["validation loss, stability"].strip() == expected
@@ -107,7 +107,7 @@ def test_describe_puts_runs_side_by_side(tmp_path):
 
 
 def test_describe_names_the_run_that_is_ill_and_why(tmp_path):
-    well = run_of(tmp_path / "well", [{"loss": 0.1 + 0.8**i, "val_jaccard": 0.9 - 0.8**i} for i in range(12)])
+    well = run_of(tmp_path / "well", [{"loss": 0.1 + 0.8**i, "val_jaccard": 0.8 - 0.7 * 0.8**i} for i in range(12)])
     gone = run_of(tmp_path / "gone", [{"loss": 0.1 + 0.8**i, "val_jaccard": 0.8 * (i % 2)} for i in range(12)])
     text = describe([well, gone])
     assert "gone is ill: Its validation Jaccard fell below half" in text
