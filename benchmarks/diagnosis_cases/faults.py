@@ -283,7 +283,8 @@ _add("imbalance", [{"task": rarer(iterations), "learning_rate": 2e-3} for iterat
 _add("loss_for_logits", [{"from_logits": True}, {"head": "linear"}, {"loss": "categorical"}],
      "loss.wrong outputs.range background outputs.constant", "The loss that fits the output.")  # fmt: skip
 _add("metric_wrong", _each("metric", "soft", "accuracy", "constant"),
-     "metric.suspicious metric.constant metric.impossible", "A thresholded Jaccard index.", outcome="metric")  # fmt: skip
+     "metric.suspicious metric.constant metric.impossible",
+     "A thresholded Jaccard index.", outcome="metric")  # fmt: skip
 
 # The labels.
 _add("labels_255", _on("train", _scaled_labels, 2.0, 128.0, 255.0), "labels.scale loss.impossible",
