@@ -155,14 +155,18 @@ def _few(arrays: Arrays, _part: str, tiles: int, rng: np.random.Generator) -> No
     arrays.x, arrays.y = arrays.x[chosen], arrays.y[chosen]
 
 
-def _sorted(arrays: Arrays, _part: str, empty: float, _: np.random.Generator) -> None:
-    """Full tiles first, then a share without foreground: cut from the training images where the masks are empty."""
-    count = len(arrays.x)
-    foreground = arrays.y.mean(axis=(1, 2, 3))
-    order = np.argsort(-foreground)
-    least = order[-max(1, count // 6) :]
-    filled = np.concatenate([order[: count - round(empty * count)], np.resize(least, round(empty * count))])
-    arrays.x, arrays.y = arrays.x[filled].copy(), arrays.y[filled].copy()
+def _sorted(arrays: Arrays, _part: str, share: float, rng: np.random.Generator) -> None:
+    """The fullest tiles first, then a share without any foreground: empty quarters of tiles, mirrored to whole ones."""
+    count, half = len(arrays.x), arrays.x.shape[1] // 2
+    quarters = [np.s_[:, i : i + half, j : j + half] for i in (0, half) for j in (0, half)]
+    images, masks = (np.concatenate([part[place] for place in quarters]) for part in (arrays.x, arrays.y))
+    empty = np.flatnonzero(masks.max(axis=(1, 2, 3)) == 0)
+    wanted = round(share * count)
+    chosen = np.resize(rng.permutation(empty), wanted)
+    mirrored = np.pad(images[chosen], ((0, 0), (0, half), (0, half), (0, 0)), "symmetric")
+    full = np.argsort(-arrays.y.mean(axis=(1, 2, 3)))[: count - wanted]
+    arrays.x = np.concatenate([arrays.x[full], mirrored])
+    arrays.y = np.concatenate([arrays.y[full], np.zeros_like(mirrored)])
 
 
 def rare(arrays: Arrays, iterations: int) -> None:
