@@ -281,9 +281,9 @@ _add("float16_overflow", [{"loss_scale": scale} for scale in (2.0**20, 2.0**24, 
 # The aim.
 _add("focal_gamma", _each("gamma", 5.0, 8.0, 12.0, loss="focal"), "loss.focal threshold.flips learning_rate.low",
      "A focal loss with γ = 2.", {"gamma": 2.0})  # fmt: skip
-_add("imbalance", [{"task": rarer(iterations), "learning_rate": 2e-3} for iterations in (2, 3, 4)],
-     "background outputs.constant", "A soft Jaccard loss, or weights.",
-     {"loss": "soft_jaccard", "learning_rate": PLAIN.learning_rate}, twin="rare_soft_jaccard")  # fmt: skip
+_add("imbalance", _each("pos_weight", 1.0, 0.3, 0.1),
+     "background outputs.constant", "A soft Jaccard loss, or weights for the rare class instead of against it.",
+     {"loss": "soft_jaccard"}, PLAIN.but(task=rarer(3), loss="weighted"), twin="rare_soft_jaccard")  # fmt: skip
 _add("loss_for_logits", [{"from_logits": True}, {"head": "linear"}, {"loss": "categorical"}],
      "loss.wrong outputs.range background outputs.constant", "The loss that fits the output.")  # fmt: skip
 _add("metric_wrong", _each("metric", "soft", "accuracy", "constant"),
