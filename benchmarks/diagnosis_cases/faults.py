@@ -184,7 +184,7 @@ def rarer(iterations: int) -> Change:
     return lambda arrays, _: rare(arrays, iterations)
 
 
-NO_NORM = PLAIN.but(norm=None, learning_rate=2e-3)
+NO_NORM = PLAIN.but(norm=None, learning_rate=4e-3, epochs=36)
 
 # The rule and its rate.
 _add("rate_high", _each("learning_rate", 0.2, 1.0, 5.0),
@@ -260,7 +260,7 @@ _add(
 _add("frozen_by_mistake", _each("frozen", "first", "encoder", "all_but_head"), "weights.frozen",
      "All layers trainable.", {"frozen": None})  # fmt: skip
 _add("batch_of_one", [{"batch_size": 1, "norm_momentum": momentum, "learning_rate": rate}
-                      for momentum, rate in ((0.9, 6e-3), (0.5, 1e-2), (0.0, 2e-2))],
+                      for momentum, rate in ((0.9, 6e-3), (0.5, 1e-2), (0.01, 2e-2))],
      "batch.one statistics.lag learning_rate.high", "Group norm, or batches of eight.",
      {"batch_size": 8, "norm_momentum": 0.9, "learning_rate": PLAIN.learning_rate},
      PLAIN.but(epochs=8))  # fmt: skip
