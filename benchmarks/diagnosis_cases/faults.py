@@ -155,14 +155,18 @@ def _few(arrays: Arrays, _part: str, tiles: int, rng: np.random.Generator) -> No
     arrays.x, arrays.y = arrays.x[chosen], arrays.y[chosen]
 
 
-def _sorted(arrays: Arrays, _part: str, empty: float, _: np.random.Generator) -> None:
-    """Full tiles first, then a share without foreground: cut from the training images where the masks are empty."""
-    count = len(arrays.x)
-    foreground = arrays.y.mean(axis=(1, 2, 3))
-    order = np.argsort(-foreground)
-    least = order[-max(1, count // 6) :]
-    filled = np.concatenate([order[: count - round(empty * count)], np.resize(least, round(empty * count))])
-    arrays.x, arrays.y = arrays.x[filled].copy(), arrays.y[filled].copy()
+def _sorted(arrays: Arrays, _part: str, share: float, rng: np.random.Generator) -> None:
+    """The fullest tiles first, then a share without any foreground: empty quarters of tiles, mirrored to whole ones."""
+    count, half = len(arrays.x), arrays.x.shape[1] // 2
+    quarters = [np.s_[:, i : i + half, j : j + half] for i in (0, half) for j in (0, half)]
+    images, masks = (np.concatenate([part[place] for place in quarters]) for part in (arrays.x, arrays.y))
+    empty = np.flatnonzero(masks.max(axis=(1, 2, 3)) == 0)
+    wanted = round(share * count)
+    chosen = np.resize(rng.permutation(empty), wanted)
+    mirrored = np.pad(images[chosen], ((0, 0), (0, half), (0, half), (0, 0)), "symmetric")
+    full = np.argsort(-arrays.y.mean(axis=(1, 2, 3)))[: count - wanted]
+    arrays.x = np.concatenate([arrays.x[full], mirrored])
+    arrays.y = np.concatenate([arrays.y[full], np.zeros_like(mirrored)])
 
 
 def rare(arrays: Arrays, iterations: int) -> None:
@@ -180,7 +184,7 @@ def rarer(iterations: int) -> Change:
     return lambda arrays, _: rare(arrays, iterations)
 
 
-NO_NORM = PLAIN.but(norm=None, learning_rate=2e-3)
+NO_NORM = PLAIN.but(norm=None, learning_rate=4e-3, epochs=36)
 
 # The rule and its rate.
 _add("rate_high", _each("learning_rate", 0.2, 1.0, 5.0),
@@ -256,7 +260,7 @@ _add(
 _add("frozen_by_mistake", _each("frozen", "first", "encoder", "all_but_head"), "weights.frozen",
      "All layers trainable.", {"frozen": None})  # fmt: skip
 _add("batch_of_one", [{"batch_size": 1, "norm_momentum": momentum, "learning_rate": rate}
-                      for momentum, rate in ((0.9, 6e-3), (0.5, 1e-2), (0.05, 2e-2))],
+                      for momentum, rate in ((0.9, 6e-3), (0.5, 1e-2), (0.01, 2e-2))],
      "batch.one statistics.lag learning_rate.high", "Group norm, or batches of eight.",
      {"batch_size": 8, "norm_momentum": 0.9, "learning_rate": PLAIN.learning_rate},
      PLAIN.but(epochs=4))  # fmt: skip
@@ -277,9 +281,9 @@ _add("float16_overflow", [{"loss_scale": scale} for scale in (2.0**20, 2.0**24, 
 # The aim.
 _add("focal_gamma", _each("gamma", 5.0, 8.0, 12.0, loss="focal"), "loss.focal threshold.flips learning_rate.low",
      "A focal loss with γ = 2.", {"gamma": 2.0})  # fmt: skip
-_add("imbalance", [{"task": rarer(iterations), "learning_rate": 2e-3} for iterations in (2, 3, 4)],
-     "background outputs.constant", "A soft Jaccard loss, or weights.",
-     {"loss": "soft_jaccard", "learning_rate": PLAIN.learning_rate}, twin="rare_soft_jaccard")  # fmt: skip
+_add("imbalance", _each("pos_weight", 1.0, 0.3, 0.1),
+     "background outputs.constant", "A soft Jaccard loss, or weights for the rare class instead of against it.",
+     {"loss": "soft_jaccard"}, PLAIN.but(task=rarer(3), loss="weighted"), twin="rare_soft_jaccard")  # fmt: skip
 _add("loss_for_logits", [{"from_logits": True}, {"head": "linear"}, {"loss": "categorical"}],
      "loss.wrong outputs.range background outputs.constant", "The loss that fits the output.")  # fmt: skip
 _add("metric_wrong", _each("metric", "soft", "accuracy", "constant"),

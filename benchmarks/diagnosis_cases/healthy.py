@@ -20,7 +20,7 @@ HEALTHY: dict[str, Setup] = {
     "restarts": PLAIN.but(schedule="restarts", epochs=32),
     "plateau": PLAIN.but(plateau=True, epochs=32),
     "small_validation": PLAIN.but(change=_few_validation_tiles),
-    "rare_soft_jaccard": PLAIN.but(task=rarer(2), loss="soft_jaccard"),
+    "rare_soft_jaccard": PLAIN.but(task=rarer(3), loss="soft_jaccard"),
     "soft_jaccard": PLAIN.but(loss="soft_jaccard"),
     "dropout": PLAIN.but(dropout=0.3, epochs=32),
     "dropout_half": PLAIN.but(dropout=0.5, epochs=36, filters=12),

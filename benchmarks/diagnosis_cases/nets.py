@@ -109,6 +109,7 @@ def _loss(setup: Setup) -> keras.losses.Loss:
     kinds = {
         "bce": lambda: keras.losses.BinaryCrossentropy(from_logits=setup.from_logits),
         "focal": lambda: BinaryFocalLoss(setup.gamma, from_logits=setup.from_logits),
+        "weighted": lambda: BinaryFocalLoss(0.0, pos_weight=setup.pos_weight),
         "soft_jaccard": lambda: SoftJaccardLoss(from_logits=setup.from_logits),
         "mse": lambda: keras.losses.MeanSquaredError(),
         "categorical": lambda: keras.losses.CategoricalCrossentropy(from_logits=setup.from_logits),

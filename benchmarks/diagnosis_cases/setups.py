@@ -44,6 +44,7 @@ class Setup:
     # The aim.
     loss: str = "bce"
     gamma: float = 2.0
+    pos_weight: float = 1.0
     from_logits: bool = False
     sign: float = 1.0
     l2: float = 0.0
