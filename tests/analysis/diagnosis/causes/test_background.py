@@ -57,3 +57,8 @@ def test_without_a_record_an_accuracy_tells(accuracy, overlap, expected):
 
 def test_regressions_accuracy_says_nothing_of_background():
     assert told(logged(val_accuracy=np.full(8, 0.99))) == []
+
+
+def test_without_a_metric_nothing_is_told():
+    assert told(logged(loss=np.ones(8), accuracy=np.full(8, 0.99), metric=None)) == []
+    assert told(logged(loss=np.ones(8))) == []

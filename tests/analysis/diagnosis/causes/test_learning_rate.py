@@ -137,3 +137,10 @@ def test_short_training_is_no_learning_rate_too_low():
 def test_flat_loss_is_not_straight():
     assert told(loss=np.full(EPOCHS, 0.69)) == []
     assert told(loss=0.69 + np.abs(CALM)) in ([], too_low("low"))  # noise may fall by as much in both halves
+
+
+def test_curves_of_a_low_rate():
+    (one,) = learning_rate.find(planted(update_ratio_log10=np.full(EPOCHS, LOW - 1)))
+    assert one.curves == ("update_ratio_log10", "loss")
+    (one,) = learning_rate.find(planted(loss=STRAIGHT))
+    assert one.curves == ("loss",)
