@@ -37,7 +37,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from unetdyn.callbacks import GradientMonitor, NoiseScaleMonitor, NonFiniteGuard, UpdateMonitor
+from unetdyn.callbacks import (
+    GradientMonitor,
+    NoiseScaleMonitor,
+    NonFiniteGuard,
+    ThresholdFlipMonitor,
+    TrainInferenceGapMonitor,
+    UpdateMonitor,
+)
 from unetdyn.dynamics import OptimizerTap
 from unetdyn.losses import BinaryFocalLoss
 from unetdyn.models import UNet
@@ -151,6 +158,8 @@ def read_every_step(x: np.ndarray, y: np.ndarray) -> list[Any]:
     return [*monitors, ReadEveryStep(monitors)]
 
 
+PROBING = (TrainInferenceGapMonitor, ThresholdFlipMonitor)
+
 CONDITIONS: dict[str, Callable[[np.ndarray, np.ndarray], list[Any]]] = {
     "plain": lambda x, y: [],
     "again": lambda x, y: [],
@@ -158,6 +167,9 @@ CONDITIONS: dict[str, Callable[[np.ndarray, np.ndarray], list[Any]]] = {
     "monitors": lambda x, y: [GradientMonitor(), UpdateMonitor()],
     "noise_scale": lambda x, y: [NoiseScaleMonitor()],
     "guard": lambda x, y: [NonFiniteGuard(verbose=0)],
+    "mode_gap": lambda x, y: [TrainInferenceGapMonitor(probe=(x, y))],
+    "flips": lambda x, y: [ThresholdFlipMonitor(probe=(x, y))],
+    "probe_always": lambda x, y: [make(probe=(x, y), budget=None) for make in PROBING],
     "all": lambda x, y: [GradientMonitor(), UpdateMonitor(), NoiseScaleMonitor(), NonFiniteGuard(verbose=0)],
     "every_step": read_every_step,
     "second_pass": lambda x, y: [SecondPass(x, y)],
@@ -170,6 +182,9 @@ MEANING = {
     "monitors": "GradientMonitor, UpdateMonitor",
     "noise_scale": "NoiseScaleMonitor",
     "guard": "NonFiniteGuard",
+    "mode_gap": "TrainInferenceGapMonitor within its budget, one batch as probe",
+    "flips": "ThresholdFlipMonitor within its budget, one batch as probe",
+    "probe_always": "both, in every epoch",
     "all": "GradientMonitor, UpdateMonitor, NoiseScaleMonitor, NonFiniteGuard",
     "every_step": "GradientMonitor, UpdateMonitor, read at every step",
     "second_pass": "no tap: the gradient a second time, norms only",

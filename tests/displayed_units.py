@@ -6,6 +6,8 @@ from unetdyn.report import (
     BlockHeatmapDisplay,
     ComparisonDisplay,
     ConvergenceDisplay,
+    FindingsDisplay,
+    FlipMapDisplay,
     GradientDisplay,
     HistoryDisplay,
     NoiseScaleDisplay,
@@ -27,12 +29,21 @@ ESTIMATES = {
     "gradient_sq": [2.0, -0.5],
     "batch_size": [8, 8],
 }
+FLIPS = {
+    "epoch": [0, 1, 2],
+    **{name: [0.2, np.nan, 0.6] for name in ("jaccard", "best_jaccard", "soft_jaccard")},
+    **{name: [np.nan, np.nan, 0.25] for name in ("on", "off")},
+    "flip_count": np.arange(60).reshape(5, 4, 3) % 2,
+    "target": np.arange(60).reshape(5, 4, 3) % 3 > 0,
+}
 MASKS, PROBABILITIES = np.array([[0, 0, 1, 1]]), np.array([[0.1, 0.4, 0.35, 0.8]])
 
 DISPLAYS = {
     "BlockHeatmapDisplay": lambda: BlockHeatmapDisplay.from_record(STEPS),
     "ComparisonDisplay": lambda: ComparisonDisplay.from_runs(RUNS, window=3),
     "ConvergenceDisplay": lambda: ConvergenceDisplay.from_history(HISTORY),
+    "FindingsDisplay": lambda: FindingsDisplay.from_history(HISTORY, window=3),
+    "FlipMapDisplay": lambda: FlipMapDisplay.from_record(FLIPS),
     "GradientDisplay": lambda: GradientDisplay.from_record(STEPS, blocks=True),
     "HistoryDisplay": lambda: HistoryDisplay.from_history(HISTORY, window=3),
     "NoiseScaleDisplay": lambda: NoiseScaleDisplay.from_record(ESTIMATES),

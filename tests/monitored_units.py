@@ -14,6 +14,7 @@ ARGUMENTS = {
     "LiveDashboard": lambda folder: {"where": "notebook", "every_seconds": 0},
     "NonFiniteGuard": lambda folder: {"verbose": 0},
     "RunRecorder": lambda folder: {"path": folder / "run", "save_best": "val_loss"},
+    "Watch": lambda folder: {"path": folder / "watch", "display": "terminal"},
     "StabilityMonitor": lambda folder: {"monitor": ["val_loss", "loss"], "window": 2},
 }
 """By name, a function that gives the arguments; it gets an empty folder to write to. Controls have nothing to do."""

@@ -1,5 +1,6 @@
 """The commands, as a shell would call them."""
 
+import json
 import subprocess
 import sys
 
@@ -66,13 +67,14 @@ def test_show_without_a_run_says_what_a_run_is(invoke):
     assert "`path` must be a run directory" in result.output
 
 
-def test_show_needs_no_keras(invoke, tmp_path):
+@pytest.mark.parametrize("command", ["show", "diagnose"])
+def test_a_run_is_shown_and_diagnosed_without_keras(invoke, tmp_path, command):
     from unetdyn.runs import RunWriter
 
     RunWriter(tmp_path / "run").log_epoch(0, {"loss": 0.5})
     code = (
         "import sys; from click.testing import CliRunner; from unetdyn.cli import main; "
-        "result = CliRunner().invoke(main, ['show', 'run']); print(result.output); "
+        f"result = CliRunner().invoke(main, ['{command}', 'run']); print(result.output); "
         "assert result.exit_code == 0; assert not {'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -116,6 +118,81 @@ def test_report_errors_are_one_clear_sentence(invoke, run, arguments, words):
     assert words in result.output
     assert "Traceback" not in result.output
     assert len(result.output.strip().splitlines()) == 1
+
+
+@pytest.fixture
+def ill(tmp_path):
+    from unetdyn.runs import RunWriter
+
+    writer = RunWriter(tmp_path / "ill")
+    for epoch in range(12):
+        writer.log_epoch(epoch, {"loss": 0.5 - 0.01 * epoch, "val_loss": 0.5, "val_jaccard": 0.8 * (epoch % 2)})
+    writer.event("monitor", "Trouble.", monitor="mine", epoch=1)
+    writer.log_epoch(12, {"loss": float("nan"), "val_loss": float("inf"), "val_jaccard": 0.0})
+    writer.finish()
+    return writer.path
+
+
+LOSSES = [0.1 + 0.8 * 0.7**epoch for epoch in range(30)]
+LOG = "epoch,loss,val_loss,val_jaccard\n" + "".join(f"{i},{x},{x},{0.9 - x}\n" for i, x in enumerate(LOSSES))
+
+
+def test_diagnose_exits_with_one_for_the_ill_only(invoke, ill, tmp_path):
+    (tmp_path / "log.csv").write_text(LOG)
+    well = invoke("diagnose", "log.csv")
+    assert (well.exit_code, well.output.split()[0]) == (0, "✓")
+    sick = invoke("diagnose", str(ill))
+    assert (sick.exit_code, sick.output.split()[0]) == (1, "✕")
+    assert "metric.falls" in sick.output
+    both = invoke("diagnose", "log.csv", str(ill))
+    assert both.exit_code == 1
+    assert [line for line in both.output.splitlines() if line in ("log.csv", str(ill))] == ["log.csv", str(ill)]
+
+
+def test_diagnose_as_json_is_an_object_a_run_and_strict(invoke, ill, tmp_path):
+    (tmp_path / "log.csv").write_text(LOG)
+    result = invoke("diagnose", "--json", str(ill))
+    found = json.loads(result.output, parse_constant=pytest.fail)
+    assert result.exit_code == 1
+    assert (found["run"], found["level"]) == (str(ill), "ill")
+    assert {"sentence", "headline", "observations", "not_applied"} < set(found)
+    both = json.loads(invoke("diagnose", "--json", "log.csv", str(ill), "log.csv").output)
+    assert [each["run"] for each in both] == ["log.csv", str(ill), "log.csv"]
+    assert [each["level"] for each in both] == ["good", "ill", "good"]
+
+
+def test_diagnose_of_a_chosen_metric(invoke, run):
+    codes = {
+        name: [
+            each["curves"]
+            for each in json.loads(invoke("diagnose", "--json", "--metric", name, "run").output)["headline"]
+        ]
+        for name in ("dice", "jaccard")
+    }
+    assert "val_jaccard" not in str(codes["dice"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere"], "nowhere, which is not there"),
+        (["c.yaml"], "as CSVLogger writes"),
+        (["run", "--metric", "iou"], "'iou' was not logged in run"),
+        (["run", "nowhere"], "nowhere, which is not there"),
+    ],
+)
+def test_diagnose_exits_with_two_where_it_cannot_read(invoke, run, arguments, words):
+    result = invoke("diagnose", *arguments)
+    assert result.exit_code == 2
+    assert words in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+def test_diagnose_of_a_run_without_an_epoch(invoke, tmp_path):
+    from unetdyn.runs import RunWriter
+
+    RunWriter(tmp_path / "empty")
+    assert invoke("diagnose", "empty").exit_code in (0, 2)
 
 
 def test_demo_runs_the_quickstart_recipe(invoke, monkeypatch):

@@ -4,6 +4,9 @@ import math
 from collections.abc import Iterable
 from difflib import get_close_matches
 from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
 
 
 def nearest(received: object, known: Iterable[str]) -> str:
@@ -66,11 +69,21 @@ def check_count(
         >>> check_count("lag", 9, least=1, most=5)
         Traceback (most recent call last):
         ValueError: `lag` must be a whole number of epochs, from 1 to 5. Received: lag=9.
+        >>> check_count("lag", 1e3, least=1)
+        Traceback (most recent call last):
+        ValueError: `lag` must be a whole number of epochs, 1 or more. Received: lag=1000.0, a float: pass 1000.
     """
     if not is_count(value) or value < least or (most is not None and value > most):  # type: ignore[operator]
         span = f"{least} or more" if most is None else f"from {least} to {most}"
         of, end = (f" of {unit}" if unit else ""), (f", {otherwise}" if otherwise else "")
-        raise ValueError(f"`{argument}` must be a whole number{of}, {span}{end}. Received: {argument}={value!r}.")
+        raise ValueError(
+            f"`{argument}` must be a whole number{of}, {span}{end}. Received: {argument}={value!r}{_as_count(value)}."
+        )
+
+
+def _as_count(value: object) -> str:
+    is_whole = isinstance(value, float | np.floating) and float(value).is_integer()
+    return f", a float: pass {int(value)}" if is_whole else ""  # type: ignore[call-overload]
 
 
 def check_positive(argument: str, value: object, otherwise: str = "") -> None:
@@ -153,6 +166,15 @@ def is_count(value: object) -> bool:
     (True, False, False)
     """
     return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def plain(value: Any) -> Any:
+    """A number of NumPy as one of Python, which any program can save; all else as it is.
+
+    >>> plain(np.int64(3)), plain(np.float32(0.5)), plain("nan"), plain(None)
+    (3, 0.5, 'nan', None)
+    """
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def is_number(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""The command line: train from a configuration, show a run, and a demonstration."""
+"""The command line: train from a configuration, show, diagnose and report runs, and a demonstration."""
 
 import os
 import sys
@@ -6,10 +6,21 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from unetdyn import __version__, runs
+
+if TYPE_CHECKING:
+    from unetdyn.analysis import Diagnosis
+
+
+class _CannotRead(click.ClickException):
+    """What `unetdyn diagnose` ends with where a run can't be read: 1 would say that one is ill."""
+
+    exit_code = 2
+
 
 # TensorFlow greets a machine without a GPU with lines that look like errors. What goes wrong still raises.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -50,6 +61,29 @@ def show(run: tuple[Path, ...]) -> None:
 
 @main.command()
 @click.argument("run", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Write JSON: an object, or a list of them for several runs.")
+@click.option("--metric", help="The metric that performance is read from; the Jaccard where it was logged.")
+def diagnose(run: tuple[Path, ...], as_json: bool, metric: str | None) -> None:
+    """Say what is wrong with the RUN, why, and which one change helps.
+
+    RUN is a run directory, or the file of a CSVLogger. Exits with 0 if no run is ill (one to be watched is not), 1 if
+    one is, and 2 if one can't be read.
+    """
+    from unetdyn.runs.strict_json import dumps
+
+    found = [(path, _diagnosed(path, metric)) for path in run]
+    if as_json:
+        objects = [{"run": str(path), **each.to_dict()} for path, each in found]
+        click.echo(dumps(objects[0] if len(objects) == 1 else objects, indent=2))
+    else:
+        several = len(found) > 1
+        click.echo("\n\n\n".join(f"{path}\n{each}" if several else str(each) for path, each in found))
+    if any(each.level == "ill" for _, each in found):
+        sys.exit(1)
+
+
+@main.command()
+@click.argument("run", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", default="report.html", show_default=True, type=click.Path(path_type=Path), help="File to write."
 )
@@ -62,6 +96,19 @@ def report(run: tuple[Path, ...], output: Path, metric: str | None) -> None:
         click.echo(f"report  {write_report(run, output, metric)}")
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _diagnosed(path: Path, metric: str | None) -> "Diagnosis":
+    from unetdyn.analysis import diagnose
+    from unetdyn.report.describe import stability_settings
+
+    try:
+        if path.is_dir():
+            run = runs.open(path)
+            return diagnose(run, metric, **stability_settings(run.config))
+        return diagnose(path, metric)
+    except (OSError, TypeError, ValueError) as error:
+        raise _CannotRead(str(error)) from error
 
 
 def _train(config: Path, overrides: tuple[str, ...]) -> None:

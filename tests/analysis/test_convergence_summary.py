@@ -67,7 +67,11 @@ def test_stability_criterion_needs_both():
 def test_stability_criterion_without_a_metric_is_undetermined():
     result = converged_by_stability({"loss": np.full(20, 0.3)})
     assert result.verdict == "undetermined"
-    assert result.reason == "no metric was logged, and the criterion asks for its σ too"
+    assert result.reason.startswith(
+        "the criterion asks for a metric's σ too, and no metric of which more is better was logged in history, "
+        "which has loss: "
+    )
+    assert result.reason.endswith("pass `metric=` the name of what to look at")
 
 
 def test_stability_criterion_looks_at_epochs_in_which_both_were_logged():

@@ -1,5 +1,5 @@
 import csv
-import types
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def write(path, text):
 
 def test_read_history_takes_a_dictionary_and_a_history_alike():
     logs = {"loss": [0.9, 0.5], "val_loss": [0.8, float("nan")]}
-    history = types.SimpleNamespace(history=logs, epoch=[3, 4])  # what `fit(initial_epoch=3)` returns
+    history = SimpleNamespace(history=logs, epoch=[3, 4])  # what `fit(initial_epoch=3)` returns
     assert lists(read_history(logs)["loss"]) == ([0, 1], [0.9, 0.5])
     curves = read_history(history)
     assert lists(curves["loss"]) == ([3, 4], [0.9, 0.5])
@@ -44,7 +44,7 @@ def test_read_history_infers_the_validation_frequency(frequency, first):
     epochs = np.arange(first, 40)
     validated = [epoch for epoch in epochs if (epoch + 1) % frequency == 0]  # the rule of Keras
     logs = {"loss": np.ones(len(epochs)), "val_loss": np.ones(len(validated)), "val_jaccard": np.ones(len(validated))}
-    curves = read_history(types.SimpleNamespace(history=logs, epoch=epochs.tolist()))
+    curves = read_history(SimpleNamespace(history=logs, epoch=epochs.tolist()))
     assert curves["val_jaccard"].epochs.tolist() == validated
 
 
@@ -225,6 +225,30 @@ def test_curves_refuse_to_guess_without_a_metric():
         ValueError, match=r"No metric of which more is better was logged in history, which has loss: .*`metric=`"
     ):
         read_history({"loss": [1.0]}).metric()
+
+
+def model_with(*metrics):
+    """As Keras has them: the loss, and what `compile` was given within one metric of its own."""
+    compiled = SimpleNamespace(name="compile_metrics", metrics=[SimpleNamespace(**metric) for metric in metrics])
+    return SimpleNamespace(metrics=[SimpleNamespace(name="loss"), compiled])
+
+
+def history_of(model, **logs):
+    return SimpleNamespace(history=logs, epoch=[0, 1], model=model)
+
+
+def test_a_history_asks_its_model_for_the_metrics():
+    model = model_with({"name": "sharpness"}, {"name": "blur", "_direction": "down"}, {"name": "not_logged"})
+    logs = {"loss": [2.0, 1.0], "blur": [0.3, 0.2], "sharpness": [0.1, 0.2], "speed": [1.0, 1.0]}
+    curves = read_history(history_of(model, **logs))
+    assert curves.default_metric == "sharpness"
+    assert [curves.direction(name) for name in ("blur", "sharpness", "speed")] == ["down", None, None]
+    assert curves.log_keys.metrics == {"sharpness": None, "blur": "down"}
+
+
+@pytest.mark.parametrize("model", [None, SimpleNamespace(), SimpleNamespace(metrics=[])])
+def test_a_history_without_its_model_is_read_by_names(model):
+    assert read_history(history_of(model, loss=[2.0, 1.0], sharpness=[0.1, 0.2])).default_metric is None
 
 
 def test_a_picture_shows_an_error_where_there_is_nothing_better():

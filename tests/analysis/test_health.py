@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import statistics
 
 import numpy as np
@@ -129,8 +130,19 @@ def test_without_a_metric_the_losses_are_told():
     assert math.isnan(found.peak_performance)
     assert math.isnan(found.final_performance)
     assert found.loss_stability == 0.0
-    assert str(found).startswith("peak metric          not defined\n")
     assert training_stability({"loss": [0.9] * 12}).stability_class == "Excellent"
+    assert training_health(history()).reason == training_stability(history()).reason == ""
+
+
+@pytest.mark.parametrize("function", [training_health, training_stability])
+def test_without_a_metric_it_is_said_what_there_is_and_what_to_do(function):
+    """A metric of no usual name, without validation: only its values are there."""
+    curves = {"loss": [0.9] * 12, "sharpness": [0.5] * 12}
+    found = function(curves)
+    said = r"no metric .* was logged in history, which has loss, sharpness: .* or pass `metric=` the name of .*"
+    assert re.fullmatch(said, found.reason)
+    assert f" undetermined: {found.reason}\n" in str(found)
+    assert function(curves, metric="sharpness").watched == "sharpness"
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])

@@ -123,8 +123,41 @@ def test_stability_of_huge_values_does_not_warn():
 
 def test_stability_shows_itself():
     text = str(stability([0.30, 0.34, 0.32, 0.28], window=4))
-    assert text == "σ 0.0258 over the last 4 epochs: Good (0.01 ≤ σ < 0.05); coefficient of variation 8.3 %"
+    assert text == "σ 0.0258 over the last 4 epochs: Good (0.01 ≤ σ < 0.05); coefficient of variation 8.3 %: Moderate"
     assert str(stability([])) == "σ not defined: 0 of the 10 epochs that it needs"
+
+
+@pytest.mark.parametrize(
+    ("percent", "label"),
+    [
+        (0.9, "Excellent"),
+        (1.1, "Good"),
+        (4.9, "Good"),
+        (5.1, "Moderate"),
+        (9.9, "Moderate"),
+        (10.1, "Poor"),
+        (49.9, "Poor"),
+        (50.1, "Very poor"),
+    ],
+)
+@pytest.mark.parametrize("mean", [1e-4, 1.0, 300.0])
+def test_relative_class_is_that_of_the_share_of_the_mean_whatever_the_scale(percent, label, mean):
+    """Two values at mean ± d have a sample standard deviation of √2 d."""
+    scatter = mean * percent / 100 / math.sqrt(2)
+    found = stability([mean - scatter, mean + scatter], window=2)
+    assert found.relative_label == label
+    assert f"of the mean: {label}" in found.classes
+
+
+def test_relative_class_is_not_defined_without_a_window_or_a_mean():
+    assert stability([0.5]).relative_label is None
+    assert stability([0.5]).classes == ""
+    assert (stability([-1.0, 1.0], window=2).relative_label, stability([-1.0, 1.0], window=2).classes) == (
+        None,
+        "Very poor",
+    )
+    broken = stability([0.1, math.nan], window=2)
+    assert (broken.relative_label, broken.classes) == ("Very poor", "Very poor")
 
 
 def test_stability_is_immutable():

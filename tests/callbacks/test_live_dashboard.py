@@ -64,7 +64,7 @@ def test_lines_say_epoch_numbers_and_class(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "epoch 1/5  loss 0.9  val_loss 0.8  jaccard 0.1  val_jaccard 0.2"
     assert lines[2].startswith("epoch 3/5  loss 0.4  ")
-    assert lines[2].endswith("σ 0.0707 Moderate")
+    assert lines[2].endswith("σ 0.0707 Moderate, 13% Poor")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_line_has_no_number_of_an_earlier_epoch(capsys):
     validated = {"loss": 0.5, "val_loss": 0.4, "jaccard": 0.6, "val_jaccard": 0.7, "grad_norm": 2.0}
     fed([validated, validated, {"loss": 0.3, "jaccard": 0.6}])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1].endswith("val_jaccard 0.7  σ 0 Excellent  grad_norm 2")
+    assert lines[1].endswith("val_jaccard 0.7  σ 0 Excellent, 0% Excellent  grad_norm 2")
     assert lines[2] == "epoch 3/5  loss 0.3  jaccard 0.6"
 
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from unetdyn.analysis import read_history
 from unetdyn.callbacks.metric_directions import metric_directions
 
 X = np.linspace(0, 1, 8).reshape(8, 1)
@@ -82,3 +83,15 @@ def test_a_model_without_metrics_has_none():
     assert metric_directions(fit(None)[0]) == {}
     assert metric_directions(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])) == {}
     assert metric_directions(None) == {}
+
+
+def test_read_history_hears_of_them_from_the_model():
+    def sharpness(y_true, y_pred):
+        return keras.ops.mean(keras.ops.abs(y_pred - y_true))
+
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(loss="mse", metrics=[sharpness, keras.metrics.MeanSquaredError(name="blur")])
+    history = model.fit(np.ones((4, 1)), np.ones((4, 1)), epochs=2, verbose=0)
+    curves = read_history(history)
+    assert curves.default_metric == "sharpness"
+    assert curves.direction("blur") == "down"

@@ -71,6 +71,25 @@ def test_display_refuses_another_number_of_axes(display):
             display.plot(**{argument: given})
 
 
+def test_display_says_which_argument_takes_the_axes(display):
+    known = argument_for_axes(display)
+    other = {"ax": "axes", "axes": "ax"}[known]
+    with pytest.raises(TypeError, match=rf"call plot\({known}=.*Received: {other}=\."):
+        display.plot(**{other: Figure().subplots()})
+
+
+def test_constructor_says_what_computes_that_which_is_drawn(display):
+    """A history alone, as older versions took it; only a threshold's curve is a single argument."""
+    kind = type(display)
+    with pytest.raises(
+        TypeError, match=rf"{kind.__name__} takes what it draws: `.*call {kind.__name__}\.from_.*dict, x="
+    ):
+        kind({"loss": [0.5]}, x=1)
+    if len(stored(display)) > 1:
+        with pytest.raises(TypeError, match=r"Received: dict \(missing a required argument: '\w+'\)\."):
+            kind({"loss": [0.5]})
+
+
 def test_display_hands_further_arguments_to_matplotlib_under_their_short_names_too(display):
     figure = display.plot(lw=7.5).figure_
     drawn = [artist for ax in figure.axes for artist in (*ax.lines, *ax.collections)]

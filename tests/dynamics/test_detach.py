@@ -99,6 +99,66 @@ def test_attach_within_an_epoch_measures_from_then_on():
     detach_all(model)
 
 
+def train_batch_by_batch(model, data):
+    for begin in range(0, len(data[0]), 4):
+        model.train_on_batch(*(part[begin : begin + 4] for part in data))
+
+
+WAYS = {"fit": fit, "train_on_batch": train_batch_by_batch}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("stays", [False, True], ids=["alone", "beside another"])
+def test_listener_may_detach_its_own_tap_when_a_full_ring_brings_rows(way, stays):
+    """In the midst of a step: on JAX all values are in its hands then."""
+    plain, tapped = compiled(), compiled()
+    before = anatomy(tapped)
+    others = [OptimizerTap(tapped, Kept(), capacity=2)] if stays else []
+    tap = OptimizerTap(tapped, Kept(), capacity=2, on_rows=lambda _: tap.detach())
+    for model in (plain, tapped):
+        WAYS[way](model, dense_data(28))
+    assert not tap.attached
+    assert list(tap.read().step) == [0]  # the ring is read after the first step, and whenever it is full
+    for other in others:
+        rows = other.read()
+        assert list(rows.step) == list(range(7))
+        assert np.all(rows.extra["dot_previous"][1:] != 0)
+        other.detach()
+    assert anatomy(tapped) == before
+    assert_same_weights(weights_of(plain), weights_of(tapped))
+    assert_same_weights(optimizer_state(plain), optimizer_state(tapped))
+
+
+def test_listener_may_put_another_tap_in_place_of_its_own():
+    model, taps = compiled(), []
+
+    def replace(_rows):
+        tap.detach()
+        taps.append(OptimizerTap(model, Kept()))
+
+    tap = OptimizerTap(model, capacity=2, on_rows=replace)
+    fit(model, dense_data(20))
+    (late,) = taps
+    assert list(tap.read().step) == [0]
+    assert list(late.read().step) == [1, 2, 3, 4]
+    late.detach()
+
+
+def test_tap_is_served_when_the_last_other_leaves_while_it_is_attached():
+    """The first tap hears its last rows because the second is attached, and detaches itself at that."""
+    model = compiled()
+    before = anatomy(model)
+    first = OptimizerTap(model, on_rows=lambda _: first.detach())
+    fit(model, dense_data(4))
+    second = OptimizerTap(model, Kept())
+    fit(model, dense_data())
+    assert not first.attached
+    assert list(first.read().step) == [0]
+    assert list(second.read().step) == [1, 2, 3]
+    second.detach()
+    assert anatomy(model) == before
+
+
 def test_detaching_one_tap_leaves_the_others_at_work():
     model = compiled()
     stays, goes = OptimizerTap(model), OptimizerTap(model, Kept())

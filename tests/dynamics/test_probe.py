@@ -173,6 +173,35 @@ def test_columns_that_are_not_those_declared_are_refused_with_their_probe(probe,
         fit(model, dense_data())
 
 
+class Two(Control):
+    def transform(self, step):
+        return step.gradients, None
+
+
+class Bare(Control):
+    def transform(self, step):
+        return step.gradients[0]
+
+
+class NoColumns(Control):
+    def transform(self, step):
+        return None, None, None
+
+
+@pytest.mark.parametrize(
+    ("control", "received"),
+    [(Two, r"\(list, None\)"), (Bare, r"\w*(Tensor|Tracer)"), (NoColumns, r"\(None, None, None\)")],
+)
+def test_control_that_does_not_return_three_is_told_which_they_are(control, received):
+    model = dense_model()
+    model.compile("sgd", "mse")
+    tap = OptimizerTap(model, control())
+    assert tap.attached
+    said = rf"`{control.__name__}.transform` must return \(gradients or None, skip or None, columns or {{}}\)"
+    with pytest.raises(TypeError, match=rf"{said}\. Received: ({received})\."):
+        fit(model, dense_data())
+
+
 def test_probes_with_the_same_columns_get_each_their_own():
     model = dense_model()
     model.compile("sgd", "mse")

@@ -181,6 +181,7 @@ def test_sample_weight_masks_channels_and_classes() -> None:
         ({"aggregate": "images"}, r"`aggregate` must be one of .*Did you mean 'image'\?"),
         ({"empty": 0.5}, r"`empty` must be one of 1\.0, 0\.0, 'skip'\. Received: empty=0\.5"),
         ({"class_ids": []}, r"`class_ids` must be a list of different channel numbers"),
+        ({"class_ids": [1.0]}, r"channel numbers, whole as in \[1, 2\], or None. Received: class_ids=\[1.0\]"),
         ({"class_ids": [0.5]}, r"Received: class_ids=\[0\.5\]"),
         ({"class_ids": [1, 1]}, r"Received: class_ids=\[1, 1\]"),
         ({"class_ids": [2]}, r"`class_ids` must be below the number of classes, 2\. Received: class_ids=\[2\]"),

@@ -29,9 +29,9 @@ def test_describe_gives_best_last_and_stability(tmp_path):
     shown = rows(describe([run_of(tmp_path / "run", epochs, {"test_jaccard": 0.71}, **config)]))
     assert shown["validation Jaccard"].strip() == "0.8000 at epoch 2, 0.6000 at the end"
     assert shown["test jaccard"].strip() == "0.7100"
-    assert shown["verdict"].strip() == "✕ Ill"  # of three epochs the metric jumps
+    assert shown["verdict"].strip() == "! Watch"  # the metric has lost a quarter of its best
     sigma = np.std(losses[1:])
-    expected = f"σ {sigma:.2g}, Moderate; coefficient of variation {sigma / np.mean(losses[1:]):.1%}"
+    expected = f"σ = {sigma:.3g}, Moderate; {100 * sigma / np.mean(losses[1:]):.1f} % of the mean: Poor"
     assert shown["validation loss, stability"].strip() == expected
 
 
@@ -47,7 +47,7 @@ def test_describe_counts_observed_validations_only(tmp_path):
     epochs = [{"loss": 1.0, **({"val_loss": 0.1 * i, "val_jaccard": 0.1 * i} if i % 2 else {})} for i in range(6)]
     shown = rows(describe([run_of(tmp_path / "run", epochs, callbacks={"stability": {"window": 3}})]))
     assert shown["validation Jaccard"].strip() == "0.5000 at epoch 6, 0.5000 at the end"
-    assert shown["validation loss, stability"].strip().startswith(f"σ {np.std([0.1, 0.3, 0.5], ddof=1):.2g}, Poor")
+    assert shown["validation loss, stability"].strip().startswith(f"σ = {np.std([0.1, 0.3, 0.5], ddof=1):.3g}, Poor")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_window_or_ddof_without_a_standard_deviation_gives_the_default(tmp_pat
     losses = np.linspace(0.5, 0.4, 12)
     epochs = [{"loss": float(loss), "val_loss": float(loss)} for loss in losses]
     run = run_of(tmp_path / "run", epochs, {}, callbacks={"stability": {"window": window, "ddof": ddof}})
-    expected = f"σ {np.std(losses[-10:], ddof=1):.2g}, "
+    expected = f"σ = {np.std(losses[-10:], ddof=1):.3g}, "
     assert rows(describe([run]))["validation loss, stability"].strip().startswith(expected)
     assert "Healthy" in write_report([run.path], tmp_path / "report.html").read_text()
 
@@ -116,7 +116,7 @@ def test_describe_shows_any_metric_and_trainings_without_validation(tmp_path):
     epochs = [{"loss": 0.2 * i, "mean_error": 2.0 - i} for i in range(3)]
     shown = rows(describe([run_of(tmp_path / "run", epochs, callbacks={"stability": {"window": 3}})]))
     assert shown["mean error"].strip() == "0.0000 at epoch 3, 0.0000 at the end"
-    assert shown["loss, stability"].strip().startswith("σ 0.2, Poor")
+    assert shown["loss, stability"].strip().startswith("σ = 0.2, Poor")
     dice = rows(describe([run_of(tmp_path / "dice", [{"val_dice": 0.5}, {"val_dice": 0.25}])]))
     assert dice["validation dice"].strip() == "0.5000 at epoch 1, 0.2500 at the end"
 

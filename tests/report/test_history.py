@@ -53,7 +53,8 @@ def test_display_shades_the_window_and_says_its_class():
     assert shades(display.axes_["jaccard"]) == []
     assert display.stability.sigma == pytest.approx(0.01)
     title = display.axes_["loss"].get_title(loc="right")
-    assert title == f"validation loss, last 3 (shaded): σ = 0.01, {display.stability.label}"
+    words = title.replace("\n", " ")
+    assert words == f"validation loss, last 3 (shaded): σ = 0.01, {display.stability.classes}"
 
 
 def test_display_of_a_short_history_shades_nothing_and_says_why():

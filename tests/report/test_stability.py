@@ -28,7 +28,7 @@ def test_curve_is_the_standard_deviation_of_the_last_values():
     expected = [math.nan, math.nan, *(np.std(VALUES[i : i + 3], ddof=1) for i in range(3))]
     np.testing.assert_allclose(line(display).get_ydata(), expected)
     np.testing.assert_array_equal(line(display).get_xdata(), [1, 2, 3, 4, 5])
-    assert display.ax_.get_title("left") == "at the end: σ = 0.0208, Good; 5.0% of the mean"
+    assert display.ax_.get_title("left") == "at the end: σ = 0.0208, Good; 5.0 % of the mean: Good"
     assert display.ax_.get_ylabel() == "σ of the validation loss\n(last 3 values)"
 
 
@@ -54,7 +54,7 @@ def test_calm_training_shows_a_border_to_compare_with():
         ([0.5, 0.4], "σ not defined: 2 of the 3 values that it needs"),
         ([], "σ not defined: 0 of the 3 values that it needs"),
         ([0.5, 0.4, math.nan], "at the end: σ not finite, Very poor"),
-        ([0.5, 0.5, 0.5], "at the end: σ = 0, Excellent; 0.0% of the mean"),
+        ([0.5, 0.5, 0.5], "at the end: σ = 0, Excellent; 0.0 % of the mean: Excellent"),
         ([-1.0, 0.0, 1.0], "at the end: σ = 1, Very poor"),
     ],
 )

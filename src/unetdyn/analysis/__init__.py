@@ -3,8 +3,6 @@
 A name loads its module when it is first asked for, so that σ of ten numbers does not wait for the analysis of variance.
 """
 
-# ruff: noqa: F401 - what is imported for type checkers and editors is listed again below, for Python
-
 from typing import TYPE_CHECKING
 
 from unetdyn._lazy import load_when_asked
@@ -37,6 +35,8 @@ if TYPE_CHECKING:
         converged_by_stability,
     )
     from unetdyn.analysis.curves import Curves, read_history
+    from unetdyn.analysis.diagnosis.finding import Finding
+    from unetdyn.analysis.diagnosis.verdict import Diagnosis, diagnose
     from unetdyn.analysis.fitting.asymptote import fit_convergence
     from unetdyn.analysis.fitting.held_out import HeldOutTail
     from unetdyn.analysis.fitting.result import ConvergenceFit
@@ -65,6 +65,82 @@ if TYPE_CHECKING:
         update_variance_ratio,
     )
 
+__all__ = [
+    "ON_RECORD",
+    "STABILITY_CLASSES",
+    "Anova",
+    "BestWithin",
+    "ChangeCriterion",
+    "Choice",
+    "Collapse",
+    "Collapses",
+    "Component",
+    "Convergence",
+    "ConvergenceFit",
+    "Criterion",
+    "Curve",
+    "Curves",
+    "DoubleDescent",
+    "Effect",
+    "Front",
+    "HeldOutTail",
+    "Improvement",
+    "JaccardSensitivity",
+    "KeyedResult",
+    "Oscillation",
+    "Overfitting",
+    "Ranking",
+    "Recommendation",
+    "Record",
+    "Result",
+    "RunSummary",
+    "Sensitivity",
+    "Slope",
+    "SlopeCriterion",
+    "Stability",
+    "StabilityClass",
+    "StabilityCriterion",
+    "StabilityExponent",
+    "ThresholdCurve",
+    "TrainingHealth",
+    "TrainingStability",
+    "UpdateVarianceRatio",
+    "VarianceComponents",
+    "anova",
+    "anova_power",
+    "as_summaries",
+    "best_within",
+    "collapses",
+    "combined_score",
+    "converged_by_change",
+    "converged_by_slope",
+    "converged_by_stability",
+    "convergence",
+    "double_descent",
+    "fit_convergence",
+    "improvement_factor",
+    "jaccard_sensitivity",
+    "oscillation",
+    "overfitting",
+    "pareto_front",
+    "patience",
+    "read_history",
+    "recommend",
+    "scale_learning_rate",
+    "sensitivity",
+    "sliding_stability",
+    "stability",
+    "stability_class",
+    "stability_exponent",
+    "summarise",
+    "threshold_curve",
+    "training_health",
+    "training_stability",
+    "update_variance",
+    "update_variance_ratio",
+    "variance_components",
+]
+
 _NAMES = {
     "collapse_events": ("Collapse", "Collapses", "collapses"),
     "comparison.analysis_of_variance": ("Anova", "Effect", "anova", "anova_power"),
@@ -80,6 +156,8 @@ _NAMES = {
     "convergence_summary": ("Convergence", "convergence"),
     "criteria": ("ChangeCriterion", "Criterion", "StabilityCriterion", "converged_by_change", "converged_by_stability"),
     "curves": ("Curves", "read_history"),
+    "diagnosis.finding": ("Finding",),
+    "diagnosis.verdict": ("Diagnosis", "diagnose"),
     "fitting.asymptote": ("fit_convergence",),
     "fitting.held_out": ("HeldOutTail",),
     "fitting.result": ("ConvergenceFit",),
@@ -110,5 +188,5 @@ _NAMES = {
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
-__all__ = sorted(_MODULES)
-__getattr__, __dir__ = load_when_asked(__name__, _MODULES)
+if not TYPE_CHECKING:  # a type checker that saw `__getattr__` would let any misspelt name pass
+    __getattr__, __dir__ = load_when_asked(__name__, _MODULES)

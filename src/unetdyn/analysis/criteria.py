@@ -134,7 +134,7 @@ def converged_by_stability(
     metric_name, metric_curve = _metric_curve(curves, metric)
     if metric_curve is None:
         sliding_stability([], window)  # refuses a wrong window, as it does everywhere else
-        reason = "no metric was logged, and the criterion asks for its σ too"
+        reason = f"the criterion asks for a metric's σ too, and {curves.no_metric}"
         return StabilityCriterion(loss_name, "", reason, None, None, float("nan"), float("nan"))
     epochs, at_loss, at_metric = np.intersect1d(loss.epochs, metric_curve.epochs, return_indices=True)
     values = [loss.values[at_loss], metric_curve.values[at_metric]]

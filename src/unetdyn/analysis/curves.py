@@ -13,7 +13,7 @@ from unetdyn._checks import nearest
 from unetdyn.analysis.csv_log import read_csv
 from unetdyn.analysis.declarations import Direction
 from unetdyn.analysis.history_logs import read_logs
-from unetdyn.analysis.log_keys import NOTHING, LogKeys, log_keys_of
+from unetdyn.analysis.log_keys import NOTHING, LogKeys, log_keys_of, log_keys_of_model
 from unetdyn.analysis.metric_names import best_epoch, direction, is_metric, less_is_better, overlap_rank
 from unetdyn.analysis.series import Curve, whole_epochs
 
@@ -135,10 +135,14 @@ class Curves(Mapping[str, Curve]):
             return name
         if self.default_metric is not None:
             return self.default_metric
-        raise ValueError(
-            f"No metric of which more is better was logged in {self.source}, which has {', '.join(self) or 'nothing'}: "
-            "compile with metrics=[ThresholdedJaccard(name='jaccard')], or pass `metric=` the name of what to "
-            "look at."
+        raise ValueError(f"N{self.no_metric[1:]}.")
+
+    @property
+    def no_metric(self) -> str:
+        """What is said where there is no `default_metric`: what was logged, and what to do."""
+        return (
+            f"no metric of which more is better was logged in {self.source}, which has {', '.join(self) or 'nothing'}: "
+            "compile with metrics=[ThresholdedJaccard(name='jaccard')], or pass `metric=` the name of what to look at"
         )
 
 
@@ -148,7 +152,7 @@ def read_history(source: Any, validation_freq: int | Sequence[int] | None = None
     Args:
         source: A `keras.callbacks.History`; a dictionary of lists, such as its `history`, where a list `epoch` tells
             the epochs; the path of a file that `keras.callbacks.CSVLogger` wrote; a run directory's path, or an open
-            `unetdyn.runs.Run`; or `Curves`.
+            `unetdyn.runs.Run`; or `Curves`. A History that still has its model also tells which values are its metrics.
         validation_freq: What was passed to `fit`: a History does not say in which epochs validation took place. None
             (default) takes the one whole number that makes so many validations in so many epochs. A list of epochs
             must be given. The other sources say when, and need it not.
@@ -182,7 +186,8 @@ def read_history(source: Any, validation_freq: int | Sequence[int] | None = None
             "`history` must be a keras History, a dictionary of lists, the path of a CSVLogger file or of a run "
             f"directory, or a Run. Received: {type(source).__name__}."
         )
-    return Curves(read_logs(logs, getattr(source, "epoch", None), validation_freq))
+    curves = read_logs(logs, getattr(source, "epoch", None), validation_freq)
+    return Curves(curves, log_keys=log_keys_of_model(getattr(source, "model", None), curves))
 
 
 def loss_pairs(curves: Curves) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:

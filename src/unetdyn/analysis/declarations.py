@@ -243,6 +243,40 @@ NOISE_SCALE = Declaration(
     ),
 )
 
+_BATCH = (
+    *("images", "steps", "batch_size"),
+    *(f"{of}_{end}" for of in ("input", "target", "output") for end in ("min", "max", "mean", "std", "nonfinite")),
+    *("target_fractional", "target_other", "foreground", "empty", "output_spread", "above", "near"),
+    *("constant_loss", "constant_output", "constant_jaccard"),
+)
+
+BATCH = Declaration(
+    "batch",
+    keys=_keys("none", ("{name}_foreground", "{name}_near", "val_{name}_foreground", "val_{name}_near")),
+    arrays=("epoch", *_BATCH, *(f"val_{name}" for name in _BATCH)),
+    section=Section({"threshold": Setting(float, about="of the outputs; 0 where they are logits")}),
+)
+
+MODE_GAP = Declaration(
+    "mode_gap",
+    keys=_keys("down", ("{name}_loss", "{name}_jaccard")),
+    arrays=(
+        *("epoch", "training_loss", "inference_loss", "training_jaccard", "inference_jaccard", "seconds"),
+        *("mean_distance", "variance_ratio"),
+    ),
+)
+
+FLIPS = Declaration(
+    "flips",
+    keys={"{name}_rate": "none", "{name}_best_jaccard": "up"},
+    arrays=(
+        *("epoch", "on", "off", "on_boundary", "off_boundary", "jaccard", "soft_jaccard", "best_jaccard"),
+        *("best_threshold", "jaccard_change", "explained_on", "explained_off", "explained_boundary"),
+        *("explained_inside", "near", "chronic", "seconds", "flip_count", "target"),
+    ),
+    displays=(DeclaredDisplay("Flips at the threshold", "flip_count", "FlipMapDisplay"),),
+)
+
 NON_FINITE_GUARD = Declaration(
     "non_finite_guard",
     keys={"skipped_updates": "down"},
@@ -270,5 +304,8 @@ SCHEDULE = Declaration("schedule", keys=_keys("none", ("learning_rate", "lr")), 
 
 RECORDER = Declaration("recorder", keys=_keys("none", ("epoch", "seconds")), columns=("seconds",))
 
-DECLARATIONS = (STABILITY, SCHEDULE, GRADIENT, UPDATE, NOISE_SCALE, NON_FINITE_GUARD, AUTO_CLIP, AGC, RECORDER)
+DECLARATIONS = (
+    *(STABILITY, SCHEDULE, GRADIENT, UPDATE, NOISE_SCALE, BATCH, MODE_GAP, FLIPS),
+    *(NON_FINITE_GUARD, AUTO_CLIP, AGC, RECORDER),
+)
 """All of them; a report has their columns in this order, a configuration their sections."""

@@ -31,11 +31,13 @@ class TrainingHealth(KeyedResult):
         final_performance: The metric's last value, NaN where that is what was logged.
         peak_performance: The metric's highest finite value.
         stability_class: The class of `loss_stability`; None where not defined.
+        relative_class: The class of σ of the loss over its mean; None where not defined.
         convergence_rates: The metric's change per epoch at each of its epochs.
         watched: Name under which the metric was logged, None where none was.
         watched_loss: Name under which the loss was logged.
         window: Epochs that the window has when it is full.
         counts: How many epochs each windowed value really had, by its key.
+        reason: Why there is no metric, and what to do; empty where there is one.
     """
 
     convergence_rate: float
@@ -47,15 +49,19 @@ class TrainingHealth(KeyedResult):
     final_performance: float
     peak_performance: float
     stability_class: str | None
+    relative_class: str | None
     convergence_rates: tuple[float, ...] = field(repr=False)
     watched: str | None
     watched_loss: str
     window: int
     counts: dict[str, int] = field(repr=False)
+    reason: str = field(default="", repr=False)
 
     def _rows(self) -> list[tuple[str, str]]:
         metric = self.watched or "metric"
         peak = "not defined" if self.peak_epoch is None else f" at epoch {epoch(self.peak_epoch)}"
+        if self.watched is None:
+            peak = undetermined(self.reason)
         return [
             (f"peak {metric}", peak if self.peak_epoch is None else number(self.peak_performance) + peak),
             (f"final {metric}", number(self.final_performance)),
@@ -64,7 +70,7 @@ class TrainingHealth(KeyedResult):
             (f"σ of {self.watched_loss}", self._sigma("loss_stability")),
             (f"σ of {metric}", self._sigma("jaccard_stability")),
             ("overfitting gap", self._average("overfitting_gap")),
-            ("stability", self.stability_class or "not defined"),
+            ("stability", _classes_told(self.stability_class, self.relative_class)),
         ]
 
     def _sigma(self, key: str) -> str:
@@ -90,10 +96,12 @@ class TrainingStability(KeyedResult):
         mean_loss: Mean of the loss over the window; NaN where σ is.
         mean_jaccard: Mean of the metric over the window; NaN where σ is.
         stability_class: The class of `loss_stability`; None where not defined.
+        relative_class: The class of `loss_cv`; None where not defined.
         watched: Name under which the metric was logged, None where none was.
         watched_loss: Name under which the loss was logged.
         window: Epochs that the window has when it is full.
         counts: How many epochs each σ really had, by its key.
+        reason: Why there is no metric, and what to do; empty where there is one.
     """
 
     loss_stability: float
@@ -103,21 +111,28 @@ class TrainingStability(KeyedResult):
     mean_loss: float
     mean_jaccard: float
     stability_class: str | None
+    relative_class: str | None
     watched: str | None
     watched_loss: str
     window: int
     counts: dict[str, int] = field(repr=False)
+    reason: str = field(default="", repr=False)
 
     def _rows(self) -> list[tuple[str, str]]:
+        metric = self._sigma("jaccard_stability", self.mean_jaccard, self.jaccard_cv)
         return [
             (f"σ of {self.watched_loss}", self._sigma("loss_stability", self.mean_loss, self.loss_cv)),
-            (f"σ of {self.watched or 'metric'}", self._sigma("jaccard_stability", self.mean_jaccard, self.jaccard_cv)),
-            ("class", self.stability_class or "not defined"),
+            (f"σ of {self.watched or 'metric'}", metric if self.watched else undetermined(self.reason)),
+            ("class", _classes_told(self.stability_class, self.relative_class)),
         ]
 
     def _sigma(self, key: str, mean: float, variation: float) -> str:
         share = "" if np.isnan(variation) else f", {100 * variation:.1f} % of it"
         return _sigma_told(self[key], self.counts[key], self.window, f" around a mean of {number(mean)}{share}")
+
+
+def _classes_told(label: str | None, relative: str | None) -> str:
+    return "not defined" if label is None else f"{label}; for its mean {relative}" if relative else label
 
 
 def _sigma_told(sigma: float, count: int, window: int, about: str) -> str:
@@ -171,7 +186,7 @@ def training_health(history: Any, window: int = WINDOW, metric: str | None = Non
         σ of val_loss        0.0577 over the last 3 epochs
         σ of val_jaccard     0.153 over the last 3 epochs
         overfitting gap      0.1 over the last 3 epochs
-        stability            Moderate
+        stability            Moderate; for its mean Poor
 
     Reference:
         The studies (docs/studies.md).
@@ -194,11 +209,13 @@ def training_health(history: Any, window: int = WINDOW, metric: str | None = Non
         final_performance=float(values[-1]) if len(values) else float("nan"),
         peak_performance=peak,
         stability_class=losses.label,
+        relative_class=losses.relative_label,
         convergence_rates=tuple(rates.tolist()),
         watched=names[0],
         watched_loss=curves.watched("loss")[0],
         window=window,
         counts={"convergence_rate": len(rates[-window:]), "overfitting_gap": len(gap), **_counts(losses, scores)},
+        reason=curves.no_metric if names[0] is None else "",
     )
 
 
@@ -226,7 +243,7 @@ def training_stability(
         >>> print(training_stability(history, window=4))
         σ of val_loss     0.0258 around a mean of 0.31, 8.3 % of it
         σ of val_jaccard  0.0577 around a mean of 0.55, 10.5 % of it
-        class             Good
+        class             Good; for its mean Moderate
 
     Reference:
         The studies (docs/studies.md).
@@ -240,10 +257,12 @@ def training_stability(
         mean_loss=losses.mean,
         mean_jaccard=scores.mean,
         stability_class=losses.label,
+        relative_class=losses.relative_label,
         watched=watched,
         watched_loss=curves.watched("loss")[0],
         window=window,
         counts=_counts(losses, scores),
+        reason=curves.no_metric if watched is None else "",
     )
 
 

@@ -1,8 +1,8 @@
 """What the record of a run says of its log keys."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import unetdyn.runs
 from unetdyn.analysis.declarations import DECLARATIONS, DIRECTIONS, Declaration, DeclaredDisplay, Direction
@@ -46,3 +46,22 @@ def log_keys_of(run: "unetdyn.runs.Run") -> LogKeys:
     """What a run directory says of its log keys; nothing for a run that was written before they were declared."""
     metrics = {name: cast(Direction, way) if way in DIRECTIONS else None for name, way in run.metrics.items()}
     return LogKeys(metrics, {name: Declaration.from_json(name, kept) for name, kept in run.monitors.items()})
+
+
+def log_keys_of_model(model: Any, logged: Container[str]) -> LogKeys:
+    """What a Keras model, if there is one, says of the values that its training logged; Keras is not imported for it.
+
+    With several outputs metrics are logged under other names than their own, and nothing is said of those.
+
+    Args:
+        model: Anything; of what has no `metrics` nothing is known.
+        logged: The names of the logged values.
+    """
+    known: dict[str, Direction | None] = {}
+    for metric in getattr(model, "metrics", ()):
+        # What `compile` was given is within one metric of Keras' own.
+        for each in (metric, *getattr(metric, "metrics", ())):
+            name, way = getattr(each, "name", ""), getattr(each, "_direction", None)
+            if name != "loss" and (name in logged or f"val_{name}" in logged):
+                known[name] = way if way in ("up", "down") else None
+    return LogKeys(known)

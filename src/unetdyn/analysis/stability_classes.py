@@ -40,7 +40,11 @@ STABILITY_CLASSES = (
     StabilityClass("Poor", 0.1, 0.5),
     StabilityClass("Very poor", 0.5, float("inf")),
 )
-"""The classes of the studies (docs/studies.md), best first; set there for the validation loss."""
+"""The classes of the studies (docs/studies.md), best first; set there for the validation loss.
+
+The studies' table has each row twice: `0.01 ≤ σ < 0.05`, and 1 to 5 % of the loss. The two are one for a loss around 1;
+for any other `Stability.relative_label` has the second.
+"""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Stability(Determinable):
         sigma: Standard deviation of the window; NaN where not defined or where a value of the window is not finite.
         mean: Mean of the window; NaN where `sigma` is.
         coefficient_of_variation: σ / |mean|, a fraction; NaN where the mean is 0 or `sigma` is NaN.
-        label: `"Excellent"`, `"Good"`, `"Moderate"`, `"Poor"` or `"Very poor"`; None where not defined.
+        label: `"Excellent"`, `"Good"`, `"Moderate"`, `"Poor"` or `"Very poor"`, by σ; None where not defined.
         window: How many values the window has.
         ddof: What was subtracted from `window` in the divisor.
         values: The values of the window, oldest first; fewer than `window` where not defined.
@@ -80,11 +84,35 @@ class Stability(Determinable):
         """Whether the class is Poor or Very poor."""
         return self.label in ("Poor", "Very poor")
 
+    @property
+    def relative_label(self) -> str | None:
+        """The same words by σ over the mean, which doesn't depend on the loss's scale: below 1, 5, 10 and 50 %.
+
+        None where not defined: with too few values, and around a mean of 0.
+        """
+        if not self.determined or (self.finite and np.isnan(self.coefficient_of_variation)):
+            return None
+        return stability_class(self.coefficient_of_variation)
+
+    @property
+    def classes(self) -> str:
+        """Both classes with the share that the second rests on; empty where not defined.
+
+        >>> stability([0.010, 0.016] * 5).classes
+        'Excellent; 24.3 % of the mean: Poor'
+        """
+        if not (self.label and self.relative_label):
+            return self.label or ""
+        if not self.finite:
+            return self.label
+        return f"{self.label}; {100 * self.coefficient_of_variation:.1f} % of the mean: {self.relative_label}"
+
     def _rows(self) -> list[tuple[str, str]]:
         return [
             ("σ", number(self.sigma)),
             ("class", self._if_determined(str(self.label))),
             ("coefficient of variation", number(self.coefficient_of_variation)),
+            ("class by it", self.relative_label or "not defined"),
             ("mean", number(self.mean)),
             ("window", f"{self.window} epochs"),
         ]
@@ -98,7 +126,7 @@ class Stability(Determinable):
         bounds = next(row.range for row in STABILITY_CLASSES if row.label == self.label)
         text = f"σ {self.sigma:.3g} over the last {self.window} epochs: {self.label} ({bounds})"
         if np.isfinite(self.coefficient_of_variation):
-            text += f"; coefficient of variation {100 * self.coefficient_of_variation:.1f} %"
+            text += f"; coefficient of variation {100 * self.coefficient_of_variation:.1f} %: {self.relative_label}"
         return text
 
 
@@ -108,10 +136,12 @@ def stability_class(sigma: float) -> str:
     Excellent < 0.01 ≤ Good < 0.05 ≤ Moderate < 0.1 ≤ Poor < 0.5 ≤ Very poor.
 
     The bounds were set for the validation loss. Another value can be classed too, but the word then only says between
-    which of the same numbers its scatter lies: read the coefficient of variation beside it.
+    which of the same numbers its scatter lies: read the class of the coefficient of variation beside it, which has the
+    same bounds (`Stability.relative_label`).
 
     Args:
-        sigma: A standard deviation, ≥ 0. NaN and infinity, the scatter of a loss that diverged, are Very poor.
+        sigma: A standard deviation, or a coefficient of variation, ≥ 0. NaN and infinity, the scatter of a loss that
+            diverged, are Very poor.
 
     Returns:
         One of the five labels of `STABILITY_CLASSES`.
@@ -158,7 +188,7 @@ def stability(values: ArrayLike | Curve, window: int = WINDOW, ddof: int = DDOF)
 
     Example:
         >>> print(stability([0.9, 0.30, 0.34, 0.32, 0.28], window=4))
-        σ 0.0258 over the last 4 epochs: Good (0.01 ≤ σ < 0.05); coefficient of variation 8.3 %
+        σ 0.0258 over the last 4 epochs: Good (0.01 ≤ σ < 0.05); coefficient of variation 8.3 %: Moderate
         >>> print(stability([0.5, 0.4]))
         σ not defined: 2 of the 10 epochs that it needs
 
@@ -166,6 +196,7 @@ def stability(values: ArrayLike | Curve, window: int = WINDOW, ddof: int = DDOF)
         The studies (docs/studies.md); the coefficient of variation is Pearson's (1896).
     """
     last = _checked(values, window, ddof)[-window:]
+    window, ddof = int(window), int(ddof)
     kept = tuple(map(float, last))
     nan = float("nan")
     if len(last) < window:

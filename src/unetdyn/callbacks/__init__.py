@@ -4,19 +4,24 @@ import keras  # noqa: F401  # isort: skip - first: it registers our objects befo
 
 from unetdyn.callbacks.adaptive_gradient_clipping import AdaptiveGradientClipping
 from unetdyn.callbacks.auto_clip import AutoClip
+from unetdyn.callbacks.batch import BatchMonitor
 from unetdyn.callbacks.gradient import GradientMonitor
 from unetdyn.callbacks.live_dashboard import LiveDashboard
+from unetdyn.callbacks.mode_gap import TrainInferenceGapMonitor
 from unetdyn.callbacks.monitor import Monitor
 from unetdyn.callbacks.noise_scale import NoiseScaleMonitor
 from unetdyn.callbacks.non_finite_guard import NonFiniteGuard
 from unetdyn.callbacks.run_recorder import RunRecorder
 from unetdyn.callbacks.stability import StabilityMonitor
 from unetdyn.callbacks.step_callbacks import StepControl, StepMonitor
+from unetdyn.callbacks.threshold_flip import ThresholdFlipMonitor
 from unetdyn.callbacks.update import UpdateMonitor
+from unetdyn.callbacks.watch import Watch
 
 __all__ = [
     "AdaptiveGradientClipping",
     "AutoClip",
+    "BatchMonitor",
     "GradientMonitor",
     "LiveDashboard",
     "Monitor",
@@ -26,5 +31,8 @@ __all__ = [
     "StabilityMonitor",
     "StepControl",
     "StepMonitor",
+    "ThresholdFlipMonitor",
+    "TrainInferenceGapMonitor",
     "UpdateMonitor",
+    "Watch",
 ]

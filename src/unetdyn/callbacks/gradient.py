@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn._checks import check_band
+from unetdyn._checks import check_band, plain
 from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.causes.exploding import EXPLODE
 from unetdyn.analysis.diagnosis.causes.vanishing import VANISH
@@ -99,10 +99,10 @@ class GradientMonitor(StepMonitor):
     ) -> None:
         check_band("vanish", vanish, "explode", explode)
         check_spike(1.0 if spike is None else spike, window)
-        self.explode = explode
-        self.vanish = vanish
-        self.spike = spike
-        self.window = window
+        self.explode = plain(explode)
+        self.vanish = plain(vanish)
+        self.spike = plain(spike)
+        self.window = plain(window)
         self.blocks_in_logs = blocks_in_logs
         super().__init__(name, verbose)
 

@@ -3,7 +3,6 @@
 import io
 import sys
 import time
-import warnings
 from collections.abc import Container
 from functools import partial
 from itertools import zip_longest
@@ -15,9 +14,10 @@ import numpy as np
 # The public keras.utils does not export it; it prints as Keras itself does, and respects disable_interactive_logging.
 from keras.src.utils import io_utils
 
-from unetdyn._checks import check_choice, check_range, nearest
+from unetdyn._checks import check_choice, check_range, nearest, plain
+from unetdyn._warnings import warn
 from unetdyn.analysis.curves import Curves
-from unetdyn.analysis.stability_classes import WINDOW, check_window, stability
+from unetdyn.analysis.stability_classes import WINDOW, Stability, check_window, stability
 from unetdyn.callbacks.gradient import GradientMonitor
 from unetdyn.callbacks.logged_number import logged_number
 
@@ -88,8 +88,8 @@ class LiveDashboard(keras.callbacks.Callback):
         check_choice("where", where, ["auto", "notebook", "terminal"])
         self.gradient = gradient
         self.metric = None if metric is None else metric.removeprefix("val_")
-        self.window = window
-        self.every_seconds = every_seconds
+        self.window = plain(window)
+        self.every_seconds = plain(every_seconds)
         self.where = ("notebook" if _in_notebook() else "terminal") if where == "auto" else where
         self.pictures = 0
         self._logged: dict[str, list[tuple[int, float]]] = {}
@@ -183,7 +183,7 @@ class LiveDashboard(keras.callbacks.Callback):
             f"LiveDashboard: {self.metric!r} is not in the logs of epoch {epoch + 1}, which hold "
             f"{', '.join(self._logged)}.{nearest(self.metric, self._logged)} It is shown as soon as it is there."
         )
-        warnings.warn(text, UserWarning, stacklevel=2)
+        warn("dashboard.not_logged", text, stacklevel=2)
 
     def _line(self, epoch: int, numbers: dict[str, float]) -> str:
         """The numbers of this epoch, as far as there are."""
@@ -193,7 +193,7 @@ class LiveDashboard(keras.callbacks.Callback):
         if _logged(curves, "loss"):
             name, curve = curves.watched("loss")
             found = stability(curve.values, self.window)
-            shown += [f"σ {found.sigma:.3g} {found.label}"] if found.determined and name in numbers else []
+            shown += [_scatter(found)] if found.determined and name in numbers else []
         if "grad_norm" in numbers and "grad_norm" not in names:
             shown.append(f"grad_norm {numbers['grad_norm']:.3g}")
         epochs = (self.params or {}).get("epochs")
@@ -223,3 +223,9 @@ def _in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return hasattr(shell, "kernel")
+
+
+def _scatter(found: Stability) -> str:
+    """σ and its class, and the same of σ over the mean, where there is one."""
+    relative = f", {found.coefficient_of_variation:.0%} {found.relative_label}" if found.relative_label else ""
+    return f"σ {found.sigma:.3g} {found.label}" + (relative if found.finite else "")

@@ -33,6 +33,8 @@ def metric_directions(model: keras.Model) -> dict[str, Direction | None]:
 
 def _named(model: keras.Model) -> Iterator[tuple[str, keras.metrics.Metric]]:
     for metric in getattr(model, "metrics", []):
+        if not getattr(metric, "logged", True):  # carries a monitor's sums through the step
+            continue
         if not isinstance(metric, CompileMetrics):
             yield metric.name, metric
         elif metric.built:

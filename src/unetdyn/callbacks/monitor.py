@@ -24,7 +24,9 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
 
     Attributes:
         declaration: What it writes, of the class: its log keys, its arrays, its displays.
+        record: A property: arrays by name, or dictionaries of arrays by block.
         findings: (epoch, `unetdyn.analysis.diagnosis.Finding`) pairs, printed or not.
+        messages: (epoch, sentence) pairs of the findings. Read-only: `report` adds to both.
         results: By name, dataclasses of the numbers that matter in the end; they go into the run's summary.
     """
 
@@ -84,9 +86,10 @@ class Monitor(Recorded):
     Weights with and without it are equal to the last bit; where XLA sees the whole step, to float rounding. What acts
     on training is a control; see `StepControl`.
 
-    For a monitor of your own, subclass it, give its arrays as `record`, write scalars into `logs` in `on_epoch_end`,
-    and declare both: a report then draws the record, and takes none of the keys for a metric of the model. What it has
-    to say goes to `report`, as a `unetdyn.analysis.diagnosis.Finding`.
+    For a monitor of your own, subclass it, give its arrays as `record`, which is a property, write scalars into `logs`
+    in `on_epoch_end`, and declare both: a report then draws the record, and takes none of the keys for a metric of the
+    model. What it has to say goes to `report`, as a `unetdyn.analysis.diagnosis.Finding`; `messages` is read-only, and
+    made of these findings.
 
     Example:
         >>> import numpy as np

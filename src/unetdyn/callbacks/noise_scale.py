@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn._checks import check_choice, check_count, check_fraction
+from unetdyn._checks import check_choice, check_count, check_fraction, plain
 from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.messages import noise_scale as messages
@@ -117,10 +117,10 @@ class NoiseScaleMonitor(StepMonitor):
             check_count("dataset_size", dataset_size, 2, "samples", "or None")
         check_fraction("confidence", confidence)
         check_choice("undefined", undefined, ["absent", "nan"])
-        self.batch_size = batch_size
-        self.window = window
-        self.dataset_size = dataset_size
-        self.confidence = confidence
+        self.batch_size = plain(batch_size)
+        self.window = plain(window)
+        self.dataset_size = plain(dataset_size)
+        self.confidence = plain(confidence)
         self.undefined = undefined
         self._source: Source = source_of(None)
         super().__init__(name, verbose)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from unetdyn._checks import check_count
+from unetdyn._checks import check_count, plain
 from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.messages import guard as messages
@@ -80,7 +80,7 @@ class NonFiniteGuard(StepControl):
     def __init__(self, max_consecutive: int | None = 10, verbose: int = 1, name: str = "non_finite_guard") -> None:
         if max_consecutive is not None:
             check_count("max_consecutive", max_consecutive, 1, "updates", "or None to never stop")
-        self.max_consecutive = max_consecutive
+        self.max_consecutive = plain(max_consecutive)
         self.stopped_step: int | None = None
         self._watch: _Watch | None = None
         super().__init__(name, verbose)

@@ -1,5 +1,6 @@
 """Write a run directory from a user's own `model.fit`."""
 
+import contextlib
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -11,13 +12,17 @@ import keras
 import numpy as np
 
 from unetdyn._checks import check_choice
+from unetdyn._warnings import listen, unlisten
 from unetdyn.analysis.declarations import UNDECLARED, Direction
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.messages import recorder as messages
 from unetdyn.analysis.log_keys import LogKeys
-from unetdyn.analysis.metric_names import best_epoch, direction
+from unetdyn.analysis.metric_names import best_epoch, direction, overlap_rank
+from unetdyn.callbacks.logged_number import logged_number
 from unetdyn.callbacks.metric_directions import metric_directions
 from unetdyn.callbacks.monitor import Recorded
+from unetdyn.callbacks.noise_scale_sources import samples_counted
+from unetdyn.callbacks.setup import batch_size_of, setup
 from unetdyn.runs import RunWriter, replacing
 
 
@@ -26,8 +31,11 @@ class RunRecorder(keras.callbacks.Callback):
 
     After each epoch: the logs with the learning rate and the seconds it took go to `epochs.jsonl`, the monitors' arrays
     to `dynamics/`, their messages to `events.jsonl`, and the model, when it is the best so far, to `model.keras`. Each
-    is on the disk before the next epoch begins. `run.json` says which logged values are metrics of the model and what
-    the monitors write, so that nobody must guess it from names. Training is never changed; `logs` are only read.
+    is on the disk before the next epoch begins. What metrics and data sets of unetdyn warn of meanwhile, such as labels
+    that are not 0 and 1, is an event too, once a `fit`, whatever Python's filters do with the warning. `run.json` says
+    which logged values are metrics of the model and what the monitors write, so that nobody must guess it from names,
+    and from the first epoch on how the training was set up: optimizer, loss, batch size, norms and the like. Training
+    is never changed; `logs` are only read.
 
     Put the recorder last in the list of callbacks: it sees the keys that those before it added.
 
@@ -45,7 +53,8 @@ class RunRecorder(keras.callbacks.Callback):
         seed: The run's seed, kept beside it.
         save_best: A name in `logs`; `model.keras` is the model of the epoch in which it was best. `None`, or a name
             that never appears or has a value a class (said once): the model at the end of training. Default
-            `"val_jaccard"`, what a user of a segmentation model selects by.
+            `"val_jaccard"`, what a user of a segmentation model selects by. `"auto"`: the first of the model's metrics
+            that is logged of the validation, an overlap before others, and else `"val_loss"`; the attribute says which.
         mode: `"max"`, `"min"`, or `"auto"` (default): what Keras' metric object says; else what a monitor declares of
             its key; else what the name says, `"min"` for a loss or an error. Where nothing tells, as for a function of
             an unusual name, the highest is kept, and a warning says so.
@@ -56,6 +65,9 @@ class RunRecorder(keras.callbacks.Callback):
         path: The run directory.
         writer: The `unetdyn.runs.RunWriter` behind it.
         best: (epoch, value) of the best epoch, or None.
+        epochs: What it has written to `epochs.jsonl`, one dictionary an epoch.
+        events: What it has written to `events.jsonl`, one dictionary an event, without the time.
+        setup: What `run.json` says of the set-up; empty before the end of the first epoch.
 
     Raises:
         FileExistsError: If `path` holds something.
@@ -72,6 +84,8 @@ class RunRecorder(keras.callbacks.Callback):
         >>> run = unetdyn.runs.open(recorder.path)
         >>> run.status, run.summary["best_epoch"], run.model_path.name
         ('finished', 1, 'model.keras')
+        >>> run.setup["optimizer"]["name"], run.setup["loss"]["name"], run.setup["parameters"]
+        ('SGD', 'mean_squared_error', 2)
     """
 
     def __init__(
@@ -89,13 +103,18 @@ class RunRecorder(keras.callbacks.Callback):
         self.save_best = save_best
         self.mode = mode
         self.best: tuple[int, float] | None = None
+        self.epochs: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
+        self.setup: dict[str, Any] = {}
         self.writer = RunWriter(path, config, seed, keras.config.backend())
         self.path = self.writer.path
         declaring = [each for each in self.monitors if each.declaration is not UNDECLARED]
         self._declared = {each.name: each.declaration.named(each.name) for each in declaring}
         self.writer.declare(monitors={name: declared.as_json() for name, declared in self._declared.items()})
         self._metrics: dict[str, Direction | None] = {}
-        self._metrics_declared = False
+        self._declared_in_fit = False
+        self._first_rate: float | None = None
+        self._samples: float | None = None
         self._direction: Direction | None = {"max": "up", "min": "down"}.get(mode)  # type: ignore[assignment]
         self._last_epoch = -1
         self._seconds = 0.0
@@ -111,7 +130,17 @@ class RunRecorder(keras.callbacks.Callback):
         """Start the clock."""
         if not self._started:
             self._start(epoch)
+        if self._first_rate is None:
+            self._first_rate = _learning_rate(self.model).get("learning_rate")
+        self._samples = None
+        self._epoch = epoch
+        listen(self._hear, self.params)
         self._began = time.perf_counter()
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Note how many samples the loss has counted, before validation makes it count its own."""
+        if self._samples is None:
+            self._samples = samples_counted(self.model)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Record the epoch."""
@@ -119,12 +148,16 @@ class RunRecorder(keras.callbacks.Callback):
         seconds = time.perf_counter() - self._began
         self._seconds += seconds
         rates = {} if "learning_rate" in logs else _learning_rate(self.model)
-        self.writer.log_epoch(epoch, {**logs, **rates, "seconds": round(seconds, 3)})
+        row = {**logs, **rates, "seconds": round(seconds, 3)}
+        self.writer.log_epoch(epoch, row)
+        self.epochs.append({"epoch": epoch, **row})
         self._last_epoch = epoch
         self._record_monitors()
-        if not self._metrics_declared:
-            self._declare_metrics(logs)
-        if self.save_best is not None:
+        if not self._declared_in_fit:
+            self._declare(logs)
+        if self.save_best == "auto":
+            self.save_best = self._automatic(logs) or "auto"
+        if self.save_best not in (None, "auto"):
             self._compare(epoch, self.save_best, logs)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
@@ -132,8 +165,9 @@ class RunRecorder(keras.callbacks.Callback):
         if self.best is None and self._last_epoch >= 0:
             self._save_model()
         self._record_monitors()
-        self.writer.event("train_end", f"Training ended after epoch {self._last_epoch + 1}.", epoch=self._last_epoch)
+        self.event("train_end", f"Training ended after epoch {self._last_epoch + 1}.", epoch=self._last_epoch)
         self.writer.finish("finished", self._summary())
+        unlisten(self._hear)
 
     def fail(self, error: BaseException) -> None:
         """Record that training stopped with an error: status "failed", or "interrupted" for Ctrl-C.
@@ -146,8 +180,9 @@ class RunRecorder(keras.callbacks.Callback):
         status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         text = f"{type(error).__name__}: {error}"
         self._read_unfinished_epoch()
-        self.writer.event(status, f"Training stopped after {self._last_epoch + 1} whole epochs. {text}")
+        self.event(status, f"Training stopped after {self._last_epoch + 1} whole epochs. {text}")
         self.writer.finish(status, {**self._summary(), "error": text})
+        unlisten(self._hear)
 
     def _start(self, epoch: int) -> None:
         if epoch <= self._last_epoch:
@@ -158,8 +193,17 @@ class RunRecorder(keras.callbacks.Callback):
             )
         if self._last_epoch >= 0:
             self.writer.resume()
-        self._started, self._metrics_declared = True, False
-        self.writer.event("train_begin", f"Training began at epoch {epoch + 1}.", epoch=epoch, **(self.params or {}))
+        self._started, self._declared_in_fit = True, False
+        self._heard: set[str] = set()
+        self.event("train_begin", f"Training began at epoch {epoch + 1}.", epoch=epoch, **(self.params or {}))
+
+    def _hear(self, code: str, message: str) -> None:
+        """A warning of a metric or a data set, once a `fit`."""
+        if code in self._heard:
+            return
+        self._heard.add(code)
+        with contextlib.suppress(OSError):  # who warns is no writer of runs: what is wrong with the disk shows up here
+            self.event("warning", message, epoch=self._epoch, code=code, level="watch")
 
     def _read_unfinished_epoch(self) -> None:
         """The cause of an error can be that nothing can be read from the device any more: then that is told."""
@@ -167,6 +211,9 @@ class RunRecorder(keras.callbacks.Callback):
             for monitor in self.monitors:
                 monitor.read()
             self._record_monitors()
+            if not self.setup and self._started:
+                self.setup = self._read_setup()
+                self.writer.declare(setup=self.setup)
         except Exception as error:  # whatever the backend raises; the training's own error is the one to report
             self._write_finding("warning", messages.epoch_unread(error))
 
@@ -177,12 +224,31 @@ class RunRecorder(keras.callbacks.Callback):
                 self._write_finding("monitor", found, monitor=monitor.name, epoch=epoch)
             self._written_findings[id(monitor)] = len(monitor.findings)
 
-    def _declare_metrics(self, logs: Mapping[str, Any]) -> None:
+    def _declare(self, logs: Mapping[str, Any]) -> None:
         """Once a `fit`, at the end of its first epoch: before, Keras has not made the metrics."""
         found = metric_directions(self.model)
         self._metrics = {name: way for name, way in found.items() if {name, f"val_{name}"} & logs.keys()}
-        self._metrics_declared = True
-        self.writer.declare(metrics=self._metrics)
+        self._declared_in_fit = True
+        self.setup = self._read_setup()
+        self.writer.declare(metrics=self._metrics, setup=self.setup)
+
+    @property
+    def log_keys(self) -> LogKeys:
+        """Which logged values are metrics, and what the monitors declare of theirs."""
+        return LogKeys(self._metrics, self._declared)
+
+    def _read_setup(self) -> dict[str, Any]:
+        params = self.params or {}
+        samples = samples_counted(self.model) if self._samples is None else self._samples
+        # `samples` is what there is of the batch size without a monitor; what counts batches belongs here.
+        batch_size = batch_size_of(self.model, self.monitors, samples, params.get("steps"))
+        return setup(self.model, params, self._first_rate, batch_size)
+
+    def _automatic(self, logs: Mapping[str, Any]) -> str | None:
+        """What to choose the best epoch by; None as long as nothing was validated."""
+        names = [f"val_{name}" for name, way in self._metrics.items() if way is not None]
+        names = [name for name in names if logged_number(logs.get(name)) is not None]
+        return min(names, key=overlap_rank, default="val_loss" if "val_loss" in logs else None)
 
     def _compare(self, epoch: int, name: str, logs: Mapping[str, Any]) -> None:
         if name in logs and np.size(logs[name]) == 1:
@@ -204,7 +270,7 @@ class RunRecorder(keras.callbacks.Callback):
 
     def _decided(self, epoch: int, name: str) -> Direction:
         """Whether more of it is better; where nothing tells, it is taken to be, and that is said."""
-        found = direction(name, LogKeys(self._metrics, self._declared))
+        found = direction(name, self.log_keys)
         if found in ("up", "down"):
             return found
         self._warn(epoch, messages.direction_assumed(name), stacklevel=3)
@@ -216,21 +282,24 @@ class RunRecorder(keras.callbacks.Callback):
             return
         self._save_model()
         self.best = (epoch, value)
-        self.writer.event(
-            "best", f"Epoch {epoch + 1} is the best so far: {name} {value:.4g}.", epoch=epoch, value=value
-        )
+        self.event("best", f"Epoch {epoch + 1} is the best so far: {name} {value:.4g}.", epoch=epoch, value=value)
 
     def _save_model(self) -> None:
         with replacing(self.path / "model.keras") as temporary:
             self.model.save(temporary)
 
     def _write_finding(self, kind: str, found: Finding, **details: Any) -> None:
-        self.writer.event(kind, found.sentence, **details, code=found.code, level=found.level)
+        self.event(kind, found.sentence, **details, code=found.code, level=found.level)
 
     def _warn(self, epoch: int, found: Finding, stacklevel: int) -> None:
         """A finding of its own; `stacklevel` as if `warnings.warn` were called instead of this."""
         self._write_finding("warning", found, epoch=epoch)
         warnings.warn(found.sentence, UserWarning, stacklevel=stacklevel + 1)
+
+    def event(self, kind: str, message: str, **data: Any) -> None:
+        """Write what happened, as `RunWriter.event` does, and keep it in `events`."""
+        self.writer.event(kind, message, **data)
+        self.events.append({"kind": kind, "message": message, **data})
 
     def _summary(self) -> dict[str, Any]:
         summary: dict[str, Any] = {"epochs": self._last_epoch + 1, "seconds": round(self._seconds, 3)}

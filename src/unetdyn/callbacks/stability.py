@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn._checks import check_choice
+from unetdyn._checks import check_choice, plain
 from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.messages import stability as messages
 from unetdyn.analysis.stability_classes import DDOF, WINDOW, Stability, check_window, stability
@@ -84,8 +84,8 @@ class StabilityMonitor(Monitor):
         check_window(window, ddof)
         check_choice("undefined", undefined, ["absent", "nan"])
         self.monitor = _names(monitor)
-        self.window = window
-        self.ddof = ddof
+        self.window = plain(window)
+        self.ddof = plain(ddof)
         self.undefined = undefined
         self._warned: set[str] = set()
         super().__init__(name, verbose)

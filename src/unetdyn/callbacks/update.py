@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn._checks import check_band, check_count
+from unetdyn._checks import check_band, check_count, plain
 from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.causes.updates import HIGH, LOW
 from unetdyn.analysis.diagnosis.messages import update as messages
@@ -87,9 +87,9 @@ class UpdateMonitor(StepMonitor):
     ) -> None:
         check_band("low", low, "high", high)
         check_count("warmup", warmup, 0, "steps")
-        self.low = low
-        self.high = high
-        self.warmup = warmup
+        self.low = plain(low)
+        self.high = plain(high)
+        self.warmup = plain(warmup)
         super().__init__(name, verbose)
 
     @property

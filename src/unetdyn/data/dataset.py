@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import lru_cache
 
 import keras
 import numpy as np
 
 from unetdyn._checks import check_count
+from unetdyn._warnings import warn
 from unetdyn.data.augment import Augmentation
 
 
@@ -156,14 +156,15 @@ class TileDataset(keras.utils.PyDataset):
     def _warn_reordered(self) -> None:
         batches = list(range(len(self)))
         reordered = self._requested != batches and sorted(self._requested) == batches
-        if reordered and not self._warned:
-            self._warned = True
-            warnings.warn(
+        if reordered:
+            warn(
+                "inputs.reordered",
                 "`fit` shuffled the batches of this TileDataset by Python's global random numbers, so their order is "
                 "not a function of (seed, epoch) and a resumed run differs. Pass `shuffle=False` to `fit`.",
-                UserWarning,
                 stacklevel=2,
+                again=self._warned,
             )
+            self._warned = True
 
 
 def _check_arrays(images: np.ndarray, masks: np.ndarray) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import keras
 
 from unetdyn.dynamics.backend import backend
-from unetdyn.dynamics.hooks import CarriedVariables, Overrides, hook_apply, hook_build
+from unetdyn.dynamics.hooks import CarriedVariables, Overrides, hook_apply, hook_build, trace_anew
 from unetdyn.dynamics.measured_step import MeasuredStep
 from unetdyn.dynamics.optimizers import inner, strategy
 from unetdyn.dynamics.probe import Probe
@@ -54,6 +54,9 @@ class Attachments:
         self._names = (f"tap{number}_" for number in itertools.count())
         self._variable_names = (f"unetdyn_tap_{number}" for number in itertools.count())
         self._measured: MeasuredStep | None = None
+        self._leaving: list[str] = []
+        self._changed = False  # who is attached has changed, and the train function does not know of it yet
+        self._serving = False  # a listener's attaching and detaching must wait: a step may hold the values
         self._unread = 0
         self._rows_a_step: int | None = None  # more than 1 where a `train_step` of the user's applies several times
         self._build_if_possible()
@@ -82,31 +85,32 @@ class Attachments:
 
     def attach(self, reader: Reader) -> str:
         """Measure for one more tap, after dropping what an earlier, broken-off session left; returns its name."""
-        self._remove(self._left_behind(reader.session))
+        self._take_leave(self._left_behind(reader.session))
+        self._serve()
         name = next(self._names)
         self._attached[name] = _Attached(weakref.ref(reader), reader.probe, reader.session, reader.capacity)
-        self._rebuild()
+        self._changed = True
+        self._settle()
         return name
 
     def detach(self, names: Iterable[str]) -> None:
         """Measure for these taps no more; with the last of them everything is put back."""
-        self._remove(names)
-        if self._attached:
-            self._rebuild()
-        else:
-            self._close()
+        self._take_leave(names)
+        self._serve()
+        self._settle()
 
     def detach_all(self) -> None:
         """Measure for nobody."""
         self.detach(list(self._attached))
 
-    def drain(self, optimizer_values: Sequence[Any] | None = None) -> None:
-        """Take the ring's rows to the host and give them to all taps.
+    def drain(self) -> None:
+        """Take the ring's rows to the host and give them to all taps."""
+        self._serve()
+        self._settle()
 
-        Args:
-            optimizer_values: On JAX in the midst of an epoch, the values of `optimizer.variables`.
-        """
-        if self._measured is None:
+    def _serve(self, optimizer_values: Sequence[Any] | None = None) -> None:
+        """Give all taps the rows; on JAX at the beginning of a step, from the values of `optimizer.variables`."""
+        if self._measured is None or self._serving:
             return
         ring = self._measured.ring
         if optimizer_values is None:
@@ -122,10 +126,14 @@ class Attachments:
         self._unread = 0
         if len(numbers):
             columns = self._measured.columns.unpack(rows)
-            for each in list(self._attached.values()):  # a listener may detach
-                reader = each.reader()
-                if reader is not None:
-                    reader.receive((numbers, columns))
+            self._serving = True
+            try:
+                for each in list(self._attached.values()):  # a listener may attach
+                    reader = each.reader()
+                    if reader is not None:
+                        reader.receive((numbers, columns))
+            finally:
+                self._serving = False
 
     def _left_behind(self, session: object) -> list[str]:
         """Taps whose owner is gone or that belong to another session. Taps without a session stay."""
@@ -135,17 +143,29 @@ class Attachments:
             if each.reader() is None or (None not in (each.session, session) and each.session is not session)
         ]
 
-    def _remove(self, names: Iterable[str]) -> None:
-        names = list(names)
+    def _take_leave(self, names: Iterable[str]) -> None:
         for name in names:
             reader = self._attached[name].reader() if name in self._attached else None
             if reader is not None:
                 reader.detached()
-        self.drain()
-        for name in names:
+            self._leaving.append(name)
+        self._changed = True
+
+    def _settle(self) -> None:
+        """Measure for those who are attached now; with nobody left, put everything back. Not while rows are given."""
+        if self._serving or not self._changed:
+            return
+        self._changed = False
+        backend.give_values_back(self._model)
+        leaving, self._leaving = self._leaving, []
+        for name in leaving:
             each = self._attached.pop(name, None)
             if each is not None:
                 self._carried.remove(each.variables)
+        if self._attached:
+            self._rebuild()
+        else:
+            self._close()
 
     def _build_if_possible(self) -> None:
         """Where Keras too builds it beforehand; elsewhere the first step says with which variables."""
@@ -162,7 +182,7 @@ class Attachments:
         def make_train_function(force: bool = False) -> None:
             if not force:  # with `force` it is asked for by us, or in the midst of a training
                 left_behind = self._left_behind(object())
-                if left_behind:
+                if left_behind or self._changed:
                     self.detach(left_behind)
             original(force=force)
 
@@ -170,10 +190,9 @@ class Attachments:
 
     def _rebuild(self) -> None:
         """A ring with the columns that those now attached ask for, and a train function traced with it."""
-        backend.give_values_back(self._model)
         if self._optimizer.built:
             self._make_measured_step()
-        self._make_train_function()
+        self.make_train_function()
 
     def _make_measured_step(self) -> None:
         count = int(keras.ops.convert_to_numpy(self._counter().value))
@@ -218,24 +237,21 @@ class Attachments:
 
         return add_variable
 
-    def _make_train_function(self) -> None:
+    def make_train_function(self) -> None:
         """A train function that knows of the measured step, and empties the ring before it would overflow.
 
         Not a batch hook of a callback: those make every callback of a JAX `fit` wait for the device.
         """
-        own_step = Overrides()
-        # jax.jit finds a cached trace by the function's equality, and bound methods of one model are all equal: after a
-        # change of probes with the same shapes it would run the old ones. So each train function traces one of its own.
-        original_step = self._model.train_step
-        own_step.set(self._model, "train_step", lambda *args: original_step(*args))
-        self._model.make_train_function(force=True)
-        own_step.restore()
+        trace_anew(self._model)
         run = self._model.train_function
 
         def train_function(*args: Any) -> Any:
             steps = self._model.steps_per_execution
             if self._must_drain_before(steps):
-                self.drain(backend.optimizer_values(args))
+                self._serve(backend.optimizer_values(args))
+            if self._changed:
+                args = tuple(backend.between_steps(self._model, args, self._settle))
+                return self._model.train_function(*args)
             self._unread += steps
             return run(*args)
 
@@ -249,7 +265,6 @@ class Attachments:
         return known is None or (self._unread + steps) * known > self._measured.ring.capacity
 
     def _close(self) -> None:
-        backend.give_values_back(self._model)
         self._carried.remove(self._carried.variables)
         self._measured = None
         self._overrides.restore()

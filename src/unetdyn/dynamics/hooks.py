@@ -81,6 +81,19 @@ def hook_build(optimizer: keras.Optimizer, built: Callable[[], None], overrides:
     overrides.set(optimizer, "build", build)
 
 
+def trace_anew(model: keras.Model) -> None:
+    """A train function that no trace is kept of.
+
+    jax.jit finds a cached trace by the function's equality, and bound methods of one model are all equal: after a
+    change of what is measured, with the same shapes, it would run the old one. So this one traces a step of its own.
+    """
+    own_step = Overrides()
+    original_step = model.train_step
+    own_step.set(model, "train_step", lambda *args: original_step(*args))
+    model.make_train_function(force=True)
+    own_step.restore()
+
+
 class CarriedVariables:
     """Variables that JAX must carry through the train step with the optimizer's own: tracked by it, but not saved.
 

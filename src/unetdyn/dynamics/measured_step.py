@@ -10,7 +10,7 @@ from keras import ops
 
 from unetdyn.dynamics.backend import backend
 from unetdyn.dynamics.optimizers import has_loss_scale, inner, replicas
-from unetdyn.dynamics.probe import AddVariable, Control, Probe, Step, check_columns
+from unetdyn.dynamics.probe import AddVariable, Control, Probe, Step, check_columns, transformed
 from unetdyn.dynamics.rows import Columns, Ring
 
 Tensor = Any
@@ -139,7 +139,7 @@ class MeasuredStep:
         skip, changed, whole = None, False, seen.gradients
         told: dict[str, Tensor] = {}
         for prefix, control in self.controls.items():
-            gradients, veto, columns = control.transform(seen)
+            gradients, veto, columns = transformed(control, seen)
             told |= {prefix + name: value for name, value in columns.items()}
             if gradients is not None:
                 seen, changed = replace(seen, gradients=gradients, grad_norm_sq=backend.squared_norms(gradients)), True

@@ -1,7 +1,7 @@
 """What a monitor or a control may add to the compiled step: more columns, or other gradients."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +105,36 @@ def as_probe(measurement: "Probe | Measurement | None") -> Probe | None:
         {'largest': 1}
     """
     return measurement if measurement is None or isinstance(measurement, Probe) else _Stateless(measurement)
+
+
+def transformed(control: Control, step: Step) -> tuple[Gradients | None, Tensor | None, dict[str, Tensor]]:
+    """What the control's `transform` returns.
+
+    Args:
+        control: What acts.
+        step: The step as it is now.
+
+    Raises:
+        TypeError: If it is not the three that `Control.transform` says.
+
+    Example:
+        >>> class Cut(Control):
+        ...     def transform(self, step):
+        ...         return [g / 2 for g in step], None
+        >>> transformed(Cut(), [1.0])
+        Traceback (most recent call last):
+        TypeError: `Cut.transform` must return (gradients or None, skip or None, columns or {}). Received: (list, None).
+    """
+    told = control.transform(step)
+    if isinstance(told, tuple | list) and len(told) == 3 and isinstance(told[2], Mapping):
+        gradients, skip, columns = told
+        return gradients, skip, dict(columns)
+    kinds = ["None" if each is None else type(each).__name__ for each in (told if isinstance(told, tuple) else [told])]
+    received = f"({', '.join(kinds)})" if isinstance(told, tuple) else kinds[0]
+    raise TypeError(
+        f"`{type(control).__name__}.transform` must return (gradients or None, skip or None, columns or {{}}). "
+        f"Received: {received}."
+    )
 
 
 def check_columns(probe: Probe, given: Iterable[str]) -> None:

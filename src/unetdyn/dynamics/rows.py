@@ -1,6 +1,5 @@
 """The tap's rows, one for each training step: written on the device, read in chunks, handed out as NumPy arrays."""
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from unetdyn._warnings import warn
 from unetdyn.dynamics.backend import backend
 
 Tensor = Any
@@ -70,10 +70,10 @@ class Ring:
         newest = int(keras.ops.convert_to_numpy(count))
         oldest = max(self.next, newest - self.capacity)
         if oldest > self.next:
-            warnings.warn(
+            warn(
+                "steps.overwritten",
                 f"{oldest - self.next} training steps were overwritten before they were read: the ring holds "
                 f"{self.capacity}. Read more often, or attach the tap with a larger `capacity`.",
-                UserWarning,
                 stacklevel=4,
             )
         self.next = newest

@@ -39,7 +39,7 @@ class OptimizerTap:
             `train_on_batch` begins, also within a `fit`, or when a tap of a new session is attached. A tap without a
             session stays.
         on_rows: Called with rows as they come from the device, before `read` gives them: a full ring may bring them in
-            the midst of an epoch.
+            the midst of an epoch. It may attach and detach taps, also this one: the next step already knows of it.
         on_detach: Called when the tap is detached, whoever does it, before the last rows come.
 
     Raises:

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from unetdyn._checks import check_fraction, check_positive, check_range
+from unetdyn._checks import check_fraction, check_positive, check_range, plain
 from unetdyn.metrics.shapes import as_computable, match_rank, match_weight, require_same_shape
 
 Tensor = Any
@@ -155,11 +155,11 @@ class BinaryFocalLoss(keras.losses.Loss):
         if self.dtype in ("float16", "bfloat16"):
             super().__init__(name=name, reduction=reduction, dtype="float32")
         _check_arguments(gamma, pos_weight, label_smoothing, alpha)
-        self.gamma = gamma
-        self.pos_weight = pos_weight
+        self.gamma = plain(gamma)
+        self.pos_weight = plain(pos_weight)
         self.from_logits = from_logits
-        self.label_smoothing = label_smoothing
-        self.alpha = alpha
+        self.label_smoothing = plain(label_smoothing)
+        self.alpha = plain(alpha)
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         """The reduced loss; `sample_weight` is aligned with the predictions from the left.

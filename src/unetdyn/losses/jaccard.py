@@ -5,6 +5,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from unetdyn._checks import plain
 from unetdyn.metrics.shapes import match_rank, match_weight, require_same_shape
 from unetdyn.metrics.soft import check_soft_arguments, soft_jaccard_scores
 
@@ -59,7 +60,7 @@ class SoftJaccardLoss(keras.losses.Loss):
         if self.dtype in ("float16", "bfloat16"):
             super().__init__(name=name, reduction=reduction, dtype="float32")
         check_soft_arguments(smooth, aggregate, ("batch", "image"))
-        self.smooth = smooth
+        self.smooth = plain(smooth)
         self.aggregate = aggregate
         self.from_logits = from_logits
 

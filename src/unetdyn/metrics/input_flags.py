@@ -51,6 +51,16 @@ WARNINGS = {
     ),
 }
 
+CODES = {
+    "label_above_one": "labels.scale",
+    "label_fractional": "labels.fractional",
+    "label_without_class": "labels.unknown_class",
+    "prediction_outside": "outputs.range",
+    "prediction_nan": "outputs.nonfinite",
+    "constant": "outputs.constant",
+}
+"""The codes of the warnings."""
+
 
 def raise_flags(batch: Batch, rule: CountingRule) -> Tensor:
     """Which of `FLAGS` the counted pixels of a batch raise: float32 `(7,)` of 0 and 1."""

@@ -52,7 +52,7 @@ def _check_class_ids(ids: Sequence[int]) -> None:
     numbers = isinstance(ids, Sequence) and len(ids) > 0 and all(is_count(i) and i >= 0 for i in ids)
     if not numbers or len(set(ids)) < len(ids):
         raise ValueError(
-            "`class_ids` must be a list of different channel numbers, such as [1, 2], or None. "
+            "`class_ids` must be a list of different channel numbers, whole as in [1, 2], or None. "
             f"Received: class_ids={ids!r}."
         )
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from unetdyn._checks import check_choice, check_positive
+from unetdyn._checks import check_choice, check_positive, plain
 from unetdyn.metrics import counts
 from unetdyn.metrics.shapes import as_computable, match_rank, match_weight, require_same_shape
 
@@ -144,7 +144,7 @@ class SoftJaccard(keras.metrics.Metric):
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         check_soft_arguments(smooth, aggregate, ("dataset", "image", "batch"))
-        self.smooth = smooth
+        self.smooth = plain(smooth)
         self.aggregate = aggregate
         self.from_logits = from_logits
         self.numerator = self.add_variable((2,), "zeros", dtype="float32", name="numerator")

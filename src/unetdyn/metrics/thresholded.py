@@ -1,11 +1,12 @@
 """The thresholded Jaccard index as a Keras metric."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import keras
 
+from unetdyn._checks import plain
+from unetdyn._warnings import warn
 from unetdyn.metrics import counts, input_flags
 from unetdyn.metrics.jaccard import CountingRule, _compute, _update, _validate
 
@@ -90,8 +91,8 @@ class ThresholdedJaccard(keras.metrics.Metric):
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
-        ids = None if class_ids is None else tuple(class_ids)
-        self.rule = CountingRule(threshold, comparison, aggregate, empty, from_logits, ids)
+        ids = None if class_ids is None else tuple(plain(i) for i in class_ids)
+        self.rule = CountingRule(plain(threshold), comparison, aggregate, plain(empty), from_logits, ids)
         shape = (2, self.rule.scores)
         self.numerator = self.add_variable(shape, "zeros", dtype="float32", name="numerator")
         self.denominator = self.add_variable(shape, "zeros", dtype="float32", name="denominator")
@@ -141,6 +142,6 @@ class ThresholdedJaccard(keras.metrics.Metric):
             return
         self._flags_read = True
         for key in input_flags.warnings_due(flags, single_channel=self._single_channel):
-            if key not in self._warned:
-                self._warned.add(key)
-                warnings.warn(f"Metric '{self.name}': {input_flags.WARNINGS[key]}", UserWarning, stacklevel=3)
+            message, again = f"Metric '{self.name}': {input_flags.WARNINGS[key]}", key in self._warned
+            self._warned.add(key)
+            warn(input_flags.CODES[key], message, stacklevel=3, again=again)

@@ -2,6 +2,8 @@
 
 from unetdyn.report.comparison import ComparisonDisplay
 from unetdyn.report.convergence import ConvergenceDisplay
+from unetdyn.report.findings import FindingsDisplay
+from unetdyn.report.flip_map import FlipMapDisplay
 from unetdyn.report.gradients import GradientDisplay
 from unetdyn.report.heatmap import BlockHeatmapDisplay
 from unetdyn.report.history import HistoryDisplay
@@ -15,6 +17,8 @@ __all__ = [
     "BlockHeatmapDisplay",
     "ComparisonDisplay",
     "ConvergenceDisplay",
+    "FindingsDisplay",
+    "FlipMapDisplay",
     "GradientDisplay",
     "HistoryDisplay",
     "NoiseScaleDisplay",

@@ -83,7 +83,7 @@ class ComparisonDisplay(Display):
         Raises:
             ValueError: If there is no run.
         """
-        summaries = as_summaries(runs, metric=metric, window=window)
+        summaries = as_summaries(runs, metric=metric, window=window, judged=True)
         if not summaries:
             raise ValueError(f"`runs` must be one run or more. Received: {runs!r}.")
         return cls(summaries, combined_score(summaries, w), pareto_front(summaries))

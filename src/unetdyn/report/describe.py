@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from unetdyn.analysis import Curve, read_history
-from unetdyn.analysis.diagnosis import Evidence, diagnose
+from unetdyn.analysis import Curve, Diagnosis, diagnose, read_history
 from unetdyn.analysis.metric_names import readable
 from unetdyn.analysis.stability_classes import DDOF, WINDOW, check_window, stability
+from unetdyn.report.scatter import epochs_fallen, scatter_in_words
 from unetdyn.runs import Run
+
+MOST_NAMES = 3  # of findings, in the row of the verdict
 
 
 def describe(runs: Sequence[Run]) -> str:
@@ -20,18 +22,30 @@ def describe(runs: Sequence[Run]) -> str:
 
     Returns:
         A text of a few lines: how the run ended, the best and last value of its metric, the stability of its loss and
-        its class, and where it is. Metric and loss are of the validation where there was one.
+        its classes, and where it is. Metric and loss are of the validation where there was one. A run that is ill is
+        named below, with the reason, so that its figures are not taken for those of a sound one.
     """
-    columns = [_rows(run) for run in runs]
+    diagnoses = [_diagnosis(run) for run in runs]
+    columns = [_rows(run, found) for run, found in zip(runs, diagnoses, strict=True)]
     labels = list(dict.fromkeys(label for column in columns for label in column))
     cells = [[label, *(column.get(label, "") for column in columns)] for label in labels]
     widths = [max(len(row[i]) for row in cells) for i in range(len(runs) + 1)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     notes = [f"{run.path.name}: {note}" for run in runs for note in run.notes]
+    notes += [
+        f"{run.path.name} is ill: {found.sentence}"
+        for run, found in zip(runs, diagnoses, strict=True)
+        if found is not None and found.level == "ill"
+    ]
     return "\n".join(lines + notes)
 
 
-def _rows(run: Run) -> dict[str, str]:
+def _diagnosis(run: Run) -> Diagnosis | None:
+    """None where nothing was logged yet."""
+    return diagnose(run, **stability_settings(run.config)) if read_history(run) else None
+
+
+def _rows(run: Run, found: Diagnosis | None) -> dict[str, str]:
     config = run.config
     epochs = len(run.epochs)
     rows = {
@@ -41,9 +55,8 @@ def _rows(run: Run) -> dict[str, str]:
         "epochs": str(epochs) if epochs else "none yet",
     }
     curves = read_history(run)
-    if curves:
-        found = diagnose(Evidence.read(run, **stability_settings(config)))
-        rows["verdict"] = f"{found.symbol} {found.word}"
+    if found is not None:
+        rows["verdict"] = in_short(found)
     for metric in dict.fromkeys(name for name in (curves.default_panel, "soft_jaccard") if name):
         if {metric, f"val_{metric}"} & set(curves):
             logged, curve = curves.watched(metric)
@@ -52,12 +65,25 @@ def _rows(run: Run) -> dict[str, str]:
         rows[f"test {name}"] = f"{value:.4f}" if isinstance(value, float | int) else str(value)
     if {"loss", "val_loss"} & set(curves):
         logged, curve = curves.watched("loss")
-        rows[f"{readable(logged)}, stability"] = _stability(curve.values, config)
+        fallen = epochs_fallen(curves, curves.default_metric)
+        rows[f"{readable(logged)}, stability"] = _stability(curve.values, config, fallen)
     rows["directory"] = str(run.path)
     picture = run.path / "history.png"
     if picture.is_file():
         rows["picture"] = str(picture)
     return rows
+
+
+def in_short(found: Diagnosis) -> str:
+    """The level, and what it rests on, in a few words.
+
+    >>> in_short(diagnose({"loss": [0.5, 0.4, float("nan")]}))
+    '✕ Ill: loss'
+    """
+    names = list(dict.fromkeys(finding.name for finding in found.headline))
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    why = f": {', '.join(names[:MOST_NAMES])}{more}" if names else ""
+    return f"{found.symbol} {found.word}{why}"
 
 
 def _model(config: dict[str, Any]) -> str:
@@ -104,9 +130,6 @@ def _usable(window: Any, ddof: Any) -> bool:
     return True
 
 
-def _stability(values: np.ndarray, config: dict[str, Any]) -> str:
+def _stability(values: np.ndarray, config: dict[str, Any], fallen: int) -> str:
     result = stability(values, **stability_settings(config))
-    if not (result.determined and result.finite):
-        return str(result)
-    variation = f"coefficient of variation {result.coefficient_of_variation:.1%}"
-    return f"σ {result.sigma:.2g}, {result.label}; {variation}"
+    return scatter_in_words(result, fallen) if result.determined and result.finite else str(result)

@@ -1,10 +1,12 @@
 """What the displays share: a figure of their own, a file, a picture in the notebook, labels that can be read."""
 
+import functools
+import inspect
 import io
 import textwrap
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,6 +41,13 @@ class Display(ABC):
     figure_: Any
     ax_: Axes
     axes_: dict[str, Axes]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let wrong arguments of each display be answered with what to call."""
+        super().__init_subclass__(**kwargs)
+        for name, told in (("__init__", _telling_what_computes), ("plot", _telling_which_axes)):
+            if name in vars(cls):
+                setattr(cls, name, told(cls, vars(cls)[name]))
 
     @abstractmethod
     def plot(self, *args: Any, **kwargs: Any) -> Any:
@@ -90,6 +99,44 @@ class Display(ABC):
         buffer = io.BytesIO()
         write_figure(self._drawn(), buffer, format="png", dpi=96)
         return buffer.getvalue()
+
+
+def _telling_what_computes(cls: type[Display], init: Callable[..., None]) -> Callable[..., None]:
+    """The constructor, which a history alone, as of older versions, does not suffice."""
+    signature = inspect.signature(init)
+
+    @functools.wraps(init)
+    def told(self: Display, *args: Any, **kwargs: Any) -> None:
+        try:
+            signature.bind(self, *args, **kwargs)
+        except TypeError as error:
+            takes = ", ".join(f"`{name}`" for name in list(signature.parameters)[1:])
+            computing = " or ".join(f"{cls.__name__}.{name}" for name in dir(cls) if name.startswith("from_"))
+            received = ", ".join([*(type(each).__name__ for each in args), *(f"{name}=" for name in kwargs)])
+            raise TypeError(
+                f"{cls.__name__} takes what it draws: {takes}. To have that computed, call {computing}. "
+                f"Received: {received or 'nothing'} ({error})."
+            ) from None
+        init(self, *args, **kwargs)
+
+    return told
+
+
+def _telling_which_axes(cls: type[Display], plot: Callable[..., Any]) -> Callable[..., Any]:
+    """`plot`, which takes `ax` in a display of one panel, and `axes` in one of several."""
+    takes_one = "ax" in inspect.signature(plot).parameters
+
+    @functools.wraps(plot)
+    def told(self: Display, *args: Any, **kwargs: Any) -> Any:
+        if takes_one and "axes" in kwargs:
+            raise TypeError(f"{cls.__name__} has one panel: call plot(ax=...) with one axes. Received: axes=.")
+        if not takes_one and "ax" in kwargs:
+            raise TypeError(
+                f"{cls.__name__} may have several panels: call plot(axes=[...]) with axes for each. Received: ax=."
+            )
+        return plot(self, *args, **kwargs)
+
+    return told
 
 
 def _counted(axes: Any) -> str:

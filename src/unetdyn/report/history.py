@@ -12,6 +12,7 @@ import unetdyn.runs
 from unetdyn._plotting import BLACK, GREY, TRAINING, VALIDATION, draw_epochs, epoch_axis, log_axis, spans_decades
 from unetdyn.analysis import Stability, read_history, stability
 from unetdyn.report.drawing import Display, escape_label, few_points, line_style, panel_title, readable
+from unetdyn.report.scatter import epochs_fallen, scatter_in_words
 
 Series = tuple[NDArray[Any], NDArray[np.float64]]
 
@@ -35,6 +36,8 @@ class HistoryDisplay(Display):
         metric: Which value the second panel shows; None (default) for no such panel.
         best: Where the metric is best, as a place in its values, those of the validation where there are any; None
             (default) where it never was a number.
+        fallen: In how many epochs the metric had fallen to less than half of what it had reached; from one on, the
+            loss's scatter has no class. Default: 0.
 
     Attributes:
         figure_: The matplotlib figure, after `plot`.
@@ -52,12 +55,18 @@ class HistoryDisplay(Display):
     """
 
     def __init__(
-        self, series: Mapping[str, Series], stability: Stability, metric: str | None = None, best: int | None = None
+        self,
+        series: Mapping[str, Series],
+        stability: Stability,
+        metric: str | None = None,
+        best: int | None = None,
+        fallen: int = 0,
     ) -> None:
         self.series = series
         self.stability = stability
         self.metric = metric
         self.best = best
+        self.fallen = fallen
 
     @classmethod
     def from_history(
@@ -92,7 +101,8 @@ class HistoryDisplay(Display):
         best = None
         if metric:
             best = curves.best(curves.watched(metric)[0])
-        return cls(curves, stability(curves.watched("loss")[1].values, **kwargs), metric, best)
+        found = stability(curves.watched("loss")[1].values, **kwargs)
+        return cls(curves, found, metric, best, epochs_fallen(curves, metric))
 
     @classmethod
     def from_run(cls, run: "unetdyn.runs.Run | str | Path", **kwargs: Any) -> "HistoryDisplay":
@@ -152,8 +162,8 @@ class HistoryDisplay(Display):
             return
         epochs = self.series[watched][0][-found.window :] + 1
         ax.axvspan(epochs[0] - 0.5, epochs[-1] + 0.5, color=GREY, alpha=0.25, linewidth=0, zorder=0)
-        sigma = f"σ = {found.sigma:.3g}" if found.finite else "σ not finite"
-        panel_title(ax, f"{readable(watched)}, last {found.window} (shaded): {sigma}, {found.label}", "right")
+        words = scatter_in_words(found, self.fallen)
+        panel_title(ax, f"{readable(watched)}, last {found.window} (shaded): {words}", "right")
 
     def _mark_best(self, ax: Axes) -> None:
         """Ring the best epoch of the metric; the label says what it was and where the training ended."""

@@ -25,6 +25,7 @@ from unetdyn._plotting import (
 )
 from unetdyn.analysis import STABILITY_CLASSES, Stability, read_history, sliding_stability, stability
 from unetdyn.report.drawing import Display, add_legend, escape_label, few_points, line_style, panel_title, readable
+from unetdyn.report.scatter import epochs_fallen, scatter_in_words
 
 BANDS = dict(zip((row.label for row in STABILITY_CLASSES), (GREEN, SKY, YELLOW, ORANGE, VERMILION), strict=True))
 _BORDERS = [row.lower for row in STABILITY_CLASSES[1:]]
@@ -44,6 +45,8 @@ class StabilityDisplay(Display):
         sigma: `(n,)`, `unetdyn.analysis.sliding_stability` of its values.
         stability: `unetdyn.analysis.Stability` at the end.
         name: What was logged, for the axis. Default `"validation loss"`, for which the classes were made.
+        fallen: In how many epochs the metric had fallen to less than half of what it had reached; from one on, the
+            title names no class. Default: 0.
 
     Attributes:
         figure_: The matplotlib figure, after `plot`.
@@ -59,16 +62,27 @@ class StabilityDisplay(Display):
     """
 
     def __init__(
-        self, epochs: NDArray[Any], sigma: NDArray[np.float64], stability: Stability, name: str = "validation loss"
+        self,
+        epochs: NDArray[Any],
+        sigma: NDArray[np.float64],
+        stability: Stability,
+        name: str = "validation loss",
+        fallen: int = 0,
     ) -> None:
         self.epochs = epochs
         self.sigma = sigma
         self.stability = stability
         self.name = name
+        self.fallen = fallen
 
     @classmethod
     def from_values(
-        cls, values: ArrayLike, epochs: ArrayLike | None = None, name: str = "validation loss", **kwargs: Any
+        cls,
+        values: ArrayLike,
+        epochs: ArrayLike | None = None,
+        name: str = "validation loss",
+        fallen: int = 0,
+        **kwargs: Any,
     ) -> "StabilityDisplay":
         """The picture of a logged value.
 
@@ -76,6 +90,7 @@ class StabilityDisplay(Display):
             values: `(n,)`, oldest first; NaN and infinity allowed.
             epochs: `(n,)`, the epochs (from 0) in which it was logged; default 0, 1, 2, …
             name: What it is, for the axis.
+            fallen: In how many epochs the metric had fallen, see the class.
             **kwargs: `window` and `ddof` of `unetdyn.analysis.stability`.
 
         Raises:
@@ -88,7 +103,7 @@ class StabilityDisplay(Display):
                 "`epochs` must have one element for each of `values`. "
                 f"Received: {epochs.shape} epochs, {values.shape} values."
             )
-        return cls(epochs, sliding_stability(values, **kwargs), stability(values, **kwargs), name)
+        return cls(epochs, sliding_stability(values, **kwargs), stability(values, **kwargs), name, fallen)
 
     @classmethod
     def from_history(
@@ -102,8 +117,10 @@ class StabilityDisplay(Display):
             validation_freq: What was passed to `fit`; see `read_history`.
             **kwargs: `window` and `ddof` of `unetdyn.analysis.stability`.
         """
-        logged, curve = read_history(history, validation_freq).watched(name.removeprefix("val_"))
-        return cls.from_values(curve.values, curve.epochs, readable(logged), **kwargs)
+        curves = read_history(history, validation_freq)
+        logged, curve = curves.watched(name.removeprefix("val_"))
+        fallen = epochs_fallen(curves, curves.default_metric)
+        return cls.from_values(curve.values, curve.epochs, readable(logged), fallen, **kwargs)
 
     @classmethod
     def from_run(cls, run: "unetdyn.runs.Run | str | Path", name: str = "loss", **kwargs: Any) -> "StabilityDisplay":
@@ -161,11 +178,5 @@ class StabilityDisplay(Display):
         mark_off_scale(ax, self.epochs[self.sigma == 0] + 1, 0.03, "v", color=BLUE, label="σ = 0")
 
     def _title(self) -> str:
-        found = self.stability
-        if not found.determined:
-            return f"σ not defined: {len(found.values)} of the {found.window} values that it needs"
-        if not found.finite:
-            return f"at the end: σ not finite, {found.label}"
-        text = f"at the end: σ = {found.sigma:.3g}, {found.label}"
-        variation = found.coefficient_of_variation
-        return text + (f"; {variation:.1%} of the mean" if np.isfinite(variation) else "")
+        words = scatter_in_words(self.stability, self.fallen)
+        return f"at the end: {words}" if self.stability.determined else words

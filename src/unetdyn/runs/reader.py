@@ -115,6 +115,14 @@ class Run:
         return self.header.get("monitors") or {}
 
     @property
+    def setup(self) -> dict[str, Any]:
+        """Optimizer, loss, batch size, norms and the like, as they were read from the model; None in it is unknown.
+
+        Empty for a run that was written before it was kept, not by `RunRecorder`, or that ended in its first epoch.
+        """
+        return strict_json.restore_numbers(self.header.get("setup") or {})
+
+    @property
     def summary(self) -> dict[str, Any]:
         """The numbers that mattered in the end; empty until the run ends."""
         return strict_json.restore_numbers(self.header["summary"])

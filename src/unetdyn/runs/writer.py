@@ -67,6 +67,7 @@ class RunWriter:
             "config": dict(config or {}),
             "metrics": {},
             "monitors": {},
+            "setup": {},
             "summary": {},
         }
         strict_json.dumps(self._run)
@@ -75,17 +76,22 @@ class RunWriter:
         sync_folder(self.path.parent)
 
     def declare(
-        self, metrics: Mapping[str, str | None] | None = None, monitors: Mapping[str, Mapping[str, Any]] | None = None
+        self,
+        metrics: Mapping[str, str | None] | None = None,
+        monitors: Mapping[str, Mapping[str, Any]] | None = None,
+        setup: Mapping[str, Any] | None = None,
     ) -> None:
-        """Say what the logged values are, so that nobody has to guess it from their names later.
+        """Say what the logged values are and how they were made, so that nobody has to guess it later.
 
         Args:
             metrics: The model's own metrics, without `val_` → `"up"` where more is better, `"down"` where less is, None
                 where Keras does not say.
             monitors: Name of a record → what its monitor writes, as `unetdyn.analysis.declarations` puts it.
+            setup: Optimizer, loss, batch size and the like, as `unetdyn.callbacks.RunRecorder` reads them.
         """
         self._run["metrics"] |= metrics or {}
         self._run["monitors"] |= monitors or {}
+        self._run["setup"] |= setup or {}
         self._write_run()
 
     def log_epoch(self, epoch: int, logs: Mapping[str, Any]) -> None:

@@ -85,20 +85,21 @@ def test_messages_of_nobody_known_are_told_apart_by_their_first_words(tmp_path):
 CALM, WILD, BROKEN = stability([0.2, 0.2], 2), stability([0.2, 0.5], 2), stability([0.2, float("nan")], 2)
 
 
-def scatter(name, found, epoch, coded):
+def scatter(name, found, epoch, coded, monitor="stability"):
     finding = class_of_stability(name, found)
     codes = {"code": finding.code, "level": finding.level} if coded else {}
-    return said(finding.sentence, epoch, "stability", **codes)
+    return said(finding.sentence, epoch, monitor, **codes)
 
 
+@pytest.mark.parametrize("monitor", ["stability", "scatter"])
 @pytest.mark.parametrize("coded", [True, False], ids=["with codes", "older file"])
-def test_good_news_is_no_finding(coded):
-    """The validation loss became Excellent in the end, the loss Poor."""
+def test_good_news_is_no_finding(coded, monitor):
+    """The validation loss became Excellent in the end, the loss Poor; whatever name the monitor was given."""
     found = told(
-        scatter("val_loss", WILD, 0, coded),
-        scatter("loss", CALM, 0, coded),
-        scatter("val_loss", CALM, 1, coded),
-        scatter("loss", WILD, 1, coded),
+        scatter("val_loss", WILD, 0, coded, monitor),
+        scatter("loss", CALM, 0, coded, monitor),
+        scatter("val_loss", CALM, 1, coded, monitor),
+        scatter("loss", WILD, 1, coded, monitor),
     )
     assert [(one.code, one.level) for one in found] == [("stability.loss", "ill")]
     assert found[0].sentence.endswith("more validation data. (Last said at epoch 2 of 10; 2 times since epoch 1.)")
@@ -115,7 +116,7 @@ def test_scatter_that_is_no_number_is_of_the_same_kind(coded, last, codes):
     "event",
     [
         said("mask quality: Good (0.9), but only on the training set.", 1, "mine"),
-        said("val_loss: σ 0.02 over the last 5 epochs: Good (0.01 ≤ σ < 0.05).", 1, "mine"),
+        said("val_loss: σ 0.02 of 5 folds: Good (0.01 ≤ σ < 0.05).", 1, "mine"),
         said("Quality: Good (3 of 4).", 1, "stability"),
         said("Quality: Good (3 of 4).", 1, "mine", code="mine.quality", level="good"),
         said("val_loss: σ 0.02 over the last 5 epochs: Good (0.01 ≤ σ < 0.05).", 1, "stability", kind="warning"),

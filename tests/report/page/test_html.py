@@ -89,7 +89,7 @@ def test_tables_have_a_name(page):
 def test_symbols_are_not_read_aloud(page):
     symbols = {" ".join(texts).strip() for _, attributes, texts in page.all("span") if "aria-hidden" in attributes}
     assert symbols
-    assert symbols <= {"?", "✓", "!", "✕"}
+    assert symbols <= {"?", "✓", "i", "!", "✕"}
     for _, attributes, texts in page.all("span", "p"):
         if attributes.get("class") in ("level", "word"):
             assert " ".join(texts).strip()[0] in symbols
@@ -178,7 +178,7 @@ def test_text_has_enough_contrast_in_light_dark_and_print(single):
     assert len(palettes) == 3
     for palette in palettes:
         colours = dict(re.findall(r"--(\w+): (#\w{6})", palette))
-        for name in ("text", "faint", "good", "watch", "ill", "unknown", "link"):
+        for name in ("text", "faint", "good", "watch", "ill", "unknown", "info", "link"):
             for ground in ("page", "card"):
                 assert contrast(colours[name], colours[ground]) >= 4.5, (name, ground, palette)
 

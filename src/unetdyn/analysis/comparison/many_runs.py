@@ -14,7 +14,9 @@ from unetdyn.analysis.comparison.summary import RunSummary, summarise
 from unetdyn.analysis.stability_classes import WINDOW
 
 
-def as_summaries(runs: Any, metric: str | None = None, window: int = WINDOW) -> list[RunSummary]:
+def as_summaries(
+    runs: Any, metric: str | None = None, window: int = WINDOW, judged: bool = False
+) -> list[RunSummary]:
     """Every run as a `RunSummary`, under names that differ.
 
     Args:
@@ -23,6 +25,7 @@ def as_summaries(runs: Any, metric: str | None = None, window: int = WINDOW) -> 
             other runs with one name the later becomes `name (2)`.
         metric: See `summarise`; summaries keep theirs.
         window: See `summarise`; summaries keep theirs.
+        judged: Whether to ask if the runs are ill, see `summarise`; summaries keep what they say.
 
     Returns:
         A list in the order of `runs`.
@@ -43,7 +46,9 @@ def as_summaries(runs: Any, metric: str | None = None, window: int = WINDOW) -> 
         )
     named = list(runs.items()) if isinstance(runs, Mapping) else _names_of_files(list(runs))
     summaries = [
-        summarise(run, name) if isinstance(run, RunSummary) else summarise(run, name, metric=metric, window=window)
+        summarise(run, name)
+        if isinstance(run, RunSummary)
+        else summarise(run, name, metric=metric, window=window, judged=judged)
         for name, run in named
     ]
     names: dict[str, None] = {}
@@ -54,7 +59,7 @@ def as_summaries(runs: Any, metric: str | None = None, window: int = WINDOW) -> 
 
 
 def comparison_notes(summaries: Sequence[RunSummary]) -> list[str]:
-    """What makes runs hard to compare: values that are not of the same thing.
+    """What makes runs hard to compare: values that are not of the same thing, and runs that are ill.
 
     >>> one, two = summarise({"val_jaccard": [0.5]}), summarise({"jaccard": [0.5]})
     >>> comparison_notes([one, two])
@@ -69,7 +74,7 @@ def comparison_notes(summaries: Sequence[RunSummary]) -> list[str]:
         if len(different) > 1:
             others = " in some runs, ".join(different)
             notes.append(f"the {what} is not of one thing: {others} in others")
-    return notes
+    return notes + [f"{run.name} is ill: {run.ill}" for run in summaries if run.ill]
 
 
 def left_out(excluded: Mapping[str, str], notes: Iterable[str]) -> list[tuple[str, str]]:

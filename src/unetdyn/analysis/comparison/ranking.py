@@ -23,7 +23,7 @@ class Ranking(Result):
         weights: Of performance and of stability.
         runs: The runs that were scored, the best first.
         excluded: Name → why it has no score.
-        notes: What makes these runs hard to compare.
+        notes: What makes these runs hard to compare, and which of them are ill, and why.
     """
 
     scores: dict[str, float]
@@ -90,7 +90,7 @@ def combined_score(runs: Any, w: Sequence[float] = WEIGHTS) -> Ranking:
     How exactly the studies combined the two is not on record beyond the weights; this is our reading of it. Its
     caveats: the score depends on which runs are compared, since both terms are relative to the set's largest, so one
     run that diverged makes all others look alike in stability; and a difference in it has no unit. `pareto_front`
-    has neither fault.
+    has neither fault. Neither knows how the best epoch was reached: a run that is ill is ranked, and `notes` say so.
 
     Args:
         runs: See `as_summaries`.
@@ -206,7 +206,7 @@ def best_within(runs: Any, max_sigma: float) -> BestWithin:
 
 def _comparable(runs: Any) -> tuple[list[RunSummary], dict[str, str], tuple[str, ...]]:
     """Those with a performance and a σ, why the others have none, and what makes the first hard to compare."""
-    summaries = as_summaries(runs)
+    summaries = as_summaries(runs, judged=True)
     excluded = {run.name: why for run in summaries if (why := _missing(run))}
     kept = [run for run in summaries if run.name not in excluded]
     return kept, excluded, tuple(comparison_notes(kept))

@@ -10,7 +10,9 @@ import numpy as np
 
 import unetdyn.runs
 from unetdyn.analysis.comparison.factors import recorded_factors, with_levels
+from unetdyn.analysis.comparison.illness import why_ill
 from unetdyn.analysis.curves import Curves, read_history
+from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.metric_names import check_more_is_better
 from unetdyn.analysis.result import Result, epoch, number
 from unetdyn.analysis.stability_classes import DDOF, WINDOW, check_window, stability
@@ -40,6 +42,7 @@ class RunSummary(Result):
         watched_loss: The same of the loss; None where no loss was logged.
         window: How many values `stability` is of.
         notes: In words, what could not be told and why.
+        ill: Why the run is ill, as `unetdyn.analysis.diagnose` says; empty where it isn't, or where that was not asked.
     """
 
     name: str
@@ -57,6 +60,7 @@ class RunSummary(Result):
     watched_loss: str | None
     window: int = WINDOW
     notes: tuple[str, ...] = ()
+    ill: str = ""
 
     def _rows(self) -> list[tuple[str, str]]:
         variation = self.coefficient_of_variation
@@ -76,6 +80,7 @@ class RunSummary(Result):
             for name in MAIN_FACTORS
             if (value := self.factors.get(name)) is not None
         ]
+        rows += [("ill", self.ill)] if self.ill else []
         return rows + [("note", note) for note in self.notes]
 
 
@@ -88,6 +93,7 @@ def summarise(
     parameters: int | None = None,
     memory: float | None = None,
     ddof: int = DDOF,
+    judged: bool = False,
 ) -> RunSummary:
     """One run in the numbers that comparisons use.
 
@@ -107,6 +113,7 @@ def summarise(
         parameters: How many the model has; None (default): `parameters` of the run's summary, where recorded.
         memory: Peak memory in bytes; None (default): `memory` of the run's summary, where recorded.
         ddof: 1 (default) or 0, see `unetdyn.analysis.stability`.
+        judged: Whether to ask if the run is ill, which takes a few times as long. Default: no.
 
     Returns:
         A `RunSummary`. A run without epochs, with a metric that was never a number, or with too few losses for σ has
@@ -155,6 +162,7 @@ def summarise(
         factors={**({} if run is None else recorded_factors(run)), **with_levels(factors or {})},
         window=window,
         notes=tuple(measured.pop("notes") + scatter.pop("notes")),
+        ill=why_ill(Evidence.read(run or source, metric, window, ddof)) if judged and curves.epochs else "",
         **measured,
         **scatter,
     )

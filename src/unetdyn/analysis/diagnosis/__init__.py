@@ -29,4 +29,5 @@ _MODULES = {
     "rules_in_words": "registry",
 }
 
-__getattr__, __dir__ = load_when_asked(__name__, _MODULES)
+if not TYPE_CHECKING:  # a type checker that saw `__getattr__` would let any misspelt name pass
+    __getattr__, __dir__ = load_when_asked(__name__, _MODULES)

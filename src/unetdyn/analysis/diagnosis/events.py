@@ -31,7 +31,9 @@ _OLD = {
     r"AutoClip: \d+ of \d+ steps clipped": clipping.AUTO_CLIP,
     r"AdaptiveGradientClipping: .* of the units clipped": clipping.UNITS,
 }
-_OLD_STABILITY = re.compile(rf"(.+?): σ .*?(?:: |so )({'|'.join(stability.LEVEL_OF)})\b")
+_OLD_STABILITY = re.compile(
+    rf"(.+?): σ (?:\S+ over the last \d+ epochs: |not finite: .*, so )({'|'.join(stability.LEVEL_OF)})\b"
+)
 _WORDS = 4  # the first words of any other message say what kind it is
 
 
@@ -88,8 +90,8 @@ def _level(event: Event) -> str:
 
 
 def _old_stability(event: Event) -> re.Match[str] | None:
-    """What a `StabilityMonitor` said, by its default name and the form of its message."""
-    is_old = event.get("kind") == "monitor" and event.get("monitor") == "stability" and not event.get("code")
+    """What a `StabilityMonitor` said, by the form of its message: it may have had any name."""
+    is_old = event.get("kind") == "monitor" and not event.get("code")
     return _OLD_STABILITY.match(str(event.get("message", ""))) if is_old else None
 
 

@@ -80,7 +80,7 @@ class Evidence:
             return cls(curves, chosen, window, ddof, epochs=curves.epochs)
         error = str(source.summary.get("error", ""))
         epochs, records = len(source.epochs), _Records(source)
-        setup, tested = source.header.get("setup") or {}, _tested(source.summary)
+        setup, tested = source.setup, _tested(source.summary)
         return cls(curves, chosen, window, ddof, source.status, error, epochs, source.events, records, setup, tested)
 
     @property

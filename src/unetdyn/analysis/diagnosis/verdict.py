@@ -1,5 +1,6 @@
 """What is to be thought of a run: its symptoms, and the causes that explain them."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -20,6 +21,7 @@ from unetdyn.analysis.diagnosis.registry import CAUSES, RULES, SYMPTOMS, Rule
 from unetdyn.analysis.diagnosis.symptoms import stability
 from unetdyn.analysis.stability_classes import DDOF, WINDOW
 
+WIDTH = 110  # characters of a line of text
 _LIMITS = {limit.code: limit for rule in RULES for limit in rule.LIMITS}
 _BETWEEN_REASONS = {"gradient": " and "}  # by the first part of the code; "; " elsewhere
 
@@ -75,6 +77,17 @@ class Diagnosis:
         return tuple(finding for finding in self.findings if finding.level == "info")
 
     @property
+    def lacking(self) -> dict[str, tuple[str, ...]]:
+        """What was not looked at: the callback that would supply what is missing → the codes of what it would find."""
+        suppliers = dict.fromkeys(each.supplied_by for each in self.not_applied)
+        return {
+            supplier: tuple(
+                dict.fromkeys(code for each in self.not_applied if each.supplied_by == supplier for code in each.codes)
+            )
+            for supplier in suppliers
+        }
+
+    @property
     def rows(self) -> tuple[Finding, ...]:
         """One finding for each thing that was looked at: several on one thing are told together, by the worst."""
         return _rows(self.findings)
@@ -93,24 +106,27 @@ class Diagnosis:
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.symbol} {self.word}. {self.sentence}"]
+        lines = [_wrapped(f"{self.symbol} {self.word}. {self.sentence}", 0)]
         for finding in self.headline:
             lines += ["", f"{finding.symbol} {finding.name} ({finding.code})"]
-            lines += [f"    {heading + ':':<16}{text}" for heading, text in finding.parts]
+            lines += [_wrapped(f"    {heading + ':':<16}{text}", 20) for heading, text in finding.parts]
         if self.observations:
             lines += ["", "Seen, and did no harm:"]
-            lines += [f"  {finding.name}: {finding.seen} ({finding.code})" for finding in self.observations]
-        if self.not_applied:
-            lines += ["", "Not looked at:"]
-            lines += [f"  {', '.join(each.codes)}: {_lacking(each)}" for each in self.not_applied]
+            lines += [_wrapped(f"    {one.name}: {one.seen} ({one.code})", 8) for one in self.observations]
+        if self.lacking:
+            lines += ["", "Not looked at, for want of the record of"]
+            lines += [_wrapped(f"    {supplier}: {', '.join(codes)}", 8) for supplier, codes in self.lacking.items()]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        rows = []
+        blocks = [f"<p><b>{self.symbol} {self.word}.</b> {escape(self.sentence)}</p>"]
         for finding in self.headline:
-            rows.append(f"<tr><th colspan=2>{finding.symbol} {escape(finding.name)} ({escape(finding.code)})</th></tr>")
-            rows += [f"<tr><td>{heading}</td><td>{escape(text)}</td></tr>" for heading, text in finding.parts]
-        return f"<p><b>{self.symbol} {self.word}.</b> {escape(self.sentence)}</p><table>{''.join(rows)}</table>"
+            rows = "".join(f"<tr><th>{heading}</th><td>{escape(text)}</td></tr>" for heading, text in finding.parts)
+            name = f"{finding.symbol} {escape(finding.name)} ({escape(finding.code)})"
+            blocks.append(f"<p><b>{name}</b></p><table>{rows}</table>")
+        seen = [f"{finding.name}: {finding.seen} ({finding.code})" for finding in self.observations]
+        missing = [f"{supplier} would supply {', '.join(codes)}" for supplier, codes in self.lacking.items()]
+        return "".join([*blocks, _folded("Seen, and did no harm", seen), _folded("Not looked at", missing)])
 
 
 def diagnose(source: Any, metric: str | None = None, window: int = WINDOW, ddof: int = DDOF) -> Diagnosis:
@@ -237,8 +253,15 @@ def _words(need: Need) -> str:
     return f"the record of {', '.join(need.arrays)}" if need.arrays else f"the set-up's {need.setup}"
 
 
-def _lacking(missing: NotApplied) -> str:
-    return f"{missing.lacks} is missing, which {missing.supplied_by} keeps"
+def _wrapped(line: str, indent: int) -> str:
+    """Lines of a terminal's width; what goes on is indented."""
+    further = " " * indent
+    return textwrap.fill(line, WIDTH, subsequent_indent=further, break_long_words=False, break_on_hyphens=False)
+
+
+def _folded(title: str, texts: Sequence[str]) -> str:
+    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    return f"<details><summary>{title} ({len(texts)})</summary><ul>{items}</ul></details>" if texts else ""
 
 
 def _rows(findings: Sequence[Finding]) -> tuple[Finding, ...]:

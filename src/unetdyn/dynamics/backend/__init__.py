@@ -1,12 +1,12 @@
 """What differs from backend to backend: one list of functions, and a file for each backend with all of them.
 
-`backend` is the file of the backend that Keras runs on; only that framework is imported. What is the same everywhere is
-written on `keras.ops`, outside of this package.
+`backend` is the file of the backend that Keras runs on; only that framework is imported, at the first use. What is the
+same everywhere is written on `keras.ops`, outside of this package.
 """
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import keras
 
@@ -149,6 +149,18 @@ class Backend(Protocol):
     def give_values_back(self, model: keras.Model) -> None:
         """In the midst of an epoch JAX' values are in the trainer's hands and not in the variables."""
 
+    def between_steps(self, model: keras.Model, arguments: Sequence[Any], change: Callable[[], None]) -> Sequence[Any]:
+        """Call `change`, which changes what the compiled step carries, when a train function has been called already.
+
+        Args:
+            model: What is trained.
+            arguments: What its train function was called with.
+            change: Makes the train function anew.
+
+        Returns:
+            What the new train function is to be called with.
+        """
+
     def stateless_apply(
         self, optimizer: keras.Optimizer, measured: Callable[[], Any]
     ) -> Callable[[list[Tensor], list[Tensor], list[Tensor]], StepOnValues] | None:
@@ -157,6 +169,17 @@ class Backend(Protocol):
         Args:
             optimizer: As compiled.
             measured: Gives the `MeasuredStep`, or None after the last tap has been detached.
+        """
+
+    def without_effects(self, model: keras.Model, look: Callable[..., Any]) -> Callable[..., Any]:
+        """`look`, which calls the model, made such that no variable changes by it: weights, statistics, seeds, metrics.
+
+        It is compiled at its first call, unless the model runs eagerly, and sees the variables' values as they are when
+        it is called. Inside of `look`, `variable.value` is what an assignment there has made of it.
+
+        Args:
+            model: Whose variables it reads; built.
+            look: Takes arrays and gives a structure of tensors.
         """
 
 
@@ -180,4 +203,11 @@ def _chosen() -> Backend:
     )
 
 
-backend = _chosen()
+class _ChosenAtFirstUse:
+    """Where Keras' backend cannot train, callbacks can still be imported, and a recorded configuration be read."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_chosen(), name)
+
+
+backend = cast(Backend, _ChosenAtFirstUse())

@@ -167,6 +167,19 @@ def give_values_back(model: keras.Model) -> None:
         model.jax_state_sync()
 
 
+def between_steps(model: keras.Model, arguments: Sequence[Any], change: Callable[[], None]) -> Sequence[Any]:
+    """The state goes back into the variables, which may then be other ones, and is taken from them as `fit` does it."""
+    kinds = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
+    model._jax_state = dict(zip(kinds, arguments[0], strict=True))
+    model._jax_state_synced = False
+    model.jax_state_sync()
+    change()
+    state = model._get_jax_state(**dict.fromkeys(kinds, True))
+    model._jax_state = dict(zip(kinds, state, strict=True))
+    model._jax_state_synced = False
+    return (state, *arguments[1:])
+
+
 def stateless_apply(
     optimizer: keras.Optimizer, measured: Callable[[], Any]
 ) -> Callable[[list[Tensor], list[Tensor], list[Tensor]], tuple[list[Tensor], list[Tensor]]] | None:
@@ -194,3 +207,15 @@ def stateless_apply(
         return [scope.get_current_value(v) for v in weights], [scope.get_current_value(v) for v in slots]
 
     return stateless_apply
+
+
+def without_effects(model: keras.Model, look: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of all values, of which the new ones are dropped."""
+
+    def scoped(values: list[Tensor], arrays: Sequence[Tensor]) -> Any:
+        mapping = list(zip(model.variables, values, strict=True))
+        with keras.StatelessScope(mapping, initialize_variables=False):
+            return look(*arrays)
+
+    compiled = scoped if model.run_eagerly else jax.jit(scoped)
+    return lambda *arrays: compiled([variable.value for variable in model.variables], arrays)

@@ -203,6 +203,23 @@ def give_values_back(model: keras.Model) -> None:
     """Variables always hold their values."""
 
 
+def between_steps(model: keras.Model, arguments: Sequence[Any], change: Callable[[], None]) -> Sequence[Any]:
+    """A train function is called with the data alone."""
+    del model
+    change()
+    return arguments
+
+
 def stateless_apply(optimizer: keras.Optimizer, measured: Callable[[], Any]) -> None:
     """Only JAX' trainer calls it."""
     del optimizer, measured
+
+
+def without_effects(model: keras.Model, look: Callable[..., Any]) -> Callable[..., Any]:
+    """A graph of its own, in which assignments end in Keras' scope and not in the variables."""
+
+    def scoped(*arrays: Tensor) -> Any:
+        with keras.StatelessScope(initialize_variables=False):
+            return look(*arrays)
+
+    return scoped if model.run_eagerly else tf.function(scoped, autograph=False)

@@ -139,6 +139,24 @@ def give_values_back(model: keras.Model) -> None:
     """Variables always hold their values."""
 
 
+def between_steps(model: keras.Model, arguments: Sequence[Any], change: Callable[[], None]) -> Sequence[Any]:
+    """A train function is called with the data alone."""
+    del model
+    change()
+    return arguments
+
+
 def stateless_apply(optimizer: keras.Optimizer, measured: Callable[[], Any]) -> None:
     """Only JAX' trainer calls it."""
     del optimizer, measured
+
+
+def without_effects(model: keras.Model, look: Callable[..., Any]) -> Callable[..., Any]:
+    """Without gradients; assignments end in Keras' scope and not in the variables."""
+    del model
+
+    def scoped(*arrays: Tensor) -> Any:
+        with torch.no_grad(), keras.StatelessScope(initialize_variables=False):
+            return look(*arrays)
+
+    return scoped

@@ -1,7 +1,7 @@
 """What a report says of a run, and of several beside each other; how it looks is the template's."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -55,6 +55,11 @@ class RunContent:
     configuration: str
     origin: list[tuple[str, str]]
 
+    @property
+    def why_ill(self) -> str:
+        """In words, where the run is ill; empty elsewhere."""
+        return self.diagnosis.sentence if self.diagnosis.level == "ill" else ""
+
 
 class Row(NamedTuple):
     """One run in a table of several."""
@@ -87,6 +92,7 @@ def content_of(run: Run, metric: str | None, name: str, anchor: str, most: int |
     settings = stability_settings(run.config)
     evidence = Evidence.read(run, metric, **settings)
     curves, chosen = evidence.curves, evidence.metric
+    diagnosis = diagnose(evidence)
     summary = summarise(run, name, metric=chosen, **settings) if chosen else None
     best = summary.peak_epoch if summary else None
     return RunContent(
@@ -96,9 +102,9 @@ def content_of(run: Run, metric: str | None, name: str, anchor: str, most: int |
         curves=curves,
         metric=chosen,
         summary=summary,
-        diagnosis=diagnose(evidence),
+        diagnosis=diagnosis,
         event_findings=findings_of_events(evidence),
-        pictures=pictures_of(run, curves, chosen, settings, anchor, most),
+        pictures=pictures_of(run, curves, chosen, settings, anchor, most, diagnosis),
         epochs=tables.epochs_table(run, curves, chosen, best),
         tested=tables.measured_on_the_test_set(run),
         configuration=tables.configuration(run),
@@ -120,7 +126,10 @@ def comparison_of(contents: Sequence[RunContent]) -> Comparison:
         label = shared_name(logged for logged, _ in curves.values())
         overlay = partial(OverlayDisplay, {name: curve for name, (_, curve) in curves.items()}, label)
         # Who is ranked first may be ill all the same: in the picture each name has its diagnosis' symbol.
-        named = [summarise(each.summary, f"{each.diagnosis.symbol} {name}") for name, each in measured.items()]
+        named = [
+            replace(summarise(each.summary, f"{each.diagnosis.symbol} {name}"), ill=each.why_ill)
+            for name, each in measured.items()
+        ]
         display = ComparisonDisplay.from_runs(named)
         pictures = [
             picture(overlay, "The metric of all runs", "all-1"),

@@ -9,12 +9,13 @@ import numpy as np
 from markupsafe import Markup
 
 from unetdyn._checks import check_choice
-from unetdyn.analysis import Curves
+from unetdyn.analysis import Curves, Diagnosis
 from unetdyn.analysis.declarations import DeclaredDisplay
 from unetdyn.analysis.log_keys import LogKeys
 from unetdyn.analysis.metric_names import readable
 from unetdyn.report.convergence import ConvergenceDisplay
 from unetdyn.report.drawing import Display
+from unetdyn.report.findings import FindingsDisplay
 from unetdyn.report.heatmap import BlockHeatmapDisplay
 from unetdyn.report.history import HistoryDisplay
 from unetdyn.report.page.svg import inline_svg
@@ -32,9 +33,15 @@ class Picture(NamedTuple):
 
 
 def pictures_of(
-    run: Run, curves: Curves, metric: str | None, settings: dict[str, Any], prefix: str, most: int | None = None
+    run: Run,
+    curves: Curves,
+    metric: str | None,
+    settings: dict[str, Any],
+    prefix: str,
+    most: int | None = None,
+    diagnosis: Diagnosis | None = None,
 ) -> list[Picture]:
-    """All that the run has something for, or the first of them.
+    """All that the run has something for, or the first of them; before all, what a verdict on it rests on.
 
     Args:
         run: The run.
@@ -43,11 +50,16 @@ def pictures_of(
         settings: `window` and `ddof` of the stability.
         prefix: Begins the ids in these pictures; another one for each run in a page.
         most: How many pictures at most; None (default) for all.
+        diagnosis: What to think of the run; None (default) for no picture of it.
     """
-    return [
+    made = [
         picture(make, title, f"{prefix}-{place}")
         for place, (title, make) in enumerate(islice(_displays(run, curves, metric, settings), most))
     ]
+    if diagnosis is None or not diagnosis.headline or most is not None:
+        return made
+    evidence = partial(FindingsDisplay, curves, diagnosis, metric)
+    return [picture(evidence, "What the verdict rests on", f"{prefix}-verdict"), *made]
 
 
 def picture(make: Make, title: str, name: str) -> Picture:

@@ -1,0 +1,95 @@
+"""Which trainings there are: each known by its id, from which everything in it follows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .datasets import NAMES
+from .faults import FAULTS, SEVERITIES, Fault
+from .healthy import HEALTHY
+from .setups import Setup
+
+NETS = ("unet", "attention_res_unet")
+SEEDS = (0, 1, 2)
+PLAIN_SEEDS = (0, 1, 2, 3, 4, 5)
+TWINS = ("plain", *sorted({fault.twin for fault in FAULTS.values()} - {"plain"}))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One training.
+
+    Attributes:
+        family: A fault's name, or a healthy variant's.
+        severity: 0 to 2; -1 of a healthy one.
+        seed: Of weights, order and chance in the fault.
+        net: `"unet"` or `"attention_res_unet"`.
+        data: `"synthetic"` or `"vnc"`.
+        backend: `"jax"` or `"tensorflow"`.
+        mended: Whether the advised change is applied.
+    """
+
+    family: str
+    severity: int
+    seed: int
+    net: str
+    data: str
+    backend: str
+    mended: bool = False
+
+    @property
+    def id(self) -> str:
+        """Its name, and that of its folder."""
+        severity = "" if self.healthy else f"-{self.severity}"
+        end = "-mended" if self.mended else ""
+        return f"{self.family}{severity}-{self.net}-{self.data}-{self.seed}-{self.backend}{end}"
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing was planted."""
+        return self.family in HEALTHY
+
+    @property
+    def fault(self) -> Fault | None:
+        """What was planted."""
+        return FAULTS.get(self.family)
+
+    @property
+    def setup(self) -> Setup:
+        """What is trained."""
+        if self.fault is None:
+            return HEALTHY[self.family]
+        return (self.fault.mended if self.mended else self.fault.setups)[self.severity]
+
+
+def cases(
+    backend: str,
+    stratum: str = "all",
+    families: list[str] | None = None,
+    data: tuple[str, ...] = NAMES,
+    advice: bool = False,
+) -> Iterator[Case]:
+    """The trainings asked for, in an order in which each stretch has some of everything.
+
+    Args:
+        backend: `"jax"` or `"tensorflow"`.
+        stratum: `"all"`; `"quarter"`: of each fault and severity one pair of net and data set, in turn, with all its
+            seeds, and every plain training, which the others are compared with.
+        families: Names of faults or healthy variants; None for all.
+        data: Data sets that are there.
+        advice: The faults with the advised change, instead of all others.
+    """
+    places = [(net, name) for net in NETS for name in NAMES]
+    for seed in PLAIN_SEEDS:
+        for number, (net, name) in enumerate(places):
+            if name not in data:
+                continue
+            for index, family in enumerate(HEALTHY):
+                seeds = PLAIN_SEEDS if family in TWINS else (0,)
+                counts = stratum == "all" or family in TWINS or (index + number) % 4 == 0
+                if not advice and seed in seeds and counts and (families is None or family in families):
+                    yield Case(family, -1, seed, net, name, backend)
+            for index, family in enumerate(FAULTS):
+                for severity in SEVERITIES:
+                    counts = stratum == "all" or (index + severity + number) % 4 == 0
+                    if seed in SEEDS and counts and (families is None or family in families):
+                        yield Case(family, severity, seed, net, name, backend, mended=advice)

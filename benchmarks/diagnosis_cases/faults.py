@@ -1,0 +1,324 @@
+"""What can be wrong with a training, from mild to gross, and which causes count as right answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .datasets import Arrays
+from .setups import PLAIN, Change, Setup
+
+SEVERITIES = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A family of faults.
+
+    Attributes:
+        name: Its name.
+        setups: What is trained, from mild to gross.
+        accepted: Codes of the causes that count as right, the true one first.
+        advice: What is to be changed, in words.
+        mended: The set-ups after that change.
+        twin: The healthy variant it is compared with.
+        outcome: What it spoils: `"test"` the net itself; `"validation"` only what is seen of it; `"gap"` the
+            validation promises what the test does not hold; `"metric"` the logged metric isn't the Jaccard index.
+    """
+
+    name: str
+    setups: tuple[Setup, Setup, Setup]
+    accepted: tuple[str, ...]
+    advice: str
+    mended: tuple[Setup, Setup, Setup]
+    twin: str = "plain"
+    outcome: str = "test"
+
+
+FAULTS: dict[str, Fault] = {}
+
+
+def _add(
+    name: str,
+    changes: list[dict[str, Any]],
+    accepted: str,
+    advice: str,
+    mended: dict[str, Any] | list[dict[str, Any]] | None = None,
+    base: Setup = PLAIN,
+    **others: str,
+) -> None:
+    """A family; without `mended` the advised change takes back what is wrong."""
+    setups = tuple(base.but(**change) for change in changes)
+    repairs = mended if isinstance(mended, list) else [mended] * 3
+    healed = [base if repair is None else setup.but(**repair) for setup, repair in zip(setups, repairs, strict=True)]
+    FAULTS[name] = Fault(name, setups, tuple(accepted.split()), advice, tuple(healed), **others)  # type: ignore
+
+
+def _each(field: str, *values: Any, **fixed: Any) -> list[dict[str, Any]]:
+    return [{field: value, **fixed} for value in values]
+
+
+def _on(part: str, way: Callable[..., None], *amounts: Any) -> list[dict[str, Any]]:
+    """Changes to a part of the arrays: `way(arrays, part, amount, rng)`."""
+
+    def change(amount: Any) -> Change:
+        return lambda arrays, rng: way(arrays, part, amount, rng)
+
+    return [{"change": change(amount)} for amount in amounts]
+
+
+def _chosen(count: int, share: float, rng: np.random.Generator) -> NDArray:
+    return rng.permutation(count)[: max(1, round(share * count))]
+
+
+def _masks(arrays: Arrays, part: str) -> NDArray:
+    return arrays.y if part == "train" else arrays.val_y
+
+
+def _scaled_labels(arrays: Arrays, part: str, factor: float, _: np.random.Generator) -> None:
+    masks = _masks(arrays, part)
+    masks *= factor
+    if part == "train":
+        arrays.val_y *= factor
+
+
+def _softened(arrays: Arrays, _part: str, amount: float, _: np.random.Generator) -> None:
+    """Masks resized with interpolation and rescaled wrongly: fractions everywhere at the rim, and none reaches 1."""
+    from scipy.ndimage import gaussian_filter
+
+    for masks in (arrays.y, arrays.val_y):
+        masks[:] = amount * gaussian_filter(masks, (0, 1.5, 1.5, 0))
+
+
+def _inverted(arrays: Arrays, part: str, share: float, rng: np.random.Generator) -> None:
+    masks = _masks(arrays, part)
+    chosen = _chosen(len(masks), share, rng)
+    masks[chosen] = 1 - masks[chosen]
+
+
+def _shuffled(arrays: Arrays, part: str, share: float, rng: np.random.Generator) -> None:
+    masks = _masks(arrays, part)
+    chosen = _chosen(len(masks), share, rng)
+    masks[chosen] = masks[np.roll(chosen, 1)]
+
+
+def _emptied(arrays: Arrays, part: str, share: float, rng: np.random.Generator) -> None:
+    masks = _masks(arrays, part)
+    masks[_chosen(len(masks), share, rng)] = 0
+
+
+def _noisy(arrays: Arrays, _part: str, share: float, rng: np.random.Generator) -> None:
+    """A share of the pixels is on the wrong side, in patches of four by four as careless annotation makes them."""
+    for masks in (arrays.y, arrays.val_y):
+        small = rng.random((len(masks), masks.shape[1] // 4, masks.shape[2] // 4, 1)) < share
+        wrong = small.repeat(4, axis=1).repeat(4, axis=2)
+        masks[:] = np.where(wrong, 1 - masks, masks)
+
+
+def _unmoved(arrays: Arrays, _part: str, share: float, rng: np.random.Generator) -> None:
+    """Images are mirrored or turned, their masks stay."""
+    for index in _chosen(len(arrays.x), share, rng):
+        way = rng.integers(3)
+        arrays.x[index] = (np.flip(arrays.x[index], way) if way < 2 else np.rot90(arrays.x[index], 2)).copy()
+
+
+def _with_nan(arrays: Arrays, _part: str, tiles: int, rng: np.random.Generator) -> None:
+    for index in rng.permutation(len(arrays.x))[:tiles]:
+        arrays.x[index, rng.integers(64), rng.integers(64)] = np.nan
+
+
+def _duller(arrays: Arrays, _part: str, contrast: float, _: np.random.Generator) -> None:
+    arrays.val_x *= contrast
+
+
+def _grainy(arrays: Arrays, _part: str, sigma: float, rng: np.random.Generator) -> None:
+    arrays.val_x += rng.normal(0, sigma, arrays.val_x.shape).astype(np.float32)
+
+
+def _brighter(arrays: Arrays, _part: str, offset: float, _: np.random.Generator) -> None:
+    arrays.val_x += offset
+
+
+def _leaked(arrays: Arrays, _part: str, share: float, rng: np.random.Generator) -> None:
+    count = round(share * len(arrays.val_x))
+    chosen = rng.permutation(len(arrays.x))[:count]
+    arrays.val_x[:count], arrays.val_y[:count] = arrays.x[chosen], arrays.y[chosen]
+
+
+def _few(arrays: Arrays, _part: str, tiles: int, rng: np.random.Generator) -> None:
+    """So few different tiles, as often as keeps the steps of an epoch. Those with foreground, or there is no task."""
+    count = len(arrays.x)
+    full = np.argsort(-arrays.y.mean(axis=(1, 2, 3)))[: count // 2]
+    chosen = np.resize(rng.permutation(full)[:tiles], count)
+    arrays.x, arrays.y = arrays.x[chosen], arrays.y[chosen]
+
+
+def _sorted(arrays: Arrays, _part: str, empty: float, _: np.random.Generator) -> None:
+    """Full tiles first, then a share without foreground: cut from the training images where the masks are empty."""
+    count = len(arrays.x)
+    foreground = arrays.y.mean(axis=(1, 2, 3))
+    order = np.argsort(-foreground)
+    least = order[-max(1, count // 6) :]
+    filled = np.concatenate([order[: count - round(empty * count)], np.resize(least, round(empty * count))])
+    arrays.x, arrays.y = arrays.x[filled].copy(), arrays.y[filled].copy()
+
+
+def rare(arrays: Arrays, iterations: int) -> None:
+    """A task of rarer foreground in all sets: the inner part of what was foreground."""
+    from scipy.ndimage import binary_erosion
+
+    cross = np.zeros((1, 3, 3, 1), bool)
+    cross[0, 1, :, 0] = cross[0, :, 1, 0] = True
+    for masks in (arrays.y, arrays.val_y, arrays.test_y):
+        masks[:] = binary_erosion(masks > 0.5, cross, iterations=iterations)
+
+
+def rarer(iterations: int) -> Change:
+    """`rare` as a set-up takes it."""
+    return lambda arrays, _: rare(arrays, iterations)
+
+
+NO_NORM = PLAIN.but(norm=None, learning_rate=2e-3)
+
+# The rule and its rate.
+_add("rate_high", _each("learning_rate", 0.2, 1.0, 5.0),
+     "learning_rate.high gradient.exploding outputs.constant",
+     "A learning rate of a tenth, and again until the loss falls.",
+     _each("learning_rate", 0.02, 0.01, 5e-3))  # fmt: skip
+_add("rate_high_sgd", _each("learning_rate", 2.0, 8.0, 30.0, optimizer="sgd"),
+     "learning_rate.high gradient.exploding values.nonfinite outputs.constant", "A learning rate of a tenth or less.",
+     _each("learning_rate", 0.2, 0.2, 0.2))  # fmt: skip
+_add("rate_low", _each("learning_rate", 3e-4, 3e-5, 1e-6), "learning_rate.low training.short background",
+     "A learning rate ten times as high, until the loss falls.",
+     _each("learning_rate", 3e-3, 3e-3, 3e-3))  # fmt: skip
+_add("statistics_lag", _each("norm_momentum", 0.985, 0.995, 0.999), "statistics.lag sets.differ",
+     "Batch norm with momentum 0.9, or group norm.", {"norm_momentum": 0.9})  # fmt: skip
+_add("tutorial_net", [{"variant": "bnsreenu", "epochs": epochs, "learning_rate": rate, "depth": 4}
+                      for epochs, rate in ((16, 3e-3), (10, 3e-3), (10, 3e-2))],
+     "statistics.lag learning_rate.high", "The default variant, with momentum 0.9.",
+     {"variant": "default", "depth": 2, "learning_rate": PLAIN.learning_rate, "epochs": PLAIN.epochs})  # fmt: skip
+_add("ascent", [{"ascent": True, "learning_rate": rate} for rate in (1e-4, 1e-3, 6e-3)],
+     "gradient.ascent learning_rate.high", "The gradient's sign turned round.",
+     {"ascent": False, "learning_rate": PLAIN.learning_rate})  # fmt: skip
+_add("loss_negated", [{"sign": -1.0, "learning_rate": rate} for rate in (1e-4, 1e-3, 6e-3)],
+     "gradient.ascent loss.impossible loss.wrong", "The loss without the minus.",
+     {"sign": 1.0, "learning_rate": PLAIN.learning_rate})  # fmt: skip
+_add("clipping_tight", _each("clipnorm", 1e-2, 1e-3, 1e-5, optimizer="sgd", learning_rate=0.2),
+     "clipping.tight learning_rate.low training.short", "Clipping at the gradient's usual norm, or none.",
+     {"clipnorm": 1.0})  # fmt: skip
+_add(
+    "weight_decay_strong",
+    _each("weight_decay", 3.0, 20.0, 80.0, optimizer="adamw"),
+    "regularisation.strong weights.dead outputs.constant",
+    "A weight decay of 4e-3.",
+    {"weight_decay": 4e-3},
+)
+_add("l2_strong", _each("l2", 0.03, 0.3, 3.0), "regularisation.strong weights.dead outputs.constant background",
+     "A penalty of 1e-5.", {"l2": 1e-5})  # fmt: skip
+_add("dropout_strong", _each("dropout", 0.6, 0.8, 0.95), "regularisation.strong", "Dropout of 0.1.", {"dropout": 0.1})
+_add("epochs_few", _each("epochs", 10, 6, 3), "training.short learning_rate.low", "Four times as many epochs.",
+     {"epochs": PLAIN.epochs})  # fmt: skip
+
+# The net and its start.
+_add("exploding", [{"kernel_scale": scale, "learning_rate": rate} for scale, rate in ((3, 0.1), (6, 0.5), (20, 1.0))],
+     "gradient.exploding init.bad learning_rate.high values.nonfinite gradient.nonfinite outputs.constant",
+     "He's initialisation, a norm and a lower learning rate.", None,
+     PLAIN.but(norm=None, optimizer="sgd", learning_rate=0.1))  # fmt: skip
+FAULTS["exploding"] = Fault(**{**vars(FAULTS["exploding"]), "mended": (PLAIN,) * 3})
+_add("vanishing", [{"depth": 2}, {"depth": 3}, {"depth": 4}],
+     "gradient.vanishing learning_rate.low background outputs.constant", "A norm and ReLU.",
+     {"norm": "batch", "activation": "relu", "optimizer": "adam", "learning_rate": PLAIN.learning_rate},
+     PLAIN.but(norm=None, activation="sigmoid", optimizer="sgd", learning_rate=0.1))  # fmt: skip
+_add("init_zero", [{"kernel_scale": scale, "norm": norm}
+                   for scale, norm in ((1e-2, None), (1e-3, None), (0.0, "batch"))],
+     "init.bad weights.dead gradient.vanishing outputs.constant background", "He's initialisation.",
+     [{"kernel_scale": 1.0, "norm": "batch", "learning_rate": PLAIN.learning_rate}] * 3, NO_NORM)  # fmt: skip
+_add("init_huge", _each("kernel_scale", 5.0, 15.0, 50.0),
+     "init.bad gradient.exploding outputs.constant", "He's initialisation.",
+     {"kernel_scale": 1.0}, NO_NORM, twin="no_norm")  # fmt: skip
+_add("no_activation", [{}, {"norm": None, "learning_rate": 2e-3}, {"norm": None, "depth": 3, "learning_rate": 2e-3}],
+     "activation.missing", "ReLU after each norm.",
+     {"activation": "relu", "norm": "batch", "learning_rate": PLAIN.learning_rate},
+     PLAIN.but(activation="linear"))  # fmt: skip
+_add("relu_dead", [{"offset": offset, "offset_share": share}
+                   for offset, share in ((-2.0, 0.5), (-3.0, 1.0), (-8.0, 1.0))],
+     "weights.dead init.bad outputs.constant gradient.vanishing background", "Offsets that begin at 0.",
+     {"offset": 0.0})  # fmt: skip
+_add(
+    "output_wrong",
+    _each("head", "relu", "tanh", "softmax"),
+    "outputs.range outputs.constant loss.wrong activation.missing",
+    "A sigmoid at the end.",
+    {"head": "sigmoid"},
+)
+_add("frozen_by_mistake", _each("frozen", "first", "encoder", "all_but_head"), "weights.frozen",
+     "All layers trainable.", {"frozen": None})  # fmt: skip
+_add("batch_of_one", [{"batch_size": 1, "norm_momentum": momentum, "learning_rate": rate}
+                      for momentum, rate in ((0.9, 6e-3), (0.5, 1e-2), (0.0, 2e-2))],
+     "batch.one statistics.lag learning_rate.high", "Group norm, or batches of eight.",
+     {"batch_size": 8, "norm_momentum": 0.9, "learning_rate": PLAIN.learning_rate},
+     PLAIN.but(epochs=8))  # fmt: skip
+FAULTS["batch_of_one"] = Fault(**{**vars(FAULTS["batch_of_one"]), "mended": (PLAIN,) * 3})
+
+# The numbers.
+_add("inputs_unscaled", [{"scaling": "raw"}, {"scaling": "raw", "optimizer": "sgd", "learning_rate": 1e-3},
+                         {"scaling": "raw", "optimizer": "sgd", "learning_rate": 1e-1}],
+     "inputs.unscaled gradient.exploding learning_rate.high outputs.constant weights.dead values.nonfinite",
+     "Images standardised.", {"scaling": "standardised"}, NO_NORM, twin="no_norm")  # fmt: skip
+FAULTS["inputs_unscaled"] = Fault(**{**vars(FAULTS["inputs_unscaled"]), "mended": (NO_NORM,) * 3})
+_add("inputs_nan", _on("train", _with_nan, 1, 4, 24), "values.nonfinite gradient.nonfinite",
+     "The images with NaN left out or mended.")  # fmt: skip
+_add("float16_overflow", [{"loss_scale": scale} for scale in (2.0**20, 2.0**24, 2.0**30)],
+     "gradient.nonfinite values.nonfinite", "Loss scaling that adapts, or float32.",
+     {"policy": "float32", "loss_scale": None}, PLAIN.but(policy="mixed_float16", scale_loss=False))  # fmt: skip
+
+# The aim.
+_add("focal_gamma", _each("gamma", 5.0, 8.0, 12.0, loss="focal"), "loss.focal threshold.flips learning_rate.low",
+     "A focal loss with γ = 2.", {"gamma": 2.0})  # fmt: skip
+_add("imbalance", [{"task": rarer(iterations), "learning_rate": 2e-3} for iterations in (2, 3, 4)],
+     "background outputs.constant", "A soft Jaccard loss, or weights.",
+     {"loss": "soft_jaccard", "learning_rate": PLAIN.learning_rate}, twin="rare_soft_jaccard")  # fmt: skip
+_add("loss_for_logits", [{"from_logits": True}, {"head": "linear"}, {"loss": "categorical"}],
+     "loss.wrong outputs.range background outputs.constant", "The loss that fits the output.")  # fmt: skip
+_add("metric_wrong", _each("metric", "soft", "accuracy", "constant"), "metric.suspicious metric.impossible",
+     "A thresholded Jaccard index.", outcome="metric")  # fmt: skip
+
+# The labels.
+_add("labels_255", _on("train", _scaled_labels, 2.0, 128.0, 255.0), "labels.scale loss.impossible",
+     "Masks divided by their largest value.")  # fmt: skip
+_add("labels_soft", _on("train", _softened, 0.9, 0.7, 0.5), "labels.fractional",
+     "Masks rounded to 0 and 1, resized by nearest neighbour.")  # fmt: skip
+_add("labels_inverted", _on("train", _inverted, 0.3, 0.6, 1.0), "labels.inverted sets.differ labels.noise",
+     "The masks of the training set turned round.")  # fmt: skip
+_add("labels_inverted_validation", _on("validation", _inverted, 0.3, 0.6, 1.0),
+     "labels.inverted sets.differ", "The masks of the validation set turned round.", outcome="validation")  # fmt: skip
+_add("labels_shuffled", _on("train", _shuffled, 0.4, 0.7, 1.0),
+     "labels.shuffled labels.noise", "Images and masks paired by name.")  # fmt: skip
+_add("labels_empty", _on("train", _emptied, 0.5, 0.8, 1.0), "labels.empty sets.differ background labels.noise",
+     "The masks that are missing, or their images left out.")  # fmt: skip
+_add("labels_empty_validation", _on("validation", _emptied, 0.5, 0.8, 1.0), "labels.empty sets.differ",
+     "The masks that are missing in the validation set.", outcome="validation")  # fmt: skip
+_add("labels_noise", _on("train", _noisy, 0.05, 0.2, 0.4), "labels.noise", "Masks that were looked through.")
+
+# The sets.
+_add("validation_contrast", _on("validation", _duller, 0.5, 0.25, 1 / 255), "sets.differ",
+     "Both sets normalised alike.", outcome="validation")  # fmt: skip
+_add("validation_noise", _on("validation", _grainy, 0.5, 1.0, 2.0), "sets.differ",
+     "A training set that has such images.", outcome="validation")  # fmt: skip
+_add("validation_offset", _on("validation", _brighter, 0.5, 1.5, 4.0), "sets.differ",
+     "Both sets normalised alike.", outcome="validation")  # fmt: skip
+_add("leakage", _on("validation", _leaked, 0.5, 0.8, 1.0), "leakage", "Sections that lie apart.", outcome="gap")
+_add("sorted_order", [{**change, "shuffle": False, "batch_size": batch}
+                      for change, batch in zip(_on("train", _sorted, 0.25, 0.5, 0.6), (8, 16, 16), strict=True)],
+     "order.sorted statistics.lag sets.differ", "The order drawn anew each epoch.",
+     {"shuffle": True, "batch_size": 8})  # fmt: skip
+_add("augmentation_wrong", _on("train", _unmoved, 0.4, 0.7, 1.0), "augmentation.wrong labels.shuffled labels.noise",
+     "Masks moved with their images.")  # fmt: skip
+_add("overfitting", [{**change, "epochs": 40} for change in _on("train", _few, 8, 4, 2)], "overfitting leakage",
+     "More training tiles, or augmentation.")  # fmt: skip
+
+TUNED = frozenset(sorted(FAULTS)[::2])
+"""The families that rules may be tuned on: every other one by name. The rest is held out."""
+TUNED_NET = "unet"

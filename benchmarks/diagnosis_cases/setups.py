@@ -1,0 +1,64 @@
+"""Everything that a training is made from; a fault or a look-alike is a change to the plain one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .datasets import Arrays
+
+Change = Callable[[Arrays, np.random.Generator], None]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The plain, healthy training, unless told otherwise."""
+
+    # The net.
+    norm: str | None = "batch"
+    norm_momentum: float | None = 0.9
+    activation: str = "relu"
+    dropout: float = 0.0
+    variant: str = "default"
+    depth: int = 2
+    filters: int = 8
+    head: str = "sigmoid"
+    # Its start.
+    kernel_scale: float = 1.0
+    offset: float = 0.0
+    offset_share: float = 1.0
+    frozen: str | None = None
+    pretraining: int = 0
+    # The rule.
+    optimizer: str = "adam"
+    learning_rate: float = 8e-3
+    schedule: str | None = None
+    plateau: bool = False
+    clipnorm: float | None = None
+    clipvalue: float | None = None
+    weight_decay: float | None = None
+    ascent: bool = False
+    policy: str = "float32"
+    scale_loss: bool = True
+    loss_scale: float | None = None
+    # The aim.
+    loss: str = "bce"
+    gamma: float = 2.0
+    from_logits: bool = False
+    sign: float = 1.0
+    l2: float = 0.0
+    metric: str = "thresholded"
+    # The data.
+    scaling: str = "standardised"
+    task: Change | None = None
+    change: Change | None = None
+    batch_size: int = 8
+    shuffle: bool = True
+    epochs: int = 24
+
+    def but(self, **changes: object) -> "Setup":
+        """The same with some of it changed."""
+        return replace(self, **changes)
+
+
+PLAIN = Setup()

@@ -1,0 +1,281 @@
+"""Everything that watches a training, adopted in one line."""
+
+import inspect
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
+
+# The public keras.utils does not export them; `is_default` is how Keras itself tells that a hook does nothing.
+from keras.src.utils import io_utils
+from keras.src.utils.python_utils import is_default
+
+from unetdyn import runs
+from unetdyn._checks import check_choice, check_count, nearest
+from unetdyn._warnings import warn
+from unetdyn.analysis.declarations import UNDECLARED
+from unetdyn.analysis.diagnosis.finding import Finding
+from unetdyn.analysis.stability_classes import WINDOW
+from unetdyn.callbacks.live_dashboard import LiveDashboard
+from unetdyn.callbacks.live_findings import LiveFindings, check_codes, is_among
+from unetdyn.callbacks.monitor import Monitor, Recorded
+from unetdyn.callbacks.run_recorder import RunRecorder
+
+_BATCH_HOOKS = {
+    ("on_train_batch_begin", "on_train_batch_end"): ("on_batch_begin", "on_batch_end"),
+    ("on_test_batch_begin", "on_test_batch_end"): (),
+    ("on_predict_batch_begin", "on_predict_batch_end"): (),
+}
+"""Keras' hooks, and others that they call."""
+
+
+class Watch(keras.callbacks.Callback):
+    """Watches a training with all that there is: monitors, run directory, picture or lines, and the rules of diagnosis.
+
+    It holds a `RunRecorder`, a `LiveDashboard` and one of each monitor of `unetdyn.callbacks`, and hands on to them
+    what Keras tells, monitors first and the recorder last. After every `every` epochs the rules of
+    `unetdyn.analysis.diagnosis` are applied to what was recorded so far: what is to be watched, or ill, is printed once
+    when it begins to hold and once when it is over, and both are events of the run. Training is never changed, unless
+    `stop_on` says so.
+
+    Put it last in the list of callbacks, so that it sees what those before it write into `logs`, and pass `verbose=0`
+    to `fit`, whose progress bar would fill the same place.
+
+    Each monitor has a keyword, its name: None leaves it out, a monitor of that kind takes the place of the one made by
+    default. `Watch(path, gradient=None, stability=StabilityMonitor(window=5))`.
+
+    Keras calls no callback when training raises. `run.json` then keeps saying "running", unless you tell::
+
+        try:
+            model.fit(..., callbacks=[watch])
+        except BaseException as error:
+            watch.fail(error)
+            raise
+
+    An epoch 0 starts anew; a `fit` with `initial_epoch` > 0 carries on.
+
+    Args:
+        path: The run directory: new or empty, refused otherwise.
+        probe: A pair of arrays, images and masks, that stay the same: for the monitors that look at a few images
+            between epochs. None (default): what they take by default.
+        monitors: Further monitors and controls of the same `fit` whose records are to be kept, such as your own. One
+            that is in the list of callbacks too is left to Keras.
+        save_best: As for `RunRecorder`; default `"auto"`.
+        mode: As for `RunRecorder`.
+        config: As for `RunRecorder`.
+        seed: As for `RunRecorder`.
+        metric: The metric to show and to judge by, without `val_`; None (default) takes `jaccard` where it is logged,
+            else the first metric.
+        window: Over how many epochs stability and the end are judged, ≥ 2; 10 is what the studies used.
+        every: After how many epochs the rules are applied, ≥ 1; None never.
+        stop_on: Codes of findings, or parts of some such as `"nonfinite"`, at which training stops after the epoch.
+            Default none.
+        display: `"notebook"`, a picture under the cell; `"terminal"`, a line an epoch; `"auto"` (default), by where
+            Python runs; `"off"`.
+        verbose: 1 (default) prints findings as they begin and end; 0 is silent, and they are events all the same.
+        **named: A monitor's name, and a monitor of that kind or None.
+
+    Attributes:
+        monitors: The monitors and controls by name.
+        recorder: The `RunRecorder`.
+        dashboard: The `LiveDashboard`, or None.
+        stopped_on: The findings at which it stopped the training; empty where it did not.
+
+    Raises:
+        FileExistsError: If `path` holds something.
+        TypeError: If a keyword is no monitor's name, or what it is given is no such monitor.
+        ValueError: If another argument is out of its range, or a code is unknown.
+
+    Example:
+        >>> import keras, numpy as np, tempfile
+        >>> model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(1, 1, activation="sigmoid")])
+        >>> model.compile("sgd", "binary_crossentropy")
+        >>> x = np.random.default_rng(0).random((8, 4, 4, 1))
+        >>> y = (x > 0.5).astype("float32")
+        >>> watch = Watch(tempfile.mkdtemp(), gradient=None, display="off", verbose=0)
+        >>> _ = model.fit(x, y, validation_data=(x, y), epochs=2, verbose=0, callbacks=[watch])
+        >>> watch.run.status, list(watch.monitors)[:2], [finding.code for since, finding in watch.findings]
+        ('finished', ['noise_scale', 'stability'], [])
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        probe: Any = None,
+        *,
+        monitors: Iterable[Recorded] = (),
+        save_best: str | None = "auto",
+        mode: str = "auto",
+        config: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+        metric: str | None = None,
+        window: int = WINDOW,
+        every: int | None = 1,
+        stop_on: Iterable[str] = (),
+        display: str = "auto",
+        verbose: int = 1,
+        **named: Monitor | None,
+    ) -> None:
+        super().__init__()
+        if every is not None:
+            check_count("every", every, 1, otherwise="or None for never")
+        check_choice("display", display, ["auto", "notebook", "terminal", "off"])
+        self.every = every
+        self.stop_on = check_codes("stop_on", stop_on) if stop_on else ()
+        self.verbose = verbose
+        made = [*_named_monitors(probe, named), *monitors]
+        gradient = next((each for each in made if isinstance(each, _kinds()["gradient"])), None)
+        self.dashboard = None if display == "off" else LiveDashboard(gradient, metric, window, where=display)
+        # The last to be made: what else is wrong leaves no directory behind.
+        self.recorder = RunRecorder(path, config, seed, save_best, mode, made)
+        self.monitors = {monitor.name: monitor for monitor in made}
+        self.stopped_on: tuple[Finding, ...] = ()
+        self._live = LiveFindings(self.recorder, metric, window)
+        self._members: list[keras.callbacks.Callback] = []
+        self._failed = False
+        self._forward_batches(made)
+
+    @property
+    def path(self) -> Path:
+        """The run directory."""
+        return self.recorder.path
+
+    @property
+    def run(self) -> runs.Run:
+        """The run, as it is on the disk now."""
+        return runs.open(self.path)
+
+    @property
+    def findings(self) -> tuple[tuple[int, Finding], ...]:
+        """What holds now of what is to be watched, or ill: the epoch since when, from 0, and the finding."""
+        return tuple(self._live.holding.values())
+
+    @property
+    def diagnosis(self) -> Any:
+        """The last `unetdyn.analysis.diagnosis.Diagnosis` of the training so far; None before the first."""
+        return self._live.diagnosis
+
+    def fail(self, error: BaseException) -> None:
+        """Record that training stopped with an error, as `RunRecorder.fail` does.
+
+        Args:
+            error: What was raised.
+        """
+        self.recorder.fail(error)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Begin with those that Keras does not call by itself."""
+        everyone = [*self.monitors.values(), self.dashboard, self.recorder]
+        # All callbacks of one `fit` are given the same parameters: who has them is in its list.
+        self._members = [each for each in everyone if each and (self.params is None or each.params is not self.params)]
+        for member in self._members:
+            member.set_params(self.params)
+            member.set_model(self._model)
+        self.stopped_on = ()
+        self._forward("on_train_begin", logs)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Close the record."""
+        self._forward("on_train_end", logs)
+        for member in self._members:
+            member.set_params(None)  # a training by hand may come with the same ones
+        self._members = []
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start anew with a new training."""
+        if epoch == 0:
+            self._live.restart()
+        self._forward("on_epoch_begin", epoch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Let all measure, show and record, and look at what there is so far."""
+        self._forward("on_epoch_end", epoch, {} if logs is None else logs)
+        if self.every is not None and (epoch + 1) % self.every == 0:
+            self._look(epoch)
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Hand on that an evaluation begins."""
+        self._forward("on_test_begin", logs)
+
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Hand on that it ended."""
+        self._forward("on_test_end", logs)
+
+    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Hand on that a prediction begins."""
+        self._forward("on_predict_begin", logs)
+
+    def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Hand on that it ended."""
+        self._forward("on_predict_end", logs)
+
+    def _forward(self, hook: str, *arguments: Any, **named: Any) -> None:
+        for member in self._members:
+            getattr(member, hook)(*arguments, **named)
+
+    def _forward_batches(self, members: Iterable[keras.callbacks.Callback]) -> None:
+        """Only where a member listens to batches: else Keras need not wait for each step."""
+        for hooks, called in _BATCH_HOOKS.items():
+            if not all(is_default(getattr(member, hook)) for member in members for hook in (*hooks, *called)):
+                for hook in hooks:
+                    setattr(self, hook, partial(self._forward, hook))
+
+    def _look(self, epoch: int) -> None:
+        try:
+            begun, over = self._live.look(epoch)
+        except Exception as error:  # a rule that fails must not end the training it looks at
+            text = f"Watch: what was found up to epoch {epoch + 1} is not known. {type(error).__name__}: {error}"
+            warn("watch.failed", text, stacklevel=2, again=self._failed)
+            self._failed = True
+            return
+        for found in over:
+            text = f"{found.code}: over since epoch {epoch + 1}."
+            self._say(epoch, text, code=found.code, level="good", over=True)
+        for found in begun:
+            self._say(epoch, found.sentence, f"{found.word}, {found.code}: ", code=found.code, level=found.level)
+        self._stop(epoch)
+
+    def _stop(self, epoch: int) -> None:
+        found = tuple(finding for _, finding in self.findings if is_among(finding, self.stop_on))
+        if found:
+            self.stopped_on = found
+            self.model.stop_training = True
+            codes = ", ".join(dict.fromkeys(finding.code for finding in found))
+            text = f"Watch stops the training, as stop_on={self.stop_on} says: {codes}. {found[0].sentence}"
+            self._say(epoch, text, kind="stopped", code=found[0].code, level=found[0].level)
+
+    def _say(self, epoch: int, text: str, beginning: str = "", kind: str = "finding", **details: Any) -> None:
+        self.recorder.event(kind, text, epoch=epoch, **details)
+        if self.verbose:
+            io_utils.print_msg(f"\nEpoch {epoch + 1}: {beginning}{text}")
+
+
+def _kinds() -> dict[str, type[Monitor]]:
+    """Every monitor that is exported, by the name it declares."""
+    from unetdyn import callbacks  # here, not above: this module is a part of it
+
+    exported = [getattr(callbacks, name) for name in callbacks.__all__]
+    monitors = [each for each in exported if isinstance(each, type) and issubclass(each, Monitor)]
+    return {each.declaration.name: each for each in monitors if each.declaration is not UNDECLARED}
+
+
+def _named_monitors(probe: Any, named: Mapping[str, Monitor | None]) -> list[Monitor]:
+    kinds = _kinds()
+    for name, monitor in named.items():
+        if name not in kinds:
+            known = [*kinds, *(key for key in inspect.signature(Watch).parameters if key != "named")]
+            raise TypeError(
+                f"`Watch` takes a keyword for each monitor: {', '.join(kinds)}. Received: {name}={monitor!r}."
+                f"{nearest(name, known)} A monitor of your own goes into `monitors`."
+            )
+        if monitor is not None and not isinstance(monitor, kinds[name]):
+            raise TypeError(f"`{name}` must be a {kinds[name].__name__}, or None. Received: {type(monitor).__name__}.")
+    chosen = [named[name] if name in named else _made(kind, probe) for name, kind in kinds.items()]
+    return [monitor for monitor in chosen if monitor is not None]
+
+
+def _made(kind: type[Monitor], probe: Any) -> Monitor:
+    takes_probe = "probe" in inspect.signature(kind).parameters
+    return kind(probe=probe) if takes_probe and probe is not None else kind()  # type: ignore[call-arg]

@@ -1,0 +1,298 @@
+"""What goes through a model in training and in validation: counted in the compiled steps, with no extra pass.
+
+Keras calls `model.compute_metrics(x, y, y_pred)` inside the compiled train and test steps of every backend, and carries
+the variables of the model's metrics through them. So a hidden metric that logs nothing holds the sums, and the method
+is shadowed on the instance.
+"""
+
+import contextlib
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from unetdyn.dynamics.attachments import Attachments
+from unetdyn.dynamics.backend import backend
+from unetdyn.dynamics.batch_sums import MAX_CLASSES, BatchSums
+from unetdyn.dynamics.hooks import Overrides, trace_anew
+from unetdyn.dynamics.optimizers import strategy
+
+Tensor = Any
+
+_ATTRIBUTE = "_unetdyn_batch_statistics"
+_ARGUMENTS = ("x", "y", "y_pred", "sample_weight")
+
+
+class BatchStatistics:
+    """A reader of what goes through a model from now on, in training and in evaluation.
+
+    Readers of one model share its sums. Everything is reduced on the device, in the step; the host reads a few hundred
+    bytes when somebody asks, or when Keras resets the metrics. The train and the test function are made anew at attach
+    and at detach. Keep the object: a reader that nobody holds is dropped when somebody else attaches.
+
+    A model of several inputs has no input statistics, one of several targets or outputs none of these: they are NaN.
+    A `train_step` that never calls `compute_metrics` is not seen. Sample weights do not count.
+
+    Args:
+        model: A compiled Keras model.
+        threshold: Of the outputs; None (default) counts only images, steps and the batch size, which costs nothing.
+        session: An object that is the same for all readers of one `fit` and another for the next; `callback.params` is.
+            An exception in `fit` skips `on_train_end`. A reader left by one is detached when the next `fit` begins, or
+            when a reader of a new session is attached. A reader without a session stays.
+
+    Raises:
+        ValueError: If the model has not been compiled.
+
+    Example:
+        >>> import numpy as np
+        >>> model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(1, 1, activation="sigmoid")])
+        >>> model.compile("sgd", "binary_crossentropy")
+        >>> statistics = BatchStatistics(model, threshold=0.5)
+        >>> masks = np.zeros((6, 4, 4, 1))
+        >>> masks[:, 0] = 1
+        >>> _ = model.fit(masks, masks, batch_size=4, verbose=0)
+        >>> found = statistics.take()
+        >>> statistics.detach()
+        >>> found["images"], found["steps"], found["batch_size"], found["foreground"]
+        (6.0, 2.0, 4.0, 0.25)
+    """
+
+    def __init__(self, model: keras.Model, threshold: float | None = None, *, session: object = None) -> None:
+        if not getattr(model, "compiled", False):
+            raise ValueError(
+                "`model` must have been compiled before its batches can be watched: call `compile` first. "
+                f"Received: model={model!r}"
+            )
+        self.threshold = None if threshold is None else float(threshold)
+        self.session = session
+        self.sums = BatchSums([] if self.threshold is None else [self.threshold], _classes(model, threshold))
+        self._unread: dict[bool, list[NDArray[np.float32]]] = {True: [], False: []}
+        self._shared: _Shared | None = _Shared.on(model)
+        self._shared.attach(self)
+
+    @property
+    def attached(self) -> bool:
+        """Whether batches are still being watched for this reader."""
+        return self._shared is not None
+
+    def take(self, training: bool = True) -> dict[str, float]:
+        """Everything since it was last taken, or since this reader was attached. Waits for the device.
+
+        Args:
+            training: True (default) for what the train steps saw, False for the test steps.
+
+        Returns:
+            By name: `images`, `steps`, `batch_size` (most images in one step; 0 without a step). With a threshold also
+            `input_`, `target_` and `output_` with `min`, `max`, `mean`, `std` (over the finite values) and `nonfinite`
+            (share); `target_fractional`, `target_other` (neither 0 nor 1), `foreground` (above 0.5), `empty` (images
+            without any), `output_spread` (mean over images of the std within an image), `above` and `near` (shares of
+            outputs above the threshold, and within 0.05 of it), and `class_0` … (shares of the pixels) where the
+            output has several channels; `target_share`, the number of target values over that of outputs. NaN where
+            unknown.
+        """
+        if self._shared is not None:
+            self._shared.drain()
+        states, self._unread[training] = self._unread[training], []
+        found = self.sums.read(states)
+        return {name.removesuffix(f"_{self.threshold!r}"): value for name, value in found.items()}
+
+    def receive(self, training: bool, made_by: BatchSums, state: NDArray[np.float32]) -> None:
+        """Called with what has been taken from the device."""
+        self._unread[training].append(self.sums.chosen_from(made_by, state))
+
+    def detached(self) -> None:
+        """Called when this reader has been detached, after the last sums came."""
+        self._shared = None
+
+    def detach(self) -> None:
+        """Keep what is left for `take` and leave the model; after the last one it is as it was. Idempotent."""
+        if self._shared is not None:
+            self._shared.detach([self])
+
+
+class _HiddenMetric(keras.metrics.Metric):
+    """Carries the states through the steps, and logs nothing.
+
+    Args:
+        sums: What is summed.
+        before_reset: Called when Keras resets it, before the values are gone.
+    """
+
+    logged = False
+
+    def __init__(self, sums: BatchSums, before_reset: Callable[[], None]) -> None:
+        super().__init__(name="unetdyn_batch_statistics", dtype="float32")
+        self.sums, self._before_reset = sums, before_reset
+        self.states = {
+            training: self.add_variable(sums.start.shape, "zeros", name=name)
+            for training, name in ((True, "training"), (False, "evaluation"))
+        }
+        for training in self.states:
+            self.clear(training)
+
+    def update_state(self, training: bool, x: Any, y: Any, y_pred: Any) -> None:
+        """Count one step."""
+        state = self.states[training]
+        state.assign(self.sums.add(ops.convert_to_tensor(state.value), x, y, y_pred))
+
+    def result(self) -> dict[str, Tensor]:
+        """No key in the logs."""
+        return {}
+
+    def reset_state(self) -> None:
+        """Keras begins an epoch or an evaluation."""
+        self._before_reset()
+
+    def clear(self, training: bool) -> None:
+        """Begin anew."""
+        self.states[training].assign(self.sums.start)
+
+
+class _Shared:
+    """Found on the model it watches, from the first reader's attachment to the last one's detachment."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._readers: list[weakref.ref[BatchStatistics]] = []
+        self._metric: _HiddenMetric | None = None
+        self._testing = 0
+        self._overrides = Overrides()
+        self._overrides.set(model, _ATTRIBUTE, self)
+        self._overrides.set(model, "compute_metrics", self._counting(model.compute_metrics))
+        self._overrides.set(model, "test_step", self._as_test(model.test_step))
+
+    @classmethod
+    def on(cls, model: keras.Model) -> "_Shared":
+        """That of the model, new where there is none."""
+        return vars(model).get(_ATTRIBUTE) or cls(model)
+
+    @property
+    def _alive(self) -> list[BatchStatistics]:
+        return [reader for each in self._readers if (reader := each()) is not None]
+
+    def attach(self, reader: BatchStatistics) -> None:
+        """Count for one more reader, after dropping what an earlier, broken-off session left."""
+        self.drain()
+        left = [r for r in self._alive if None not in (r.session, reader.session) and r.session is not reader.session]
+        self._forget(left)
+        self._readers.append(weakref.ref(reader))
+        self._rebuild()
+
+    def detach(self, readers: Sequence[BatchStatistics]) -> None:
+        """Count for these no more; with the last of them everything is put back."""
+        self.drain()
+        self._forget(readers)
+        if self._alive:
+            self._rebuild()
+        else:
+            self._close()
+
+    def drain(self) -> None:
+        """Take the sums to the host, give them to all readers and begin anew."""
+        if self._metric is None:
+            return
+        backend.give_values_back(self._model)
+        for training, variable in self._metric.states.items():
+            states = [state for state in _of_replicas(variable, self._model) if state[0] > 0]
+            for state in states:
+                for reader in self._alive:
+                    reader.receive(training, self._metric.sums, state)
+            if states:
+                self._metric.clear(training)
+
+    def _before_reset(self) -> None:
+        """`fit` resets the metrics when it begins: what an exception left of an earlier one goes now."""
+        session = getattr(getattr(self._model, "history", None), "params", None)
+        left = [reader for reader in self._alive if None not in (reader.session, session)]
+        left = [reader for reader in left if reader.session is not session]
+        if left or not self._alive:
+            self.detach(left)
+        else:
+            self.drain()
+
+    def _forget(self, readers: Sequence[BatchStatistics]) -> None:
+        gone = {id(reader) for reader in readers}
+        self._readers = [each for each in self._readers if (reader := each()) is not None and id(reader) not in gone]
+        for reader in readers:
+            reader.detached()
+
+    def _rebuild(self) -> None:
+        """Sums of all that those now attached ask for, and functions that are traced with them."""
+        wanted = BatchSums(
+            sorted({threshold for reader in self._alive for threshold in reader.sums.thresholds}),
+            max(reader.sums.classes for reader in self._alive),
+        )
+        if self._metric is not None and self._metric.sums.sums == wanted.sums:
+            return
+        self._put(wanted)
+        self._make_functions()
+
+    def _put(self, wanted: BatchSums | None) -> None:
+        """The hidden metric among the model's; None takes it away."""
+        backend.give_values_back(self._model)
+        metrics = self._model._metrics  # a list of no other's concern; `setattr` would track what hangs on the metric
+        metrics[:] = [metric for metric in metrics if metric is not self._metric]
+        self._metric = None
+        if wanted is not None:
+            shared = strategy(self._model.optimizer)
+            with shared.scope() if shared is not None else contextlib.nullcontext():
+                self._metric = _HiddenMetric(wanted, self._before_reset)
+            metrics.append(self._metric)
+
+    def _make_functions(self) -> None:
+        attachments = Attachments.found_on(self._model.optimizer)
+        if attachments is not None:
+            attachments.make_train_function()
+        elif self._metric is not None:
+            trace_anew(self._model)
+        else:
+            self._model.make_train_function(force=True)
+        if self._model.test_function is not None:
+            self._model.make_test_function(force=True)
+
+    def _close(self) -> None:
+        self._put(None)
+        self._overrides.restore()
+        self._make_functions()
+
+    def _counting(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def compute_metrics(*args: Any, **kwargs: Any) -> Any:
+            given = dict(zip(_ARGUMENTS, args, strict=False)) | kwargs
+            if self._metric is not None:
+                self._metric.update_state(not self._testing, *(given.get(name) for name in _ARGUMENTS[:3]))
+            return original(*args, **kwargs)
+
+        return compute_metrics
+
+    def _as_test(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def test_step(*args: Any, **kwargs: Any) -> Any:
+            self._testing += 1  # a number, since replicas are traced in turns
+            try:
+                return original(*args, **kwargs)
+            finally:
+                self._testing -= 1
+
+        return test_step
+
+
+def _of_replicas(variable: keras.Variable, model: keras.Model) -> list[NDArray[np.float32]]:
+    """The state of each replica; the sum of them would not do for maxima."""
+    shared = strategy(model.optimizer)
+    if shared is None or shared.num_replicas_in_sync == 1:
+        return [np.array(ops.convert_to_numpy(variable.value))]
+    return [np.array(value) for value in shared.experimental_local_results(variable._value)]
+
+
+def _classes(model: keras.Model, threshold: float | None) -> int:
+    """Channels of the model's one output, where there are several and not too many."""
+    if threshold is None:
+        return 0
+    try:
+        channels = model.output_shape[-1]
+    except (AttributeError, KeyError, TypeError, IndexError):  # a subclassed model may have none
+        return 0
+    return channels if isinstance(channels, int) and 2 <= channels <= MAX_CLASSES else 0

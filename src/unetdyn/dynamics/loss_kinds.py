@@ -1,0 +1,53 @@
+"""What a compiled loss expects: masks as targets, probabilities as outputs."""
+
+from typing import Any
+
+import keras
+
+_OF_MASKS = (
+    *(
+        "binarycrossentropy",
+        "bce",
+        "binaryfocalcrossentropy",
+        "categoricalcrossentropy",
+        "categoricalfocalcrossentropy",
+    ),
+    *("dice", "tversky", "binaryfocalloss", "softjaccardloss"),
+)
+_OF_CLASSES = ("sparsecategoricalcrossentropy",)
+_SQUARED = ("mse", "meansquarederror")
+
+
+def expects_masks(model: keras.Model) -> bool:
+    """Whether the targets of the model's one loss are 0 and 1.
+
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile(loss=keras.losses.BinaryCrossentropy(from_logits=True))
+    >>> expects_masks(model), expects_probabilities(model), is_squared_error(model)
+    (True, False, False)
+    """
+    return _name(model) in _OF_MASKS
+
+
+def expects_probabilities(model: keras.Model) -> bool:
+    """Whether the model's one loss is known to take outputs from 0 to 1."""
+    return _name(model) in _OF_MASKS + _OF_CLASSES and not expects_logits(model)
+
+
+def expects_logits(model: keras.Model) -> bool:
+    """Whether the model's one loss says that it takes logits."""
+    loss = getattr(model, "loss", None)
+    arguments = getattr(loss, "_fn_kwargs", None) or {}
+    return bool(getattr(loss, "from_logits", False) or arguments.get("from_logits", False))
+
+
+def is_squared_error(model: keras.Model) -> bool:
+    """Whether the model's one loss is the mean squared error."""
+    return _name(model) in _SQUARED
+
+
+def _name(model: keras.Model) -> str:
+    loss: Any = getattr(model, "loss", None)
+    if not isinstance(loss, str):
+        loss = getattr(loss, "__name__", type(loss).__name__)
+    return loss.replace("_", "").lower()

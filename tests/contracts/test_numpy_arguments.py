@@ -1,0 +1,34 @@
+"""Numbers of NumPy are taken as arguments, and kept as Python's: a configuration is saved as JSON."""
+
+import json
+
+import numpy as np
+import pytest
+
+from unetdyn import callbacks, losses, metrics
+from unetdyn.analysis import stability
+
+WHOLE, REAL = np.int64(40), np.float32(0.25)
+
+UNITS = [
+    callbacks.AdaptiveGradientClipping(clipping=REAL, eps=REAL),
+    callbacks.AutoClip(percentile=REAL, history=WHOLE),
+    callbacks.GradientMonitor(explode=WHOLE, vanish=REAL, spike=np.float32(8), window=WHOLE),
+    callbacks.LiveDashboard(window=WHOLE, every_seconds=REAL),
+    callbacks.NoiseScaleMonitor(batch_size=WHOLE, window=WHOLE, dataset_size=WHOLE, confidence=REAL),
+    callbacks.NonFiniteGuard(max_consecutive=WHOLE),
+    callbacks.StabilityMonitor(window=WHOLE, ddof=np.int64(1)),
+    callbacks.UpdateMonitor(low=REAL, high=WHOLE, warmup=WHOLE),
+    losses.BinaryFocalLoss(WHOLE, pos_weight=REAL, label_smoothing=REAL, alpha=REAL),
+    losses.SoftJaccardLoss(smooth=REAL),
+    metrics.SoftJaccard(smooth=REAL),
+    metrics.ThresholdedJaccard(threshold=REAL, empty=np.float32(0), class_ids=np.arange(2)),
+    stability([0.5, 0.25], window=np.int64(2), ddof=np.int64(0)),
+]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: type(unit).__name__)
+def test_numbers_of_numpy_are_kept_as_pythons(unit):
+    assert {name: kept for name, kept in vars(unit).items() if isinstance(kept, np.generic)} == {}
+    if hasattr(unit, "get_config"):
+        json.dumps(unit.get_config())
