@@ -86,7 +86,7 @@ def test_fifth_that_was_lost_is_seen_through_noise_of_a_thirtieth(epochs):
     found = [
         next(metric_level.find(logged(val_jaccard=level * (1 + random.normal(size=epochs) / 30)))) for _ in range(100)
     ]
-    assert np.mean([one.code == "metric.end" and one.level in ("watch", "ill") for one in found]) > 0.95
+    assert np.mean([one.code == "metric.end" and one.level in ("watch", "ill") for one in found]) > 0.9
 
 
 @pytest.mark.parametrize("constant", [0.1, 0.5])
