@@ -121,6 +121,24 @@ def test_constant_answer_of_a_jaccard_says_nothing_of_an_accuracy():
 
 
 @pytest.mark.parametrize(("best", "code"), [(-1e-6, "metric.nothing"), (1e-6, "metric.end")])
+@pytest.mark.parametrize("foreground", [0.1, 0.5])
+def test_constant_answers_dice_is_larger_than_its_jaccard(foreground):
+    """All answered foreground: 2 tp / (2 tp + fp + fn), with tp the foreground and fp the background."""
+    dice = 2 * foreground / (2 * foreground + (1 - foreground))
+    record = {"batch": batches(val_constant_jaccard=foreground)}
+    for reached, code in ((dice, "metric.nothing"), (dice + 0.5 * (1 - dice), "metric.end")):
+        logs = {"loss": descent(6, EPOCHS)["loss"], "val_dice_coef": np.linspace(0.5 * reached, reached, EPOCHS)}
+        (found,) = metric_level.find(logged(record, **logs))
+        assert found.code == code
+
+
+def test_score_that_is_negative_has_not_learned_nothing():
+    """A log-likelihood, a negative error: no name tells what a constant answer reaches."""
+    logs = {"loss": descent(6, EPOCHS)["loss"], "val_my_score": np.linspace(-9.0, -2.0, EPOCHS)}
+    (found,) = metric_level.find(logged(**logs))
+    assert (found.code, found.level) == ("metric.end", "good")
+
+
 def test_without_a_constant_answer_an_overlap_must_leave_nought(best, code):
     values = np.linspace(0.0, metric_level.UNSEEN + best, EPOCHS)
     (found,) = metric_level.find(planted(val_jaccard=values))

@@ -92,12 +92,21 @@ def _learned(evidence: Evidence, peak: float) -> tuple[float, str] | None:
         return None
     constant = evidence.recorded("val_constant_jaccard")
     if constant is not None and evidence.is_overlap and np.isfinite(constant[0]).any():
-        reached = float(np.nanmax(constant[0]))
+        reached = _of_this_metric(str(evidence.metric), float(np.nanmax(constant[0])))
         if reached < 1:
             return (peak - reached) / (1 - reached), f"the best constant answer reaches {number(reached)}"
-    if evidence.is_overlap or peak <= 0:
+    if evidence.is_overlap:
         return (0.0 if peak <= UNSEEN else 1.0), f"it never was above {number(max(peak, 0.0))}"
     return None
+
+
+def _of_this_metric(name: str, jaccard: float) -> float:
+    """The overlap of the best constant answer: a Dice of it is 2 J / (1 + J).
+
+    >>> round(_of_this_metric("dice_coef", 0.5), 3), _of_this_metric("jaccard", 0.5)
+    (0.667, 0.5)
+    """
+    return 2 * jaccard / (1 + jaccard) if "dice" in name.lower() or "dsc" in name.lower() else jaccard
 
 
 def _nothing(words: str, how: str) -> str:
