@@ -120,7 +120,6 @@ def test_constant_answer_of_a_jaccard_says_nothing_of_an_accuracy():
     assert found.code == "metric.end"
 
 
-@pytest.mark.parametrize(("best", "code"), [(-1e-6, "metric.nothing"), (1e-6, "metric.end")])
 @pytest.mark.parametrize("foreground", [0.1, 0.5])
 def test_constant_answers_dice_is_larger_than_its_jaccard(foreground):
     """All answered foreground: 2 tp / (2 tp + fp + fn), with tp the foreground and fp the background."""
@@ -139,6 +138,7 @@ def test_score_that_is_negative_has_not_learned_nothing():
     assert (found.code, found.level) == ("metric.end", "good")
 
 
+@pytest.mark.parametrize(("best", "code"), [(-1e-6, "metric.nothing"), (1e-6, "metric.end")])
 def test_without_a_constant_answer_an_overlap_must_leave_nought(best, code):
     values = np.linspace(0.0, metric_level.UNSEEN + best, EPOCHS)
     (found,) = metric_level.find(planted(val_jaccard=values))
