@@ -35,7 +35,7 @@ NEEDS = (Need(setup="loss"),)
 
 _BOUNDED = ("sigmoid", "softmax", "hard_sigmoid")
 _UNBOUNDED = ("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "softplus", "tanh")
-_OF_PROBABILITIES = (  # Keras' own, by name: a function of a user's may take logits, whatever it is called
+_OF_PROBABILITIES = (  # Keras' own and ours, by name: a function of a user's may take logits, whatever it is called
     "binary_crossentropy",
     "categorical_crossentropy",
     "sparse_categorical_crossentropy",
@@ -43,6 +43,8 @@ _OF_PROBABILITIES = (  # Keras' own, by name: a function of a user's may take lo
     "categorical_focal_crossentropy",
     "dice",
     "tversky",
+    "binary_focal_loss",
+    "soft_jaccard_loss",
 )
 
 
