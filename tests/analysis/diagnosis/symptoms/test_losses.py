@@ -87,7 +87,7 @@ def test_loss_no_better_than_a_constant_answers():
 
 
 def test_loss_that_fell_within_the_first_epoch_is_not_flat():
-    """Of a large set of images the first epoch learns nearly all, and its mean loss is far below a constant answer's."""
+    """Of a large set the first epoch learns nearly all, and its mean loss is far below a constant answer's."""
     low = np.full(EPOCHS, 0.1)
     assert found(planted(loss=low))["training"].code == "loss.flat"
     one = found(planted({"batch": batches()}, loss=low))["training"]
