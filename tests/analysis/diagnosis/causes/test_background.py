@@ -57,3 +57,8 @@ def test_without_a_record_an_accuracy_tells(accuracy, overlap, expected):
 
 def test_regressions_accuracy_says_nothing_of_background():
     assert told(logged(val_accuracy=np.full(8, 0.99))) == []
+
+
+def test_epochs_are_those_of_the_record():
+    (one,) = background.find(planted({"batch": batches(first=10, val_above=0.0)}))
+    assert one.epochs == ((10, EPOCHS + 9),)
