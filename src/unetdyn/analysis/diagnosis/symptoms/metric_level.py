@@ -92,7 +92,7 @@ def _learned(evidence: Evidence, peak: float) -> tuple[float, str] | None:
         return None
     constant = evidence.recorded("val_constant_jaccard")
     if constant is not None and evidence.is_overlap and np.isfinite(constant[0]).any():
-        reached = _of_this_metric(str(evidence.metric), float(np.nanmax(constant[0])))
+        reached = _of_this_metric(str(evidence.metric), float(np.nanmax(constant[0], initial=0.0)))
         if reached < 1:
             return (peak - reached) / (1 - reached), f"the best constant answer reaches {number(reached)}"
     if evidence.is_overlap:
