@@ -39,3 +39,9 @@ def test_steps_without_a_gradient_are_left_out():
 
 def test_record_without_clipping_and_none():
     assert list(clipping.find(planted({"gradient": gradients()}))) == list(clipping.find(planted())) == []
+
+
+def test_numbers_are_told():
+    used = np.where(np.arange(ALL) < 0.95 * ALL, 0.05, 1.0)
+    (one,) = clipping.find(planted({"gradient": gradients(applied_grad_norm=used)}))
+    assert one.seen == "95% of the steps are clipped, to 0.05 of the gradient (median)"

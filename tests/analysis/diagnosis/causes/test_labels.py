@@ -94,3 +94,9 @@ def test_warning_beside_a_record_is_told_once():
 )
 def test_other_events_say_nothing_of_masks(events):
     assert told(events=events) == []
+
+
+@pytest.mark.parametrize(("message", "seen"), [("It holds 255.", "It holds 255."), (None, "a metric warned of them")])
+def test_warning_is_told(message, seen):
+    (one,) = labels.find(planted(events=warned("labels.scale", message=message)))
+    assert one.seen == seen

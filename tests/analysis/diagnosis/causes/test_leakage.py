@@ -54,3 +54,8 @@ def test_validation_above_training_is_an_observation():
 )
 def test_nothing_to_say(evidence):
     assert told(evidence) == []
+
+
+def test_share_of_the_epochs_is_told():
+    (one,) = leakage.find(better_in(36))
+    assert one.seen == "validation Jaccard is above the training's in 90% of the epochs"

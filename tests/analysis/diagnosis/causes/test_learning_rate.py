@@ -153,3 +153,10 @@ def test_epochs_are_those_of_the_logs():
     assert one.epochs == ((30, EPOCHS + 9),)
     (one,) = learning_rate.find(logged(**when, loss=rising(10)))
     assert (one.epochs[0], one.curves) == ((12, 12), ("loss",))
+
+
+def test_curves_of_a_low_rate():
+    (one,) = learning_rate.find(planted(update_ratio_log10=np.full(EPOCHS, LOW - 1)))
+    assert one.curves == ("update_ratio_log10", "loss")
+    (one,) = learning_rate.find(planted(loss=STRAIGHT))
+    assert one.curves == ("loss",)

@@ -136,3 +136,10 @@ def test_healthy_and_short_trainings():
     assert told(planted()) == told(planted(jaccard=healthy()["val_jaccard"])) == []
     short = {"loss": [0.7, 0.6, 0.5], "val_loss": [2.5, 0.7, 0.6], "jaccard": [0.3, 0.4, 0.5]}
     assert told(logged(**short, val_jaccard=[0.01, 0.4, 0.5])) == []
+
+
+def test_curves_are_told():
+    (one,) = statistics_lag.find(by_curves(OFTEN))
+    assert (one.curves, one.epochs) == (("val_loss", "val_jaccard"), ((10, 9 + OFTEN),))
+    (one,) = statistics_lag.find(logged(apart(EPOCHS), loss=healthy()["loss"]))
+    assert one.curves == ()

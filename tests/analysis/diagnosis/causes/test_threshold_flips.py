@@ -50,3 +50,9 @@ def test_epochs_that_are_not_known_are_left_out():
 
 def test_nothing_recorded():
     assert list(threshold_flips.find(planted())) == told(near=np.nan) == []
+
+
+def test_epochs_are_those_in_which_outputs_crowd_or_another_threshold_is_better():
+    best = np.where(np.arange(EPOCHS) < 30, 0.8, 0.5)
+    (one,) = threshold_flips.find(planted({"flips": flips(jaccard=0.5, best_jaccard=best)}))
+    assert one.epochs == ((0, 29),)

@@ -62,3 +62,16 @@ def test_values_that_are_no_numbers_are_not_impossible():
     values = healthy()["val_jaccard"]
     values[3] = np.nan
     assert list(impossible.find(planted(val_jaccard=values, loss=np.full(EPOCHS, np.nan)))) == []
+
+
+def test_loss_that_is_chosen_as_the_metric_is_no_overlap():
+    values = np.linspace(3.0, 1.5, EPOCHS)
+    assert list(impossible.find(logged(loss=values, dice_loss=values, metric="dice_loss"))) == []
+
+
+@pytest.mark.parametrize("extreme", [1.5, -0.25])
+def test_farthest_value_is_told(extreme):
+    values = healthy()["val_jaccard"]
+    values[[7, 20]] = 0.5 * (extreme + float(extreme > 0)), extreme
+    (one,) = impossible.find(planted(val_jaccard=values))
+    assert one.seen == f"validation Jaccard {extreme:g}, first at epoch 8"

@@ -132,3 +132,13 @@ def test_short_training_that_falls_is_well():
 def test_loss_that_was_infinite_at_first_fell():
     (one,) = losses.find(logged(loss=np.r_[math.inf, descent(4, 39)["loss"]]))
     assert one.code == "loss.fell"
+
+
+def test_limits_are_in_words():
+    """The numbers of `GIVEN_BACK`, as a person reads them."""
+    words = [losses.ROSE[name].threshold.replace(f"the {losses._words(name)} ", "") for name in losses.GIVEN_BACK]
+    assert losses._as_much(0.5) == "half of what"
+    assert losses._as_much(1) == "all that"
+    assert losses._as_much(10.0) == "ten times what"
+    for text, parts in zip(words, losses.GIVEN_BACK.values(), strict=True):
+        assert all(losses._as_much(part) in text for part in parts)

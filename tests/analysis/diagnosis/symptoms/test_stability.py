@@ -104,3 +104,8 @@ def test_window_and_ddof_are_those_of_the_evidence():
 def test_little_is_no_error(logs, seen):
     (found,) = stability.find(Evidence.read(logs))
     assert (found.level, found.seen) == ("unknown", seen)
+
+
+def test_limits_name_the_classes():
+    assert stability.LIMIT.watch.startswith("is Moderate or worse")
+    assert stability.LIMIT.ill.startswith("is Poor or Very poor")
