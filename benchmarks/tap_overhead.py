@@ -38,6 +38,7 @@ import keras
 import numpy as np
 
 from unetdyn.callbacks import (
+    BatchMonitor,
     GradientMonitor,
     NoiseScaleMonitor,
     NonFiniteGuard,
@@ -166,6 +167,7 @@ CONDITIONS: dict[str, Callable[[np.ndarray, np.ndarray], list[Any]]] = {
     "tap": lambda x, y: [Tap()],
     "monitors": lambda x, y: [GradientMonitor(), UpdateMonitor()],
     "noise_scale": lambda x, y: [NoiseScaleMonitor()],
+    "batch": lambda x, y: [BatchMonitor()],
     "guard": lambda x, y: [NonFiniteGuard(verbose=0)],
     "mode_gap": lambda x, y: [TrainInferenceGapMonitor(probe=(x, y))],
     "flips": lambda x, y: [ThresholdFlipMonitor(probe=(x, y))],
@@ -181,6 +183,7 @@ MEANING = {
     "tap": "OptimizerTap alone",
     "monitors": "GradientMonitor, UpdateMonitor",
     "noise_scale": "NoiseScaleMonitor",
+    "batch": "BatchMonitor",
     "guard": "NonFiniteGuard",
     "mode_gap": "TrainInferenceGapMonitor within its budget, one batch as probe",
     "flips": "ThresholdFlipMonitor within its budget, one batch as probe",

@@ -36,3 +36,12 @@ def vnc_mito() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared_runs() -> Path:
+    """Two real run directories. `UNETDYN_RUNS` names their parent where it is not ../shared/runs."""
+    folder = Path(os.environ.get("UNETDYN_RUNS", REPOSITORY.parent / "shared" / "runs"))
+    if not folder.is_dir():
+        pytest.skip(f"the real runs are not at {folder}; set UNETDYN_RUNS to the folder that holds broken-UNet/")
+    return folder

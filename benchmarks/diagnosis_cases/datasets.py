@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from unetdyn.data import Stack
 
 TILE = 64
-COUNTS = {"train": 64, "val": 16, "test": 32}
+COUNTS = {"train": 192, "val": 32, "test": 48}
 NAMES = ("synthetic", "vnc")
 
 
@@ -74,7 +74,7 @@ def _tiles(name: str) -> dict[str, NDArray]:
     held = {}
     if name == "synthetic":
         # Several tissues a part, of which a few sections: neighbours would be the same tile twice.
-        seeds = {"train": range(16), "val": range(16, 22), "test": range(22, 30)}
+        seeds = {"train": range(40), "val": range(40, 48), "test": range(48, 60)}
         stacks = {part: _pooled([_tissue(seed) for seed in of_part]) for part, of_part in seeds.items()}
     else:
         whole = downsample(read_folder(source_of_vnc()), 4)
@@ -93,12 +93,19 @@ def _tiles(name: str) -> dict[str, NDArray]:
             [rng.choice(full, count - few, replace=len(full) < count - few), rng.choice(empty, few, replace=False)]
         )
         chosen = rng.permutation(chosen)
+        turned = [_turned(tiles.images[one], tiles.masks[one], rng.integers(8)) for one in chosen]
         sections = tiles.section[chosen]
         images = stacks[part].images.astype(np.float64)
-        held[f"{part}_images"], held[f"{part}_masks"] = tiles.images[chosen], tiles.masks[chosen]
+        held[f"{part}_images"], held[f"{part}_masks"] = (np.stack(one) for one in zip(*turned, strict=True))
         held[f"{part}_mean"] = images.mean(axis=(1, 2, 3), keepdims=True)[sections]
         held[f"{part}_std"] = images.std(axis=(1, 2, 3), keepdims=True)[sections]
     return held
+
+
+def _turned(image: NDArray, mask: NDArray, way: int) -> tuple[NDArray, NDArray]:
+    """One of the eight ways in which a square can lie: few real sections make more different tiles."""
+    image, mask = (np.rot90(each, way % 4) for each in (image, mask))
+    return (image[:, ::-1], mask[:, ::-1]) if way >= 4 else (image, mask)
 
 
 def _tissue(seed: int) -> "Stack":

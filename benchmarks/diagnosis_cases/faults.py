@@ -228,7 +228,7 @@ _add("exploding", [{"kernel_scale": scale, "learning_rate": rate} for scale, rat
      PLAIN.but(norm=None, optimizer="sgd", learning_rate=0.1))  # fmt: skip
 FAULTS["exploding"] = Fault(**{**vars(FAULTS["exploding"]), "mended": (PLAIN,) * 3})
 _add("vanishing", [{"depth": 2}, {"depth": 3}, {"depth": 4}],
-     "gradient.vanishing learning_rate.low background outputs.constant", "A norm and ReLU.",
+     "gradient.vanishing activation.saturating learning_rate.low background outputs.constant", "A norm and ReLU.",
      {"norm": "batch", "activation": "relu", "optimizer": "adam", "learning_rate": PLAIN.learning_rate},
      PLAIN.but(norm=None, activation="sigmoid", optimizer="sgd", learning_rate=0.1))  # fmt: skip
 _add("init_zero", [{"kernel_scale": scale, "norm": norm}
@@ -256,10 +256,10 @@ _add(
 _add("frozen_by_mistake", _each("frozen", "first", "encoder", "all_but_head"), "weights.frozen",
      "All layers trainable.", {"frozen": None})  # fmt: skip
 _add("batch_of_one", [{"batch_size": 1, "norm_momentum": momentum, "learning_rate": rate}
-                      for momentum, rate in ((0.9, 6e-3), (0.5, 1e-2), (0.0, 2e-2))],
+                      for momentum, rate in ((0.9, 6e-3), (0.5, 1e-2), (0.05, 2e-2))],
      "batch.one statistics.lag learning_rate.high", "Group norm, or batches of eight.",
      {"batch_size": 8, "norm_momentum": 0.9, "learning_rate": PLAIN.learning_rate},
-     PLAIN.but(epochs=8))  # fmt: skip
+     PLAIN.but(epochs=4))  # fmt: skip
 FAULTS["batch_of_one"] = Fault(**{**vars(FAULTS["batch_of_one"]), "mended": (PLAIN,) * 3})
 
 # The numbers.
@@ -268,7 +268,7 @@ _add("inputs_unscaled", [{"scaling": "raw"}, {"scaling": "raw", "optimizer": "sg
      "inputs.unscaled gradient.exploding learning_rate.high outputs.constant weights.dead values.nonfinite",
      "Images standardised.", {"scaling": "standardised"}, NO_NORM, twin="no_norm")  # fmt: skip
 FAULTS["inputs_unscaled"] = Fault(**{**vars(FAULTS["inputs_unscaled"]), "mended": (NO_NORM,) * 3})
-_add("inputs_nan", _on("train", _with_nan, 1, 4, 24), "values.nonfinite gradient.nonfinite",
+_add("inputs_nan", _on("train", _with_nan, 1, 4, 24), "inputs.nonfinite values.nonfinite gradient.nonfinite",
      "The images with NaN left out or mended.")  # fmt: skip
 _add("float16_overflow", [{"loss_scale": scale} for scale in (2.0**20, 2.0**24, 2.0**30)],
      "gradient.nonfinite values.nonfinite", "Loss scaling that adapts, or float32.",
@@ -282,7 +282,8 @@ _add("imbalance", [{"task": rarer(iterations), "learning_rate": 2e-3} for iterat
      {"loss": "soft_jaccard", "learning_rate": PLAIN.learning_rate}, twin="rare_soft_jaccard")  # fmt: skip
 _add("loss_for_logits", [{"from_logits": True}, {"head": "linear"}, {"loss": "categorical"}],
      "loss.wrong outputs.range background outputs.constant", "The loss that fits the output.")  # fmt: skip
-_add("metric_wrong", _each("metric", "soft", "accuracy", "constant"), "metric.suspicious metric.impossible",
+_add("metric_wrong", _each("metric", "soft", "accuracy", "constant"),
+     "metric.suspicious metric.constant metric.impossible",
      "A thresholded Jaccard index.", outcome="metric")  # fmt: skip
 
 # The labels.
@@ -309,14 +310,20 @@ _add("validation_noise", _on("validation", _grainy, 0.5, 1.0, 2.0), "sets.differ
      "A training set that has such images.", outcome="validation")  # fmt: skip
 _add("validation_offset", _on("validation", _brighter, 0.5, 1.5, 4.0), "sets.differ",
      "Both sets normalised alike.", outcome="validation")  # fmt: skip
-_add("leakage", _on("validation", _leaked, 0.5, 0.8, 1.0), "leakage", "Sections that lie apart.", outcome="gap")
+_add(
+    "leakage",
+    _on("validation", _leaked, 0.5, 0.8, 1.0),
+    "leakage leakage.possible",
+    "Sections that lie apart.",
+    outcome="gap",
+)
 _add("sorted_order", [{**change, "shuffle": False, "batch_size": batch}
                       for change, batch in zip(_on("train", _sorted, 0.25, 0.5, 0.6), (8, 16, 16), strict=True)],
      "order.sorted statistics.lag sets.differ", "The order drawn anew each epoch.",
      {"shuffle": True, "batch_size": 8})  # fmt: skip
 _add("augmentation_wrong", _on("train", _unmoved, 0.4, 0.7, 1.0), "augmentation.wrong labels.shuffled labels.noise",
      "Masks moved with their images.")  # fmt: skip
-_add("overfitting", [{**change, "epochs": 40} for change in _on("train", _few, 8, 4, 2)], "overfitting leakage",
+_add("overfitting", [{**change, "epochs": 40} for change in _on("train", _few, 8, 4, 2)], "overfitting",
      "More training tiles, or augmentation.")  # fmt: skip
 
 TUNED = frozenset(sorted(FAULTS)[::2])

@@ -11,6 +11,7 @@ import numpy as np
 from unetdyn.analysis import Curves
 from unetdyn.analysis.diagnosis import Evidence, diagnose
 
+from .faults import FAULTS
 from .rule_sets import CAUSES, RULE_SETS
 
 TROUBLE = ("watch", "ill")
@@ -61,7 +62,7 @@ def judge(folder: Path, prefixes: bool = False) -> Judged:
         folder: A run directory with `label.json`.
         prefixes: Also after how many epochs the right cause is first named, by replaying the record.
     """
-    label = json.loads((folder / "label.json").read_text())
+    label = _label(folder)
     try:
         evidence = Evidence.read(folder)
         plain = Evidence.read({name: list(curve.values) for name, curve in _history(evidence.curves).items()})
@@ -74,6 +75,16 @@ def judge(folder: Path, prefixes: bool = False) -> Judged:
         causes = CAUSES[found[0]] if found else ()
         verdicts[name] = Verdict("ill" if found else "good", causes, dict.fromkeys(found, "ill"))
     return Judged(label, verdicts, _epochs_to_right(evidence, label["accepted"]) if prefixes else None)
+
+
+def _label(folder: Path) -> dict[str, Any]:
+    """The label, with what counts as right as it is defined today: that may change without another training."""
+    label = json.loads((folder / "label.json").read_text())
+    fault = FAULTS.get(label["family"])
+    if fault is not None:
+        accepted = [] if label["mended"] else list(fault.accepted)
+        label |= {"accepted": accepted, "twin": fault.twin, "outcome": fault.outcome}
+    return label
 
 
 def _history(curves: Curves) -> dict[str, Any]:

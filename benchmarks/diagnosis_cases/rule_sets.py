@@ -110,9 +110,11 @@ def deep_diagnosis(evidence: Evidence) -> Found:
             found.append("deepdiagnosis.vanishing_gradient")
     batch = evidence.record("output_min", "output_max", "target_min", "target_max")
     if batch:
-        output = np.nanmax(batch["output_max"]) - np.nanmin(batch["output_min"])
-        target = np.nanmax(batch["target_max"]) - np.nanmin(batch["target_min"])
-        if output > 10 * target or np.nanmax(batch["target_max"]) > 1:
+        low, high, least, most = (
+            np.asarray(batch[name], float) for name in ("output_min", "output_max", "target_min", "target_max")
+        )
+        wide = high - low > 10 * (most - least)  # NaN, where there is nothing to compare, is not wide
+        if wide.any() or (most > 1).any():
             found.append("deepdiagnosis.out_of_range")
     return tuple(dict.fromkeys(found))
 

@@ -1,6 +1,7 @@
 """How good the verdicts are, against what was planted and against how good the nets really are."""
 
 import itertools
+import math
 import multiprocessing
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -26,9 +27,9 @@ def score(folder: Path, jobs: int = 1, prefixes: bool = False) -> Table:
 
     A fault counts as harmful with a net, a data set and a severity where what it spoils is worse than in the healthy
     twin over the seeds: by a one-sided exact Mann–Whitney test (all permutations, ties at their mean rank) p < 0.05,
-    and by Cohen's d ≥ 0.5. What it spoils is the Jaccard index on the clean test tiles; for what is only wrong with
-    the validation set, the logged validation Jaccard; for leakage, validation minus test; for a wrong metric, how far
-    the logged one is from the truth.
+    and by Cohen's d ≥ 0.5; with seeds too few to ever be significant it counts as neither. What it spoils is the
+    Jaccard index on the clean test tiles; for what is only wrong with the validation set, the logged validation
+    Jaccard; for leakage, validation minus test; for a wrong metric, how far the logged one is from the truth.
 
     Args:
         folder: Of the run directories, each with its label.
@@ -118,8 +119,9 @@ def harms(runs: Sequence[Judged]) -> dict[Group, Table]:
             continue
         bad, good = ([outcome(label, kind) for label in each] for each in (labels, twins))
         p, d = rank_test(bad, good), effect(bad, good)
+        enough = math.comb(len(bad) + len(good), len(bad)) * SIGNIFICANT > 1
         found[group] = {
-            "harmful": bool(p < SIGNIFICANT and d >= LARGE),
+            "harmful": bool(p < SIGNIFICANT and d >= LARGE) if enough else None,
             "p": p,
             "d": d,
             "sick": float(np.mean(bad)),
@@ -218,10 +220,10 @@ def _family_table(harmful: list[Judged], harm: dict[Group, Table]) -> Table:
         groups = {group: values for group, values in harm.items() if group[0] == family}
         table[family] = {
             "tuned": family in TUNED,
-            "harmful groups": sum(values["harmful"] for values in groups.values()),
+            "harmful groups": sum(values["harmful"] is True for values in groups.values()),
             "groups": len(groups),
             "harmful by severity": [
-                f"{sum(v['harmful'] for g, v in groups.items() if g[1] == s)}/{sum(g[1] == s for g in groups)}"
+                f"{sum(v['harmful'] is True for g, v in groups.items() if g[1] == s)}/{sum(g[1] == s for g in groups)}"
                 for s in (0, 1, 2)
             ],
             "alarmed": _of(runs, lambda run: run.verdicts[WITH_MONITORS].alarms),

@@ -52,7 +52,7 @@ class Setup:
     scaling: str = "standardised"
     task: Change | None = None
     change: Change | None = None
-    batch_size: int = 8
+    batch_size: int = 16
     shuffle: bool = True
     epochs: int = 24
 

@@ -107,7 +107,7 @@ def _trained(case: Case, setup: Setup, folder: Path, cache: Path) -> dict[str, A
 
 
 def _monitors() -> list[Any]:
-    """As anybody would have them, but that the probes may take their time: a share of so short a training is nothing."""
+    """As anybody would have them; the probes may take their time, as 2 % of so short a training would be nothing."""
     settings: dict[str, dict[str, Any]] = {
         "StabilityMonitor": {"monitor": ("val_loss", "val_jaccard")},
         "TrainInferenceGapMonitor": {"budget": None},

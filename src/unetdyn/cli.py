@@ -100,7 +100,7 @@ def report(run: tuple[Path, ...], output: Path, metric: str | None) -> None:
 
 def _diagnosed(path: Path, metric: str | None) -> "Diagnosis":
     from unetdyn.analysis import diagnose
-    from unetdyn.report.describe import stability_settings
+    from unetdyn.analysis.recorded_settings import stability_settings
 
     try:
         if path.is_dir():

@@ -55,7 +55,7 @@ def test_picture_holds_what_was_logged():
             np.testing.assert_array_equal(heights(drawn[panel], label), [logs[key] for logs in EPOCHS])
     sigma = drawn["σ of the validation loss"]
     np.testing.assert_array_equal(heights(sigma), sliding_stability([0.8, 0.6, 0.5], window=2))
-    assert sigma.get_title("left") == "σ 0.0707 over the last 2 epochs: Moderate (0.05 ≤ σ < 0.1)"
+    assert sigma.get_title("left") == "σ 0.0707 over the last 2 epochs: Moderate; 12.9 % of the mean: Poor"
     np.testing.assert_array_equal(sigma.get_lines()[0].get_xdata(), [1, 2, 3])
 
 

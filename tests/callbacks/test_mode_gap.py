@@ -123,6 +123,20 @@ def test_several_outputs_have_losses_and_no_jaccard_which_is_said_once():
     assert not len(monitor.record["epoch"])
 
 
+def test_training_step_of_ones_own_without_a_compiled_loss_has_no_loss_here():
+    class Own(keras.Sequential):
+        def train_step(self, *arguments):
+            return {"loss": 0.0} if keras.config.backend() != "jax" else ({"loss": 0.0}, arguments[0])
+
+    model = Own([keras.Input((8, 8, 1)), keras.layers.BatchNormalization(), keras.layers.Conv2D(1, 1)])
+    model.compile("sgd")
+    monitor = TrainInferenceGapMonitor(probe=(X, Y), budget=None)
+    model.fit(X, Y, epochs=2, verbose=0, callbacks=[monitor])
+    assert np.isnan(monitor.record["training_loss"]).all()
+    assert np.isfinite(monitor.record["mean_distance"]["batch_normalization"]).all()
+    assert "no loss: the model was compiled without one" in monitor.messages[0][1]
+
+
 def test_budget_leaves_out_epochs_but_the_first_and_the_last():
     monitor = TrainInferenceGapMonitor(probe=(X, Y), budget=1e-9)
     _, history = watched(monitor, epochs=5)
@@ -131,6 +145,19 @@ def test_budget_leaves_out_epochs_but_the_first_and_the_last():
     assert list(np.isfinite(history["mode_gap_loss"])) == list(measured)
     assert list(monitor.record["seconds"] > 0) == list(measured)
     assert monitor.results["cost"].measured == 3
+
+
+@pytest.mark.skipif(keras.config.backend() == "torch", reason="PyTorch compiles nothing")
+def test_each_mode_is_compiled_once_a_fit():
+    traced = []
+
+    class Counted(TrainInferenceGapMonitor):
+        def _one_mode(self, x, y, training):
+            traced.append(training)
+            return super()._one_mode(x, y, training)
+
+    watched(Counted(probe=(X, Y), batch_size=4, budget=None), epochs=4)
+    assert sorted(traced) == [False, True]
 
 
 def test_cost_is_told_at_the_end(capsys):

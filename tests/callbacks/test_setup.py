@@ -229,10 +229,10 @@ class Own(layers.Dense):
 @pytest.mark.parametrize(
     ("hidden", "names"),
     [
-        ([layers.Dense(2), layers.Dense(2)], ["linear"]),
-        ([layers.Dense(2, activation="relu"), layers.Dense(2)], ["linear", "relu"]),
-        ([layers.Dense(2), layers.LeakyReLU()], ["leakyrelu", "linear"]),
-        ([keras.Sequential([layers.Dense(2, activation="tanh")])], ["tanh"]),
+        ([layers.Dense(2), layers.Dense(2)], {"linear": 2}),
+        ([layers.Dense(2, activation="relu"), layers.Dense(2)], {"relu": 1, "linear": 1}),
+        ([layers.Dense(2), layers.LeakyReLU()], {"linear": 1, "leakyrelu": 1}),
+        ([keras.Sequential([layers.Dense(2, activation="tanh")])], {"tanh": 1}),
         ([layers.Dense(2), layers.Lambda(keras.ops.abs, output_shape=(2,))], None),
         ([Own(2)], None),
         ([layers.Dropout(0.5)], None),
@@ -240,8 +240,7 @@ class Own(layers.Dense):
 )
 def test_hidden_activations_are_those_before_the_last_kernel(hidden, names):
     model = sequential(*hidden, layers.Dense(1), layers.Activation("sigmoid"))
-    found = setup(model)["hidden_activations"]
-    assert (found and sorted(found)) == names
+    assert setup(model)["hidden_activations"] == names
 
 
 def test_hidden_activations_by_functions_of_ops():
@@ -330,6 +329,21 @@ def test_batch_size_is_the_validations_only_where_it_agrees(tmp_path):
     assert fitted(tmp_path / "other", batch_size=8, validation_data=given, validation_batch_size=2) is None
     assert fitted(tmp_path / "none", batch_size=8) is None
     assert fitted(tmp_path / "exact", batch_size=3) == 3
+
+
+class Stop(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        raise RuntimeError("stopped")
+
+
+def test_setup_is_told_of_a_training_that_failed_in_its_first_epoch(tmp_path):
+    recorder, x = RunRecorder(tmp_path, save_best=None), np.zeros((8, 4), "float32")
+    with pytest.raises(RuntimeError, match="stopped") as caught:
+        dense().fit(x, x[:, :1], verbose=0, callbacks=[recorder, Stop()])
+    assert runs.open(tmp_path).setup == {}
+    recorder.fail(caught.value)
+    found = runs.open(tmp_path).setup
+    assert (found["loss"]["name"], found["epochs"]) == ("mean_squared_error", 1)
 
 
 def test_setup_is_told_anew_by_a_fit_that_carries_on(tmp_path):

@@ -32,7 +32,7 @@ class Turn(keras.callbacks.Callback):
 
 def watched(maps, target, monitor, loss="mse"):
     """A training whose model answers `maps[epoch]` at the end of each epoch, on images that do not matter."""
-    inputs = keras.Input(maps[0].shape[1:])
+    inputs = keras.Input(batch_shape=maps[0].shape)
     model = keras.Model(inputs, Planted(maps)(inputs))
     model.compile("sgd", loss)
     monitor.probe, monitor.batch_size = (target, target), len(target)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from unetdyn import runs
+from unetdyn.analysis import Diagnosis, Finding
 from unetdyn.report import write_report
-from unetdyn.report.describe import describe
+from unetdyn.report.describe import describe, in_short
 from unetdyn.report.page.content import content_of
 
 
@@ -19,7 +20,7 @@ def run_of(path, epochs, summary=None, **config):
 
 
 def rows(text):
-    return dict(line.split("  ", 1) for line in text.splitlines())
+    return dict(line.split("  ", 1) for line in text.splitlines() if "  " in line)
 
 
 def test_describe_gives_best_last_and_stability(tmp_path):
@@ -29,7 +30,7 @@ def test_describe_gives_best_last_and_stability(tmp_path):
     shown = rows(describe([run_of(tmp_path / "run", epochs, {"test_jaccard": 0.71}, **config)]))
     assert shown["validation Jaccard"].strip() == "0.8000 at epoch 2, 0.6000 at the end"
     assert shown["test jaccard"].strip() == "0.7100"
-    assert shown["verdict"].strip() == "! Watch"  # the metric has lost a quarter of its best
+    assert shown["verdict"].strip() == "! Watch: jumps"
     sigma = np.std(losses[1:])
     expected = f"σ = {sigma:.3g}, Moderate; {100 * sigma / np.mean(losses[1:]):.1f} % of the mean: Poor"
     assert shown["validation loss, stability"].strip() == expected
@@ -103,6 +104,22 @@ def test_describe_puts_runs_side_by_side(tmp_path):
     soft = next(line for line in lines if line.startswith("validation soft"))
     assert soft[column:] == "0.7500 at epoch 2, 0.7500 at the end"
     assert soft[len("validation soft Jaccard") : column].strip() == ""
+
+
+def test_describe_names_the_run_that_is_ill_and_why(tmp_path):
+    well = run_of(tmp_path / "well", [{"loss": 0.1 + 0.8**i, "val_jaccard": 0.8 - 0.7 * 0.8**i} for i in range(12)])
+    gone = run_of(tmp_path / "gone", [{"loss": 0.1 + 0.8**i, "val_jaccard": 0.8 * (i % 2)} for i in range(12)])
+    text = describe([well, gone])
+    assert "gone is ill: Its validation Jaccard fell below half" in text
+    assert "well is ill" not in text
+    assert "✕ Ill: falls" in rows(text)["verdict"]
+
+
+def test_verdict_in_short_names_three_findings_at_most():
+    findings = tuple(Finding(name, "ill", name, "seen") for name in "abcd")
+    short = in_short(Diagnosis("ill", "So it is.", (*findings, findings[0]), findings))
+    assert short == "✕ Ill: a, b, c and 1 more"
+    assert in_short(Diagnosis("good", "Nothing.", (), ())) == "✓ Healthy"
 
 
 def test_describe_passes_on_what_the_reader_noticed(tmp_path):

@@ -75,7 +75,8 @@ class BatchMonitor(Monitor):
     def __init__(self, threshold: float = 0.5, verbose: int = 0, name: str = "batch") -> None:
         if not is_number(threshold) or not math.isfinite(threshold):
             raise ValueError(
-                f"`threshold` must be a finite number: 0.5 for probabilities, 0 for logits. Received: {threshold!r}."
+                "`threshold` must be a finite number: 0.5 for probabilities, 0 for logits. "
+                f"Received: threshold={threshold!r}."
             )
         self.threshold = threshold
         self._statistics: BatchStatistics | None = None

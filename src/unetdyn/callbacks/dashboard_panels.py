@@ -41,7 +41,10 @@ def draw_stability(ax: Axes, curves: Curves, window: int) -> None:
     ax.plot(curve.epochs + 1, drawn, markersize=3, linewidth=1.3, color=BLUE, marker="o")
     full = np.arange(len(sigma)) >= window - 1
     mark_not_finite(ax, curve.epochs[full & np.isnan(sigma)] + 1, BLUE, "σ not finite")
-    ax.set_title(str(stability(curve.values, window)).split("; ")[0], loc="left", fontsize=8)
+    found = stability(curve.values, window)
+    known = found.determined and found.finite
+    words = f"σ {found.sigma:.3g} over the last {window} epochs: {found.classes}" if known else str(found)
+    ax.set_title(words, loc="left", fontsize=8)
     ax.set_ylabel(f"σ of the {readable(name)}")
     _finish(ax, curves)
 

@@ -28,13 +28,14 @@ class LiveFindings:
 
     Attributes:
         holding: What holds: the epoch since when, from 0, and the `Finding`, by code and name.
-        diagnosis: The last one, or None.
 
     Example:
         >>> import tempfile
         >>> recorder = RunRecorder(tempfile.mkdtemp())
         >>> live = LiveFindings(recorder)
         >>> recorder.epochs = [{"epoch": 0, "loss": 0.5}, {"epoch": 1, "loss": float("nan")}]
+        >>> live.diagnosis().word
+        'Ill'
         >>> begun, over = live.look(epoch=1)
         >>> [finding.code for finding in begun], over
         (['loss.nonfinite'], [])
@@ -49,7 +50,10 @@ class LiveFindings:
     def restart(self) -> None:
         """Forget an earlier training."""
         self.holding: dict[tuple[str, str], tuple[int, Finding]] = {}
-        self.diagnosis: Diagnosis | None = None
+
+    def diagnosis(self) -> "Diagnosis":
+        """What the rules say of what there is so far."""
+        return diagnosis.diagnose(evidence_so_far(self.recorder, self.metric, self.window))
 
     def look(self, epoch: int) -> tuple[list[Finding], list[Finding]]:
         """Apply the rules.
@@ -60,8 +64,7 @@ class LiveFindings:
         Returns:
             The findings to be watched, or ill, that did not hold before; and those that no longer do.
         """
-        self.diagnosis = diagnosis.diagnose(evidence_so_far(self.recorder, self.metric, self.window))
-        trouble = (found for found in self.diagnosis.findings if found.level in TROUBLE)
+        trouble = (found for found in self.diagnosis().findings if found.level in TROUBLE)
         now = {(found.code, found.name): found for found in trouble if found.code not in _SAYS_NOTHING}
         begun = [found for key, found in now.items() if key not in self.holding]
         over = [found for key, (_, found) in self.holding.items() if key not in now]
@@ -86,7 +89,7 @@ def evidence_so_far(recorder: RunRecorder, metric: str | None = None, window: in
     columns = {name: np.array(rows, dtype=np.float64).T for name, rows in logged.items()}
     curves = Curves(
         {name: (epochs.astype(np.int64), values) for name, (epochs, values) in columns.items()},
-        str(recorder.path),
+        recorder.path.name,
         recorder.log_keys,
     )
     base = None if metric is None else metric.removeprefix("val_")
@@ -95,7 +98,7 @@ def evidence_so_far(recorder: RunRecorder, metric: str | None = None, window: in
         curves,
         curves.metric(base) if known and base is not None else curves.default_metric,
         window,
-        status="running",
+        status=recorder.writer.status,
         epochs=len(recorder.epochs),
         events=recorder.events,
         records=_Records(recorder.monitors),

@@ -26,7 +26,7 @@ class TrainInferenceGapMonitor(ProbeMonitor):
     the network has learned: the training loss falls, the Jaccard of the validation is 0. Dropout makes a gap too, of
     the other sign: inference is better.
 
-    After each epoch that the budget allows: loss (the compiled one, of `model.compute_loss`) and Jaccard at the
+    After each epoch that the budget allows: loss (`model.compute_loss`, weight penalties with it) and Jaccard at the
     threshold 0.5 in both modes, and for each trainable `BatchNormalization` (other than with `renorm`) how far its
     batches are from its moving statistics. Into `logs` go `mode_gap_loss` (inference minus training) and
     `mode_gap_jaccard` (training minus inference): both are about 0 where all is well.
@@ -110,6 +110,8 @@ class TrainInferenceGapMonitor(ProbeMonitor):
 
     def _measure(self, probe: Probe) -> dict[str, Any]:
         batches = self._forward(probe)
+        if not has_loss(self.model):
+            self._say_once("loss", "the model was compiled without one")
         row: dict[str, Any] = {}
         for mode, name in ((True, "training"), (False, "inference")):
             row[f"{name}_loss"] = float(np.mean([each[mode]["loss"] for each in batches]))
@@ -130,8 +132,8 @@ class TrainInferenceGapMonitor(ProbeMonitor):
                 name: (layer.moving_mean.value * 1, layer.moving_variance.value * 1)
                 for name, layer in self._norms.items()
             }
-        loss = keras.ops.cast(self.model.compute_loss(x=x, y=y, y_pred=outputs), "float32")
-        return {"outputs": in_float32(outputs), "loss": loss, "statistics": statistics}
+        loss = self.model.compute_loss(x=x, y=y, y_pred=outputs) if has_loss(self.model) else float("nan")
+        return {"outputs": in_float32(outputs), "loss": keras.ops.cast(loss, "float32"), "statistics": statistics}
 
     def _jaccard(self, outputs: Any, probe: Probe) -> float:
         try:
@@ -185,6 +187,11 @@ class TrainInferenceGapMonitor(ProbeMonitor):
     def _restart(self) -> None:
         super()._restart()
         self._lagging = False
+
+
+def has_loss(model: keras.Model) -> bool:
+    """Whether `compute_loss` has something to compute: a compiled loss, or one of the user's own."""
+    return model.loss is not None or type(model).compute_loss is not keras.Model.compute_loss
 
 
 def norm_layers(model: keras.Model) -> dict[str, Any]:

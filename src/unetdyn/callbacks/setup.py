@@ -17,6 +17,7 @@ from unetdyn.dynamics.optimizers import inner, strategy
 Setup = dict[str, Any]
 
 _CLIPPING = ("clipnorm", "global_clipnorm", "clipvalue")
+_SATURATING = ("sigmoid", "tanh", "hard_sigmoid")
 _ACTIVATION_LAYERS = ("Softmax", "ReLU", "LeakyReLU", "PReLU", "ELU")
 
 
@@ -41,7 +42,7 @@ def setup(
         `loss`, of `name` and `config`, under one name whether it was given as a text, a function or an object;
         `metrics`; `batch_size`; `steps_per_epoch`; `epochs`; `norms`, for each normalisation layer `layer`, `kind` (its
         class), `momentum` (None unless it keeps moving statistics) and `trainable`; `parameters`;
-        `trainable_parameters`; `frozen_layers`; `output_activation`; `hidden_activations`, how many have each before
+        `trainable_parameters`; `frozen_layers`; `output_activation`; `hidden_activations`, how often each comes before
         the last kernel, or None where a layer of the user's own may have another; `input_shape`; `output_shape`;
         `dropout`, the largest rate; `penalty`, the largest L2 penalty on a kernel; `dtype_policy`, that of most layers
         with weights; `backend`; `devices`; `jit_compile`; `model`; `accumulation_steps`; `clip`, the optimizer's own
@@ -200,13 +201,13 @@ def _output_activation(model: keras.Model) -> str | None:
 
 
 def _hidden_activations(model: keras.Model) -> dict[str, int] | None:
-    """How many have each activation before the last layer with an activation and weights, which makes the output."""
+    """How often each activation comes before the last layer with an activation and weights, which makes the output."""
     operations = list(_operations(model))
     weighted = [place for place, each in enumerate(operations) if getattr(each, "weights", ()) and _activation(each)]
     hidden = operations[: weighted[-1]] if len(weighted) > 1 else []
     found = Counter(activation for each in hidden if (activation := _activation(each)) is not None)
     own = any(not type(each).__module__.startswith("keras.") or hasattr(each, "function") for each in hidden)
-    return None if own and set(found) <= {"linear"} else dict(found) or None
+    return None if own and found.keys() <= {"linear", *_SATURATING} else dict(found) or None
 
 
 def _operations(model: keras.Model) -> Iterator[Any]:
@@ -223,7 +224,8 @@ def _operations(model: keras.Model) -> Iterator[Any]:
 
 
 def _penalty(layer: keras.Layer) -> float:
-    return float(getattr(getattr(layer, "kernel_regularizer", None), "l2", 0.0))
+    kernel = getattr(layer, "kernel", None)
+    return float(getattr(getattr(kernel, "regularizer", None), "l2", 0.0))
 
 
 def _maker(tensor: Any) -> Any:

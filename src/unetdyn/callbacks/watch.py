@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -22,6 +22,9 @@ from unetdyn.callbacks.live_dashboard import LiveDashboard
 from unetdyn.callbacks.live_findings import LiveFindings, check_codes, is_among
 from unetdyn.callbacks.monitor import Monitor, Recorded
 from unetdyn.callbacks.run_recorder import RunRecorder
+
+if TYPE_CHECKING:
+    from unetdyn.analysis.diagnosis import Diagnosis
 
 _BATCH_HOOKS = {
     ("on_train_batch_begin", "on_train_batch_end"): ("on_batch_begin", "on_batch_end"),
@@ -96,8 +99,8 @@ class Watch(keras.callbacks.Callback):
         >>> y = (x > 0.5).astype("float32")
         >>> watch = Watch(tempfile.mkdtemp(), gradient=None, display="off", verbose=0)
         >>> _ = model.fit(x, y, validation_data=(x, y), epochs=2, verbose=0, callbacks=[watch])
-        >>> watch.run.status, list(watch.monitors)[:2], [finding.code for since, finding in watch.findings]
-        ('finished', ['noise_scale', 'stability'], [])
+        >>> watch.run.status, "update" in watch.monitors, "gradient" in watch.monitors
+        ('finished', True, False)
     """
 
     def __init__(
@@ -121,6 +124,8 @@ class Watch(keras.callbacks.Callback):
         super().__init__()
         if every is not None:
             check_count("every", every, 1, otherwise="or None for never")
+        elif stop_on:
+            raise ValueError(f"`every` must be a number where `stop_on` is given. Received: every=None, {stop_on=}.")
         check_choice("display", display, ["auto", "notebook", "terminal", "off"])
         self.every = every
         self.stop_on = check_codes("stop_on", stop_on) if stop_on else ()
@@ -153,9 +158,12 @@ class Watch(keras.callbacks.Callback):
         return tuple(self._live.holding.values())
 
     @property
-    def diagnosis(self) -> Any:
-        """The last `unetdyn.analysis.diagnosis.Diagnosis` of the training so far; None before the first."""
-        return self._live.diagnosis
+    def diagnosis(self) -> "Diagnosis | None":
+        """What the rules say of the training as it stands now, an `unetdyn.analysis.diagnosis.Diagnosis`.
+
+        None before the end of the first epoch.
+        """
+        return self._live.diagnosis() if self.recorder.epochs else None
 
     def fail(self, error: BaseException) -> None:
         """Record that training stopped with an error, as `RunRecorder.fail` does.
@@ -243,7 +251,7 @@ class Watch(keras.callbacks.Callback):
             self.stopped_on = found
             self.model.stop_training = True
             codes = ", ".join(dict.fromkeys(finding.code for finding in found))
-            text = f"Watch stops the training, as stop_on={self.stop_on} says: {codes}. {found[0].sentence}"
+            text = f"Watch stops the training, as stop_on={self.stop_on} says, at {codes}: {found[0].seen}"
             self._say(epoch, text, kind="stopped", code=found[0].code, level=found[0].level)
 
     def _say(self, epoch: int, text: str, beginning: str = "", kind: str = "finding", **details: Any) -> None:

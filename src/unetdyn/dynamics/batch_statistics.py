@@ -35,7 +35,8 @@ class BatchStatistics:
     and at detach. Keep the object: a reader that nobody holds is dropped when somebody else attaches.
 
     A model of several inputs has no input statistics, one of several targets or outputs none of these: they are NaN.
-    A `train_step` that never calls `compute_metrics` is not seen. Sample weights do not count.
+    A `train_step` that never calls `compute_metrics` is not seen. Sample weights do not count. Under
+    `tf.distribute`, `batch_size` is the largest share of a replica times their number.
 
     Args:
         model: A compiled Keras model.
@@ -197,10 +198,12 @@ class _Shared:
             return
         backend.give_values_back(self._model)
         for training, variable in self._metric.states.items():
-            states = [state for state in _of_replicas(variable, self._model) if state[0] > 0]
+            replicas = _of_replicas(variable, self._model)
+            states = [state for state in replicas if state[0] > 0]
             for state in states:
+                whole = self._metric.sums.of_replica(state, len(replicas))
                 for reader in self._alive:
-                    reader.receive(training, self._metric.sums, state)
+                    reader.receive(training, self._metric.sums, whole)
             if states:
                 self._metric.clear(training)
 

@@ -180,6 +180,13 @@ class BatchSums:
             found[f"class_{number}"] = _share(sums[f"class_{number}"], sums["classified"])
         return found
 
+    def of_replica(self, state: NDArray[np.float32], replicas: int) -> NDArray[np.float32]:
+        """A replica's state, so that those of all replicas together count each step once, and its whole batch."""
+        own = state.copy()
+        own[[0, len(self.sums)]] /= replicas
+        own[2 * len(self.sums)] *= replicas
+        return own
+
     def chosen_from(self, other: "BatchSums", state: NDArray[np.float32]) -> NDArray[np.float32]:
         """The state that these sums would have, from one of other sums which hold them all."""
         total, lost, maxima, centres = np.split(state, other._splits)
@@ -207,7 +214,7 @@ class BatchSums:
 def single(structure: Any) -> Tensor | None:
     """The one dense tensor of numbers in what a model is given or gives; None where there are several, or none.
 
-    >>> single([ops.ones((2, 1))]).shape, single([ops.ones(2), ops.ones(2)]), single(None)
+    >>> tuple(single([ops.ones((2, 1))]).shape), single([ops.ones(2), ops.ones(2)]), single(None)
     ((2, 1), None, None)
     """
     leaves = [leaf for leaf in keras.tree.flatten(structure) if leaf is not None]

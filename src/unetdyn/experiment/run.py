@@ -9,6 +9,7 @@ import keras
 
 from unetdyn import callbacks, runs
 from unetdyn.analysis.metric_names import less_is_better
+from unetdyn.analysis.recorded_settings import stability_settings
 from unetdyn.experiment.build import build_model
 from unetdyn.experiment.config import Config, EarlyStoppingConfig
 from unetdyn.experiment.load import ConfigError
@@ -16,7 +17,6 @@ from unetdyn.experiment.monitors import monitors_of
 from unetdyn.experiment.prepare import Prepared, prepare
 from unetdyn.experiment.progress import Progress
 from unetdyn.report import HistoryDisplay
-from unetdyn.report.describe import stability_settings
 
 COLUMNS = ("loss", "jaccard", "val_loss", "val_jaccard", "val_soft_jaccard", "stability")
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from unetdyn.analysis import Curve, Diagnosis, diagnose, read_history
 from unetdyn.analysis.metric_names import readable
-from unetdyn.analysis.stability_classes import DDOF, WINDOW, check_window, stability
+from unetdyn.analysis.recorded_settings import stability_settings
+from unetdyn.analysis.stability_classes import stability
 from unetdyn.report.scatter import epochs_fallen, scatter_in_words
 from unetdyn.runs import Run
 
@@ -104,30 +105,6 @@ def tested(run: Run) -> list[tuple[str, Any]]:
     """What the run's summary has from the test set: its names as words, and what is there, mostly numbers."""
     names = [name for name in sorted(run.summary) if name.startswith("test_")]
     return [(name.removeprefix("test_").replace("_", " "), run.summary[name]) for name in names]
-
-
-def stability_settings(config: dict[str, Any]) -> dict[str, Any]:
-    """`window` and `ddof` as `unetdyn train` records them, or their defaults.
-
-    A configuration of the user's own may have any shape: what is missing there or makes no standard deviation counts
-    for nothing.
-
-    >>> stability_settings({"callbacks": {"stability": {"window": "ten", "ddof": 0}}})
-    {'window': 10, 'ddof': 0}
-    """
-    callbacks = config.get("callbacks")
-    settings = callbacks.get("stability") if isinstance(callbacks, dict) else None
-    settings = settings if isinstance(settings, dict) else {}
-    window, ddof = settings.get("window"), settings.get("ddof")
-    return {"window": window if _usable(window, DDOF) else WINDOW, "ddof": ddof if _usable(WINDOW, ddof) else DDOF}
-
-
-def _usable(window: Any, ddof: Any) -> bool:
-    try:
-        check_window(window, ddof)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def _stability(values: np.ndarray, config: dict[str, Any], fallen: int) -> str:

@@ -75,6 +75,11 @@ class RunWriter:
         self._write_run()
         sync_folder(self.path.parent)
 
+    @property
+    def status(self) -> str:
+        """`"running"`, or how the run has ended."""
+        return str(self._run["status"])
+
     def declare(
         self,
         metrics: Mapping[str, str | None] | None = None,

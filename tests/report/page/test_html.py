@@ -12,6 +12,7 @@ import pytest
 
 import unetdyn.runs
 from html_page import make_run, report
+from unetdyn.analysis import diagnose
 from unetdyn.report import write_report
 
 
@@ -158,6 +159,46 @@ def test_several_runs_begin_with_a_comparison_that_says_which_is_ill(double):
     assert "✓ Healthy" in rows["calm"]
     assert "✕ Ill" in rows["wild"]
     assert double.texts("figcaption")[:2] == ["The metric of all runs", "Good and calm"]
+
+
+@pytest.fixture(scope="module")
+def wild(folder, tmp_path_factory):
+    return report(tmp_path_factory.mktemp("wild"), folder / "wild")
+
+
+def test_ill_run_begins_with_its_findings_and_all_their_parts(wild, folder):
+    assert wild.faults == []
+    found = diagnose(unetdyn.runs.open(folder / "wild"))
+    (card,) = wild.texts("article")
+    assert found.headline
+    assert card.startswith(f"✕ Ill {found.sentence} test jaccard 0.71 ✕ {found.headline[0].name}")
+    parts = [part for finding in found.headline for part in finding.parts]
+    shown = list(zip(wild.texts("dt"), wild.texts("dd"), strict=True))
+    assert shown[: len(parts)] == [(heading, " ".join(text.split())) for heading, text in parts]
+    assert wild.texts("h2") == ["Summary", "Pictures", "Epochs", "Configuration and versions"]
+    assert wild.texts("h3") == [
+        f"{each.symbol} {each.name} {each.code}" for each in (*found.headline, *found.observations)
+    ]
+    assert wild.texts("figcaption")[0] == "What the verdict rests on"
+
+
+def test_what_did_no_harm_and_was_not_looked_at_is_folded(single, wild, folder):
+    for page, name in ((single, "calm"), (wild, "wild")):
+        found = diagnose(unetdyn.runs.open(folder / name))
+        opened = {
+            " ".join("".join(texts).split()): "open" in attributes for _, attributes, texts in page.all("details")
+        }
+        titles = page.texts("summary")
+        assert titles[0] == f"What was looked at ({len(found.rows)})"
+        assert titles[-2:] == [
+            f"Not looked at, and what would supply it ({len(found.lacking)})",
+            "What makes a run ill",
+        ]
+        assert [is_open for text, is_open in opened.items() if text.startswith("What was looked at")] == [
+            name == "calm"
+        ]
+        for supplier, codes in found.lacking.items():
+            assert f"{supplier} : {', '.join(codes)}" in page.texts("li")
 
 
 def contrast(one, other):

@@ -206,7 +206,10 @@ def test_run_ranked_first_shows_that_it_is_ill(tmp_path, other):
     for epoch in range(24, 34):
         writer.log_epoch(epoch, {"loss": 0.1, "val_loss": 0.1, "val_jaccard": 0.95})
     writer.finish("failed")
-    assert {"1 ✕ best", "2 ✓ other"} <= set(report(tmp_path, writer.path, other).texts("text"))
+    page = report(tmp_path, writer.path, other)
+    assert {"1 ✕ best", "2 ✓ other"} <= set(page.texts("text"))
+    assert "✕ best is ill: It failed" in page.texts("main")[0]
+    assert "other is ill" not in page.texts("main")[0]
 
 
 def test_metric_is_chosen_and_must_be_there(tmp_path, other):

@@ -14,9 +14,7 @@ from unetdyn.analysis.comparison.summary import RunSummary, summarise
 from unetdyn.analysis.stability_classes import WINDOW
 
 
-def as_summaries(
-    runs: Any, metric: str | None = None, window: int = WINDOW, judged: bool = False
-) -> list[RunSummary]:
+def as_summaries(runs: Any, metric: str | None = None, window: int = WINDOW, judged: bool = False) -> list[RunSummary]:
     """Every run as a `RunSummary`, under names that differ.
 
     Args:

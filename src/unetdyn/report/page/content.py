@@ -9,9 +9,9 @@ import numpy as np
 
 from unetdyn.analysis import Curves, RunSummary, summarise
 from unetdyn.analysis.diagnosis import Diagnosis, Evidence, Finding, diagnose, findings_of_events
+from unetdyn.analysis.recorded_settings import stability_settings
 from unetdyn.analysis.result import epoch, number
 from unetdyn.report.comparison import ComparisonDisplay
-from unetdyn.report.describe import stability_settings
 from unetdyn.report.drawing import shared_name
 from unetdyn.report.overlay import OverlayDisplay
 from unetdyn.report.page import tables

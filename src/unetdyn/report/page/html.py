@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 import unetdyn
 import unetdyn.runs
@@ -76,6 +77,7 @@ def render(contents: Sequence[RunContent], comparison: Comparison | None) -> str
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["with_code"] = with_code
     return environment.get_template("report.html").render(
         runs=contents,
         comparison=comparison,
@@ -85,6 +87,19 @@ def render(contents: Sequence[RunContent], comparison: Comparison | None) -> str
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         version=unetdyn.__version__,
     )
+
+
+def with_code(text: str) -> Markup:
+    """A text with what stands between backticks as code; the rest is text, whatever it holds.
+
+    >>> with_code("use `fit`, <b>not</b> `it")
+    Markup('use <code>fit</code>, &lt;b&gt;not&lt;/b&gt; `it')
+    """
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one has no other half
+        parts[-2:] = [f"{parts[-2]}`{parts[-1]}"]
+    code = (Markup("<code>{}</code>") if place % 2 else Markup("{}") for place in range(len(parts)))
+    return Markup("").join(form.format(part) for form, part in zip(code, parts, strict=True))
 
 
 def _checked_path(path: str | Path) -> Path:

@@ -38,5 +38,8 @@ def threshold_flips(before: float, after: float, near: float, boundary: float, i
         f"within 0.05 of the threshold: flips at boundaries explain {boundary:+.3f} of it, those elsewhere "
         f"{inside:+.3f}. {calm}"
     )
-    threshold = f"a change above {CHANGE:g} with more than {NEAR:.0%} of the pixels near the threshold, the best-threshold Jaccard calm"
+    threshold = (
+        f"a change above {CHANGE:g} with more than {NEAR:.0%} of the pixels near the threshold, and less than "
+        f"{PROGRESS:.0%} of it at the best threshold"
+    )
     return Finding(FLIPS, "watch", "threshold flips", seen, threshold=threshold, source="rule of thumb", advice=ADVICE)
