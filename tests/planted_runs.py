@@ -66,7 +66,7 @@ def updates(low=1e-4, high=3e-3, **blocks):
     return {"step": np.arange(EPOCHS * STEPS), "update_ratio": ratios, "low": low, "high": high}
 
 
-def batches(epochs=EPOCHS, **changes):
+def batches(epochs=EPOCHS, first=0, **changes):
     """A record of `BatchMonitor` where nothing is wrong: scaled images, masks of 0 and 1, a sigmoid's outputs."""
     of_a_set = {
         "input_min": -2.0, "input_max": 2.0, "input_mean": 0.0, "input_std": 1.0, "input_nonfinite": 0.0,
@@ -78,7 +78,9 @@ def batches(epochs=EPOCHS, **changes):
         "images": 64.0, "steps": 32.0, "batch_size": 2.0,
     }  # fmt: skip
     values = of_a_set | {f"val_{name}": value for name, value in of_a_set.items()} | changes
-    return {"epoch": np.arange(epochs)} | {name: np.broadcast_to(value, epochs) + 0.0 for name, value in values.items()}
+    return {"epoch": first + np.arange(epochs)} | {
+        name: np.broadcast_to(value, epochs) + 0.0 for name, value in values.items()
+    }
 
 
 def modes(epochs=EPOCHS, **changes):

@@ -59,6 +59,11 @@ def test_regressions_accuracy_says_nothing_of_background():
     assert told(logged(val_accuracy=np.full(8, 0.99))) == []
 
 
+def test_epochs_are_those_of_the_record():
+    (one,) = background.find(planted({"batch": batches(first=10, val_above=0.0)}))
+    assert one.epochs == ((10, EPOCHS + 9),)
+
+
 def test_without_a_metric_nothing_is_told():
     assert told(logged(loss=np.ones(8), accuracy=np.full(8, 0.99), metric=None)) == []
     assert told(logged(loss=np.ones(8))) == []

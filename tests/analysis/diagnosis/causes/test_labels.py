@@ -1,8 +1,9 @@
 """Masks that are no masks."""
 
+import numpy as np
 import pytest
 
-from planted_runs import batches, planted, set_up
+from planted_runs import EPOCHS, batches, logged, planted, set_up
 from unetdyn.analysis.diagnosis.causes import labels
 
 
@@ -45,6 +46,26 @@ def test_set_is_named():
 def test_class_indices_are_no_scale():
     setup = set_up(loss={"name": "sparse_categorical_crossentropy", "config": {}})
     assert told(setup, target_max=3.0, val_target_max=3.0) == []
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        ("mean_squared_error", []),
+        ("huber", []),
+        (None, []),
+        ("binary_crossentropy", [SCALE]),
+        ("soft_jaccard_loss", [SCALE]),
+    ],
+)
+def test_targets_of_a_regression_are_no_masks(loss, expected):
+    evidence = logged(
+        {"batch": batches(target_min=-3.0, target_max=9.0)},
+        setup=set_up(loss={"name": loss, "config": {}}),
+        loss=np.linspace(1.0, 0.1, EPOCHS),
+        val_mae=np.linspace(1.0, 0.1, EPOCHS),
+    )
+    assert [(one.code, one.level, one.confidence) for one in labels.find(evidence)] == expected
 
 
 def test_empty_masks_in_some_epochs_only_are_none():

@@ -78,6 +78,13 @@ def test_loss_that_rises_with_small_updates_has_another_cause():
         assert told(loss=rising(8), update_ratio_log10=np.full(EPOCHS, below + by)) == expected
 
 
+def test_rate_is_never_both_too_high_and_too_low():
+    """The loss of every other epoch is higher, and all of it falls as fast at the end as in the beginning."""
+    zigzag = np.linspace(1.0, 0.5, EPOCHS) * np.tile([1.0, 1.3], EPOCHS // 2)
+    zigzag[[0, EPOCHS // 2, -1]] = 1.0, 0.75, 0.5
+    assert told(loss=zigzag) == too_high("low")
+
+
 def test_negative_loss_rises_by_its_size():
     """−Dice zigzags between −0.8 and −0.6: a quarter of itself, in every second epoch."""
     assert told(loss=np.tile([-0.8, -0.6], EPOCHS // 2)) == too_high("low")
@@ -137,6 +144,15 @@ def test_short_training_is_no_learning_rate_too_low():
 def test_flat_loss_is_not_straight():
     assert told(loss=np.full(EPOCHS, 0.69)) == []
     assert told(loss=0.69 + np.abs(CALM)) in ([], too_low("low"))  # noise may fall by as much in both halves
+
+
+def test_epochs_are_those_of_the_logs():
+    """Of a training that was taken up again at its tenth epoch."""
+    when = {"epoch": np.arange(10, 10 + EPOCHS)}
+    (one,) = learning_rate.find(logged(**when, loss=healthy()["loss"], update_ratio_log10=updates(20)))
+    assert one.epochs == ((30, EPOCHS + 9),)
+    (one,) = learning_rate.find(logged(**when, loss=rising(10)))
+    assert (one.epochs[0], one.curves) == ((12, 12), ("loss",))
 
 
 def test_curves_of_a_low_rate():

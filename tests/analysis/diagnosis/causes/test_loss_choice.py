@@ -2,7 +2,7 @@
 
 import pytest
 
-from planted_runs import planted, set_up
+from planted_runs import batches, planted, set_up
 from unetdyn.analysis.diagnosis.causes import loss_choice
 
 WRONG = [("loss.wrong", "ill", "high")]
@@ -26,10 +26,23 @@ def told(name, activation, **config):
         ("binary_crossentropy", None, True, []),
         ("mean_squared_error", "linear", False, []),
         ("huber", "relu", False, []),
+        ("my_bce_of_logits_crossentropy", "linear", None, []),
+        ("binary_crossentropy, dice", "linear", None, []),
+        ("binary_crossentropy", "my_sigmoid", False, []),
+        ("binary_crossentropy", "<lambda>", False, []),
+        ("dice", "linear", None, WRONG),
     ],
 )
 def test_loss_and_last_activation(name, activation, logits, expected):
     assert told(name, activation, from_logits=logits) == expected
+
+
+@pytest.mark.parametrize(("least", "most", "expected"), [(0.0, 1.0, []), (-1e-3, 1.0, WRONG), (0.0, 1.001, WRONG)])
+def test_linear_layer_that_only_casts_a_sigmoids_outputs(least, most, expected):
+    """As Keras' guide to mixed precision ends a network: `Activation("linear", dtype="float32")`."""
+    setup = set_up(output_activation="linear")
+    evidence = planted({"batch": batches(output_min=least, output_max=most)}, setup=setup)
+    assert [(one.code, one.level, one.confidence) for one in loss_choice.find(evidence)] == expected
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,15 @@ from unetdyn.analysis.diagnosis.causes import order
 
 
 def simulated(random, part, epochs=EPOCHS, steps=STEPS, drift=1.0):
-    """log ‖g‖ = epoch + place + noise; `part` of the variance within an epoch is that of the places."""
+    """log ‖g‖ = epoch + place + noise; `part` of the variance within an epoch is that of the places.
+
+    A last batch of fewer images follows, whose gradient is longer.
+    """
     places = np.sqrt(part) * random.normal(size=steps)
     noise = np.sqrt(1 - part) * random.normal(size=(epochs, steps))
     of_epoch = drift * random.normal(size=(epochs, 1))
-    return np.exp(of_epoch + places + noise).ravel(), np.repeat(np.arange(epochs), steps)
+    last = of_epoch + 2 + random.normal(size=(epochs, 1))
+    return np.exp(np.c_[of_epoch + places + noise, last]).ravel(), np.repeat(np.arange(epochs), steps + 1)
 
 
 @pytest.mark.parametrize("part", [0.0, 0.3, 0.6, 0.9])
@@ -41,8 +45,15 @@ def components(table):
 @pytest.mark.parametrize("part", [0.0, 0.5, 0.95])
 def test_against_an_analysis_of_variance(part):
     norms, epochs = simulated(np.random.default_rng(1), part, epochs=9, steps=7)
-    places, noise = components(norms.reshape(9, 7))
+    places, noise = components(norms.reshape(9, 8)[:, :7])
     assert order.explained(norms, epochs) == pytest.approx(places / (places + noise), rel=1e-9)
+
+
+def test_last_batch_of_fewer_images_is_no_order():
+    """Each epoch ends with a batch of one image of eight, whose gradient is longer by sqrt(8)."""
+    norms = np.exp(0.2 * np.random.default_rng(6).normal(size=(EPOCHS, 12)))
+    norms[:, -1] *= np.sqrt(8)
+    assert order.explained(norms.ravel(), np.repeat(np.arange(EPOCHS), 12)) < 0.1
 
 
 def test_learning_from_epoch_to_epoch_is_no_order():
@@ -70,17 +81,17 @@ def test_shuffled_batches_are_hardly_taken_for_sorted():
 def test_epochs_that_are_broken_off_or_broken_are_left_out():
     norms, epochs = simulated(np.random.default_rng(4), 0.8)
     whole = order.explained(norms, epochs)
-    cut = slice(None, -STEPS // 2)
-    assert order.explained(norms[cut], epochs[cut]) == order.explained(norms[:-STEPS], epochs[:-STEPS])
+    cut, whole_epochs = slice(None, -STEPS // 2), slice(None, -STEPS - 1)
+    assert order.explained(norms[cut], epochs[cut]) == order.explained(norms[whole_epochs], epochs[whole_epochs])
     for broken in (np.nan, np.inf, 0.0):
         worse = norms.copy()
-        worse[5 * STEPS] = broken
+        worse[5 * (STEPS + 1)] = broken
         kept = epochs != 5
         assert order.explained(worse, epochs) == order.explained(norms[kept], epochs[kept])
     assert whole > 0.6
 
 
-@pytest.mark.parametrize(("epochs", "steps"), [(0, 0), (order.LEAST_EPOCHS - 1, 32), (40, order.LEAST_STEPS - 1)])
+@pytest.mark.parametrize(("epochs", "steps"), [(0, 0), (order.LEAST_EPOCHS - 1, 32), (40, order.LEAST_STEPS)])
 def test_too_little_explains_nothing(epochs, steps):
     assert order.explained(np.arange(1.0, epochs * steps + 1), np.repeat(np.arange(epochs), steps)) == 0.0
 
@@ -90,9 +101,9 @@ def test_gradient_that_never_changes_explains_nothing():
 
 
 def test_finding():
-    norms, _ = simulated(np.random.default_rng(5), 0.95)
+    norms, _ = simulated(np.random.default_rng(5), 0.95, steps=STEPS - 1)
     (one,) = order.find(planted({"gradient": gradients(norm=norms)}))
     assert (one.code, one.level, one.confidence) == ("order.sorted", "ill", "medium")
-    norms, _ = simulated(np.random.default_rng(5), 0.1)
+    norms, _ = simulated(np.random.default_rng(5), 0.1, steps=STEPS - 1)
     assert list(order.find(planted({"gradient": gradients(norm=norms)}))) == []
     assert list(order.find(planted())) == []

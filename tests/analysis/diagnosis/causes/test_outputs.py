@@ -60,3 +60,8 @@ def test_regressions_outputs_may_be_anything():
 def test_nothing_recorded():
     assert list(outputs.find(planted())) == []
     assert told(val_output_spread=np.nan) == []
+
+
+def test_epochs_are_those_of_the_record():
+    (one,) = outputs.find(planted({"batch": batches(first=10, val_output_spread=0.0)}))
+    assert one.epochs == ((10, EPOCHS + 9),)

@@ -50,3 +50,9 @@ def test_range_is_told():
 
 def test_nothing_recorded():
     assert list(values.find(planted())) == told(input_min=np.nan, input_max=np.nan) == []
+
+
+def test_epochs_are_those_of_the_record():
+    """Of a training that was taken up again at its tenth epoch."""
+    (one,) = values.find(planted({"batch": batches(first=10, input_nonfinite=np.r_[0.5, np.zeros(EPOCHS - 1)])}))
+    assert one.epochs == ((10, 10),)

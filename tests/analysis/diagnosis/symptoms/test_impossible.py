@@ -30,6 +30,11 @@ def test_cross_entropy_is_never_negative(name):
     assert found.why == f"its loss reached {DICE_SCORE.min():.3g}, which it can't"
 
 
+@pytest.mark.parametrize("name", ["focal_dice_loss", "bce_minus_dice", "binary_crossentropy, dice", "focal_tversky"])
+def test_sum_of_a_cross_entropy_and_a_negative_dice_may_be_negative(name):
+    assert list(impossible.find(planted(loss=DICE_SCORE, setup=loss_named(name)))) == []
+
+
 @pytest.mark.parametrize("name", ["loss", "val_loss"])
 def test_loss_below_a_score_is_impossible(name):
     for least, codes in ((impossible.SCORE, []), (impossible.SCORE - 1e-3, ["loss.impossible"])):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from planted_runs import CALM, CONSTANT_LOSS, EPOCHS, batches, descent, healthy, logged, planted
+from planted_runs import CALM, CONSTANT_LOSS, EPOCHS, batches, descent, healthy, logged, planted, set_up
 from unetdyn.analysis.diagnosis import Evidence
 from unetdyn.analysis.diagnosis.change import LAST, NOTHING
 from unetdyn.analysis.diagnosis.symptoms import losses
@@ -84,6 +84,21 @@ def test_loss_no_better_than_a_constant_answers():
         f"the best constant answer costs {CONSTANT_LOSS:.3g}"
         in found(planted({"batch": batches()}, loss=np.full(EPOCHS, 0.5)))["training"].seen
     )
+
+
+def test_loss_that_fell_within_the_first_epoch_is_not_flat():
+    """Of a large set the first epoch learns nearly all, and its mean loss is far below a constant answer's."""
+    low = np.full(EPOCHS, 0.1)
+    assert found(planted(loss=low))["training"].code == "loss.flat"
+    one = found(planted({"batch": batches()}, loss=low))["training"]
+    assert (one.code, one.level) == ("loss.fell", "good")
+
+
+def test_loss_that_holds_a_penalty_is_not_measured_by_a_constant_answer():
+    loss = 0.4 + healthy()["loss"]
+    for penalty, code in ((0.0, "loss.constant"), (1e-4, "loss.fell")):
+        evidence = planted({"batch": batches()}, loss=loss, setup=set_up(penalty=penalty))
+        assert found(evidence)["training"].code == code
 
 
 @pytest.mark.parametrize("constant", [0.0, -0.5, np.nan])

@@ -64,6 +64,31 @@ def test_loss_at_the_end_within_noise_is_none():
     assert (found.code, found.level) == ("metric.end", "watch")
 
 
+@pytest.mark.parametrize("epochs", [15, 40, 100])
+@pytest.mark.parametrize("scatter", [0.03, 0.05, 0.1])
+def test_best_of_many_noisy_values_is_no_height_that_was_lost(epochs, scatter):
+    """200 trainings that rose and stayed; of 100 values with noise of a twentieth the best is an eighth above all."""
+    random = np.random.default_rng(0)
+    level = 0.8 * (1 - np.exp(-np.arange(epochs) / (epochs / 8)))
+    found = [
+        next(metric_level.find(logged(val_jaccard=level * (1 + scatter * random.normal(size=epochs)))))
+        for _ in range(200)
+    ]
+    assert np.mean([one.level == "good" for one in found]) > 0.95
+
+
+@pytest.mark.parametrize("epochs", [20, 40, 100])
+def test_fifth_that_was_lost_is_seen_through_noise_of_a_thirtieth(epochs):
+    random = np.random.default_rng(0)
+    level = np.r_[
+        np.linspace(0.1, 0.8, epochs // 3), np.full(epochs // 3, 0.8), np.full(epochs - epochs // 3 * 2, 0.64)
+    ]
+    found = [
+        next(metric_level.find(logged(val_jaccard=level * (1 + random.normal(size=epochs) / 30)))) for _ in range(100)
+    ]
+    assert np.mean([one.code == "metric.end" and one.level in ("watch", "ill") for one in found]) > 0.9
+
+
 @pytest.mark.parametrize("constant", [0.1, 0.5])
 @pytest.mark.parametrize(
     ("part", "codes"),
@@ -93,6 +118,24 @@ def test_constant_answer_of_a_jaccard_says_nothing_of_an_accuracy():
     logs = {"loss": descent(6, 40)["loss"], "val_accuracy": np.linspace(0.05, 0.15, 40)}
     (found,) = metric_level.find(logged({"batch": batches(val_constant_jaccard=0.3)}, **logs))
     assert found.code == "metric.end"
+
+
+@pytest.mark.parametrize("foreground", [0.1, 0.5])
+def test_constant_answers_dice_is_larger_than_its_jaccard(foreground):
+    """All answered foreground: 2 tp / (2 tp + fp + fn), with tp the foreground and fp the background."""
+    dice = 2 * foreground / (2 * foreground + (1 - foreground))
+    record = {"batch": batches(val_constant_jaccard=foreground)}
+    for reached, code in ((dice, "metric.nothing"), (dice + 0.5 * (1 - dice), "metric.end")):
+        logs = {"loss": descent(6, EPOCHS)["loss"], "val_dice_coef": np.linspace(0.5 * reached, reached, EPOCHS)}
+        (found,) = metric_level.find(logged(record, **logs))
+        assert found.code == code
+
+
+def test_score_that_is_negative_has_not_learned_nothing():
+    """A log-likelihood, a negative error: no name tells what a constant answer reaches."""
+    logs = {"loss": descent(6, EPOCHS)["loss"], "val_my_score": np.linspace(-9.0, -2.0, EPOCHS)}
+    (found,) = metric_level.find(logged(**logs))
+    assert (found.code, found.level) == ("metric.end", "good")
 
 
 @pytest.mark.parametrize(("best", "code"), [(-1e-6, "metric.nothing"), (1e-6, "metric.end")])

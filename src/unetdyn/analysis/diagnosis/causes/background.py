@@ -35,19 +35,17 @@ LIMITS = (LIMIT,)
 def find(evidence: Evidence) -> Iterator[Finding]:
     """By the share of pixels above the threshold; without a record, by an accuracy beside a metric of 0."""
     for prefix in ("val_", ""):
-        found = evidence.recorded(f"{prefix}above", f"{prefix}foreground")
+        found = evidence.recorded(f"{prefix}above", f"{prefix}foreground", "epoch")
         if found is None or not np.isfinite(found[0]).any():
             continue
-        above, foreground = found
+        above, foreground, epochs = found
         none = (above < PART * foreground) & (foreground > 0)
         if none[np.isfinite(above)][-1]:
             text = (
                 f"{above[none][-1]:.2%} of the pixels are answered as foreground, where {foreground[none][-1]:.1%} are"
             )
             why = "it answers background everywhere"
-            yield LIMIT.finding(
-                "ill", "answers", text, why, confidence="medium", epochs=spans(np.flatnonzero(none).tolist())
-            )
+            yield LIMIT.finding("ill", "answers", text, why, confidence="medium", epochs=spans(epochs[none].tolist()))
         return
     if evidence.watched_metric is None or not evidence.is_overlap:
         return

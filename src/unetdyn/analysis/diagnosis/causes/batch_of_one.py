@@ -11,7 +11,8 @@ LIMIT = Limit(
     "batch normalisation",
     watch="gets batches of one image, and the training is not well",
     source="Wu and He, Group normalization (2018): the error grows as batches shrink, from 8 images on",
-    advice="GroupNormalization, or a larger batch; `gradient_accumulation_steps` leaves the statistics those of one image.",
+    advice="GroupNormalization, or a larger batch; `gradient_accumulation_steps` leaves the statistics those of one "
+    "image.",
     expected="training and inference mode agree, and validation is calmer.",
     normal="where the images are large and alike.",
     explains=("metric.", "loss.rose", "loss.flat", "stability"),

@@ -17,7 +17,7 @@ LIMIT = Limit(
     watch=f"leaves less than {LEFT:g} of the gradient at {ALWAYS:.0%} of the steps, and the training is not well",
     source=f"{RULE_OF_THUMB}; Seetharaman et al., AutoClip (2020): the tenth percentile of the norms",
     advice="`AutoClip(percentile=10)`, which takes the norm from the run itself; or a clipnorm ten times as large.",
-    expected="only unusual steps are clipped, and the training loss falls faster.",
+    expected="a usual step keeps most of its gradient, and the training loss falls faster.",
     normal="with Adam, which does not feel a constant factor.",
     explains=("metric.nothing", "metric.low", "metric.flat", "loss.flat", "loss.constant", "training.short"),
 )

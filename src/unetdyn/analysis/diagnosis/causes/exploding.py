@@ -39,8 +39,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if far.any():
         count, largest = int(far.sum()), float(np.nanmax(norms[far]))
         text = (
-            f"the gradient's norm was {TIMES:g} times that of the {PAST} steps before at {count} of {len(far)} steps, up "
-            f"to {number(largest)}"
+            f"the gradient's norm was {TIMES:g} times that of the {PAST} steps before at {count} of {len(far)} steps, "
+            f"up to {number(largest)}"
         )
         epochs = spans(np.asarray(by_step["epoch"])[far].tolist())
         curves = [name for name in ("grad_norm",) if name in evidence.curves]

@@ -14,13 +14,12 @@ APART = 0.2  # and how far from 1/2, where both say the same
 INVERTED = Limit(
     "labels.inverted",
     "the masks of one set",
-    ill="have as much foreground as the other's have background",
+    ill="have as much foreground as the other's have background, and the training is not well",
     source=RULE_OF_THUMB,
     advice="invert the masks of the set whose foreground is the larger, if the object is the smaller part.",
     expected="validation follows training from the first epochs on.",
     refuted="the images of that set are full of the object.",
     explains=("loss.", "metric.", "stability"),
-    alone=True,
 )
 LIMITS = (INVERTED,)
 NEEDS = (Need(("foreground", "val_foreground"), "BatchMonitor"),)

@@ -45,15 +45,22 @@ EMPTY = Limit(
 LIMITS = (SCALE, FRACTIONAL, EMPTY)
 NEEDS = (Need(("target_min", "target_max", "target_fractional", "foreground"), "BatchMonitor"),)
 
+_OF_MASKS = ("crossentropy", "cross_entropy", "focal", "dice", "jaccard", "iou", "tversky")
 _SETS = {"": "training", "val_": "validation"}
 _CODED = {"labels.scale": SCALE, "labels.fractional": FRACTIONAL}
+
+
+def _are_masks(evidence: Evidence) -> bool:
+    """By the metric or the loss; the targets of a regression may be anything."""
+    loss = str(evidence.told("loss", "name")).lower()
+    return evidence.is_overlap or any(part in loss for part in _OF_MASKS)
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """A finding on each set whose masks are none; without a record, what our metrics warned of."""
     sparse = "sparse" in str(evidence.told("loss", "name"))
     told = set()
-    for prefix, words in _SETS.items():
+    for prefix, words in _SETS.items() if _are_masks(evidence) else ():
         keys = ("target_min", "target_max", "target_fractional", "foreground")
         found = evidence.recorded(*(f"{prefix}{key}" for key in keys))
         if found is None or not all(np.isfinite(array).any() for array in found[:3]):

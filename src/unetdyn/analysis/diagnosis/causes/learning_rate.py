@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from unetdyn.analysis.diagnosis.causes.updates import HIGH, LOW
 from unetdyn.analysis.diagnosis.evidence import Evidence
-from unetdyn.analysis.diagnosis.finding import Finding, spans
+from unetdyn.analysis.diagnosis.finding import Finding, Span, spans
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit
 from unetdyn.analysis.result import number
 from unetdyn.analysis.robust import finite_median
@@ -64,8 +64,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     large = np.zeros(len(updates), bool)
     large[begun:] = updates[begun:] > np.log10(HIGH)
     rises = _rises(evidence.values("loss"))
-    yield from _high(evidence, updates[begun:], large, rises)
-    yield from _low(evidence, updates)
+    high = list(_high(evidence, updates[begun:], large, rises))
+    yield from high or _low(evidence, updates)
 
 
 def _high(
@@ -89,9 +89,13 @@ def _high(
     far = finite_median(updates) > np.log10(FAR * HIGH)
     confidence = "high" if far or (often and swings) else "medium" if often else "low"
     why = "its learning rate is high" + (f" ({rate:g})" if rate else "")
-    where = spans(np.flatnonzero(large).tolist()) or spans(np.flatnonzero(rises).tolist())
+    where = _epochs(evidence, "update_ratio_log10", large) or _epochs(evidence, "loss", rises)
     curves = [name for name in ("update_ratio_log10", "loss") if name in evidence.curves]
     yield TOO_HIGH.finding("ill", _NAME, "; ".join(texts), why, confidence=confidence, epochs=where, curves=curves)
+
+
+def _epochs(evidence: Evidence, name: str, there: NDArray[np.bool_]) -> tuple[Span, ...]:
+    return spans(evidence.curves[name].epochs[there].tolist()) if there.any() else ()
 
 
 def _low(evidence: Evidence, updates: NDArray[np.float64]) -> Iterator[Finding]:

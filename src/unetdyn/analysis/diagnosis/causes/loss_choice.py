@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.limit import Limit, Need
@@ -32,7 +34,18 @@ LIMITS = (MISMATCH, FOCAL)
 NEEDS = (Need(setup="loss"),)
 
 _BOUNDED = ("sigmoid", "softmax", "hard_sigmoid")
-_OF_PROBABILITIES = ("crossentropy", "cross_entropy", "focal", "dice", "jaccard", "tversky")
+_UNBOUNDED = ("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "softplus", "tanh")
+_OF_PROBABILITIES = (  # Keras' own and ours, by name: a function of a user's may take logits, whatever it is called
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "sparse_categorical_crossentropy",
+    "binary_focal_crossentropy",
+    "categorical_focal_crossentropy",
+    "dice",
+    "tversky",
+    "binary_focal_loss",
+    "soft_jaccard_loss",
+)
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:
@@ -42,12 +55,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if logits is True and activation in _BOUNDED:
         text = f"{loss} takes the output for logits, and the output is a {activation}"
         yield MISMATCH.finding("ill", "loss", text, f"its loss takes a {activation} for logits", confidence="high")
-    elif (
-        not logits
-        and isinstance(activation, str)
-        and activation not in _BOUNDED
-        and any(part in name for part in _OF_PROBABILITIES)
-    ):
+    elif not logits and activation in _UNBOUNDED and name in _OF_PROBABILITIES and not _are_probabilities(evidence):
         text = f"{loss} takes the output for probabilities, and its activation is {activation}"
         why = f"its loss takes the output of {activation} for probabilities"
         yield MISMATCH.finding("ill", "loss", text, why, confidence="high")
@@ -55,3 +63,12 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if gamma is not None and gamma > MOST_GAMMA and "focal" in name:
         text = f"{loss} with γ = {gamma:g}"
         yield FOCAL.finding("watch", "loss", text, f"its focal loss has γ = {gamma:g}", confidence="medium")
+
+
+def _are_probabilities(evidence: Evidence) -> bool:
+    """Whether the outputs were measured and lie in 0 to 1: a linear layer may only cast those of a sigmoid."""
+    found = evidence.recorded("output_min", "output_max")
+    if found is None:
+        return False
+    low, high = (array[np.isfinite(array)] for array in found)
+    return bool(low.size and high.size and low.min() >= 0 and high.max() <= 1)

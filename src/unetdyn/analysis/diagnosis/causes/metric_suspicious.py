@@ -30,7 +30,8 @@ SOFT = Limit(
     source=f"{RULE_OF_THUMB}; a soft Jaccard reported as IoU hid a tenfold error: {STUDIES}",
     advice="`ThresholdedJaccard(name='jaccard')`, which counts whole pixels.",
     expected="the metric says what share of the object is found.",
-    normal="where it is named a soft one: a focal loss keeps probabilities near ½, and 0.30 beside 0.87 is usual for γ = 2.",
+    normal="where it is named a soft one: a focal loss keeps probabilities near ½, and 0.30 beside 0.87 is usual for "
+    "γ = 2.",
     explains=("metric.",),
     alone=True,
 )
@@ -62,8 +63,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     apart, nearer = np.median(np.abs(logged_values - thresholded)), np.median(np.abs(logged_values - soft))
     if apart > APART and nearer < apart / 2:
         text = (
-            f"{readable(logged)} is {apart:.2f} from the thresholded Jaccard of the probe set, {nearer:.2f} from the soft "
-            "one"
+            f"{readable(logged)} is {apart:.2f} from the thresholded Jaccard of the probe set, {nearer:.2f} from the "
+            "soft one"
         )
         why = f"its {readable(logged)} is a soft one"
         yield SOFT.finding("watch", "metric", text, why, confidence="high", curves=[logged])

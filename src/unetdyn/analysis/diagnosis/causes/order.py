@@ -41,13 +41,15 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 def explained(norms: NDArray[np.float64], epochs: NDArray[np.int64]) -> float:
     """The share of the variance within epochs of log ‖g‖ that the place of the step explains, without bias.
 
-    The variance of the places' means, less what noise adds to it, over the whole variance, about each epoch's mean.
+    The variance of the places' means, less what noise adds to it, over the whole variance, about each epoch's mean. The
+    last step of an epoch is left out: its batch may be a smaller one, and the gradient of fewer images is longer.
     """
     if not len(epochs):
         return 0.0
     counts = np.unique(epochs, return_counts=True)[1]
     steps = int(np.bincount(counts).argmax())
-    kept = [norms[epochs == epoch] for epoch in np.unique(epochs) if (epochs == epoch).sum() == steps]
+    kept = [norms[epochs == epoch][:-1] for epoch in np.unique(epochs) if (epochs == epoch).sum() == steps]
+    steps -= 1
     table = np.array([row for row in kept if np.isfinite(row).all() and (row > 0).all()])
     if len(table) < LEAST_EPOCHS or steps < LEAST_STEPS:
         return 0.0

@@ -43,18 +43,16 @@ _MARGIN = 1e-3
 def find(evidence: Evidence) -> Iterator[Finding]:
     """A finding on the outputs of the validation, or where there was none, of the training."""
     prefix = "val_" if evidence.recorded("val_output_spread") is not None else ""
-    found = evidence.recorded(*(f"{prefix}{key}" for key in ("output_min", "output_max", "output_spread")))
+    found = evidence.recorded(*(f"{prefix}{key}" for key in ("output_min", "output_max", "output_spread")), "epoch")
     if found is None or not np.isfinite(found[2]).any():
         return
-    low, high, spread = found
+    low, high, spread, epochs = found
     known = np.isfinite(spread)
     alike = known & (spread < ALIKE)
     if alike.sum() >= OFTEN * known.sum() and alike[known][-1]:
         text = f"outputs within an image differ by {number(finite_median(spread))} (standard deviation)"
         why = "it gives one answer for every pixel"
-        yield CONSTANT.finding(
-            "ill", "outputs", text, why, confidence="low", epochs=spans(np.flatnonzero(alike).tolist())
-        )
+        yield CONSTANT.finding("ill", "outputs", text, why, confidence="low", epochs=spans(epochs[alike].tolist()))
     logits = evidence.told("loss", "config", "from_logits")
     least, most = float(np.nanmin(low, initial=0.0)), float(np.nanmax(high, initial=0.0))
     if not logits and evidence.is_overlap and (least < -_MARGIN or most > 1 + _MARGIN):

@@ -77,8 +77,8 @@ def _measured(
     worst = int(np.argmax(np.where(apart, trained - inferred if np.isfinite(trained[apart]).any() else inference, -1)))
     text = (
         f"the same images in training and inference mode: loss {training[worst]:.3g} and {inference[worst]:.3g}, "
-        f"Jaccard {trained[worst]:.2f} and {inferred[worst]:.2f}, in epoch {int(epochs[worst]) + 1}; so in {apart.sum()} of "
-        f"{known.sum()} epochs{_layer(evidence, worst)}"
+        f"Jaccard {trained[worst]:.2f} and {inferred[worst]:.2f}, in epoch {int(epochs[worst]) + 1}; so in "
+        f"{apart.sum()} of {known.sum()} epochs{_layer(evidence, worst)}"
     )
     yield _finding(evidence, text, "high", spans(epochs[apart].astype(int).tolist()))
 

@@ -40,19 +40,20 @@ _SETS = {"": "training", "val_": "validation"}
 def find(evidence: Evidence) -> Iterator[Finding]:
     """A finding on each set that has such values."""
     for prefix, words in _SETS.items():
-        found = evidence.recorded(*(f"{prefix}{key}" for key in ("input_min", "input_max", "input_nonfinite")))
+        found = evidence.recorded(*(f"{prefix}{key}" for key in ("input_min", "input_max", "input_nonfinite")), "epoch")
         if found is None:
             continue
-        low, high, broken = found
+        low, high, broken, when = found
         targets = evidence.recorded(f"{prefix}target_nonfinite")
         share = np.maximum(
             *(np.nan_to_num(part, posinf=0.0) for part in (broken, broken if targets is None else targets[0]))
         )
         if (share > 0).any():
-            epochs = np.flatnonzero(share > 0)
             text = f"{share.max():.2g} of the values of the {words} images or masks are no numbers"
             why = f"its {words} data hold values that are no numbers"
-            yield NOT_FINITE.finding("ill", "inputs", text, why, confidence="high", epochs=spans(epochs.tolist()))
+            yield NOT_FINITE.finding(
+                "ill", "inputs", text, why, confidence="high", epochs=spans(when[share > 0].tolist())
+            )
         least, most = (array[np.isfinite(array)] for array in (low, high))
         extreme = float(np.abs(np.r_[least, most]).max(initial=0.0))
         if len(least) and len(most) and extreme > LARGE:

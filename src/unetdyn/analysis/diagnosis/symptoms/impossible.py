@@ -32,11 +32,15 @@ METRIC = Limit(
 )
 LIMITS = (LOSS, METRIC)
 
+_NEVER_NEGATIVE = ("crossentropy", "cross_entropy", "focal", "squared")
+_SCORES = ("dice", "jaccard", "jacard", "iou", "tversky")  # a sum of both may have such a score with a minus
+
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """Every loss and overlap that left its range."""
     own = str(evidence.told("loss", "name")).lower()
-    least = -ROUNDING if any(part in own for part in ("crossentropy", "cross_entropy", "focal", "squared")) else SCORE
+    never_negative = any(part in own for part in _NEVER_NEGATIVE) and not any(part in own for part in _SCORES)
+    least = -ROUNDING if never_negative else SCORE
     for name in ("loss", "val_loss"):
         values = evidence.values(name)
         if (values < least - ROUNDING).any():

@@ -74,7 +74,8 @@ def _descent(evidence: Evidence, name: str, values: NDArray[np.float64]) -> Find
     if len(values) < SOON:
         return FELL.finding("unknown", _NAME, text)
     constant = _constant(evidence) if name == "loss" else None
-    if constant is not None and lowest > CONSTANT * constant:
+    learned = constant is not None and lowest <= CONSTANT * constant
+    if constant is not None and not learned and not evidence.told_number("penalty"):
         text += f"; the best constant answer costs {number(constant)}"
         why = f"its training loss ({number(lowest)}) is no better than a constant answer's ({number(constant)})"
         return CONSTANT_ANSWER.finding("ill", _NAME, text, why, curves=[name])
@@ -83,7 +84,7 @@ def _descent(evidence: Evidence, name: str, values: NDArray[np.float64]) -> Find
         level = graded(given_back, *GIVEN_BACK[name])
         why = f"its {words} rose from {number(lowest)} to {number(end)} at the end"
         return ROSE[name].finding(level, _NAME, text, why, curves=[name])
-    if len(values) >= evidence.window and never_left(values, lowest):
+    if len(values) >= evidence.window and never_left(values, lowest) and not learned:
         level = "ill" if FLAT[name].ill else "watch"
         return FLAT[name].finding(level, _NAME, text, f"its {words} never fell by more than noise", curves=[name])
     return FELL.finding("good", _NAME, text, curves=[name])

@@ -15,6 +15,7 @@ from unetdyn.analysis.result import epoch, number
 LOST, LOST_MUCH = 0.1, 1 / 3  # how much of its best the metric has lost at the end
 NONE, FEW = 0.1, 0.3  # of the way from the best constant answer to a perfect one: nothing learned, little learned
 UNSEEN = 0.02  # an overlap below it is none, where it is not known what a constant answer reaches
+END_SCATTERS = 1.0  # noise scales by which a median of three may lie below the mean
 SOON = 5  # epochs before which little says nothing
 
 NOT_FINITE = Limit("metric.nonfinite", "the metric", ill="is no number at the end")
@@ -75,10 +76,14 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _lost(values: NDArray[np.float64], peak: float, rises: bool) -> float:
-    """The part of its best that the metric has lost, where that is more than its noise."""
+    """The part of its best that the metric has lost, where that is more than its noise.
+
+    The best of n noisy values lies up to about sqrt(2 ln n) noise scales above their mean, and the end scatters too.
+    """
     end = ending(values)
     lost = peak - end if rises else end - peak
-    return lost / abs(peak) if peak and lost > 2 * noise(values) else 0.0
+    scales = np.sqrt(2 * np.log(np.isfinite(values).sum())) + END_SCATTERS
+    return lost / abs(peak) if peak and lost > scales * noise(values) else 0.0
 
 
 def _learned(evidence: Evidence, peak: float) -> tuple[float, str] | None:
@@ -87,12 +92,21 @@ def _learned(evidence: Evidence, peak: float) -> tuple[float, str] | None:
         return None
     constant = evidence.recorded("val_constant_jaccard")
     if constant is not None and evidence.is_overlap and np.isfinite(constant[0]).any():
-        reached = float(np.nanmax(constant[0]))
+        reached = _of_this_metric(str(evidence.metric), float(np.nanmax(constant[0], initial=0.0)))
         if reached < 1:
             return (peak - reached) / (1 - reached), f"the best constant answer reaches {number(reached)}"
-    if evidence.is_overlap or peak <= 0:
+    if evidence.is_overlap:
         return (0.0 if peak <= UNSEEN else 1.0), f"it never was above {number(max(peak, 0.0))}"
     return None
+
+
+def _of_this_metric(name: str, jaccard: float) -> float:
+    """The overlap of the best constant answer: a Dice of it is 2 J / (1 + J).
+
+    >>> round(_of_this_metric("dice_coef", 0.5), 3), _of_this_metric("jaccard", 0.5)
+    (0.667, 0.5)
+    """
+    return 2 * jaccard / (1 + jaccard) if "dice" in name.lower() or "dsc" in name.lower() else jaccard
 
 
 def _nothing(words: str, how: str) -> str:
