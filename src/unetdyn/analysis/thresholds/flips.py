@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Masks = NDArray[np.bool_]
 
@@ -69,11 +68,11 @@ def boundary_of(target: Masks) -> Masks:
         >>> boundary_of(np.array([[[False, False, False, True, True, True]]])).astype(int).tolist()
         [[[0, 0, 1, 1, 0, 0]]]
     """
-    space = target.ndim - 1
-    near = ndimage.generate_binary_structure(space, space)[None]
-    grown = ndimage.binary_dilation(target, near)
-    shrunk = ndimage.binary_erosion(target, near, border_value=1)
-    return grown & ~shrunk
+    axes = tuple(range(1, target.ndim))
+    padded = np.pad(target, [(0, 0), *[(1, 1)] * len(axes)], mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3,) * len(axes), axis=axes)
+    within = tuple(range(target.ndim, windows.ndim))
+    return np.asarray(windows.any(axis=within) & ~windows.all(axis=within))
 
 
 def chronic_share(flips: NDArray[np.bool_]) -> float:
