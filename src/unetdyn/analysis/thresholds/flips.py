@@ -15,7 +15,7 @@ def jaccard_of(target: Masks, predicted: Masks) -> float:
     0.3333333333333333
     """
     union = np.count_nonzero(target | predicted)
-    return np.count_nonzero(target & predicted) / union if union else 1.0
+    return float(np.count_nonzero(target & predicted) / union) if union else 1.0
 
 
 def soft_jaccard_of(target: Masks, probabilities: NDArray) -> float:
@@ -45,7 +45,7 @@ def explained_change(target: Masks, before: Masks, after: Masks, part: Masks) ->
         >>> after = np.array([True, True, False, False])
         >>> on, off = explained_change(target, before, after, part=after)
         >>> round(on, 4), round(off, 4), round(on + off, 4)
-        (0.3333, 0.3333, 0.6667)
+        (0.4167, 0.25, 0.6667)
 
     Reference:
         The Shapley value of two players: Shapley, "A value for n-person games", 1953.
