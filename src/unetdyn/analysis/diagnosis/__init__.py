@@ -1,8 +1,8 @@
 """Evidence in, findings out: what a run has logged and recorded, and what is to be thought of it.
 
 `Evidence.read` takes a run, a History or a CSV file; `diagnose` judges the outcome by `symptoms/`, looks for what has
-caused it by `causes/`, and weighs the two in `verdict`. `messages/` is what each monitor tells while a training goes on,
-and `findings_of_events` what a run's events say afterwards.
+caused it by `causes/`, and weighs the two in `verdict`. `messages/` is what each monitor tells while a training goes
+on, and `findings_of_events` what a run's events say afterwards.
 
 A monitor needs no more than its own message: each name here loads what it needs when it is first asked for.
 """
