@@ -66,6 +66,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "ON_RECORD",
+    "STABILITY_CLASSES",
     "Anova",
     "BestWithin",
     "ChangeCriterion",
@@ -87,7 +89,6 @@ __all__ = [
     "Improvement",
     "JaccardSensitivity",
     "KeyedResult",
-    "ON_RECORD",
     "Oscillation",
     "Overfitting",
     "Ranking",
@@ -95,7 +96,6 @@ __all__ = [
     "Record",
     "Result",
     "RunSummary",
-    "STABILITY_CLASSES",
     "Sensitivity",
     "Slope",
     "SlopeCriterion",
