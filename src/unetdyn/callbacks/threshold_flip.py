@@ -71,7 +71,7 @@ class ThresholdFlipMonitor(ProbeMonitor):
 
     Example:
         >>> import keras, numpy as np
-        >>> model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(1, 3, "same", activation="sigmoid")])
+        >>> model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(1, 1, activation="sigmoid")])
         >>> model.compile(loss="binary_crossentropy", optimizer="sgd")
         >>> x = np.random.default_rng(0).random((8, 8, 8, 1))
         >>> monitor = ThresholdFlipMonitor(budget=None)
