@@ -301,11 +301,12 @@ _add("labels_inverted_validation", _on("validation", _inverted, 0.3, 0.6, 1.0),
      "labels.inverted sets.differ", "The masks of the validation set turned round.", outcome="validation")  # fmt: skip
 _add("labels_shuffled", _on("train", _shuffled, 0.4, 0.7, 1.0),
      "labels.shuffled labels.noise", "Images and masks paired by name.")  # fmt: skip
-_add("labels_empty", _on("train", _emptied, 0.5, 0.8, 1.0), "labels.empty sets.differ background labels.noise",
+_add("labels_empty", _on("train", _emptied, 0.5, 0.8, 1.0), "labels.empty labels.missing sets.differ labels.noise",
      "The masks that are missing, or their images left out.")  # fmt: skip
-_add("labels_empty_validation", _on("validation", _emptied, 0.5, 0.8, 1.0), "labels.empty sets.differ",
+_add("labels_empty_validation", _on("validation", _emptied, 0.5, 0.8, 1.0), "labels.empty labels.missing sets.differ",
      "The masks that are missing in the validation set.", outcome="validation")  # fmt: skip
-_add("labels_noise", _on("train", _noisy, 0.05, 0.2, 0.4), "labels.noise", "Masks that were looked through.")
+_add("labels_noise", _on("train", _noisy, 0.05, 0.2, 0.4), "labels.noise labels.shuffled",
+     "Masks that were looked through.")  # fmt: skip
 
 # The sets.
 _add("validation_contrast", _on("validation", _duller, 0.5, 0.25, 1 / 255), "sets.differ",

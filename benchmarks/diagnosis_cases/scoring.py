@@ -24,10 +24,10 @@ def score(folder: Path, jobs: int = 1, prefixes: bool = False) -> Table:
     """Everything that the runs in a folder say about the diagnosis.
 
     A fault counts as harmful with a net, a data set and a severity where what it spoils is worse than in the healthy
-    twin over the seeds: by a one-sided t-test of Welch p < 0.05, and by Cohen's d ≥ 0.5; with a single seed it counts as
-    neither. A healthy run counts where it came out well: with three quarters of the Jaccard of the plain ones. What it spoils is the
-    Jaccard index on the clean test tiles; for what is only wrong with the validation set, the logged validation
-    Jaccard; for leakage, validation minus test; for a wrong metric, how far the logged one is from the truth.
+    twin over the seeds: by a one-sided t-test of Welch p < 0.05, and by Cohen's d ≥ 0.5; with a single seed it counts
+    as neither. A healthy run counts where it came out well: with three quarters of the Jaccard of the plain ones. What
+    a fault spoils is the Jaccard index on the clean test tiles; for what is only wrong with the validation set, the
+    logged validation Jaccard; for leakage, validation minus test; for a wrong metric, how far the logged one is from the truth.
 
     Args:
         folder: Of the run directories, each with its label.

@@ -257,6 +257,8 @@ BATCH = Declaration(
     section=Section({"threshold": Setting(float, about="of the outputs; 0 where they are logits")}),
 )
 
+_BUDGET = {"budget": Setting(float | None, {"gt": 0}, about="of the time of training; null: every epoch")}
+
 MODE_GAP = Declaration(
     "mode_gap",
     keys=_keys("down", ("{name}_loss", "{name}_jaccard")),
@@ -264,6 +266,7 @@ MODE_GAP = Declaration(
         *("epoch", "training_loss", "inference_loss", "training_jaccard", "inference_jaccard", "seconds"),
         *("mean_distance", "variance_ratio"),
     ),
+    section=Section(_BUDGET),
 )
 
 FLIPS = Declaration(
@@ -275,6 +278,7 @@ FLIPS = Declaration(
         *("explained_inside", "near", "chronic", "seconds", "flip_count", "target"),
     ),
     displays=(DeclaredDisplay("Flips at the threshold", "flip_count", "FlipMapDisplay"),),
+    section=Section(_BUDGET),
 )
 
 NON_FINITE_GUARD = Declaration(

@@ -206,7 +206,9 @@ def _hidden_activations(model: keras.Model) -> dict[str, int] | None:
     weighted = [place for place, each in enumerate(operations) if getattr(each, "weights", ()) and _activation(each)]
     hidden = operations[: weighted[-1]] if len(weighted) > 1 else []
     found = Counter(activation for each in hidden if (activation := _activation(each)) is not None)
-    own = any(not type(each).__module__.startswith("keras.") or hasattr(each, "function") for each in hidden)
+    own = any(
+        not type(each).__module__.startswith(("keras.", "unetdyn.")) or hasattr(each, "function") for each in hidden
+    )
     return None if own and found.keys() <= {"linear", *_SATURATING} else dict(found) or None
 
 

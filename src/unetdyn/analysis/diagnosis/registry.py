@@ -14,6 +14,7 @@ from unetdyn.analysis.diagnosis.causes import (
     exploding,
     foreground,
     initialisation,
+    label_noise,
     labels,
     leakage,
     learning_rate,
@@ -29,7 +30,6 @@ from unetdyn.analysis.diagnosis.causes import (
     shuffled,
     statistics_lag,
     threshold_flips,
-    training_short,
     updates,
     values,
     vanishing,
@@ -37,7 +37,16 @@ from unetdyn.analysis.diagnosis.causes import (
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit
-from unetdyn.analysis.diagnosis.symptoms import ended, gap, impossible, losses, metric_level, stability, swings
+from unetdyn.analysis.diagnosis.symptoms import (
+    ended,
+    gap,
+    impossible,
+    losses,
+    metric_level,
+    stability,
+    swings,
+    training_short,
+)
 
 
 class Rule(Protocol):
@@ -56,7 +65,7 @@ class Rule(Protocol):
         ...
 
 
-SYMPTOMS: tuple[Rule, ...] = (ended, metric_level, swings, gap, losses, impossible, stability)
+SYMPTOMS: tuple[Rule, ...] = (ended, losses, metric_level, impossible, swings, gap, training_short, stability)
 """What is wrong with the outcome, in the order in which a page shows it."""
 
 CAUSES: tuple[Rule, ...] = (
@@ -64,28 +73,28 @@ CAUSES: tuple[Rule, ...] = (
     labels,
     foreground,
     loss_choice,
+    activation,
+    regularisation,
     outputs,
+    initialisation,
     dead,
     statistics_lag,
     batch_of_one,
     nonfinite,
     ascent,
-    learning_rate,
-    exploding,
-    vanishing,
-    activation,
-    initialisation,
-    regularisation,
     sets_differ,
     shuffled,
-    background,
-    metric_suspicious,
-    threshold_flips,
-    order,
     clipping,
+    vanishing,
+    background,
+    label_noise,
+    order,
+    learning_rate,
+    exploding,
+    metric_suspicious,
     overfitting,
+    threshold_flips,
     leakage,
-    training_short,
     updates,
     oscillation,
     convergence,

@@ -171,7 +171,7 @@ def judge(evidence: Evidence) -> Diagnosis:
         (finding for finding in sick if finding.code not in explained), key=lambda one: -LEVELS.index(one.level)
     )
     findings = (*symptoms, *gated)
-    level = worst(finding.level for finding in headline) if headline else "good"
+    level = worst(finding.level for finding in (*headline, *sick)) if headline else "good"
     missing = tuple(_missing(evidence, {finding.code for finding in findings}))
     stable = next(finding for finding in symptoms if finding.code == stability.LIMIT.code)
     if not headline and stable.level == "unknown":

@@ -9,15 +9,18 @@ from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit
 from unetdyn.analysis.result import number
+from unetdyn.analysis.robust import finite_median
 
 STEADY = 0.8  # rank correlation of the training loss with the epoch
 LEAST = 5  # epochs
+ZERO = 1.0  # a loss of masks that a constant answer brings below −1 is no loss; −Dice stays above
 RISE = 0.1  # part of the first loss
 
 LIMIT = Limit(
     "gradient.ascent",
     "the training loss",
-    ill=f"rises with the epochs (rank correlation {STEADY:g}) from the first on, by more than {RISE:.0%}",
+    ill=f"rises with the epochs (rank correlation {STEADY:g}) from the first on, by more than {RISE:.0%}, or a "
+    f"constant answer has one below −{ZERO:g}",
     source=RULE_OF_THUMB,
     advice="look for a sign: a score that is minimised as if it were a loss, a negative learning rate or weight.",
     expected="the training loss falls in the first epoch.",
@@ -29,6 +32,13 @@ LIMITS = (LIMIT,)
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """One finding, where the training loss does."""
+    constant = evidence.recorded("constant_loss")
+    best = float("nan") if constant is None else finite_median(constant[0])
+    if best < -ZERO:
+        text = f"the best constant answer has a loss of {number(best)}: wrong answers are rewarded"
+        why = "its loss rewards wrong answers"
+        yield LIMIT.finding("ill", "training loss", text, why, confidence="medium", curves=["loss"])
+        return
     values = evidence.values("loss")
     values = values[np.isfinite(values)]
     if len(values) < LEAST or np.ptp(values) == 0:

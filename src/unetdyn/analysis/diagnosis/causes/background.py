@@ -4,10 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from unetdyn.analysis.diagnosis.change import ending
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding, spans
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit
+from unetdyn.analysis.robust import finite_median
 
+LEARNED = 0.7  # of a constant answer's loss: below it, the network knows where the object is
 PART = 0.05  # of the true foreground that is answered
 ACCURATE = 0.9
 
@@ -45,7 +48,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
                 f"{above[none][-1]:.2%} of the pixels are answered as foreground, where {foreground[none][-1]:.1%} are"
             )
             why = "it answers background everywhere"
-            yield LIMIT.finding("ill", "answers", text, why, confidence="medium", epochs=spans(epochs[none].tolist()))
+            confidence = "medium" if _learned(evidence) else "low"
+            yield LIMIT.finding("ill", "answers", text, why, confidence=confidence, epochs=spans(epochs[none].tolist()))
         return
     if evidence.watched_metric is None or not evidence.is_overlap:
         return
@@ -56,3 +60,9 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if accuracy is not None and len(accuracy) and accuracy[-1] > ACCURATE and values[-1] < PART:
         text = f"accuracy {accuracy[-1]:.2f} beside an overlap of {values[-1]:.2f} at the end"
         yield LIMIT.finding("ill", "answers", text, "it answers background everywhere", confidence="low")
+
+
+def _learned(evidence: Evidence) -> bool:
+    """Whether the training loss is far below a constant answer's: then it is a matter of balance."""
+    constant = evidence.recorded("constant_loss")
+    return constant is not None and ending(evidence.values("loss")) < LEARNED * finite_median(constant[0])

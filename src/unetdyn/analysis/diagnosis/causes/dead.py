@@ -26,12 +26,12 @@ DEAD = Limit(
 FROZEN = Limit(
     "weights.frozen",
     "the weights",
-    watch=f"are frozen to {MOSTLY:.0%} or more, and the training is not well",
+    ill=f"are frozen to {MOSTLY:.0%} or more, and the training is not well",
     source=RULE_OF_THUMB,
     advice="`layer.trainable = True` for the layers that are to learn, and compile again.",
     expected="the training loss falls further.",
     normal="in transfer learning, where what is frozen was trained before.",
-    explains=("metric.", "loss."),
+    explains=("metric.", "loss.", "training.short"),
 )
 LIMITS = (DEAD, FROZEN)
 NEEDS = (Need(("block_grad_norm",), "GradientMonitor"),)
@@ -44,14 +44,21 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if dead:
         which = "every block" if len(dead) == len(blocks) else ", ".join(dead)
         text = f"the gradient is exactly 0 in {which}"
-        yield DEAD.finding("ill", "gradients", text, f"no gradient reaches {which}", confidence="high")
+        confidence = "high" if _from_the_start(blocks, dead) else "low"
+        text += "" if confidence == "high" else ", though not from the first step on"
+        yield DEAD.finding("ill", "gradients", text, f"no gradient reaches {which}", confidence=confidence)
     layers, total = evidence.told_names("frozen_layers"), evidence.told_number("parameters")
     trainable = evidence.told_number("trainable_parameters")
     if layers and total and trainable is not None:
         frozen = 1 - trainable / total
         text = f"{frozen:.0%} of the weights are frozen, in {len(layers)} layers ({', '.join(layers[:4])}, …)"
-        level = "watch" if frozen >= MOSTLY else "info"
+        level = "ill" if frozen >= MOSTLY else "info"
         yield FROZEN.finding(level, "weights", text, f"{frozen:.0%} of its weights are frozen", confidence="medium")
+
+
+def _from_the_start(blocks: Mapping[str, np.ndarray], dead: list[str]) -> bool:
+    """Whether these never had a gradient: what died later died of something."""
+    return all(np.asarray(blocks[name])[0] == 0 for name in dead)
 
 
 def cut_off(blocks: Mapping[str, np.ndarray]) -> list[str]:

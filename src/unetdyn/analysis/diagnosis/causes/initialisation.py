@@ -9,12 +9,13 @@ from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit, Need
 from unetdyn.analysis.result import number
 
-TIMES = 5.0  # the first epoch's training loss over that of the best constant answer
+SURE = 2.0  # a cross-entropy above it is surer of the wrong answer than seven to one; ½ everywhere costs 0.69
+TIMES, FAR = 5.0, 20.0  # the first epoch's training loss over that of the best constant answer: maybe, for certain
 
 LIMIT = Limit(
     "init.bad",
     "the first training loss",
-    ill=f"is more than {TIMES:g} times that of the best constant answer, and the training is not well",
+    ill=f"is above {SURE:g} and {TIMES:g} times that of the best constant answer, and the training is not well",
     source=f"{RULE_OF_THUMB}; Karpathy, A recipe for training neural networks (2019): verify the loss at init",
     advice="He initialisation (`he_normal`), inputs of variance 1, a norm in each block.",
     expected="the first loss is near that of a constant answer.",
@@ -30,6 +31,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if not len(loss) or constant is None or not np.isfinite(constant[0]).any():
         return
     best = float(np.nanmedian(constant[0]))
-    if best > 0 and loss[0] > TIMES * best:
+    if best > 0 and loss[0] > max(TIMES * best, SURE) and not evidence.told_number("penalty"):
         text = f"training loss {number(float(loss[0]))} in the first epoch; a constant answer costs {number(best)}"
-        yield LIMIT.finding("ill", "beginning", text, "its weights begin too large", confidence="low", epochs=[(0, 0)])
+        confidence = "high" if loss[0] > FAR * best else "low"
+        why = "its weights begin too large"
+        yield LIMIT.finding("ill", "beginning", text, why, confidence=confidence, epochs=[(0, 0)], curves=["loss"])

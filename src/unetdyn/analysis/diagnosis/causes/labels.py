@@ -9,6 +9,8 @@ from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit, Need
 from unetdyn.analysis.result import number
 
+MUCH = 0.1  # and much of them
+MORE = 0.2  # of the images of one set that have no foreground, more than in the other
 SOFT = 0.01  # share of values that are no whole number from which masks are soft
 
 SCALE = Limit(
@@ -42,7 +44,17 @@ EMPTY = Limit(
     explains=("loss.", "metric.", "stability"),
     alone=True,
 )
-LIMITS = (SCALE, FRACTIONAL, EMPTY)
+MISSING = Limit(
+    "labels.missing",
+    "masks without foreground",
+    watch=f"are more frequent by {MORE:.0%} of the images in one set, and the training is not well",
+    source=RULE_OF_THUMB,
+    advice="look at images without a mask in that set: annotation that was not finished, files that were not found.",
+    expected="both sets have as many images without foreground, and their metrics agree.",
+    refuted="these images do show none of the objects.",
+    explains=("loss.", "metric.", "stability"),
+)
+LIMITS = (SCALE, FRACTIONAL, EMPTY, MISSING)
 NEEDS = (Need(("target_min", "target_max", "target_fractional", "foreground"), "BatchMonitor"),)
 
 _OF_MASKS = ("crossentropy", "cross_entropy", "focal", "dice", "jaccard", "iou", "tversky")
@@ -74,10 +86,13 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         elif (fractional > SOFT).any():
             told.add(FRACTIONAL.code)
             text = f"{fractional.max():.0%} of the values of the {words} masks lie between whole numbers"
-            yield FRACTIONAL.finding("watch", "masks", text, f"its {words} masks are soft", confidence="low")
-        if len(foreground) and foreground.max() == 0:
+            confidence = "high" if high.max() < 1 else "medium" if fractional.max() > MUCH else "low"
+            text += f", and none reaches 1 (at most {number(high.max())})" if high.max() < 1 else ""
+            yield FRACTIONAL.finding("ill", "masks", text, f"its {words} masks are soft", confidence=confidence)
+        if len(foreground) and foreground.max() == 0 and high.max() <= 0:
             why = f"its {words} masks hold no foreground"
             yield EMPTY.finding("ill", "masks", f"the {words} masks hold no foreground", why, confidence="high")
+    yield from _missing(evidence)
     for event in evidence.events:
         limit = _CODED.get(str(event.get("code")))
         if limit is not None and limit.code not in told and event.get("kind") == "warning":
@@ -90,3 +105,13 @@ def find(evidence: Evidence) -> Iterator[Finding]:
                 "its masks are no masks",
                 confidence="high",
             )
+
+
+def _missing(evidence: Evidence) -> Iterator[Finding]:
+    found = evidence.recorded("empty", "val_empty") if _are_masks(evidence) else None
+    if found is None or not all(np.isfinite(array).any() for array in found):
+        return
+    trained, validated = (float(np.nanmedian(array)) for array in found)
+    if abs(trained - validated) > MORE and max(trained, validated) < 1:
+        text = f"{trained:.0%} of the training masks and {validated:.0%} of the validation masks hold no foreground"
+        yield MISSING.finding("ill", "masks", text, "masks of one set are missing", confidence="medium")

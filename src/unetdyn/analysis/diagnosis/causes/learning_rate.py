@@ -13,8 +13,12 @@ from unetdyn.analysis.result import number
 from unetdyn.analysis.robust import finite_median
 
 OFTEN = 0.2  # share of the epochs, after the first tenth, whose updates are above the band
-FAR = 3.0  # times the band, where it is beyond doubt
+FAR = 10.0  # times the band in the median, where it is beyond doubt
+LEAP = 0.5  # of the weights in one of the first three steps, where it is as well
+BURST = 0.1  # of the weights a step in the first epoch, where it is too
+SOME = 0.1  # share of the epochs, three at least, in which the training loss rises, beside updates above the band
 RISES = 0.1  # part of itself by which the training loss rises from one epoch to the next
+SMALL, FALLS = 1e-3, 0.02  # updates below it are small where the last quarter of the epochs still brings so much
 STILL = 0.8  # share of the fall of the loss's first half that the second half still has
 
 _SOURCE = f"the band of updates: Karpathy, CS231n (2015); how often: {RULE_OF_THUMB}"
@@ -22,20 +26,35 @@ _SCHEDULE = "at the end of a schedule that lowers it, and in a warm-up."
 TOO_HIGH = Limit(
     "learning_rate.high",
     "updates",
-    ill=f"move the median block by more than {HIGH:g} of its weights a step in {OFTEN:.0%} of the epochs, or the "
-    f"training loss rises by {RISES:.0%} as often",
+    ill=f"move the median block by more than {HIGH:g} of its weights a step in {OFTEN:.0%} of the epochs (for certain: "
+    f"by {BURST:g} in the first, or by {FAR * HIGH:g} in the median), or the training loss rises by {RISES:.0%} "
+    "as often",
     source=_SOURCE,
     advice="a learning rate of a third to a tenth, or a warm-up; then one that decays.",
     expected="updates near 1e-3 of the weights, a training loss that falls evenly, a calmer validation.",
     refuted="the training loss falls as evenly with the same rate as with a tenth of it.",
     normal="in the first steps of Adam.",
-    explains=("metric.", "loss.nonfinite", "loss.rose", "loss.flat", "loss.constant", "stability", "run.failed"),
+    explains=(
+        "metric.nothing",
+        "metric.low",
+        "metric.flat",
+        "metric.falls",
+        "metric.jumps",
+        "metric.end",
+        "metric.nonfinite",
+        "loss.nonfinite",
+        "loss.rose",
+        "loss.flat",
+        "loss.constant",
+        "stability",
+        "run.failed",
+    ),
 )
 TOO_LOW = Limit(
     "learning_rate.low",
     "updates",
-    ill=f"move the median block by less than {LOW:g} of its weights a step all along, or the training loss still falls "
-    f"as fast at the end ({STILL:.0%}) as in the beginning",
+    ill=f"move the median block by less than {LOW:g} of its weights a step all along, or by less than {SMALL:g} while "
+    f"the training loss still falls, or it falls as fast at the end ({STILL:.0%}) as in the beginning",
     source=_SOURCE,
     advice="a learning rate three to ten times as high.",
     expected="the training loss falls in a few epochs as far as it now does in all.",
@@ -64,17 +83,19 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     large = np.zeros(len(updates), bool)
     large[begun:] = updates[begun:] > np.log10(HIGH)
     rises = _rises(evidence.values("loss"))
-    high = list(_high(evidence, updates[begun:], large, rises))
+    first = max(_first_steps(evidence), 10 ** updates[0] if len(updates) and np.isfinite(updates[0]) else 0.0)
+    high = list(_high(evidence, first, updates[begun:], large, rises))
     yield from high or _low(evidence, updates)
 
 
 def _high(
-    evidence: Evidence, updates: NDArray[np.float64], large: NDArray[np.bool_], rises: NDArray[np.bool_]
+    evidence: Evidence, first: float, updates: NDArray[np.float64], large: NDArray[np.bool_], rises: NDArray[np.bool_]
 ) -> Iterator[Finding]:
     often = len(updates) > 0 and large.sum() >= max(1, OFTEN * len(updates))
     swings = len(rises) > 0 and rises.mean() >= OFTEN
     moves = len(updates) == 0 or finite_median(updates) > np.log10(HIGH / 3)
-    if not often and not (swings and moves):
+    burst = first > BURST
+    if not often and not burst and not (swings and moves):
         return
     texts = []
     if len(updates):
@@ -86,12 +107,23 @@ def _high(
         texts.append(f"the training loss rose by more than {RISES:.0%} in {rises.sum()} epochs")
     if rate := _rate(evidence):
         texts.append(f"learning rate {rate:g}")
-    far = finite_median(updates) > np.log10(FAR * HIGH)
-    confidence = "high" if far or (often and swings) else "medium" if often else "low"
+    if burst:
+        texts.insert(0, f"updates moved {number(first)} of the weights a step in the beginning")
+    far = burst or finite_median(updates) > np.log10(FAR * HIGH)
+    some = rises.sum() >= max(3, SOME * len(rises))
+    confidence = "high" if far or (often and swings) else "medium" if (often and some) or swings else "low"
     why = "its learning rate is high" + (f" ({rate:g})" if rate else "")
     where = _epochs(evidence, "update_ratio_log10", large) or _epochs(evidence, "loss", rises)
     curves = [name for name in ("update_ratio_log10", "loss") if name in evidence.curves]
     yield TOO_HIGH.finding("ill", _NAME, "; ".join(texts), why, confidence=confidence, epochs=where, curves=curves)
+
+
+def _first_steps(evidence: Evidence) -> float:
+    """How far the median block moved in the largest of the first three steps, where that is beyond Adam's own."""
+    blocks = evidence.record("update_ratio").get("update_ratio", {})
+    steps = np.array([np.asarray(values, np.float64)[:3] for values in blocks.values() if len(values) >= 3])
+    largest = float(np.median(steps, axis=0).max()) if len(steps) and np.isfinite(steps).all() else 0.0
+    return largest if largest > LEAP else 0.0
 
 
 def _epochs(evidence: Evidence, name: str, there: NDArray[np.bool_]) -> tuple[Span, ...]:
@@ -104,10 +136,14 @@ def _low(evidence: Evidence, updates: NDArray[np.float64]) -> Iterator[Finding]:
     finite = updates[np.isfinite(updates)]
     tiny = len(finite) > 0 and float(np.quantile(finite, 0.9)) < np.log10(LOW)
     straight = len(loss) >= 6 and _straight(loss)
-    if not (tiny or (straight and not len(finite))):
+    falling = len(loss) >= 6 and _still_falls(loss)
+    small = len(finite) > 0 and float(np.quantile(finite, 0.9)) < np.log10(SMALL) and falling
+    if not (tiny or small or (straight and not len(finite))):
         return
     texts = (
-        [f"updates move {number(10 ** float(np.median(finite)))} of the weights a step, below {LOW:g}"] if tiny else []
+        [f"updates move {number(10 ** float(np.median(finite)))} of the weights a step (median)"]
+        if tiny or small
+        else []
     )
     if straight:
         texts.append("the training loss falls as fast at the end as in the beginning")
@@ -115,7 +151,7 @@ def _low(evidence: Evidence, updates: NDArray[np.float64]) -> Iterator[Finding]:
         texts.append(f"learning rate {rate:g}")
     why = "its learning rate is low" + (f" ({rate:g})" if rate else "")
     curves = [name for name in ("update_ratio_log10", "loss") if name in evidence.curves]
-    confidence = "high" if tiny and straight else "medium" if tiny else "low"
+    confidence = "high" if tiny and (straight or falling) else "medium" if tiny or small else "low"
     yield TOO_LOW.finding("ill", _NAME, "; ".join(texts), why, confidence=confidence, curves=curves)
 
 
@@ -126,6 +162,12 @@ def _rises(loss: NDArray[np.float64]) -> NDArray[np.bool_]:
     rises = np.zeros(len(loss), bool)
     rises[1:][known] = after[known] > before[known] + RISES * np.abs(before[known])
     return rises
+
+
+def _still_falls(loss: NDArray[np.float64]) -> bool:
+    """Whether the last quarter of the epochs still brought the training loss down by a part of itself."""
+    quarter = max(2, len(loss) // 4)
+    return bool(loss[-quarter:].min() < (1 - FALLS) * loss[:-quarter].min())
 
 
 def _straight(loss: NDArray[np.float64]) -> bool:

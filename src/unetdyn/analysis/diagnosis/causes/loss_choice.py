@@ -59,6 +59,10 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         text = f"{loss} takes the output for probabilities, and its activation is {activation}"
         why = f"its loss takes the output of {activation} for probabilities"
         yield MISMATCH.finding("ill", "loss", text, why, confidence="high")
+    if _is_alone(evidence, name, activation):
+        text = f"{loss} or {activation} on one channel: its outputs always add up to 1"
+        why = "its loss or its softmax is for several classes, and there is one"
+        yield MISMATCH.finding("ill", "loss", text, why, confidence="high")
     gamma = evidence.told_number("loss", "config", "gamma")
     if gamma is not None and gamma > MOST_GAMMA and "focal" in name:
         text = f"{loss} with γ = {gamma:g}"
@@ -72,3 +76,10 @@ def _are_probabilities(evidence: Evidence) -> bool:
         return False
     low, high = (array[np.isfinite(array)] for array in found)
     return bool(low.size and high.size and low.min() >= 0 and high.max() <= 1)
+
+
+def _is_alone(evidence: Evidence, name: str, activation: object) -> bool:
+    """Whether one channel is taken for all the classes: a softmax of one is 1, and its cross-entropy 0."""
+    shape = evidence.told("output_shape")
+    one = isinstance(shape, list) and len(shape) > 0 and shape[-1] == 1
+    return one and (activation == "softmax" or name in ("categorical_crossentropy", "categorical_focal_crossentropy"))

@@ -9,7 +9,10 @@ from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, STUDIES, Limit
 from unetdyn.analysis.metric_names import readable
 
-APART = 0.15  # median difference from the thresholded Jaccard of the probe set
+APART, FAR = (
+    0.05,
+    0.2,
+)  # (where the soft one is far nearer, and anyway) median difference from the thresholded Jaccard of the probe set
 FELL = 0.5  # part of itself by which the loss fell while the metric stood still
 LEAST = 5  # epochs
 
@@ -26,7 +29,8 @@ STANDS = Limit(
 SOFT = Limit(
     "metric.suspicious",
     "the Jaccard",
-    watch=f"differs by {APART:g} from the thresholded Jaccard of the same outputs",
+    watch=f"differs by {APART:g} from the thresholded Jaccard of the same outputs and is nearer to the soft one, or by "
+    f"{FAR:g}",
     source=f"{RULE_OF_THUMB}; a soft Jaccard reported as IoU hid a tenfold error: {STUDIES}",
     advice="`ThresholdedJaccard(name='jaccard')`, which counts whole pixels.",
     expected="the metric says what share of the object is found.",
@@ -61,10 +65,11 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         return
     logged_values, thresholded, soft = curve.values[at][known], probe[0][probe_at][known], probe[1][probe_at][known]
     apart, nearer = np.median(np.abs(logged_values - thresholded)), np.median(np.abs(logged_values - soft))
-    if apart > APART and nearer < apart / 2:
+    shift = abs(float(np.median(logged_values - thresholded)))
+    if (apart > APART and nearer < apart / 3) or shift > FAR:
         text = (
             f"{readable(logged)} is {apart:.2f} from the thresholded Jaccard of the probe set, {nearer:.2f} from the "
             "soft one"
         )
-        why = f"its {readable(logged)} is a soft one"
+        why = f"its {readable(logged)} is no thresholded one"
         yield SOFT.finding("watch", "metric", text, why, confidence="high", curves=[logged])

@@ -29,7 +29,7 @@ SKIPPED = Limit(
     advice="float32 or bfloat16 instead of float16; a smaller first loss scale.",
     expected="every step updates the weights.",
     normal="in the first steps in float16, where the loss scale looks for its size.",
-    explains=("loss.", "metric.", "training.short"),
+    explains=("loss.", "metric."),
 )
 LIMITS = (LIMIT, SKIPPED)
 

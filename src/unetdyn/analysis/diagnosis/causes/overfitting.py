@@ -15,7 +15,7 @@ KNOWN_BY_HEART = 0.9  # training metric from which a gap alone speaks for it
 LIMIT = Limit(
     "overfitting",
     "the validation loss",
-    watch="rose by more than noise does while the training loss fell, and the metric is worse for it",
+    ill="rose by more than noise does while the training loss fell, and the metric is worse for it",
     source="a simulation of noise, see `unetdyn.analysis.overfitting`",
     advice="keep the weights of the best epoch; more or augmented training images, dropout, fewer filters.",
     expected="the validation metric keeps its best, and the gap shrinks.",
@@ -43,7 +43,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         )  # fmt: skip
     elif by_heart and np.isfinite(found.gap) and found.gap > 0:
         text = f"training reaches {number(float(np.nanmax(trained)))}{gap}"
-        yield LIMIT.finding("watch", _NAME, text, "it knows its training images by heart", confidence="low")
+        yield LIMIT.finding("ill", _NAME, text, "it knows its training images by heart", confidence="medium")
     elif found.determined:
         yield LIMIT.finding("good", _NAME, f"no onset found{gap}")
     else:

@@ -6,12 +6,14 @@ from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit, Need
 
-DROPOUT, DECAY = 0.7, 0.1  # the rate of Srivastava et al. (2014) is 0.5; AdamW's usual decay 0.01 to 0.1
+DROPOUT, DECAY = 0.5, 0.1  # the rate of Srivastava et al. (2014) is 0.5; AdamW's usual decay 0.01 to 0.1
+PENALTY = 0.01  # a kernel's L2 factor; 1e-5 to 1e-3 are usual
 
 LIMIT = Limit(
     "regularisation.strong",
     "the regularisation",
-    watch=f"has a dropout above {DROPOUT:g}, or a weight decay above {DECAY:g}, and the training is not well",
+    watch=f"has a dropout above {DROPOUT:g}, a weight decay above {DECAY:g}, or an L2 penalty above {PENALTY:g}, "
+    f"and the training is not well",
     source=f"{RULE_OF_THUMB}; Srivastava et al., Dropout (2014): 0.5; Loshchilov and Hutter, AdamW (2019)",
     advice="dropout of 0.5 or less, weight decay of 0.01.",
     expected="the training loss falls further.",
@@ -31,7 +33,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         found.append(f"a dropout of {dropout:g}")
     if decay > DECAY:
         found.append(f"a weight decay of {decay:g}")
-    if penalty > DECAY:
+    if penalty > PENALTY:
         found.append(f"an L2 penalty of {penalty:g}")
     if found:
         text = " and ".join(found)

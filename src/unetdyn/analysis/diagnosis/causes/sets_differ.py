@@ -4,13 +4,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from unetdyn.analysis.diagnosis.causes.statistics_lag import can_lag, modes_apart
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit, Need
 from unetdyn.analysis.result import number
+from unetdyn.analysis.robust import finite_median
 
-SHIFT = 0.5  # of the training inputs' standard deviation, by which the means may differ
-SCALE = 1.5  # times, by which the standard deviations may differ
+SHIFT = 0.3  # of the training inputs' standard deviation, by which the means may differ
+SCALE = 1.25  # times, by which the standard deviations may differ
+OFTEN = 0.3  # share of the epochs in which the two modes of the network must disagree on the validation images
 SHARE = 2.5  # times, by which the shares of foreground may differ
 
 LIMIT = Limit(
@@ -43,8 +46,22 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         texts.append(f"inputs have standard deviation {number(std)} in training, {number(val_std)} in validation")
     if min(share, val_share) > 0 and max(share, val_share) > SHARE * min(share, val_share):
         texts.append(f"foreground is {share:.1%} in training, {val_share:.1%} in validation")
+    apart = _modes_apart(evidence)
+    if apart:
+        texts.append(f"validation images are answered well by their own statistics, and not by the training's: {apart}")
     if texts:
-        text = "; ".join(texts)
-        yield LIMIT.finding(
-            "ill", "the two sets", text, "its validation set is unlike its training set", confidence="medium"
-        )
+        confidence = "high" if apart and len(texts) > 1 else "medium"
+        why = "its validation set is unlike its training set"
+        yield LIMIT.finding("ill", "the two sets", "; ".join(texts), why, confidence=confidence)
+
+
+def _modes_apart(evidence: Evidence) -> str:
+    """How far the two modes are apart on the probe, where that is no lag of the moving statistics."""
+    keys = ("training_loss", "inference_loss", "training_jaccard", "inference_jaccard")
+    measured = evidence.recorded(*keys)
+    if measured is None or can_lag(evidence):
+        return ""
+    apart = modes_apart(*measured)
+    if apart.sum() < max(2, OFTEN * np.isfinite(measured[0]).sum()):
+        return ""
+    return f"Jaccard {number(finite_median(measured[2][apart]))} and {number(finite_median(measured[3][apart]))}"

@@ -4,20 +4,26 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from unetdyn.analysis.diagnosis.causes.learning_rate import SMALL
+from unetdyn.analysis.diagnosis.causes.overfitting import KNOWN_BY_HEART
+from unetdyn.analysis.diagnosis.causes.statistics_lag import LOST
 from unetdyn.analysis.diagnosis.change import ending
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit, Need
+from unetdyn.analysis.diagnosis.symptoms.metric_level import NONE
 from unetdyn.analysis.result import number
+from unetdyn.analysis.robust import finite_median
 
+HEART = 0.3  # training metric from which masks were learned
 LITTLE = 0.5  # training metric below which the masks were not learned, though the updates are of a usual size
-NEAR = 0.7  # of the loss of a constant answer, above which little was learned
+NEAR = 0.85  # of the loss of a constant answer, above which little was learned
 
 LIMIT = Limit(
     "labels.shuffled",
     "the masks",
-    watch=f"are not learned: a training loss above {NEAR:g} of a constant answer's, with usual updates and outputs "
-    "that differ from pixel to pixel",
+    ill=f"are learned by heart (training above {HEART:g}) while validation, answered alike in both modes, is no better "
+    f"than a constant answer, or are not learned: a training loss above {NEAR:g} of a constant answer's",
     source=RULE_OF_THUMB,
     advice="look at ten training images with their masks laid over them, as the network gets them.",
     expected="where masks and images belong together, the training loss of two images falls to near 0.",
@@ -30,7 +36,6 @@ LIMIT = Limit(
         "metric.flat",
         "loss.constant",
         "loss.flat",
-        "training.short",
     ),
 )
 LIMITS = (LIMIT,)
@@ -44,10 +49,30 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         return
     best, end = float(np.nanmedian(constant[0])), ending(loss)
     trained = ending(evidence.values(str(evidence.metric)))
-    if best > 0 and NEAR * best < end < 3 * best and not trained > LITTLE:
+    if by_heart(evidence, trained):
+        text = f"training reaches {number(trained)}, and validation is no better than a constant answer in either mode"
+        why = "what it learned of its training masks holds for no other image"
+        yield LIMIT.finding("ill", "masks and images", text, why, confidence="medium", curves=[str(evidence.metric)])
+    elif best > 0 and NEAR * best < end < 3 * best and not trained > LITTLE and not tiny(evidence):
         text = (
             f"training loss {number(end)} at the end, where a constant answer costs {number(best)}; training metric "
             f"{number(trained)}"
         )
         why = "its masks can't be learned from its images"
         yield LIMIT.finding("ill", "masks and images", text, why, confidence="low", curves=["loss"])
+
+
+def by_heart(evidence: Evidence, trained: float) -> bool:
+    """Whether training got far while validation never left the constant answer, however it is answered."""
+    validated, constant = evidence.values(f"val_{evidence.metric}"), evidence.recorded("val_constant_jaccard")
+    if not HEART < trained < KNOWN_BY_HEART or not len(validated) or constant is None:
+        return False
+    chance = finite_median(constant[0])
+    modes = evidence.recorded("training_jaccard", "inference_jaccard")
+    alike = modes is None or not finite_median(modes[0][-3:]) > finite_median(modes[1][-3:]) + LOST
+    return bool(ending(validated) < chance + NONE * (1 - chance)) and alike
+
+
+def tiny(evidence: Evidence) -> bool:
+    """Whether updates are so small that nothing can have been learned yet."""
+    return finite_median(evidence.values("update_ratio_log10")) < np.log10(SMALL)

@@ -17,6 +17,8 @@ OFTEN = 0.1  # share of the measured epochs, at least two
 RECOVERS = 0.75  # of the training's metric that the validation reaches at its best: so it can, and the data are right
 SPIKE = 3.0  # validation loss over training loss where the validation metric is gone
 EPOCHS = 1.0  # epochs that the statistics look back, from which they lag
+STEPS = 30.0  # steps that they must look back to lag at all: momentum 0.9 looks back ten, and Keras' 0.99 a hundred
+BEGIN = 2  # epochs at the beginning that do not count, where there are more than five
 
 LIMIT = Limit(
     "statistics.lag",
@@ -44,6 +46,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     """Measured on the same images, or else told from the curves."""
     keys = ("training_loss", "inference_loss", "training_jaccard", "inference_jaccard", "epoch")
     measured = evidence.recorded(*keys)
+    if not can_lag(evidence):
+        return
     if measured is not None and np.isfinite(measured[0]).any():
         yield from _measured(evidence, *measured)
     elif evidence.setup.get("norms") is None or evidence.batch_norms:
@@ -60,6 +64,29 @@ def lag(evidence: Evidence) -> tuple[float, float, int] | None:
     return momentum, (1 / (1 - momentum) / steps if momentum < 1 else float("inf")), steps
 
 
+def can_lag(evidence: Evidence) -> bool:
+    """Whether any moving statistics look back far enough; yes where that is not known."""
+    momenta = [float(norm["momentum"]) for norm in evidence.batch_norms]
+    if evidence.setup.get("norms") is None:
+        return True
+    return any(momentum >= 1 or 1 / (1 - momentum) >= STEPS for momentum in momenta)
+
+
+def modes_apart(
+    training: NDArray[np.float64],
+    inference: NDArray[np.float64],
+    trained: NDArray[np.float64],
+    inferred: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    """In which epochs the same images cost far more in inference, and lose much of their Jaccard."""
+    trained, inferred = (np.where(np.isfinite(values), values, np.nan) for values in (trained, inferred))
+    loses = (trained - inferred > LOST) | ~np.isfinite(trained)
+    apart = np.isfinite(training) & ((inference > TIMES * training) | ~np.isfinite(inference)) & loses
+    if len(apart) > 2 * BEGIN + 1:
+        apart[:BEGIN] = False
+    return apart
+
+
 def _measured(
     evidence: Evidence,
     training: NDArray[np.float64],
@@ -69,9 +96,7 @@ def _measured(
     epochs: NDArray[np.float64],
 ) -> Iterator[Finding]:
     known = np.isfinite(training)
-    trained, inferred = (np.where(np.isfinite(values), values, np.nan) for values in (trained, inferred))
-    loses = (trained - inferred > LOST) | ~np.isfinite(trained)
-    apart = known & ((inference > TIMES * training) | ~np.isfinite(inference)) & loses
+    apart = modes_apart(training, inference, trained, inferred)
     if apart.sum() < max(2, OFTEN * known.sum()):
         return
     worst = int(np.argmax(np.where(apart, trained - inferred if np.isfinite(trained[apart]).any() else inference, -1)))

@@ -59,5 +59,5 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         if len(least) and len(most) and extreme > LARGE:
             text = f"the {words} images range from {number(float(least.min()))} to {number(float(most.max()))}"
             why = f"its {words} images are not scaled (up to {number(extreme)})"
-            yield UNSCALED.finding("ill", "inputs", text, why, confidence="medium")
+            yield UNSCALED.finding("ill", "inputs", text, why, confidence="high")
             return

@@ -11,6 +11,7 @@ from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit, Need
 
 VANISH = 1e-6  # norm of the whole gradient and of a block's, `GradientMonitor`'s default: the studies'
+GATE = "gate"  # blocks named so are left out: a gate may close
 SMALL = 1e-4  # of the largest block's gradient
 STILL = 1e-5  # of its weights that a block moves a step: Adam moves a block as far, however small its gradient
 
@@ -38,7 +39,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     """Which blocks, if any."""
     norms = evidence.record("block_grad_norm").get("block_grad_norm", {})
     ratios = evidence.record("update_ratio").get("update_ratio", {})
-    medians = {name: _median(values) for name, values in norms.items() if name not in cut_off(norms)}
+    cut = cut_off(norms)
+    medians = {name: _median(values) for name, values in norms.items() if name not in cut and not name.startswith(GATE)}
     largest = max((value for value in medians.values() if np.isfinite(value)), default=0.0)
     small = [name for name, value in medians.items() if value < SMALL * largest]
     still = [name for name in small if name in ratios and _median(ratios[name]) < STILL]

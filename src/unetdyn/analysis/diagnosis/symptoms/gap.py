@@ -8,11 +8,12 @@ from unetdyn.analysis.diagnosis.change import ending
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding, graded, spans
 from unetdyn.analysis.diagnosis.limit import Limit, share
+from unetdyn.analysis.diagnosis.symptoms._few_images import for_few_images
 from unetdyn.analysis.metric_names import readable
 from unetdyn.analysis.result import number
 
-FAR, VERY_FAR = 0.3, 0.5  # part of the training's metric that the validation's lacks at the end
-BEHIND, OFTEN = 1 / 3, 0.2  # an epoch counts whose validation is below a third of training; so many of them are ill
+FAR, VERY_FAR = 0.45, 0.6  # part of the training's metric that the validation's lacks at the end
+BEHIND, OFTEN = 1 / 3, 0.3  # an epoch counts whose validation is below a third of training; so many of them are ill
 KNOWN, SOON = 0.2, 3  # from this training metric on, and this epoch, there is something to compare
 
 LIMIT = Limit(
@@ -51,4 +52,5 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         why = f"its {readable(logged)} lay below {share(BEHIND)} of the training's in {behind.sum()} epochs"
     where = spans(epochs[behind].tolist()) if behind.any() else [(int(epochs[0]), int(epochs[-1]))]
     level = "ill" if often else level
-    yield LIMIT.finding(level, "gap", text, why, epochs=where, curves=[evidence.metric, logged])
+    found = LIMIT.finding(level, "gap", text, why, epochs=where, curves=[evidence.metric, logged])
+    yield for_few_images(evidence, found)

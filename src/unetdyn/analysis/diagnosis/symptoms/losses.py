@@ -73,9 +73,9 @@ def _descent(evidence: Evidence, name: str, values: NDArray[np.float64]) -> Find
     text = f"{words} {number(first)} at first, {number(lowest)} at best, {number(last)} at the end"
     if len(values) < SOON:
         return FELL.finding("unknown", _NAME, text)
-    constant = _constant(evidence) if name == "loss" else None
+    constant = _constant(evidence, "" if name == "loss" else "val_")
     learned = constant is not None and lowest <= CONSTANT * constant
-    if constant is not None and not learned and not evidence.told_number("penalty"):
+    if name == "loss" and constant is not None and not learned and not evidence.told_number("penalty"):
         text += f"; the best constant answer costs {number(constant)}"
         why = f"its training loss ({number(lowest)}) is no better than a constant answer's ({number(constant)})"
         return CONSTANT_ANSWER.finding("ill", _NAME, text, why, curves=[name])
@@ -90,9 +90,9 @@ def _descent(evidence: Evidence, name: str, values: NDArray[np.float64]) -> Find
     return FELL.finding("good", _NAME, text, curves=[name])
 
 
-def _constant(evidence: Evidence) -> float | None:
-    """What the best constant answer costs on the training set; None where that is not known, or nothing."""
-    recorded = evidence.recorded("constant_loss")
+def _constant(evidence: Evidence, prefix: str) -> float | None:
+    """What the best constant answer costs on that set; None where that is not known, or nothing."""
+    recorded = evidence.recorded(f"{prefix}constant_loss")
     if recorded is None:
         return None
     median = finite_median(recorded[0])

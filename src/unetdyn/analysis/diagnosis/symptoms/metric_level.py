@@ -68,11 +68,21 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     elif learned is not None and learned[0] < FEW and len(curve.values) >= SOON:
         why = f"its {words} is little better than a constant answer's"
         yield LITTLE_LEARNED.finding("watch", words, f"{text}; {learned[1]}", why, curves=[logged])
-    elif level == "good" and len(curve.values) >= evidence.window and never_left(curve.values, peak):
+    elif (
+        level == "good"
+        and len(curve.values) >= evidence.window
+        and not _far(learned)
+        and never_left(curve.values, peak)
+    ):
         yield FLAT.finding("watch", words, text, f"its {words} never got better by more than noise", curves=[logged])
     else:
         why = f"its {words} ended {lost:.0%} off its best"
         yield END.finding(level, words, text, why, curves=[logged])
+
+
+def _far(learned: tuple[float, str] | None) -> bool:
+    """Whether it is known to be far from a constant answer: a training that began well has nowhere to go."""
+    return learned is not None and FEW < learned[0] < 1
 
 
 def _lost(values: NDArray[np.float64], peak: float, rises: bool) -> float:

@@ -6,8 +6,6 @@ large for the loss itself as well.
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from unetdyn.analysis import Stability, stability
 from unetdyn.analysis.detrend import around_monotone
 from unetdyn.analysis.diagnosis.evidence import Evidence
@@ -55,9 +53,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 
 def _of(found: Stability, words: str, logged: str, last: tuple[int, int]) -> Finding:
     """A loss that still falls has a large σ, and may be calm all the same."""
-    text = f"{found.label}: σ of the {words} {number(found.sigma)}"
-    variation = found.coefficient_of_variation
-    text += f", {variation:.0%} of its mean" if np.isfinite(variation) else ""
+    text = f"{found.classes}; σ of the {words} {number(found.sigma)}"
     about = stability(around_monotone(found.values, rising=False), found.window, found.ddof)
     part = about.sigma / abs(found.mean) if found.mean else float("inf")
     relative = "ill" if part >= SCATTER_FAR else "watch" if part >= SCATTER else "good"

@@ -9,20 +9,22 @@ from unetdyn.analysis.detrend import around_monotone
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding, graded, spans
 from unetdyn.analysis.diagnosis.limit import Limit, share
+from unetdyn.analysis.diagnosis.symptoms._few_images import for_few_images
 from unetdyn.analysis.metric_names import readable
 from unetdyn.analysis.result import epoch, number
 from unetdyn.analysis.series import Curve
 
 HALF = 0.5  # a value below half of what was reached before is a fall
-OFTEN, LEAST = 0.1, 2  # share of the epochs, and number of them, from which falls are no accident
-JUMPS, JUMPS_FAR = 0.1, 0.2  # median change of the metric from one epoch to the next, as a part of its best
+OFTEN, LEAST = 0.1, 4  # share of the epochs, and number of them, from which falls are no accident
+AGAIN = 3  # falls from which it is to be watched: a single one from which it comes back is common
+JUMPS, JUMPS_FAR = 0.15, 0.3  # median change of the metric from one epoch to the next, as a part of its best
 
 FALLS = Limit(
     "metric.falls",
     "the metric",
-    watch=f"fell below {share(HALF)} of what it had reached in an epoch",
+    watch=f"fell below {share(HALF)} of what it had reached in {AGAIN} epochs",
     ill=f"fell below {share(HALF)} of what it had reached in {share(OFTEN)} of the epochs since, and {LEAST} or more",
-    normal="a single fall from which it comes back at once, in 3 % of trainings: see docs/analysis.md.",
+    normal="a single fall from which it comes back at once; with a validation set of few images.",
 )
 SWINGS = Limit(
     "metric.jumps",
@@ -40,8 +42,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         return
     logged, curve = evidence.watched_metric
     if evidence.metric_rises and (curve.values[np.isfinite(curve.values)] >= 0).all():
-        yield _falls(logged, curve)
-    yield _jumps(evidence, logged, curve)
+        yield for_few_images(evidence, _falls(logged, curve))
+    yield for_few_images(evidence, _jumps(evidence, logged, curve))
 
 
 def fallen(curve: Curve) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -63,7 +65,7 @@ def _falls(logged: str, curve: Curve) -> Finding:
     if not count:
         return FALLS.finding("good", "falls", f"none below half of what it had reached, in {of} epochs")
     places = spans(curve.epochs[down].tolist())
-    level = "ill" if count >= LEAST and count >= OFTEN * of else "watch"
+    level = "ill" if count >= LEAST and count >= OFTEN * of else "watch" if count >= AGAIN else "info"
     text = f"below half of what it had reached in {count} of {of} epochs: {_listed(places)}"
     why = f"its {readable(logged)} fell below half of what it had reached in {count} of {of} epochs"
     return FALLS.finding(level, "falls", text, why, epochs=places, curves=[logged])

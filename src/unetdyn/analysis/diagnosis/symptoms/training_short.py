@@ -11,18 +11,17 @@ from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit
 from unetdyn.analysis.metric_names import readable
 from unetdyn.analysis.result import number
 
-RISE = 0.15  # part of its best by which the metric rises over the last third of the epochs
-LEAST = 6
+STRONG = 0.2  # part of its best by which the metric rises over the last third of the epochs
+LEAST = 4
 
 LIMIT = Limit(
     "training.short",
     "the metric",
-    watch=f"still rises by {RISE:.0%} of its best over the last third of the epochs, and is low",
+    watch=f"still rises by {STRONG:.0%} of its best over the last third of the epochs",
     source=f"{RULE_OF_THUMB}; the slope of Theil (1950) and Sen (1968), with its interval of 95 %",
     advice="more epochs, until the metric stands still for a third of them.",
     expected="the metric rises further.",
     normal="where the training was meant to be short.",
-    explains=("metric.nothing", "metric.low", "loss.constant", "loss.flat"),
 )
 LIMITS = (LIMIT,)
 
@@ -39,7 +38,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         return
     slope, _, low, _ = theilslopes(last)
     rise = slope * (len(last) - 1)
-    if low > 0 and rise > RISE * best:
+    if (low > 0 or (np.diff(last) > 0).all()) and rise > STRONG * best:
         text = f"{readable(logged)} rose by {number(float(rise))} over the last {len(last)} epochs, to {number(best)}"
         why = f"it ended while its {readable(logged)} still rose"
-        yield LIMIT.finding("watch", "length", text, why, confidence="medium", curves=[logged])
+        yield LIMIT.finding("watch", "length", text, why, curves=[logged])
