@@ -27,7 +27,8 @@ def score(folder: Path, jobs: int = 1, prefixes: bool = False) -> Table:
     twin over the seeds: by a one-sided t-test of Welch p < 0.05, and by Cohen's d ≥ 0.5; with a single seed it counts
     as neither. A healthy run counts where it came out well: with three quarters of the Jaccard of the plain ones. What
     a fault spoils is the Jaccard index on the clean test tiles; for what is only wrong with the validation set, the
-    logged validation Jaccard; for leakage, validation minus test; for a wrong metric, how far the logged one is from the truth.
+    logged validation Jaccard; for leakage, validation minus test;
+    for a wrong metric, how far the logged one is from the truth.
 
     Args:
         folder: Of the run directories, each with its label.

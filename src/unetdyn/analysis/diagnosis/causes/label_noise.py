@@ -46,8 +46,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         ahead, lost = validated[best] - trained[best], 1 - ending(validated) / (validated[best] or 1)
         if ahead > BETTER and lost > LOST:
             text = (
-                f"validation was {number(float(ahead))} better than training in epoch {epoch(best)}, and lost {lost:.0%} "
-                "of that"
+                f"validation was {number(float(ahead))} better than training in epoch {epoch(best)}, and lost "
+                f"{lost:.0%} of that"
             )
             yield LIMIT.finding("ill", "masks", text, "some of its masks seem to be wrong", confidence="medium")
             return
