@@ -46,8 +46,8 @@ class Diagnosis:
     """What to think of a run. Shows itself as text, in a notebook as a table.
 
     Attributes:
-        level: `"ill"`, `"watch"` or `"good"`, by `headline`; `"unknown"` where nothing speaks against a run whose
-            stability can't be told: few epochs, a loss that still falls, or none that was logged.
+        level: `"ill"`, `"watch"` or `"good"`, by `headline` and what that explains; `"unknown"` where nothing speaks
+            against a run whose stability can't be told: few epochs, a loss that still falls, or none that was logged.
         sentence: Why, in plain words.
         headline: What the level rests on: causes with a consequence in the outcome, the likeliest first, then symptoms
             that none of them explains.

@@ -9,20 +9,22 @@ from unetdyn.analysis.diagnosis.limit import Limit, Need
 MISSING = Limit(
     "activation.missing",
     "the hidden layers",
-    watch="have no activation",
+    ill="have no activation",
     source="algebra: convolutions of convolutions are a convolution",
     advice='`activation="relu"` in the hidden layers.',
     expected="the training loss falls below what a linear filter reaches.",
+    normal="where the network was meant to be linear.",
     explains=("metric.", "loss.", "training.short"),
     alone=True,
 )
 SATURATING = Limit(
     "activation.saturating",
     "the hidden layers",
-    watch="have a sigmoid or tanh, and the training is not well",
+    ill="have a sigmoid or tanh, and the training is not well",
     source="Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks (2010)",
     advice='`activation="relu"` in the hidden layers.',
     expected="gradients reach the first blocks, and the training loss falls from the first epoch on.",
+    normal="in a shallow network with a norm before each.",
     explains=("metric.", "loss.", "training.short"),
 )
 LIMITS = (MISSING, SATURATING)

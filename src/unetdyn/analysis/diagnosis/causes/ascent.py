@@ -37,7 +37,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if best < -ZERO:
         text = f"the best constant answer has a loss of {number(best)}: wrong answers are rewarded"
         why = "its loss rewards wrong answers"
-        yield LIMIT.finding("ill", "training loss", text, why, confidence="medium", curves=["loss"])
+        curves = [name for name in ("loss",) if name in evidence.curves]
+        yield LIMIT.finding("ill", "training loss", text, why, confidence="medium", curves=curves)
         return
     values = evidence.values("loss")
     values = values[np.isfinite(values)]

@@ -17,7 +17,7 @@ ACCURATE = 0.9
 LIMIT = Limit(
     "background",
     "the network",
-    ill=f"answers foreground in less than {PART:g} of where it is, at the end",
+    ill=f"answers less than {PART:g} as many pixels as foreground as there are, at the end",
     source=RULE_OF_THUMB,
     advice="a loss that weighs the object: focal loss with α near 0.75, Dice or Jaccard loss, or class weights.",
     expected="the share of pixels above the threshold rises to that of the foreground.",

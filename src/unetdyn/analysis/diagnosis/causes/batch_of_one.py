@@ -9,7 +9,7 @@ from unetdyn.analysis.diagnosis.limit import Limit, Need
 LIMIT = Limit(
     "batch.one",
     "batch normalisation",
-    watch="gets batches of one image, and the training is not well",
+    ill="gets batches of one image, and the training is not well",
     source="Wu and He, Group normalization (2018): the error grows as batches shrink, from 8 images on",
     advice="GroupNormalization, or a larger batch; `gradient_accumulation_steps` leaves the statistics those of one "
     "image.",

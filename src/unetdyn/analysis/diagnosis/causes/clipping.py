@@ -14,7 +14,7 @@ ALWAYS, LEFT = 0.9, 0.1  # share of the steps that are clipped, and what is left
 LIMIT = Limit(
     "clipping.tight",
     "clipping",
-    watch=f"leaves less than {LEFT:g} of the gradient at {ALWAYS:.0%} of the steps, and the training is not well",
+    ill=f"leaves less than {LEFT:g} of the gradient at {ALWAYS:.0%} of the steps, and the training is not well",
     source=f"{RULE_OF_THUMB}; Seetharaman et al., AutoClip (2020): the tenth percentile of the norms",
     advice="`AutoClip(percentile=10)`, which takes the norm from the run itself; or a clipnorm ten times as large.",
     expected="a usual step keeps most of its gradient, and the training loss falls faster.",

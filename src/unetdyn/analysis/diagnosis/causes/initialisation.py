@@ -19,6 +19,7 @@ LIMIT = Limit(
     source=f"{RULE_OF_THUMB}; Karpathy, A recipe for training neural networks (2019): verify the loss at init",
     advice="He initialisation (`he_normal`), inputs of variance 1, a norm in each block.",
     expected="the first loss is near that of a constant answer.",
+    refuted="an untrained network's loss is near a constant answer's: then the first epoch's updates did it.",
     explains=("metric.", "loss.", "training.short", "stability"),
 )
 LIMITS = (LIMIT,)

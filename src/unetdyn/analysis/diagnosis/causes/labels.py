@@ -1,17 +1,17 @@
-"""Masks that are no masks: 0/255, 1/2, values between, none."""
+"""Masks that are no masks: 0/255, 1/2, values between, none; or that are missing in one set."""
 
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit, Need
 from unetdyn.analysis.result import number
 
-MUCH = 0.1  # and much of them
+SOFT, MUCH = 0.01, 0.1  # share of values that are no whole number from which masks are soft: maybe, and probably
 MORE = 0.2  # of the images of one set that have no foreground, more than in the other
-SOFT = 0.01  # share of values that are no whole number from which masks are soft
 
 SCALE = Limit(
     "labels.scale",
@@ -27,7 +27,8 @@ SCALE = Limit(
 FRACTIONAL = Limit(
     "labels.fractional",
     "masks",
-    watch=f"hold values between 0 and 1 in more than {SOFT:.0%} of the pixels, and the training is not well",
+    watch="hold values between 0 and 1, as a metric warned, and the training is not well",
+    ill=f"hold values between whole numbers in more than {SOFT:.0%} of the pixels, and the training is not well",
     source=RULE_OF_THUMB,
     advice="resize masks by the nearest neighbour, and threshold them afterwards.",
     expected="the loss can fall to 0, and both metrics count whole pixels.",
@@ -41,13 +42,14 @@ EMPTY = Limit(
     source="arithmetic: without a positive pixel every Jaccard but of an empty answer is 0",
     advice="look at the masks of that set: path, channel and threshold, and how the set was split.",
     expected="its share of foreground becomes that of the other set, and its metric means something.",
+    normal="in a set that was made of images without the object.",
     explains=("loss.", "metric.", "stability"),
     alone=True,
 )
 MISSING = Limit(
     "labels.missing",
     "masks without foreground",
-    watch=f"are more frequent by {MORE:.0%} of the images in one set, and the training is not well",
+    ill=f"are more frequent by {MORE:.0%} of the images in one set, and the training is not well",
     source=RULE_OF_THUMB,
     advice="look at images without a mask in that set: annotation that was not finished, files that were not found.",
     expected="both sets have as many images without foreground, and their metrics agree.",
@@ -83,6 +85,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             text = f"the {words} masks hold values from {number(low.min())} to {number(high.max())}"
             why = f"its {words} masks reach {number(high.max())} instead of 1"
             yield SCALE.finding("ill", "masks", text, why, confidence="high")
+        elif _smoothed(low, high):
+            told.add(FRACTIONAL.code)
         elif (fractional > SOFT).any():
             told.add(FRACTIONAL.code)
             text = f"{fractional.max():.0%} of the values of the {words} masks lie between whole numbers"
@@ -105,6 +109,11 @@ def find(evidence: Evidence) -> Iterator[Finding]:
                 "its masks are no masks",
                 confidence="high",
             )
+
+
+def _smoothed(low: NDArray[np.float64], high: NDArray[np.float64]) -> bool:
+    """Whether labels were smoothed on purpose: no value is 0, none is 1, and the classes are still told apart."""
+    return bool(low.min() > 0 and 0.5 < high.max() < 1)
 
 
 def _missing(evidence: Evidence) -> Iterator[Finding]:

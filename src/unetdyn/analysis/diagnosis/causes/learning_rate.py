@@ -26,9 +26,9 @@ _SCHEDULE = "at the end of a schedule that lowers it, and in a warm-up."
 TOO_HIGH = Limit(
     "learning_rate.high",
     "updates",
-    ill=f"move the median block by more than {HIGH:g} of its weights a step in {OFTEN:.0%} of the epochs (for certain: "
-    f"by {BURST:g} in the first, or by {FAR * HIGH:g} in the median), or the training loss rises by {RISES:.0%} "
-    "as often",
+    ill=f"move the median block by more than {HIGH:g} of its weights a step in {OFTEN:.0%} of the epochs, or by "
+    f"{BURST:g} in the first one, or by {LEAP:g} in one of the first three steps; or the training loss rises by "
+    f"{RISES:.0%} in {OFTEN:.0%} of the epochs, beside updates above {HIGH / 3:g}",
     source=_SOURCE,
     advice="a learning rate of a third to a tenth, or a warm-up; then one that decays.",
     expected="updates near 1e-3 of the weights, a training loss that falls evenly, a calmer validation.",
@@ -167,7 +167,8 @@ def _rises(loss: NDArray[np.float64]) -> NDArray[np.bool_]:
 def _still_falls(loss: NDArray[np.float64]) -> bool:
     """Whether the last quarter of the epochs still brought the training loss down by a part of itself."""
     quarter = max(2, len(loss) // 4)
-    return bool(loss[-quarter:].min() < (1 - FALLS) * loss[:-quarter].min())
+    before = float(loss[:-quarter].min())
+    return bool(loss[-quarter:].min() < before - FALLS * abs(before))
 
 
 def _straight(loss: NDArray[np.float64]) -> bool:

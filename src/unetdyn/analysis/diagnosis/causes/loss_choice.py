@@ -1,4 +1,4 @@
-"""A loss that does not fit the output: logits taken for probabilities, or the reverse; a focal γ too large."""
+"""A loss that does not fit the output: logits for probabilities or the reverse, or one channel; a focal γ too large."""
 
 from collections.abc import Iterator
 
@@ -13,10 +13,13 @@ MOST_GAMMA = 5.0  # the largest that Lin et al. tried; 2 was best
 MISMATCH = Limit(
     "loss.wrong",
     "a loss",
-    watch="takes probabilities for logits (`from_logits=True` after a sigmoid), or logits for probabilities",
+    ill="takes probabilities for logits (`from_logits=True` after a sigmoid), or logits for probabilities, or one "
+    "channel for all the classes",
     source="the definition of the loss",
-    advice="`from_logits=True` with an output without activation, or `from_logits=False` with a sigmoid.",
+    advice="`from_logits=True` with an output without activation, or `from_logits=False` with a sigmoid; of one "
+    "channel, a sigmoid and a binary loss.",
     expected="the first loss is near that of a constant answer, and the training loss falls below it.",
+    refuted="the loss is one of your own that has the name of another.",
     explains=("loss.", "metric.", "stability"),
     alone=True,
 )
@@ -27,6 +30,7 @@ FOCAL = Limit(
     source="Lin et al., Focal loss for dense object detection (2017), table 1b: γ from 0 to 5 were tried, 2 was best",
     advice="γ = 2, as in the paper.",
     expected="the gradient of pixels that are nearly right is no longer lost, and the metric rises faster.",
+    refuted="γ = 2 brings no better metric.",
     explains=("metric.", "loss.constant", "loss.flat", "training.short"),
     alone=True,
 )

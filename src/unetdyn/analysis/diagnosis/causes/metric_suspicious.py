@@ -9,10 +9,8 @@ from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, STUDIES, Limit
 from unetdyn.analysis.metric_names import readable
 
-APART, FAR = (
-    0.05,
-    0.2,
-)  # (where the soft one is far nearer, and anyway) median difference from the thresholded Jaccard of the probe set
+# Median difference from the thresholded Jaccard of the probe set: where the soft one is far nearer, and anyway.
+APART, FAR = 0.05, 0.2
 FELL = 0.5  # part of itself by which the loss fell while the metric stood still
 LEAST = 5  # epochs
 
@@ -23,6 +21,7 @@ STANDS = Limit(
     source=RULE_OF_THUMB,
     advice="compute it by hand for one image: a threshold that no output crosses, a wrong channel.",
     expected="it moves as the loss does.",
+    refuted="computed by hand for one image, it has that value in every epoch.",
     explains=("metric.",),
     alone=True,
 )

@@ -19,6 +19,7 @@ LIMIT = Limit(
     ill=f"are used though not finite at {share(OFTEN)} of the steps",
     advice=ADVICE,
     expected="loss and weights stay finite.",
+    refuted="the optimizer left these steps out, unseen by the monitor.",
     explains=("loss.", "metric.", "run.failed", "stability"),
     alone=True,
 )

@@ -16,7 +16,7 @@ LEAST_EPOCHS, LEAST_STEPS = 5, 3
 LIMIT = Limit(
     "order.sorted",
     "the place of a step in its epoch",
-    watch=f"explains {EXPLAINED:.0%} of the gradient's variance, and the training is not well",
+    ill=f"explains {EXPLAINED:.0%} of the gradient's variance, and the training is not well",
     source=f"{RULE_OF_THUMB}; an analysis of variance",
     advice="shuffle the training images (`shuffle=True`, or `dataset.shuffle(len(images))`) in each epoch.",
     expected="each batch is like the whole set, and the gradient no longer repeats itself.",

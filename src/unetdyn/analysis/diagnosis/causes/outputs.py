@@ -31,6 +31,7 @@ RANGE = Limit(
     source="the definition of a probability",
     advice="end the network with a sigmoid, or give loss and metric `from_logits=True`.",
     expected="loss and metric measure the answer, not its clipping.",
+    normal="for a metric of your own that takes logits.",
     explains=("metric.", "loss.", "stability"),
     alone=True,
 )

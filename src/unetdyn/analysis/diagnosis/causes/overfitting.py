@@ -15,7 +15,8 @@ KNOWN_BY_HEART = 0.9  # training metric from which a gap alone speaks for it
 LIMIT = Limit(
     "overfitting",
     "the validation loss",
-    ill="rose by more than noise does while the training loss fell, and the metric is worse for it",
+    ill="rose by more than noise does while the training loss fell, or is above the training's where the training "
+    f"metric reached {KNOWN_BY_HEART:g}, and the training is not well",
     source="a simulation of noise, see `unetdyn.analysis.overfitting`",
     advice="keep the weights of the best epoch; more or augmented training images, dropout, fewer filters.",
     expected="the validation metric keeps its best, and the gap shrinks.",

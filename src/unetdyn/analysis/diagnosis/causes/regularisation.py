@@ -12,11 +12,12 @@ PENALTY = 0.01  # a kernel's L2 factor; 1e-5 to 1e-3 are usual
 LIMIT = Limit(
     "regularisation.strong",
     "the regularisation",
-    watch=f"has a dropout above {DROPOUT:g}, a weight decay above {DECAY:g}, or an L2 penalty above {PENALTY:g}, "
+    ill=f"has a dropout above {DROPOUT:g}, a weight decay above {DECAY:g}, or an L2 penalty above {PENALTY:g}, "
     f"and the training is not well",
     source=f"{RULE_OF_THUMB}; Srivastava et al., Dropout (2014): 0.5; Loshchilov and Hutter, AdamW (2019)",
     advice="dropout of 0.5 or less, weight decay of 0.01.",
     expected="the training loss falls further.",
+    refuted="without it the training loss falls no further.",
     explains=("metric.", "loss.", "training.short"),
 )
 LIMITS = (LIMIT,)

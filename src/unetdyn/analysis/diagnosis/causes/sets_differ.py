@@ -13,14 +13,15 @@ from unetdyn.analysis.robust import finite_median
 
 SHIFT = 0.3  # of the training inputs' standard deviation, by which the means may differ
 SCALE = 1.25  # times, by which the standard deviations may differ
-OFTEN = 0.3  # share of the epochs in which the two modes of the network must disagree on the validation images
+OFTEN = 0.3  # share of the epochs in which the two modes of the network must disagree on the probe images
 SHARE = 2.5  # times, by which the shares of foreground may differ
 
 LIMIT = Limit(
     "sets.differ",
     "validation images",
     ill=f"differ in mean by {SHIFT:g} standard deviations, in standard deviation {SCALE:g}-fold, or in foreground "
-    f"{SHARE:g}-fold, and validation is behind",
+    f"{SHARE:g}-fold, or the two modes of the network differ on the probe images in {OFTEN:.0%} of the epochs though its moving "
+    "statistics can't lag, and the training is not well",
     source=RULE_OF_THUMB,
     advice="normalise both sets by one function with the training set's numbers; split so that sources are mixed.",
     expected="validation follows training.",
@@ -48,7 +49,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         texts.append(f"foreground is {share:.1%} in training, {val_share:.1%} in validation")
     apart = _modes_apart(evidence)
     if apart:
-        texts.append(f"validation images are answered well by their own statistics, and not by the training's: {apart}")
+        texts.append(f"probe images are answered well by their own statistics, and not by the training's: {apart}")
     if texts:
         confidence = "high" if apart and len(texts) > 1 else "medium"
         why = "its validation set is unlike its training set"
@@ -56,10 +57,10 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _modes_apart(evidence: Evidence) -> str:
-    """How far the two modes are apart on the probe, where that is no lag of the moving statistics."""
+    """How far the two modes are apart on the probe, where there are moving statistics, and that is no lag of theirs."""
     keys = ("training_loss", "inference_loss", "training_jaccard", "inference_jaccard")
     measured = evidence.recorded(*keys)
-    if measured is None or can_lag(evidence):
+    if measured is None or not evidence.batch_norms or can_lag(evidence):
         return ""
     apart = modes_apart(*measured)
     if apart.sum() < max(2, OFTEN * np.isfinite(measured[0]).sum()):

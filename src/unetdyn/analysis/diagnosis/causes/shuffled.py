@@ -43,7 +43,7 @@ NEEDS = (Need(("constant_loss",), "BatchMonitor"),)
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:
-    """One finding, where a network that moves and answers learns nothing of its own training set."""
+    """One finding, where a network that moves learns nothing of its own training set, or nothing but that."""
     constant, loss = evidence.recorded("constant_loss"), evidence.values("loss")
     if constant is None or not np.isfinite(constant[0]).any() or len(loss) < 5 or not evidence.is_overlap:
         return
@@ -53,7 +53,9 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         text = f"training reaches {number(trained)}, and validation is no better than a constant answer in either mode"
         why = "what it learned of its training masks holds for no other image"
         yield LIMIT.finding("ill", "masks and images", text, why, confidence="medium", curves=[str(evidence.metric)])
-    elif best > 0 and NEAR * best < end < 3 * best and not trained > LITTLE and not tiny(evidence):
+    elif raised(evidence) or tiny(evidence):
+        return
+    elif best > 0 and NEAR * best < end < 3 * best and not trained > LITTLE:
         text = (
             f"training loss {number(end)} at the end, where a constant answer costs {number(best)}; training metric "
             f"{number(trained)}"
@@ -71,6 +73,11 @@ def by_heart(evidence: Evidence, trained: float) -> bool:
     modes = evidence.recorded("training_jaccard", "inference_jaccard")
     alike = modes is None or not finite_median(modes[0][-3:]) > finite_median(modes[1][-3:]) + LOST
     return bool(ending(validated) < chance + NONE * (1 - chance)) and alike
+
+
+def raised(evidence: Evidence) -> bool:
+    """Whether a penalty or smoothed labels keep the training loss up, whatever is learned."""
+    return any(evidence.told_number(*keys) for keys in (("penalty",), ("loss", "config", "label_smoothing")))
 
 
 def tiny(evidence: Evidence) -> bool:

@@ -24,7 +24,9 @@ LIMIT = Limit(
     "statistics.lag",
     "the same images",
     ill=f"cost {TIMES:g} times as much in inference as in training mode, and lose {LOST:g} of the Jaccard, in "
-    f"{OFTEN:.0%} of the epochs; or the validation metric falls below {BEHIND:.2g} of the training's and comes back",
+    f"{OFTEN:.0%} of the epochs, where the statistics look back {STEPS:g} steps; or, where that was not measured, the "
+    f"validation metric falls below {BEHIND:.2g} of the training's, beside a loss of {SPIKE:g} times its own, and "
+    "comes back",
     source=f"{RULE_OF_THUMB}; the mean of the last 1 / (1 − momentum) steps: Ioffe and Szegedy (2015)",
     advice="momentum 0.9 in each BatchNormalization (Keras' default is 0.99), or GroupNormalization, which has no "
     "moving statistics.",
@@ -50,7 +52,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         return
     if measured is not None and np.isfinite(measured[0]).any():
         yield from _measured(evidence, *measured)
-    elif evidence.setup.get("norms") is None or evidence.batch_norms:
+    else:
         yield from _by_curves(evidence)
 
 
@@ -65,10 +67,10 @@ def lag(evidence: Evidence) -> tuple[float, float, int] | None:
 
 
 def can_lag(evidence: Evidence) -> bool:
-    """Whether any moving statistics look back far enough; yes where that is not known."""
-    momenta = [float(norm["momentum"]) for norm in evidence.batch_norms]
+    """Whether any moving statistics that move look back far enough; yes where that is not known."""
     if evidence.setup.get("norms") is None:
         return True
+    momenta = [float(norm["momentum"]) for norm in evidence.batch_norms if norm.get("trainable", True)]
     return any(momentum >= 1 or 1 / (1 - momentum) >= STEPS for momentum in momenta)
 
 
@@ -79,12 +81,15 @@ def modes_apart(
     inferred: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
     """In which epochs the same images cost far more in inference, and lose much of their Jaccard."""
-    trained, inferred = (np.where(np.isfinite(values), values, np.nan) for values in (trained, inferred))
-    loses = (trained - inferred > LOST) | ~np.isfinite(trained)
+    loses = (_finite(trained) - _finite(inferred) > LOST) | ~np.isfinite(trained)
     apart = np.isfinite(training) & ((inference > TIMES * training) | ~np.isfinite(inference)) & loses
     if len(apart) > 2 * BEGIN + 1:
         apart[:BEGIN] = False
     return apart
+
+
+def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _measured(
@@ -99,7 +104,8 @@ def _measured(
     apart = modes_apart(training, inference, trained, inferred)
     if apart.sum() < max(2, OFTEN * known.sum()):
         return
-    worst = int(np.argmax(np.where(apart, trained - inferred if np.isfinite(trained[apart]).any() else inference, -1)))
+    lost = np.nan_to_num(_finite(trained) - _finite(inferred))
+    worst = int(np.argmax(np.where(apart, lost if (lost[apart] > 0).any() else np.nan_to_num(inference), -1)))
     text = (
         f"the same images in training and inference mode: loss {training[worst]:.3g} and {inference[worst]:.3g}, "
         f"Jaccard {trained[worst]:.2f} and {inferred[worst]:.2f}, in epoch {int(epochs[worst]) + 1}; so in "

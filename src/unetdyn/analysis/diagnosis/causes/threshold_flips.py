@@ -14,8 +14,8 @@ BETTER = 0.15  # by which the best threshold's Jaccard is above that of 0.5, in 
 LIMIT = Limit(
     "threshold.flips",
     "outputs",
-    watch=f"lie within ±0.05 of the threshold to {NEAR:.0%}, or another threshold is better by {BETTER:g}, and the "
-    "metric is not calm",
+    ill=f"lie within ±0.05 of the threshold to {NEAR:.0%} and the best threshold's metric is calmer, or another "
+    f"threshold is better by {BETTER:g}, and the metric is not calm",
     source=f"{RULE_OF_THUMB}; the root cause that {STUDIES} found",
     advice="choose the threshold on the validation set (`analysis.threshold_curve`), and let the learning rate decay.",
     expected="the Jaccard at the best threshold is calm where that at 0.5 jumps.",

@@ -14,17 +14,18 @@ LARGE = 20.0  # a normalised image stays below: 8-bit images reach 255, 16-bit o
 NOT_FINITE = Limit(
     "inputs.nonfinite",
     "an image or a mask",
-    watch="has a value that is no number",
+    ill="has a value that is no number",
     source="arithmetic: one NaN makes the loss and every weight NaN",
     advice="look for NaN in the images and masks, and for divisions by 0 where they are normalised.",
     expected="loss and weights stay finite.",
+    refuted="a NaN marks pixels that the loss leaves out.",
     explains=("loss.", "metric.", "run.failed"),
     alone=True,
 )
 UNSCALED = Limit(
     "inputs.unscaled",
     "the inputs",
-    watch=f"reach beyond ±{LARGE:g}, and the training is not well",
+    ill=f"reach beyond ±{LARGE:g}, and the training is not well",
     source=f"{RULE_OF_THUMB}: He initialisation assumes inputs of variance 1",
     advice="scale the images to 0 to 1, or to mean 0 and standard deviation 1, the same way in all sets.",
     expected="the first loss is near that of a constant answer, and the training loss falls from the first epoch on.",

@@ -1,4 +1,4 @@
-"""A validation set of few images: its metric jumps by chance, and what it shows can be watched, not more."""
+"""A validation set of few images: its metric jumps by chance, and what it shows is an observation, not more."""
 
 from dataclasses import replace
 

@@ -7,7 +7,14 @@ from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.limit import Limit
 
 FINISHED = Limit("run.finished")
-FAILED = Limit("run.failed", "it", ill="failed")
+FAILED = Limit(
+    "run.failed",
+    "it",
+    ill="failed",
+    advice="read the error; where it names no cause, train one epoch on two images with the same code.",
+    expected="the training comes to its end.",
+    normal="where it was made to fail, as in a test.",
+)
 INTERRUPTED = Limit("run.interrupted")
 UNFINISHED = Limit("run.unfinished")
 LIMITS = (FINISHED, FAILED, INTERRUPTED, UNFINISHED)

@@ -21,9 +21,10 @@ LIMIT = Limit(
     "the validation metric",
     watch=f"lacks {share(FAR)} of the training's at the end",
     ill=f"lacks {share(VERY_FAR)} of the training's at the end, or lay below {share(BEHIND)} of it in {share(OFTEN)} "
-    "of the epochs",
+    f"of the epochs, {SOON} at least",
     normal="with so few training images that the network knows them by heart.",
     advice="look whether both sets were made and normalised alike; compare the two modes of the network on one set.",
+    expected="validation follows training.",
 )
 LIMITS = (LIMIT,)
 

@@ -29,6 +29,7 @@ METRIC = Limit(
     source="the definition of the metric",
     advice="look at the masks and outputs first: an overlap leaves 0 to 1 where they do.",
     expected="with masks of 0 and 1 and outputs in between it stays within 0 and 1.",
+    refuted="the metric is one of your own that has another range.",
 )
 LIMITS = (LOSS, METRIC)
 

@@ -20,13 +20,21 @@ CONSTANT = 0.9  # of the loss of the best constant answer: above it, nothing was
 SOON = 5  # epochs before which a loss that did not fall says nothing
 
 
+_LOWER = "a lower learning rate, or one that decays; and keep the weights of the best epoch."
+_STAYS = "the loss stays near its lowest value."
+_REGAINS = {
+    "loss": "where the loss, its weights or the data were changed on purpose while training went on.",
+    "val_loss": "where the metric stays: cross-entropy rises as the network gets surer, right or wrong.",
+}
+
+
 def _words(name: str) -> str:
     return readable(name) if name != "loss" else "training loss"
 
 
 def _rose(name: str) -> Limit:
     watch, ill = (f"rose again by {_as_much(part)} it had fallen" for part in GIVEN_BACK[name])
-    return Limit("loss.rose", f"the {_words(name)}", watch, ill)
+    return Limit("loss.rose", f"the {_words(name)}", watch, ill, advice=_LOWER, expected=_STAYS, normal=_REGAINS[name])
 
 
 def _as_much(part: float) -> str:
@@ -36,17 +44,35 @@ def _as_much(part: float) -> str:
 _STAYED = (
     f"stayed within {share(LITTLE)} and within {times(NOISE_SCALES)} its noise, or {share(NOTHING)}, of where it began"
 )
+_LEARN_FIRST = "find out first whether the network can learn at all: train on two images until it knows them by heart."
 _BEGAN_WELL = "where the training began with weights that were trained before."
 
-NOT_FINITE = Limit("loss.nonfinite", "the loss or the validation loss", ill="is no number at the end")
+NOT_FINITE = Limit(
+    "loss.nonfinite",
+    "the loss or the validation loss",
+    ill="is no number at the end",
+    advice="look for NaN in images and masks, then take a lower learning rate.",
+    expected="the loss is a number in every epoch.",
+    normal="never of the training loss; of the validation loss where a validation set is empty.",
+)
 CONSTANT_ANSWER = Limit(
     "loss.constant",
     "the training loss",
     ill=f"never fell below {CONSTANT:g} of what the best constant answer costs",
+    advice=_LEARN_FIRST,
+    expected="the training loss of two images falls to near 0.",
+    normal="in the first epochs of a long training with few positive pixels.",
 )
+_FALLS = "the training loss falls in the first epochs."
+_COMPARE = "look whether both sets were made and normalised alike; compare the two modes of the network on one set."
+_FOLLOWS = "the validation loss falls with the training loss."
 FLAT = {
-    "loss": Limit("loss.flat", "the training loss", ill=_STAYED, normal=_BEGAN_WELL),
-    "val_loss": Limit("loss.flat", "the validation loss", watch=_STAYED, normal=_BEGAN_WELL),
+    "loss": Limit(
+        "loss.flat", "the training loss", ill=_STAYED, advice=_LEARN_FIRST, expected=_FALLS, normal=_BEGAN_WELL
+    ),
+    "val_loss": Limit(
+        "loss.flat", "the validation loss", watch=_STAYED, advice=_COMPARE, expected=_FOLLOWS, normal=_BEGAN_WELL
+    ),
 }
 ROSE = {name: _rose(name) for name in GIVEN_BACK}
 FELL = Limit("loss.fell")

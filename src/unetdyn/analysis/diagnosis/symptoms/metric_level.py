@@ -18,24 +18,36 @@ UNSEEN = 0.02  # an overlap below it is none, where it is not known what a const
 END_SCATTERS = 1.0  # noise scales by which a median of three may lie below the mean
 SOON = 5  # epochs before which little says nothing
 
-NOT_FINITE = Limit("metric.nonfinite", "the metric", ill="is no number at the end")
+NOT_FINITE = Limit(
+    "metric.nonfinite",
+    "the metric",
+    ill="is no number at the end, or never was",
+    advice="compute it by hand for one image: a division by 0 where nothing is answered, or NaN in outputs or masks.",
+    expected="the metric is a number in every epoch.",
+    normal="of a metric that has no value for images without an object.",
+)
 NOTHING = Limit(
     "metric.nothing",
     "the metric",
     ill=f"got less than {share(NONE)} of the way from the best constant answer to 1, or never above {UNSEEN:g}",
     normal="in the first epochs of a long training with few positive pixels.",
     advice="find out first whether the network can learn at all: train on two images until it knows them by heart.",
+    expected="the metric of these two images comes near 1.",
 )
 LITTLE_LEARNED = Limit(
     "metric.low",
     "the metric",
     watch=f"got less than {share(FEW)} of the way from the best constant answer to 1",
+    advice="more epochs where the training loss still falls; else more filters, or more training images.",
+    expected="the metric leaves the constant answer's behind.",
     normal="where the masks of two experts agree no better.",
 )
 FLAT = Limit(
     "metric.flat",
     "the metric",
     watch=f"stayed within {share(LITTLE)} and within {times(NOISE_SCALES)} its noise of where it began",
+    advice="a look at the training's own metric: where that rises, the sets or the modes differ.",
+    expected="the metric rises from its first value.",
     normal="where the training began with weights that were trained before.",
 )
 END = Limit(
@@ -44,6 +56,8 @@ END = Limit(
     f"lost {share(LOST)} of its best",
     f"lost {share(LOST_MUCH)} of its best",
     advice="keep the weights of the best epoch (`RunRecorder(save_best=...)`, `ModelCheckpoint(save_best_only=True)`).",
+    expected="the weights that are kept have the best metric.",
+    normal="where the best was a lucky epoch of a validation set of few images.",
 )
 LIMITS = (NOT_FINITE, NOTHING, LITTLE_LEARNED, FLAT, END)
 

@@ -23,7 +23,7 @@ LIMIT = Limit(
     "stability",
     "the loss's stability",
     watch=f"is {_IS['watch']} or worse apart from its descent, and σ more than {share(SCATTER)} of the mean",
-    ill=f"is {_IS['ill']} apart from its descent, and σ more than {share(SCATTER_FAR)} of the mean",
+    ill=f"is {_IS['ill']} apart from its descent, and σ more than {share(SCATTER_FAR)} of the mean, or is not finite",
     source=f"the classes: {STUDIES}; with the mean: {RULE_OF_THUMB}",
     advice=ADVICE,
     expected="smaller updates let the validation loss settle: σ falls with the learning rate.",

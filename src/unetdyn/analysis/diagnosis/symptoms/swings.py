@@ -24,6 +24,8 @@ FALLS = Limit(
     "the metric",
     watch=f"fell below {share(HALF)} of what it had reached in {AGAIN} epochs",
     ill=f"fell below {share(HALF)} of what it had reached in {share(OFTEN)} of the epochs since, and {LEAST} or more",
+    advice="compare the two modes of the network on the same images (`TrainInferenceGapMonitor`), then lower the rate.",
+    expected="the metric keeps above half of what it had reached.",
     normal="a single fall from which it comes back at once; with a validation set of few images.",
 )
 SWINGS = Limit(
@@ -31,6 +33,8 @@ SWINGS = Limit(
     "the metric",
     watch=f"jumps by {share(JUMPS)} of its best from epoch to epoch at the end",
     ill=f"jumps by {share(JUMPS_FAR)} of its best from epoch to epoch at the end",
+    advice="a lower learning rate or one that decays; a threshold chosen on the validation set.",
+    expected="the metric changes by less than a tenth of its best from epoch to epoch.",
     normal="with a validation set of few images.",
 )
 LIMITS = (FALLS, SWINGS)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from planted_runs import EPOCHS, descent, healthy, logged, planted
-from unetdyn.analysis.diagnosis.causes import training_short
+from unetdyn.analysis.diagnosis.symptoms import training_short
 
 LAST = EPOCHS // 3
-SHORT = [("training.short", "watch", "medium")]
+SHORT = [("training.short", "watch", "")]
 
 
 def told(evidence):
@@ -16,7 +16,7 @@ def told(evidence):
 
 @pytest.mark.parametrize(("by", "expected"), [(1e-6, SHORT), (-1e-6, [])])
 def test_rise_over_the_last_third_is_a_part_of_the_best(by, expected):
-    start = 0.5 * (1 - training_short.RISE - by)
+    start = 0.5 * (1 - training_short.STRONG - by)
     values = np.r_[np.full(EPOCHS - LAST, start), np.linspace(start, 0.5, LAST)]
     assert told(planted(val_jaccard=values)) == expected
 
