@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from odd_evidence import odd_evidence
-from unetdyn.analysis.diagnosis.finding import CONFIDENCES, LEVELS
+from unetdyn.analysis.diagnosis.finding import CONFIDENCES, LEVELS, TROUBLE
 from unetdyn.analysis.diagnosis.registry import CAUSES, RULES
 
 
@@ -20,6 +20,11 @@ def test_rules_say_only_what_they_may_say(random):
             assert found.seen
             assert all(first <= last for first, last in found.epochs)
             assert set(found.curves) <= set(evidence.curves)
-            if found.level in ("watch", "ill"):
+            if found.level in TROUBLE:
+                assert any(
+                    getattr(limit, found.level)
+                    for limit in rule.LIMITS
+                    if (limit.code, limit.threshold) == (found.code, found.threshold)
+                )
                 assert found.why
                 assert (found.confidence != "") == (rule in CAUSES)

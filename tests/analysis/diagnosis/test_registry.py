@@ -47,17 +47,45 @@ def test_symptoms_explain_nothing():
     assert not [limit.code for rule in SYMPTOMS for limit in rule.LIMITS if limit.explains or limit.alone]
 
 
-@pytest.mark.parametrize("limit", [limit for limit in OF_CAUSES if limit.threshold], ids=lambda limit: limit.code)
-def test_every_cause_has_its_threshold_source_change_and_what_that_should_do(limit):
+@pytest.mark.parametrize("limit", [limit for limit in LIMITS if limit.threshold], ids=lambda limit: limit.code)
+def test_every_threshold_has_its_source_a_change_what_that_should_do_and_when_it_is_not_so(limit):
     assert limit.subject
     assert limit.source
     assert limit.advice
     assert limit.expected
+    assert limit.refuted or limit.normal
+    for words in (limit.advice, limit.expected, limit.refuted, limit.normal):
+        assert words == words.strip()
+        assert not words or words.endswith(".")
+    assert not (limit.watch + limit.ill).endswith(".")
+
+
+@pytest.mark.parametrize("limit", [limit for limit in OF_CAUSES if limit.threshold], ids=lambda limit: limit.code)
+def test_every_cause_explains_something_or_stands_alone(limit):
     assert limit.explains or limit.alone  # else it could never be more than an observation
 
 
-def test_every_threshold_of_a_symptom_has_a_source():
-    assert all(limit.source for limit in LIMITS if limit.threshold)
+def test_symptoms_come_in_the_order_of_a_page():
+    """Of those that are as bad: the training failed, its loss, how good it got, and last how calm it was."""
+    names = [rule.__name__.split(".")[-1] for rule in SYMPTOMS]
+    assert names == sorted(names, key=["ended", "losses", "metric_level", "impossible", "swings", "gap",
+                                       "training_short", "stability"].index)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("values", "labels", "foreground", "loss_choice", "initialisation", "dead", "statistics_lag", "sets_differ"),
+        ("statistics_lag", "shuffled", "background", "label_noise", "learning_rate", "exploding"),
+        ("learning_rate", "overfitting", "threshold_flips"),
+        ("dead", "vanishing", "learning_rate"),
+        ("statistics_lag", "nonfinite", "learning_rate"),
+    ],
+)
+def test_what_comes_first_in_a_training_is_named_before_what_comes_of_it(names):
+    """Of causes that are as sure: the data, then the network, its statistics, the rate, and last what it comes to."""
+    places = [rule.__name__.split(".")[-1] for rule in CAUSES]
+    assert sorted(names, key=places.index) == list(names)
 
 
 def test_needs_name_who_supplies_them():
@@ -94,7 +122,8 @@ def test_findings_are_of_the_rules_codes_and_levels_and_give_their_reasons(rule,
         assert all(0 <= first <= last for first, last in found.epochs)
         if found.level in TROUBLE:
             assert found.why
-            assert found.source or limit.alone
+            assert found.source
+            assert getattr(limit, found.level)
         if rule in CAUSES and found.level in TROUBLE:
             assert found.confidence in CONFIDENCES[1:]
         if rule in SYMPTOMS:
@@ -119,5 +148,5 @@ def test_thresholds_and_messages_load_no_rule_that_they_do_not_need():
         "'unetdyn.analysis.diagnosis.causes'))))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    expected = ["unetdyn.analysis.diagnosis.symptoms", "unetdyn.analysis.diagnosis.symptoms.swings"]
+    expected = [f"unetdyn.analysis.diagnosis.symptoms{name}" for name in ("", "._few_images", ".swings")]
     assert done.stdout.strip() == str(expected)

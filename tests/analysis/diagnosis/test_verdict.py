@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from html_page import Page
-from planted_runs import EPOCHS, descent, healthy, jumping, planted
+from planted_runs import EPOCHS, batches, descent, healthy, jumping, planted, set_up
 from unetdyn.analysis import Diagnosis, diagnose
 from unetdyn.analysis.diagnosis import Evidence, verdict
 from unetdyn.analysis.diagnosis.limit import Limit, Need
@@ -72,8 +72,9 @@ def test_cause_takes_the_place_of_its_symptom(judged):
     ("symptom", "cause", "level"), [("ill", "ill", "ill"), ("watch", "ill", "watch"), ("ill", "watch", "watch")]
 )
 def test_cause_is_no_worse_than_what_it_did_nor_than_itself(judged, symptom, cause, level):
+    """And the run is as bad as its outcome, however little its cause is."""
     found = judged([rule(SICK, symptom)], [rule(CAUSE, cause, "low")])
-    assert (found.level, found.headline[0].level) == (level, level)
+    assert (found.level, found.headline[0].level) == (symptom, level)
 
 
 def test_symptom_that_nothing_explains_stays(judged):
@@ -162,7 +163,7 @@ def test_diagnosis_as_html_is_well_formed_and_escapes(full):
     page = Page(full._repr_html_())
     assert page.faults == []
     assert page.texts("summary") == ["Seen, and did no harm (1)", "Not looked at (1)"]
-    assert page.texts("b") == ["! Watch.", "! odd.one (odd.one)"]
+    assert page.texts("b") == ["✕ Ill.", "! odd.one (odd.one)"]
     assert "watch: it <b>is</b> (rule of thumb)" in page.texts("td")
 
 
@@ -252,6 +253,14 @@ def test_broken_run_is_ill_of_its_statistics_first_and_its_learning_rate(shared_
     assert found.level == "ill"
     assert found.headline[0].code == "statistics.lag"
     assert "learning_rate.high" in codes(found.headline)
+
+
+def test_error_of_the_data_is_named_before_one_of_the_loss():
+    setup = set_up(loss={"name": "binary_crossentropy", "config": {"from_logits": True}})
+    records = {"batch": batches(target_max=255.0, val_target_max=255.0)}
+    found = diagnose(planted(records, setup=setup, loss=np.linspace(-1, -90, EPOCHS)))
+    assert (found.level, found.headline[0].code) == ("ill", "labels.scale")
+    assert "loss.wrong" in codes(found.headline)
 
 
 def test_honest_run_is_well(shared_runs):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from planted_runs import EPOCHS, healthy, logged
+from planted_runs import EPOCHS, batches, healthy, logged
 from unetdyn.analysis.diagnosis.causes import ascent
 
 
@@ -52,3 +52,19 @@ def test_short_rise_is_enough():
 
 def test_no_loss_no_finding():
     assert list(ascent.find(logged(val_jaccard=[0.1, 0.2]))) == []
+
+
+@pytest.mark.parametrize(
+    ("constant", "expected"), [(-ascent.ZERO - 1e-3, RISES), (-ascent.ZERO, []), (-0.4, []), (0.3, [])]
+)
+def test_loss_that_rewards_wrong_answers(constant, expected):
+    """−Dice is a score with a minus, and a constant answer brings it to −1 at the least."""
+    falling = -0.8 + 0.7 * np.exp(-np.arange(EPOCHS) / 6)
+    evidence = logged({"batch": batches(constant_loss=constant)}, loss=falling)
+    assert [(one.code, one.level, one.confidence) for one in ascent.find(evidence)] == expected
+
+
+def test_curves_are_those_that_were_logged():
+    records = {"batch": batches(constant_loss=-5.0)}
+    assert [one.curves for one in ascent.find(logged(records, loss=[1.0, 0.5]))] == [("loss",)]
+    assert [one.curves for one in ascent.find(logged(records, val_jaccard=[0.1, 0.2]))] == [()]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from planted_runs import EPOCHS, FOREGROUND, batches, logged, planted
+from planted_runs import CONSTANT_LOSS, EPOCHS, FOREGROUND, batches, logged, planted
 from unetdyn.analysis.diagnosis.causes import background
 
 COLLAPSED = [("background", "ill", "medium")]
@@ -17,6 +17,15 @@ def told(evidence):
 def test_share_of_the_answer_is_graded_at_the_end(by, expected):
     record = {"batch": batches(val_above=(background.PART + by) * FOREGROUND)}
     assert told(planted(record)) == expected
+
+
+@pytest.mark.parametrize(("by", "confidence"), [(-1e-6, "medium"), (1e-6, "low")])
+def test_where_nothing_else_was_learned_it_is_a_guess(by, confidence):
+    """A network that has not learned where the object is answers background as well."""
+    loss = np.full(EPOCHS, (background.LEARNED + by) * CONSTANT_LOSS)
+    assert told(planted({"batch": batches(val_above=0.0)}, loss=loss)) == [("background", "ill", confidence)]
+    without = {name: values for name, values in batches(val_above=0.0).items() if name != "constant_loss"}
+    assert told(planted({"batch": without}, loss=loss)) == [("background", "ill", "low")]
 
 
 def test_beginning_without_an_answer_is_none():

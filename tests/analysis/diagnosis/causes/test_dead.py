@@ -25,6 +25,16 @@ def test_block_without_a_gradient():
     assert one.why == "no gradient reaches enc1"
 
 
+def test_block_that_died_later_died_of_something():
+    late = zeros(1.0)
+    late[0] = 1.0
+    (one,) = found(enc1=late, dec1=np.ones(ALL))
+    assert (one.level, one.confidence) == ("ill", "low")
+    assert one.seen == "the gradient is exactly 0 in enc1, though not from the first step on"
+    (one,) = found(enc1=late, enc2=zeros(1.0), dec1=np.ones(ALL))
+    assert one.confidence == "low"
+
+
 def test_all_blocks_without_a_gradient():
     (one,) = found(enc1=zeros(1.0), dec1=zeros(1.0))
     assert one.why == "no gradient reaches every block"
@@ -55,7 +65,7 @@ def frozen(share, layers=("a", "b")):
 
 
 @pytest.mark.parametrize(
-    ("share", "level"), [(dead.MOSTLY, "watch"), (dead.MOSTLY - 0.001, "info"), (1.0, "watch"), (0.1, "info")]
+    ("share", "level"), [(dead.MOSTLY, "ill"), (dead.MOSTLY - 0.001, "info"), (1.0, "ill"), (0.1, "info")]
 )
 def test_frozen_weights_are_graded_by_their_share(share, level):
     (one,) = found(frozen(share))

@@ -3,16 +3,45 @@
 import numpy as np
 import pytest
 
-from planted_runs import CONSTANT_LOSS, EPOCHS, batches, healthy, planted
+from planted_runs import EPOCHS, batches, healthy, planted, set_up
 from unetdyn.analysis.diagnosis.causes import initialisation
 
 
-@pytest.mark.parametrize(("by", "large"), [(1e-6, True), (-1e-6, False)])
-def test_first_loss_is_compared_with_a_constant_answers(by, large):
-    loss = np.r_[(initialisation.TIMES + by) * CONSTANT_LOSS, healthy()["loss"][1:]]
-    found = list(initialisation.find(planted({"batch": batches()}, loss=loss)))
-    expected = [("init.bad", "ill", "low", ((0, 0),))] if large else []
-    assert [(one.code, one.level, one.confidence, one.epochs) for one in found] == expected
+def told(first, constant=1.0, setup=None):
+    evidence = planted(
+        {"batch": batches(constant_loss=constant)}, loss=np.r_[first, healthy()["loss"][1:]], setup=setup
+    )
+    found = list(initialisation.find(evidence))
+    assert all((one.epochs, one.curves) == (((0, 0),), ("loss",)) for one in found)
+    return [(one.code, one.level, one.confidence) for one in found]
+
+
+LARGE, FOR_CERTAIN = [("init.bad", "ill", "low")], [("init.bad", "ill", "high")]
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        (initialisation.TIMES - 1e-6, []),
+        (initialisation.TIMES + 1e-6, LARGE),
+        (initialisation.FAR - 1e-6, LARGE),
+        (initialisation.FAR + 1e-6, FOR_CERTAIN),
+    ],
+)
+def test_first_loss_is_compared_with_a_constant_answers(times, expected):
+    assert told(times) == expected
+
+
+@pytest.mark.parametrize(("by", "expected"), [(1e-6, FOR_CERTAIN), (-1e-6, [])])
+def test_small_loss_is_not_sure_of_anything(by, expected):
+    """Of a rare object a constant answer costs little, and ½ everywhere 0.69, which is many times as much."""
+    assert told(initialisation.SURE + by, constant=0.01) == expected
+    assert told(0.69, constant=0.01) == []
+
+
+def test_loss_that_holds_a_penalty_begins_large():
+    assert told(50.0, setup=set_up(penalty=1e-4)) == []
+    assert told(50.0, setup=set_up(penalty=0.0)) == FOR_CERTAIN
 
 
 @pytest.mark.parametrize("constant", [0.0, -0.2, np.nan])

@@ -13,7 +13,10 @@ def told(setup=None, events=(), **values):
 
 
 SCALE = ("labels.scale", "ill", "high")
-SOFT = ("labels.fractional", "watch", "low")
+SOFT = ("labels.fractional", "ill", "low")
+SOFTER = ("labels.fractional", "ill", "medium")
+SOFT_FOR_CERTAIN = ("labels.fractional", "ill", "high")
+MISSING = ("labels.missing", "ill", "medium")
 EMPTY = ("labels.empty", "ill", "high")
 
 
@@ -28,9 +31,19 @@ EMPTY = ("labels.empty", "ill", "high")
         ({"target_max": 255.0, "val_target_max": 255.0}, [SCALE, SCALE]),
         ({"target_fractional": labels.SOFT + 1e-6}, [SOFT]),
         ({"target_fractional": labels.SOFT - 1e-6}, []),
+        ({"target_fractional": labels.MUCH + 1e-6}, [SOFTER]),
+        ({"target_fractional": labels.MUCH - 1e-6}, [SOFT]),
+        ({"target_fractional": labels.SOFT + 1e-6, "target_max": 1 - 1e-6}, [SOFT_FOR_CERTAIN]),
+        ({"target_fractional": 0.1, "target_max": 1 / 255, "foreground": 0.0}, [SOFT_FOR_CERTAIN]),
         ({"foreground": 0.0, "target_max": 0.0}, [EMPTY]),
         ({"val_foreground": 0.0, "val_target_max": 0.0}, [EMPTY]),
         ({"val_foreground": 1e-6}, []),
+        ({"empty": 0.1, "val_empty": 0.1 + labels.MORE + 1e-6}, [MISSING]),
+        ({"empty": 0.1 + labels.MORE + 1e-6, "val_empty": 0.1}, [MISSING]),
+        ({"empty": 0.1, "val_empty": 0.1 + labels.MORE - 1e-6}, []),
+        ({"empty": 0.8, "val_empty": 0.8}, []),
+        ({"empty": 1.0, "val_empty": 0.0}, []),
+        ({"empty": np.nan, "val_empty": 0.9}, []),
     ],
 )
 def test_each_set_is_looked_at(values, expected):
@@ -60,12 +73,37 @@ def test_class_indices_are_no_scale():
 )
 def test_targets_of_a_regression_are_no_masks(loss, expected):
     evidence = logged(
-        {"batch": batches(target_min=-3.0, target_max=9.0)},
+        {"batch": batches(target_min=-3.0, target_max=9.0, empty=0.0, val_empty=0.1)},
         setup=set_up(loss={"name": loss, "config": {}}),
         loss=np.linspace(1.0, 0.1, EPOCHS),
         val_mae=np.linspace(1.0, 0.1, EPOCHS),
     )
     assert [(one.code, one.level, one.confidence) for one in labels.find(evidence)] == expected
+
+
+def smoothed(by, classes=2):
+    """Least and largest target, and share of fractions, of labels that were smoothed."""
+    return {"target_min": by / classes, "target_max": 1 - by + by / classes, "target_fractional": 1.0}
+
+
+@pytest.mark.parametrize("by", [0.05, 0.1, 0.3])
+@pytest.mark.parametrize("classes", [2, 5])
+def test_smoothed_labels_are_soft_on_purpose(by, classes):
+    values = smoothed(by, classes)
+    assert told(**values, **{f"val_{name}": value for name, value in values.items()}) == []
+    assert told(events=warned("labels.fractional"), **values) == []
+
+
+def test_masks_of_two_experts_and_masks_that_were_scaled_twice_are_not_smoothed():
+    assert told(**smoothed(0.1) | {"target_min": 0.0}) == [SOFT_FOR_CERTAIN]
+    assert told(**smoothed(0.1) | {"target_max": 1.0}) == [SOFTER]
+    assert told(target_min=1 / 255, target_max=2 / 255, target_fractional=1.0) == [SOFT_FOR_CERTAIN]
+
+
+def test_masks_without_foreground_in_a_regression_are_not_missing():
+    records = {"batch": batches(empty=0.0, val_empty=0.9)}
+    logs = {"loss": np.linspace(1.0, 0.1, EPOCHS), "val_mae": np.linspace(1.0, 0.1, EPOCHS)}
+    assert list(labels.find(logged(records, **logs))) == []
 
 
 def test_empty_masks_in_some_epochs_only_are_none():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from planted_runs import CALM, EPOCHS, descent, healthy, logged, planted, set_up
+from planted_runs import CALM, EPOCHS, STEPS, descent, healthy, logged, planted, set_up
 from unetdyn.analysis.diagnosis.causes import learning_rate
 
 BEGUN = EPOCHS // 10 + 1  # epochs in which updates may be large
@@ -43,18 +43,57 @@ def test_usual_updates_of_a_loss_that_falls_are_well():
 
 def test_large_updates_are_counted_after_the_first_tenth():
     often = int(np.ceil(learning_rate.OFTEN * (EPOCHS - BEGUN)))
-    assert told(update_ratio_log10=updates(often)) == too_high("medium")
+    assert told(update_ratio_log10=updates(often)) == too_high("low")
     assert told(update_ratio_log10=updates(often, by=-1e-6)) == []
     assert told(update_ratio_log10=updates(often - 1)) == []
 
 
 def test_first_steps_of_adam_are_no_learning_rate_too_high():
     values = np.full(EPOCHS, USUAL)
-    values[:BEGUN] = -1.0
+    values[:BEGUN] = np.log10(learning_rate.BURST) - 1e-6
     assert told(update_ratio_log10=values) == []
 
 
-@pytest.mark.parametrize(("by", "confidence"), [(1e-6, "high"), (-1e-6, "medium")])
+@pytest.mark.parametrize(("by", "expected"), [(1e-6, True), (-1e-6, False)])
+def test_burst_in_the_first_epoch_is_beyond_doubt(by, expected):
+    values = np.full(EPOCHS, USUAL)
+    values[0] = np.log10(learning_rate.BURST) + by
+    assert told(update_ratio_log10=values) == (too_high("high") if expected else [])
+    assert told(update_ratio_log10=np.roll(values, 1)) == []
+
+
+def leaping(step, by, blocks=2):
+    """Three blocks, of which so many leap at one step."""
+    ratios = {f"enc{place}": np.full(EPOCHS * STEPS, 1e-3) for place in range(3)}
+    for values in list(ratios.values())[:blocks]:
+        values[step] = by
+    return {"update": {"step": np.arange(EPOCHS * STEPS), "update_ratio": ratios}}
+
+
+@pytest.mark.parametrize(
+    ("step", "by", "blocks", "leaps"),
+    [
+        (0, learning_rate.LEAP + 1e-6, 2, True),
+        (2, learning_rate.LEAP + 1e-6, 3, True),
+        (2, learning_rate.LEAP - 1e-6, 3, False),
+        (3, 9.0, 3, False),
+        (0, 9.0, 1, False),
+        (1, np.nan, 3, False),
+        (1, np.inf, 3, False),
+    ],
+)
+def test_leap_of_the_median_block_in_the_first_three_steps(step, by, blocks, leaps):
+    evidence = planted(leaping(step, by, blocks))
+    found = [(one.code, one.level, one.confidence) for one in learning_rate.find(evidence)]
+    assert found == (too_high("high") if leaps else [])
+
+
+def test_record_of_two_steps_has_no_first_three():
+    record = {"update": {"update_ratio": {"enc1": np.full(2, 9.0)}}}
+    assert list(learning_rate.find(planted(record))) == []
+
+
+@pytest.mark.parametrize(("by", "confidence"), [(1e-6, "high"), (-1e-6, "low")])
 def test_far_beyond_the_band_is_beyond_doubt(by, confidence):
     far = np.log10(learning_rate.FAR * learning_rate.HIGH)
     assert told(update_ratio_log10=np.full(EPOCHS, far + by)) == too_high(confidence)
@@ -64,7 +103,16 @@ def test_rises_of_the_training_loss_are_counted():
     rises = [int((np.diff(rising(count)) > learning_rate.RISES * rising(count)[:-1]).sum()) for count in (7, 8)]
     assert [count >= learning_rate.OFTEN * EPOCHS for count in rises] == [False, True]
     assert told(loss=rising(7)) == []
-    assert told(loss=rising(8)) == too_high("low")
+    assert told(loss=rising(8)) == too_high("medium")
+
+
+def test_large_updates_and_some_rises_are_likelier():
+    some = int(max(3, np.ceil(learning_rate.SOME * EPOCHS)))
+    large = updates(EPOCHS)
+    for count, confidence in ((some - 1, "low"), (some, "medium")):
+        loss = rising(count)
+        assert (np.diff(loss) > learning_rate.RISES * loss[:-1]).sum() == count
+        assert told(loss=loss, update_ratio_log10=large) == too_high(confidence)
 
 
 def test_both_together_are_beyond_doubt():
@@ -74,7 +122,7 @@ def test_both_together_are_beyond_doubt():
 
 def test_loss_that_rises_with_small_updates_has_another_cause():
     below = HIGH - np.log10(3)
-    for by, expected in ((1e-6, too_high("low")), (-1e-6, [])):
+    for by, expected in ((1e-6, too_high("medium")), (-1e-6, [])):
         assert told(loss=rising(8), update_ratio_log10=np.full(EPOCHS, below + by)) == expected
 
 
@@ -82,12 +130,12 @@ def test_rate_is_never_both_too_high_and_too_low():
     """The loss of every other epoch is higher, and all of it falls as fast at the end as in the beginning."""
     zigzag = np.linspace(1.0, 0.5, EPOCHS) * np.tile([1.0, 1.3], EPOCHS // 2)
     zigzag[[0, EPOCHS // 2, -1]] = 1.0, 0.75, 0.5
-    assert told(loss=zigzag) == too_high("low")
+    assert told(loss=zigzag) == too_high("medium")
 
 
 def test_negative_loss_rises_by_its_size():
     """−Dice zigzags between −0.8 and −0.6: a quarter of itself, in every second epoch."""
-    assert told(loss=np.tile([-0.8, -0.6], EPOCHS // 2)) == too_high("low")
+    assert told(loss=np.tile([-0.8, -0.6], EPOCHS // 2)) == too_high("medium")
     assert told(loss=np.tile([-0.8, -0.75], EPOCHS // 2)) == []
 
 
@@ -102,11 +150,30 @@ def test_places_and_the_rate_are_told():
 
 
 STRAIGHT = np.linspace(0.7, 0.6, EPOCHS)
+CONVERGED = descent(3, EPOCHS)["loss"]
+SMALL = np.log10(learning_rate.SMALL)
 
 
 def test_tiny_updates_all_along():
     for by, expected in ((-1e-6, too_low("medium")), (1e-6, [])):
-        assert told(update_ratio_log10=np.full(EPOCHS, LOW + by)) == expected
+        assert told(update_ratio_log10=np.full(EPOCHS, LOW + by), loss=CONVERGED) == expected
+
+
+@pytest.mark.parametrize(("by", "expected"), [(-1e-6, too_low("medium")), (1e-6, [])])
+def test_small_updates_while_the_loss_still_falls(by, expected):
+    assert told(update_ratio_log10=np.full(EPOCHS, SMALL + by)) == expected
+    assert told(update_ratio_log10=np.full(EPOCHS, SMALL + by), loss=CONVERGED) == []
+
+
+@pytest.mark.parametrize("lowest", [0.5, -0.5])
+@pytest.mark.parametrize(("by", "expected"), [(1e-4, too_low("medium")), (-1e-4, [])])
+def test_last_quarter_still_brings_a_part_of_the_loss(lowest, by, expected):
+    """A negative loss, such as −Dice, that stands still does not fall."""
+    last = lowest - (learning_rate.FALLS + by) * abs(lowest)
+    loss = np.r_[np.linspace(1.0, lowest, 15), np.full(15, lowest), np.full(10, last)]
+    assert told(update_ratio_log10=np.full(EPOCHS, SMALL - 0.1), loss=loss) == expected
+    still = np.r_[np.linspace(1.0, lowest, 15), np.full(25, lowest)]
+    assert told(update_ratio_log10=np.full(EPOCHS, SMALL - 0.1), loss=still) == []
 
 
 def test_tiny_updates_and_a_straight_loss_are_beyond_doubt():
@@ -126,8 +193,8 @@ def test_second_half_is_compared_with_the_first(part, straight):
 
 
 def test_end_of_a_schedule_is_no_learning_rate_too_low():
-    """A cosine to 0: tiny updates in the last quarter."""
-    cosine = 1e-3 * (1 + np.cos(np.pi * np.arange(EPOCHS) / EPOCHS)) / 2
+    """A cosine to 0: tiny updates in the last quarter, though the loss still falls."""
+    cosine = 2 * 10**SMALL * (1 + np.cos(np.pi * np.arange(EPOCHS) / EPOCHS)) / 2
     assert (np.log10(cosine) < LOW).any()
     assert told(update_ratio_log10=np.log10(cosine), learning_rate=cosine) == []
 

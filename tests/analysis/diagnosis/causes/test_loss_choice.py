@@ -37,6 +37,31 @@ def test_loss_and_last_activation(name, activation, logits, expected):
     assert told(name, activation, from_logits=logits) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "activation", "channels", "expected"),
+    [
+        ("binary_crossentropy", "softmax", 1, WRONG),
+        ("categorical_crossentropy", "sigmoid", 1, WRONG),
+        ("categorical_focal_crossentropy", "softmax", 1, WRONG),
+        ("categorical_crossentropy", "softmax", 2, []),
+        ("binary_crossentropy", "softmax", 2, []),
+        ("binary_crossentropy", "sigmoid", 1, []),
+        ("sparse_categorical_crossentropy", "softmax", 3, []),
+    ],
+)
+def test_one_channel_is_no_set_of_classes(name, activation, channels, expected):
+    loss = {"name": name, "config": {"from_logits": False}}
+    for shape in ([None, 64, 64, channels], [8, channels]):
+        setup = set_up(loss=loss, output_activation=activation, output_shape=shape)
+        assert [(one.code, one.level, one.confidence) for one in loss_choice.find(planted(setup=setup))] == expected
+
+
+@pytest.mark.parametrize("shape", [None, [], [[None, 1], [None, 1]], 1])
+def test_channels_that_are_not_known(shape):
+    setup = set_up(output_activation="softmax", output_shape=shape)
+    assert list(loss_choice.find(planted(setup=setup))) == []
+
+
 @pytest.mark.parametrize(("least", "most", "expected"), [(0.0, 1.0, []), (-1e-3, 1.0, WRONG), (0.0, 1.001, WRONG)])
 def test_linear_layer_that_only_casts_a_sigmoids_outputs(least, most, expected):
     """As Keras' guide to mixed precision ends a network: `Activation("linear", dtype="float32")`."""

@@ -51,9 +51,21 @@ def test_soft_jaccard_under_a_thresholded_ones_name(name):
 
 
 def test_metric_far_from_both_is_no_soft_one():
-    """The probe set is harder than the validation set."""
-    assert told(probed(0.3, 0.16)) == []
-    assert told(probed(0.3, 0.14)) == SOFT
+    """The probe set is harder than the validation set: the soft one must be three times as near."""
+    assert told(probed(0.15, 0.05 + 1e-6)) == []
+    assert told(probed(0.15, 0.05 - 1e-6)) == SOFT
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_metric_very_far_from_the_thresholded_one_is_none_whatever_else_it_is(side):
+    for by, expected in ((1e-6, SOFT), (-1e-6, [])):
+        far = side * (metric_suspicious.FAR + by)
+        assert told(probed(far, far)) == expected
+
+
+def test_metric_that_only_scatters_about_the_thresholded_one_is_one():
+    """A probe set of few images: as far above as below."""
+    assert told(probed(2 * metric_suspicious.FAR * np.tile([1.0, -1.0], EPOCHS // 2), 0.5)) == []
 
 
 @pytest.mark.parametrize("name", ["val_soft_jaccard", "val_dice", "val_accuracy"])

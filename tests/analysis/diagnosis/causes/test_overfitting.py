@@ -19,11 +19,11 @@ def test_rising_validation_loss_is_overfitting():
     assert "; validation − training loss 0." in found.seen
 
 
-@pytest.mark.parametrize(("by", "level"), [(1e-6, "watch"), (-1e-6, "good")])
-def test_training_that_is_known_by_heart_is_a_guess(by, level):
+@pytest.mark.parametrize(("by", "level"), [(1e-6, "ill"), (-1e-6, "good")])
+def test_training_that_is_known_by_heart(by, level):
     trained = np.linspace(0.1, overfitting.KNOWN_BY_HEART + by, EPOCHS)
     (found,) = overfitting.find(planted(jaccard=trained))
-    assert (found.level, found.confidence) == (level, "low" if level == "watch" else "")
+    assert (found.level, found.confidence) == (level, "medium" if level == "ill" else "")
 
 
 def test_validation_loss_below_the_trainings_is_not_known_by_heart():

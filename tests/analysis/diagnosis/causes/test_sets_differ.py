@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from planted_runs import batches, planted
+from planted_runs import EPOCHS, batches, modes, planted, set_up
 from unetdyn.analysis.diagnosis.causes import sets_differ
 
 
@@ -45,3 +45,37 @@ def test_medians_are_compared_so_one_odd_epoch_is_none():
 
 def test_nothing_recorded():
     assert list(sets_differ.find(planted())) == found(val_input_mean=np.nan) == []
+
+
+OFTEN = int(np.ceil(sets_differ.OFTEN * EPOCHS))
+
+
+def in_two_modes(count, momentum=0.9, setup=None, **values):
+    """Outputs by the batch's own statistics are good, and those by the moving ones bad, in so many epochs."""
+    there = np.arange(EPOCHS) >= EPOCHS - count
+    gap = modes(inference_loss=np.where(there, 0.9, 0.1), inference_jaccard=np.where(there, 0.1, 0.8))
+    norms = [{"layer": "n", "momentum": momentum, "trainable": True}]
+    setup = set_up(norms=norms) if setup is None else setup
+    found = sets_differ.find(planted({"batch": batches(**values), "mode_gap": gap}, setup=setup))
+    return [(one.code, one.level, one.confidence) for one in found]
+
+
+@pytest.mark.parametrize(("count", "expected"), [(OFTEN, [("sets.differ", "ill", "medium")]), (OFTEN - 1, [])])
+def test_modes_that_differ_though_nothing_lags(count, expected):
+    assert in_two_modes(count) == expected
+
+
+def test_both_together_are_beyond_doubt():
+    assert in_two_modes(OFTEN, val_input_mean=3.0) == [("sets.differ", "ill", "high")]
+    assert in_two_modes(OFTEN - 1, val_input_mean=3.0) == [("sets.differ", "ill", "medium")]
+
+
+@pytest.mark.parametrize(
+    "setup", [set_up(norms=[]), set_up(norms=None), {}], ids=["no norms", "not known", "no set-up"]
+)
+def test_modes_differ_for_other_reasons_without_moving_statistics(setup):
+    assert in_two_modes(EPOCHS, setup=setup) == []
+
+
+def test_statistics_that_can_lag_have_a_rule_of_their_own():
+    assert in_two_modes(EPOCHS, momentum=0.99) == []

@@ -14,9 +14,13 @@ def told(evidence):
     return [(one.code, one.level, one.confidence) for one in statistics_lag.find(evidence)]
 
 
+BEGIN = statistics_lag.BEGIN
+SLOW = set_up(norms=[{"layer": "n", "momentum": 0.99, "trainable": True}])
+
+
 def apart(epochs, cost=statistics_lag.TIMES + 1e-6, lost=statistics_lag.LOST + 1e-6):
-    """Two modes that differ in the first epochs: inference costs so many times as much, and loses so much Jaccard."""
-    there = np.arange(EPOCHS) < epochs
+    """Two modes that differ in so many epochs: inference costs so many times as much, and loses so much Jaccard."""
+    there = (np.arange(EPOCHS) >= BEGIN) & (np.arange(EPOCHS) < BEGIN + epochs)
     return {"mode_gap": modes(inference_loss=0.1 * np.where(there, cost, 1), inference_jaccard=0.8 - there * lost)}
 
 
@@ -51,18 +55,60 @@ def test_inference_that_is_no_number_is_apart():
 
 
 def test_one_epoch_of_a_short_training_is_an_accident():
-    record = {name: values[:5] for name, values in apart(1)["mode_gap"].items()}
-    assert told(planted({"mode_gap": record})) == []
+    for count, expected in ((1, []), (2, MEASURED)):
+        record = {name: values[:5] for name, values in apart(count)["mode_gap"].items()}
+        assert told(planted({"mode_gap": record})) == expected
+
+
+def test_beginning_does_not_count():
+    """Moving statistics begin at 0 and 1, and need some steps."""
+    for first, expected in ((0, []), (1, MEASURED)):
+        there = np.isin(np.arange(EPOCHS), np.arange(first, first + OFTEN + BEGIN - 1))
+        record = modes(inference_loss=np.where(there, 9.0, 0.1), inference_jaccard=np.where(there, 0.0, 0.8))
+        assert there.sum() > OFTEN
+        assert told(planted({"mode_gap": record})) == ([] if there[BEGIN:].sum() < OFTEN else expected)
+
+
+@pytest.mark.parametrize(("momentum", "expected"), [(0.9, []), (0.96, []), (0.97, MEASURED), (0.99, MEASURED)])
+def test_statistics_that_look_back_few_steps_have_no_lag_to_measure(momentum, expected):
+    setup = set_up(norms=[{"layer": "n", "momentum": momentum, "trainable": True}])
+    assert (1 / (1 - momentum) >= statistics_lag.STEPS) == bool(expected)
+    assert told(planted(apart(EPOCHS), setup=setup)) == expected
+    assert statistics_lag.can_lag(planted(setup=setup)) == bool(expected)
+
+
+def test_whether_statistics_can_lag():
+    frozen = [{"layer": "n", "momentum": 0.99, "trainable": False}]
+    never = [{"layer": "n", "momentum": 1.0, "trainable": True}]
+    assert statistics_lag.can_lag(planted())
+    assert statistics_lag.can_lag(planted(setup=set_up(norms=never)))
+    for norms in ([], frozen):
+        assert not statistics_lag.can_lag(planted(setup=set_up(norms=norms)))
+        assert told(planted(apart(EPOCHS), setup=set_up(norms=norms))) == []
+
+
+def test_worst_epoch_is_a_number_where_one_is_known():
+    record = apart(EPOCHS)["mode_gap"]
+    record["inference_jaccard"][20] = 0.05
+    record["training_jaccard"][[5, 9]] = np.nan, np.inf
+    record["inference_jaccard"][9] = np.inf
+    (one,) = statistics_lag.find(planted({"mode_gap": record}))
+    assert "in epoch 21" in one.seen
+    unknown = np.full(EPOCHS, np.nan)
+    record |= {"training_jaccard": unknown, "inference_jaccard": unknown}
+    record["inference_loss"][[5, 30]] = np.nan, 7.0
+    (one,) = statistics_lag.find(planted({"mode_gap": record}))
+    assert "in epoch 31" in one.seen
 
 
 def test_finding_names_the_worst_epoch_and_layer():
     record = apart(EPOCHS)["mode_gap"]
     record["inference_jaccard"][6] = 0.05
     record["mean_distance"] = {"norm1": np.full(EPOCHS, 0.1), "norm2": np.full(EPOCHS, 3.0)}
-    (one,) = statistics_lag.find(planted({"mode_gap": record}, setup=set_up()))
-    assert "in epoch 7; so in 40 of 40 epochs" in one.seen
+    (one,) = statistics_lag.find(planted({"mode_gap": record}, setup=SLOW))
+    assert f"in epoch 7; so in {EPOCHS - BEGIN} of {EPOCHS} epochs" in one.seen
     assert "norm2" in one.seen
-    assert one.epochs == ((0, EPOCHS - 1),)
+    assert one.epochs == ((BEGIN, EPOCHS - 1),)
 
 
 def by_curves(gone, setup=None, recovers=True, spike=statistics_lag.SPIKE + 1e-3):

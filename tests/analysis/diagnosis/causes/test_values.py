@@ -12,7 +12,7 @@ def told(**changes):
     return [(one.code, one.level, one.confidence) for one in found]
 
 
-NOT_FINITE, UNSCALED = ("inputs.nonfinite", "ill", "high"), ("inputs.unscaled", "ill", "medium")
+NOT_FINITE, UNSCALED = ("inputs.nonfinite", "ill", "high"), ("inputs.unscaled", "ill", "high")
 
 
 @pytest.mark.parametrize(

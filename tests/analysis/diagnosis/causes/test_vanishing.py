@@ -31,6 +31,14 @@ def test_block_must_stand_still(by, expected):
     assert told(1e-9, ratio=vanishing.STILL * by) == expected
 
 
+def test_gate_that_closed_does_not_vanish():
+    """A gate whose map has come to 0 or 1 gets no gradient, and need not move."""
+    for name, expected in (("gate1", []), ("enc1", [VANISHED])):
+        blocks = {name: np.full(ALL, 1e-9), "dec1": np.ones(ALL)}
+        records = {"gradient": gradients(block_grad_norm=blocks), "update": recorded(**{name: 0.0, "dec1": 1e-3})}
+        assert [(one.code, one.level, one.confidence) for one in vanishing.find(planted(records))] == expected
+
+
 def test_block_that_adam_moves_is_well():
     """‖g‖ = 1e-7, and updates of 1e-4 of its weights."""
     assert told(1e-7, ratio=1e-4) == [SMALL]

@@ -94,6 +94,15 @@ def test_loss_that_fell_within_the_first_epoch_is_not_flat():
     assert (one.code, one.level) == ("loss.fell", "good")
 
 
+def test_validation_loss_that_fell_within_the_first_epoch_is_not_flat():
+    low = 0.1 + CALM
+    assert found(planted(val_loss=low))["validation"].code == "loss.flat"
+    one = found(planted({"batch": batches()}, val_loss=low))["validation"]
+    assert (one.code, one.level) == ("loss.fell", "good")
+    one = found(planted({"batch": batches(val_constant_loss=0.1)}, val_loss=low))["validation"]
+    assert (one.code, one.level) == ("loss.flat", "watch")
+
+
 def test_loss_that_holds_a_penalty_is_not_measured_by_a_constant_answer():
     loss = 0.4 + healthy()["loss"]
     for penalty, code in ((0.0, "loss.constant"), (1e-4, "loss.fell")):

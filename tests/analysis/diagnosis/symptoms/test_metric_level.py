@@ -36,6 +36,19 @@ def test_metric_that_learned_nothing_or_lost_it(values, code, level, why):
     assert why in found.why
 
 
+def test_metric_that_began_well_has_nowhere_to_go():
+    """Of a large set the first epoch learns nearly all; only what a constant answer reaches tells that from nothing."""
+    values = 0.8 + CALM
+    (found,) = metric_level.find(planted({"batch": batches()}, val_jaccard=values))
+    assert (found.code, found.level) == ("metric.end", "good")
+    for evidence in (
+        planted(val_jaccard=values),
+        planted({"batch": batches(val_constant_jaccard=0.72)}, val_jaccard=values),
+    ):
+        (found,) = metric_level.find(evidence)
+        assert (found.code, found.level) in {("metric.flat", "watch"), ("metric.low", "watch")}
+
+
 def ending_with(lost):
     return np.r_[np.linspace(0.1, 0.8, EPOCHS - LAST), np.full(LAST, 0.8 * (1 - lost))]
 

@@ -91,7 +91,7 @@ def test_scatter_about_a_descent_is_called_by_its_own_class():
 def test_window_and_ddof_are_those_of_the_evidence():
     losses = [0.5, 0.2, 0.3, 0.4]
     (found,) = stability.find(Evidence.read({"val_loss": losses}, window=3, ddof=0))
-    assert f"σ of the validation loss {np.std(losses[1:]):.3g}, " in found.seen
+    assert f"σ of the validation loss {np.std(losses[1:]):.3g}; " in found.seen
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,12 @@ def test_falls_are_counted_since_half_of_the_best_was_reached(at):
     assert found.seen.startswith(f"below half of what it had reached in {len(at)} of {of} epochs: ")
     assert {place for first, last in found.epochs for place in range(first, last + 1)} == set(at)
     ill = len(at) >= max(swings.LEAST, swings.OFTEN * of)
-    assert found.level == ("ill" if ill else "watch")
+    assert found.level == ("ill" if ill else "watch" if len(at) >= swings.AGAIN else "info")
+
+
+def test_single_fall_from_which_it_comes_back_is_no_trouble():
+    assert falls(falling(*range(20, 19 + swings.AGAIN))).level == "info"
+    assert falls(falling(*range(20, 20 + swings.AGAIN))).level == "watch"
 
 
 def test_often_is_where_the_rule_says():
@@ -58,13 +63,13 @@ def test_often_is_where_the_rule_says():
 def test_depth_is_where_the_rule_says():
     reached = healthy()["val_jaccard"][:30].max()
     assert falls(falling(30, to=swings.HALF * reached + 1e-6)).level == "good"
-    assert falls(falling(30, to=swings.HALF * reached - 1e-6)).level == "watch"
+    assert falls(falling(30, to=swings.HALF * reached - 1e-6)).level == "info"
 
 
 def test_one_bad_epoch_of_ten_is_no_illness():
     """A tenth of the epochs, and an accident all the same."""
     found = next(swings.find(Evidence.read({"val_jaccard": np.r_[np.full(5, 0.8), 0.1, np.full(4, 0.8)]})))
-    assert (found.name, found.level) == ("falls", "watch")
+    assert (found.name, found.level) == ("falls", "info")
 
 
 def test_healthy_metric_has_none():

@@ -20,8 +20,9 @@ BETTER, LOST = 0.05, 0.1
 LIMIT = Limit(
     "labels.noise",
     "the masks",
-    ill=f"are learned in part: the training loss stays above {FLOOR:g} of a constant answer's; or validation was "
-    f"better than training by {BETTER:g} at its best and lost {LOST:.0%} of that best, and the training is not well",
+    ill=f"are learned in part: the training loss stays above {FLOOR:g} of a constant answer's, and the training "
+    f"metric below {KNOWN:g}; or validation was better than training by {BETTER:g} at its best and lost {LOST:.0%} of "
+    "that best, and the training is not well",
     source=f"{RULE_OF_THUMB}; networks learn what is consistent first and noise by heart later: Arpit et al., A closer "
     "look at memorization in deep networks (2017)",
     advice="look at ten training images with their masks laid over them, those of the highest loss first.",

@@ -85,7 +85,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     rises = _rises(evidence.values("loss"))
     first = max(_first_steps(evidence), 10 ** updates[0] if len(updates) and np.isfinite(updates[0]) else 0.0)
     high = list(_high(evidence, first, updates[begun:], large, rises))
-    yield from high or _low(evidence, updates)
+    yield from high or _low(evidence, updates, rises)
 
 
 def _high(
@@ -130,13 +130,13 @@ def _epochs(evidence: Evidence, name: str, there: NDArray[np.bool_]) -> tuple[Sp
     return spans(evidence.curves[name].epochs[there].tolist()) if there.any() else ()
 
 
-def _low(evidence: Evidence, updates: NDArray[np.float64]) -> Iterator[Finding]:
+def _low(evidence: Evidence, updates: NDArray[np.float64], rises: NDArray[np.bool_]) -> Iterator[Finding]:
     loss = evidence.values("loss")
     loss = loss[np.isfinite(loss)]
     finite = updates[np.isfinite(updates)]
     tiny = len(finite) > 0 and float(np.quantile(finite, 0.9)) < np.log10(LOW)
     straight = len(loss) >= 6 and _straight(loss)
-    falling = len(loss) >= 6 and _still_falls(loss)
+    falling = len(loss) >= 6 and rises.mean() < OFTEN and _still_falls(loss)
     small = len(finite) > 0 and float(np.quantile(finite, 0.9)) < np.log10(SMALL) and falling
     if not (tiny or small or (straight and not len(finite))):
         return

@@ -20,8 +20,8 @@ LIMIT = Limit(
     "sets.differ",
     "validation images",
     ill=f"differ in mean by {SHIFT:g} standard deviations, in standard deviation {SCALE:g}-fold, or in foreground "
-    f"{SHARE:g}-fold, or the two modes of the network differ on the probe images in {OFTEN:.0%} of the epochs though its moving "
-    "statistics can't lag, and the training is not well",
+    f"{SHARE:g}-fold, or the two modes of the network differ on the probe images in {OFTEN:.0%} of the epochs though "
+    "moving statistics can't lag, and the training is not well",
     source=RULE_OF_THUMB,
     advice="normalise both sets by one function with the training set's numbers; split so that sources are mixed.",
     expected="validation follows training.",
