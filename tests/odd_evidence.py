@@ -11,7 +11,7 @@ OF_BATCHES = (
     "input_min", "input_max", "input_mean", "input_std", "input_nonfinite", "target_min", "target_max",
     "target_fractional", "target_other", "target_nonfinite", "foreground", "empty", "output_min", "output_max",
     "output_mean", "output_std", "output_nonfinite", "output_spread", "above", "near", "constant_loss",
-    "constant_output", "constant_jaccard",
+    "constant_output", "constant_jaccard", "images",
 )  # fmt: skip
 OF_MODES = ("training_loss", "inference_loss", "training_jaccard", "inference_jaccard")
 OF_FLIPS = ("on", "off", "near", "jaccard", "soft_jaccard", "best_jaccard", "best_threshold")
@@ -37,7 +37,7 @@ ANYTHING = (
 SET_UP = (
     "optimizer", "loss", "metrics", "batch_size", "steps_per_epoch", "epochs", "norms", "parameters",
     "trainable_parameters", "frozen_layers", "output_activation", "hidden_activations", "dropout", "penalty",
-    "accumulation_steps", "clip",
+    "accumulation_steps", "clip", "output_shape",
 )  # fmt: skip
 
 
@@ -116,10 +116,11 @@ def _set_up(random):
         return {}
     setup = {key: random.choice(ANYTHING) for key in SET_UP if random.random() < 0.7}
     if random.random() < 0.5:
-        config = {key: random.choice(ANYTHING) for key in ("gamma", "from_logits", "weight_decay")}
+        config = {key: random.choice(ANYTHING) for key in ("gamma", "from_logits", "weight_decay", "label_smoothing")}
         setup["loss"] = {"name": random.choice(("binary_focal_crossentropy", None, "dice")), "config": config}
         setup["optimizer"] = {"name": "adam", "learning_rate": random.choice(ANYTHING), "config": config}
     if random.random() < 0.5:
-        setup["norms"] = [{"layer": "a", "momentum": random.choice((None, 0.9, 0.99, 1.0, 0, "odd"))}]
+        momentum, trainable = random.choice((None, 0.9, 0.99, 1.0, 0, "odd")), random.choice((True, False, None))
+        setup["norms"] = [{"layer": "a", "momentum": momentum, "trainable": trainable}]
         setup["steps_per_epoch"] = random.choice((1, 32, 0, None))
     return setup

@@ -31,6 +31,27 @@ def test_validation_that_was_first_better_than_training():
     assert one.seen == f"validation was 0.2 better than training in epoch {AT + 1}, and lost 50% of its best"
 
 
+def test_epochs_are_matched_and_those_of_the_logs():
+    """Of a training that was taken up again at its tenth epoch, with a validation in every second one."""
+    both = first_better(0.2, 0.5)
+    logs = {"epoch": 10 + np.arange(EPOCHS), "jaccard": both["jaccard"], "val_jaccard": both["val_jaccard"][1::2]}
+    (one,) = label_noise.find(logged(**logs | {"val_jaccard": np.r_[0.1, 0.2, 0.9, np.full(17, 0.4)]}))
+    assert "in epoch 16, and lost 56% of its best" in one.seen
+    assert one.curves == ("jaccard", "val_jaccard")
+
+
+def test_few_epochs_say_nothing_of_the_order():
+    for epochs, expected in ((label_noise.SOON, FIRST_BETTER), (label_noise.SOON - 1, [])):
+        logs = {"jaccard": np.full(epochs, 0.3), "val_jaccard": np.r_[0.6, np.full(epochs - 1, 0.3)]}
+        assert told(logged(**logs)) == expected
+
+
+def test_infinite_values_are_left_out():
+    both = first_better()
+    both["jaccard"][3] = both["val_jaccard"][3] = np.inf
+    assert told(planted(**both)) == FIRST_BETTER
+
+
 def test_augmentation_makes_validation_the_better_without_harm():
     """Augmented images are harder throughout, and nothing is lost in the end."""
     values = healthy()["val_jaccard"]

@@ -16,6 +16,7 @@ FLOOR = 0.35  # of a constant answer's loss, above which the training loss stays
 KNOWN = 0.7  # training metric below which its masks are not known by heart
 # By which validation at its best is better than training, and the part of that best that is lost at the end.
 BETTER, LOST = 0.05, 0.1
+SOON = 5  # epochs before which the order of learning says nothing
 
 LIMIT = Limit(
     "labels.noise",
@@ -34,26 +35,44 @@ LIMIT = Limit(
 LIMITS = (LIMIT,)
 NEEDS = (Need(("constant_loss",), "BatchMonitor"),)
 
+_NAME, _WHY = "masks", "some of its masks seem to be wrong"
+
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """One finding, by the floor of the training loss or by the order in which things were learned."""
     if not evidence.is_overlap:
         return
-    trained, validated = (evidence.values(f"{prefix}{evidence.metric}") for prefix in ("", "val_"))
-    if len(trained) == len(validated) > 4 and np.isfinite(validated).any():
-        best = int(np.nanargmax(validated))
-        ahead, lost = validated[best] - trained[best], 1 - ending(validated) / (validated[best] or 1)
-        if ahead > BETTER and lost > LOST:
-            text = (
-                f"validation was {number(float(ahead))} better than training in epoch {epoch(best)}, and lost "
-                f"{lost:.0%} of its best"
-            )
-            yield LIMIT.finding("ill", "masks", text, "some of its masks seem to be wrong", confidence="medium")
-            return
+    if text := _first_better(evidence):
+        curves = [str(evidence.metric), f"val_{evidence.metric}"]
+        yield LIMIT.finding("ill", _NAME, text, _WHY, confidence="medium", curves=curves)
+        return
     constant, end = evidence.recorded("constant_loss"), ending(evidence.values("loss"))
     floor = float("nan") if constant is None else FLOOR * finite_median(constant[0])
-    if end > floor and ending(trained) < KNOWN and not tiny(evidence) and not raised(evidence):
+    if (
+        end > floor
+        and ending(evidence.values(str(evidence.metric))) < KNOWN
+        and not tiny(evidence)
+        and not raised(evidence)
+    ):
         text = f"training loss {number(end)} at the end, where a constant answer costs {number(floor / FLOOR)}"
-        yield LIMIT.finding(
-            "ill", "masks", text, "some of its masks seem to be wrong", confidence="low", curves=["loss"]
-        )
+        yield LIMIT.finding("ill", _NAME, text, _WHY, confidence="low", curves=["loss"])
+
+
+def _first_better(evidence: Evidence) -> str:
+    """How far validation was ahead of training at its best, and what it lost of that; empty where it was or did not."""
+    names = (str(evidence.metric), f"val_{evidence.metric}")
+    if not set(names) <= set(evidence.curves):
+        return ""
+    curve, of_validation = (evidence.curves[name] for name in names)
+    epochs, at, val_at = np.intersect1d(curve.epochs, of_validation.epochs, return_indices=True)
+    trained, validated = curve.values[at], of_validation.values[val_at]
+    known = np.isfinite(trained) & np.isfinite(validated)
+    if known.sum() < SOON or validated[known].max() <= 0:
+        return ""
+    epochs, trained, validated = epochs[known], trained[known], validated[known]
+    best = int(validated.argmax())
+    ahead, lost = float(validated[best] - trained[best]), 1 - ending(validated) / float(validated[best])
+    if not (ahead > BETTER and lost > LOST):
+        return ""
+    when = f"in epoch {epoch(int(epochs[best]))}"
+    return f"validation was {number(ahead)} better than training {when}, and lost {lost:.0%} of its best"
