@@ -180,6 +180,11 @@ def test_tiny_updates_and_a_straight_loss_are_beyond_doubt():
     assert told(update_ratio_log10=np.full(EPOCHS, LOW - 1), loss=STRAIGHT) == too_low("high")
 
 
+def test_tiny_updates_of_a_loss_that_still_falls_are_beyond_doubt():
+    assert told(update_ratio_log10=np.full(EPOCHS, LOW - 1)) == too_low("high")
+    assert told(update_ratio_log10=np.full(EPOCHS, LOW - 1), loss=CONVERGED) == too_low("medium")
+
+
 def test_straight_loss_alone_is_a_guess():
     assert told(loss=STRAIGHT) == too_low("low")
     assert told(loss=STRAIGHT, update_ratio_log10=np.full(EPOCHS, USUAL)) == []
