@@ -36,6 +36,16 @@ def test_figures_are_those_of_the_benchmark(page, measured):
     assert page.with_figures(text, measured) == text, "run `make docs-findings`"
 
 
+def test_figures_in_the_readme_are_those_of_the_benchmark(measured):
+    readme = " ".join((DOCS.parent / "README.md").read_text(encoding="utf-8").split())
+    of = measured["judges"]["unetdyn, every monitor"]["all"]
+    assert of["healthy ill"]["hits"] == 0
+    assert f"In {measured['made']['trained']} short trainings none of {of['healthy ill']['of']} healthy ones" in readme
+    noticed, named = of["harmful alarmed"], of["accepted cause first"]["hits"]
+    assert f'({of["healthy watch"]["hits"]} "watch"); {noticed["hits"]} of {noticed["of"]} with' in readme
+    assert f"were noticed, {named} with an acceptable cause first" in readme
+
+
 def test_every_code_that_can_be_watch_or_ill_has_a_heading(page):
     headings = set(page.FINDINGS.read_text(encoding="utf-8").splitlines())
     assert not {f"### `{limit.code}`" for rule in RULES for limit in rule.LIMITS if limit.watch or limit.ill} - headings
