@@ -55,8 +55,8 @@ def findings_page(measured: Mapping[str, Any]) -> str:
         _paragraph(
             "Made from the rules by `make docs-findings`, so that it says what they do: a change goes into the rule. "
             "[How a verdict comes about, and how often it is right](diagnosis.md). A symptom is what is wrong with the "
-            "outcome, a cause what may have brought it about. A cause is watch or ill only where the run has a "
-            "symptom that it explains, and no more so than that symptom; one marked *alone* is an error whatever came "
+            "outcome, a cause what may have brought it about. A cause is watch or ill where the run has a "
+            "symptom that it explains, as that symptom is; one marked *alone* is an error whatever came "
             "of it. In Python, `unetdyn.analysis.diagnose(run)`; in a shell, `unetdyn diagnose RUN`."
         ),
         _paragraph(_how_measured(measured)),
@@ -99,14 +99,13 @@ def codes(rules: Sequence[Rule]) -> dict[str, tuple[Rule, list[Limit]]]:
 
 
 def _overview(measured: Mapping[str, Any]) -> Iterator[str]:
-    yield "| cause | at most | needs | precision | recall |"
-    yield "| --- | --- | --- | --- | --- |"
+    yield "| cause | needs | precision | recall |"
+    yield "| --- | --- | --- | --- |"
     for code, (rule, limits) in codes(CAUSES).items():
-        level = "ill" if any(limit.ill for limit in limits) else "watch"
         alone = ", *alone*" if any(limit.alone for limit in limits) else ""
         table = measured["rules"].get(code, {})
         precision, recall = (_count(table.get(name)) for name in ("precision", "recall"))
-        yield f"| [`{code}`](#{_anchor(code)}) | {level}{alone} | {_needs(code, rule)} | {precision} | {recall} |"
+        yield f"| [`{code}`](#{_anchor(code)}){alone} | {_needs(code, rule)} | {precision} | {recall} |"
 
 
 def _sections(rules: Sequence[Rule], measured: Mapping[str, Any], cause: bool) -> Iterator[str]:
@@ -126,8 +125,11 @@ def picture(code: str) -> str:
 def _points(
     code: str, rule: Rule, limits: Sequence[Limit], table: Mapping[str, Any] | None, cause: bool
 ) -> Iterator[str]:
-    yield from _all("watch", limits, lambda limit: limit.watch and f"{limit.subject} {limit.watch}.")
-    yield from _all("ill", limits, lambda limit: limit.ill and f"{limit.subject} {limit.ill}.")
+    # A cause is as ill as the symptom that it explains, so only one with two limits has them told apart.
+    graded = not cause or any(limit.watch and limit.ill for limit in limits)
+    watch, ill = ("watch", "ill") if graded else ("found where", "found where")
+    yield from _all(watch, limits, lambda limit: limit.watch and f"{limit.subject} {limit.watch}.")
+    yield from _all(ill, limits, lambda limit: limit.ill and f"{limit.subject} {limit.ill}.")
     yield from _all("where that comes from", limits, lambda limit: f"{limit.source}.")
     yield from _all("explains", limits, lambda limit: _explained(limit))
     yield from _all("change", limits, lambda limit: limit.advice)
@@ -195,6 +197,7 @@ def _how_measured(measured: Mapping[str, Any]) -> str:
 def _figures(measured: Mapping[str, Any]) -> str:
     """All of diagnosis.md that is a figure of the benchmark."""
     parts = [_paragraph(_how_measured(measured)), "\n".join(_judges(measured)), _paragraph(_unproven(measured))]
+    parts += [_paragraph(_weak(measured["rules"]))]
     parts += ["\n".join(_halves(measured)), "\n".join(_families(measured))]
     return "\n\n".join(parts)
 
@@ -207,6 +210,25 @@ def _unproven(measured: Mapping[str, Any]) -> str:
         f"asked for). Of the {groups} such groups of one fault, severity, net and data set, {lost} lost more than a "
         "fifth of what the healthy ones reached, in the mean. How many of the others are false alarms is not known."
     )
+
+
+def _weak(rules: Mapping[str, Any]) -> str:
+    """The causes that were mostly wrong, and those that were mostly missed, where five trainings or more tell."""
+    causes = codes(CAUSES)
+    low = {
+        name: [code for code in causes if code in rules and rules[code][name]["of"] >= 5 and _half(rules[code][name])]
+        for name in ("precision", "recall")
+    }
+    wrong, missed = (", ".join(f"`{code}`" for code in low[name]) for name in ("precision", "recall"))
+    return (
+        f"Right in less than half of the trainings in which they were watch or ill (of five or more): {wrong}. Seen in "
+        f"less than half of those whose planted fault they are: {missed}."
+    )
+
+
+def _half(share: Mapping[str, Any]) -> bool:
+    """Less than half."""
+    return bool(share["hits"] < share["of"] / 2)
 
 
 _ASKED = {
