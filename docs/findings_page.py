@@ -65,8 +65,8 @@ def findings_page(measured: Mapping[str, Any]) -> str:
             "planted fault accepts it as a cause; what was named beside the right cause counts as wrong. *Recall*: of "
             "the harmful trainings whose planted fault it is by name, in how many it was watch or ill, first or not; "
             "another code that says the same in its place (masks inverted in one set make the sets differ) does not "
-            "count. Most rest on few trainings: mind the 95 % intervals. A dash: never planted, or never said. *Curves* under "
-            "*needs*: nothing but what `fit` logs."
+            "count. Most rest on few trainings: mind the 95 % intervals. A dash: never planted, or never said. "
+            "*Curves* under *needs*: nothing but what `fit` logs."
         ),
         "## In short",
         "\n".join(_overview(measured)),
