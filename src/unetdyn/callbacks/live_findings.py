@@ -7,15 +7,13 @@ import numpy as np
 
 from unetdyn._checks import nearest
 from unetdyn.analysis import Curves, diagnosis
-from unetdyn.analysis.diagnosis.finding import TROUBLE, Finding
+from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.callbacks.logged_number import logged_number
 from unetdyn.callbacks.monitor import Recorded
 from unetdyn.callbacks.run_recorder import RunRecorder
 
 if TYPE_CHECKING:
     from unetdyn.analysis.diagnosis import Diagnosis, Evidence
-
-_SAYS_NOTHING = ("run.unfinished",)  # while it goes on
 
 
 class LiveFindings:
@@ -62,10 +60,9 @@ class LiveFindings:
             epoch: The epoch that has ended, from 0.
 
         Returns:
-            The findings to be watched, or ill, that did not hold before; and those that no longer do.
+            The findings of the headline that did not hold before; and those that no longer do.
         """
-        trouble = (found for found in self.diagnosis().findings if found.level in TROUBLE)
-        now = {(found.code, found.name): found for found in trouble if found.code not in _SAYS_NOTHING}
+        now = {(found.code, found.name): found for found in self.diagnosis().headline}
         begun = [found for key, found in now.items() if key not in self.holding]
         over = [found for key, (_, found) in self.holding.items() if key not in now]
         self.holding = {key: (self.holding.get(key, (epoch,))[0], found) for key, found in now.items()}
@@ -130,12 +127,13 @@ def check_codes(argument: str, codes: Iterable[str]) -> tuple[str, ...]:
 
 
 def is_among(finding: Finding, codes: Iterable[str]) -> bool:
-    """Whether its code, or a part of it, is one of these.
+    """Whether its code, or a part of it, is one of these; a cause of low confidence never is.
 
     >>> is_among(Finding("loss.nonfinite", "ill", "loss", "NaN."), ["nonfinite"])
     True
     """
-    return not {finding.code, *finding.code.split(".")}.isdisjoint(codes)
+    sure = finding.confidence != "low"
+    return sure and not {finding.code, *finding.code.split(".")}.isdisjoint(codes)
 
 
 class _Records(Mapping[str, Any]):

@@ -74,7 +74,7 @@ class Watch(keras.callbacks.Callback):
         window: Over how many epochs stability and the end are judged, ≥ 2; 10 is what the studies used.
         every: After how many epochs the rules are applied, ≥ 1; None never.
         stop_on: Codes of findings, or parts of some such as `"nonfinite"`, at which training stops after the epoch.
-            Default none.
+            A cause of low confidence stops nothing. Default none.
         display: `"notebook"`, a picture under the cell; `"terminal"`, a line an epoch; `"auto"` (default), by where
             Python runs; `"off"`.
         verbose: 1 (default) prints findings as they begin and end; 0 is silent, and they are events all the same.

@@ -7,6 +7,7 @@ from unetdyn.analysis.robust import MAD_TO_SIGMA
 
 LITTLE, NOISE_SCALES = 0.1, 6.0  # a change below a tenth, and below six noise scales, is none: rules of thumb
 NOTHING = 0.02  # a change below a fiftieth is none, however calm the curve: rule of thumb
+FALLS = 0.02  # part of itself by which a loss that still falls does so in the last quarter of its epochs: rule of thumb
 LAST = 3  # values of which the median is where a curve ended: one alone may be an accident
 
 
@@ -41,3 +42,19 @@ def ending(values: NDArray[np.float64]) -> float:
     """
     finite = values[np.isfinite(values)]
     return float(np.median(finite[-LAST:])) if len(finite) else float("nan")
+
+
+def still_falls(loss: NDArray[np.float64]) -> bool:
+    """Whether the last quarter of the epochs, two at least, still brought a loss down by a part of itself.
+
+    >>> still_falls(np.array([0.8, 0.7, 0.6, 0.5, 0.4])), still_falls(np.array([0.8, 0.5, 0.5, 0.5, 0.5]))
+    (True, False)
+    >>> still_falls(np.array([-0.1, -0.7, -0.7, -0.7, -0.7]))
+    False
+    """
+    finite = loss[np.isfinite(loss)]
+    quarter = max(2, len(finite) // 4)
+    if len(finite) <= quarter:
+        return True
+    before = float(finite[:-quarter].min())
+    return bool(finite[-quarter:].min() < before - FALLS * abs(before))

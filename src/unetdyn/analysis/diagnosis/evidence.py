@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import unetdyn.runs
 from unetdyn.analysis import Curve, Curves, read_history
+from unetdyn.analysis.diagnosis.change import still_falls
 from unetdyn.analysis.metric_names import overlap_rank
 from unetdyn.analysis.stability_classes import DDOF, WINDOW
 
@@ -92,6 +93,11 @@ class Evidence:
     def has_loss(self) -> bool:
         """Whether a loss was logged."""
         return not {"loss", "val_loss"}.isdisjoint(self.curves)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the training still runs and its loss still falls: then little says nothing yet."""
+        return self.status == "running" and still_falls(self.values("loss"))
 
     @property
     def metric_rises(self) -> bool:

@@ -296,6 +296,8 @@ def _sentence(headline: Sequence[Finding]) -> str:
     first, *beside = [finding.why for finding in causes]
     text = f"{_upper(first)}." + (f" Beside that, {'; '.join(beside)}." if beside else "")
     text += f" {_upper('; '.join(did))}." if did else ""
+    others = dict.fromkeys(other for cause in causes for other in cause.others[:1])
+    text += f" It may also be {' or '.join(others)}." if others else ""
     return text + (f" {_upper('; '.join(symptoms))}." if symptoms else "")
 
 

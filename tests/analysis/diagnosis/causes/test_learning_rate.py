@@ -5,6 +5,7 @@ import pytest
 
 from planted_runs import CALM, EPOCHS, STEPS, descent, healthy, logged, planted, set_up
 from unetdyn.analysis.diagnosis.causes import learning_rate
+from unetdyn.analysis.diagnosis.change import FALLS
 
 BEGUN = EPOCHS // 10 + 1  # epochs in which updates may be large
 HIGH, LOW = np.log10(learning_rate.HIGH), np.log10(learning_rate.LOW)
@@ -169,7 +170,7 @@ def test_small_updates_while_the_loss_still_falls(by, expected):
 @pytest.mark.parametrize(("by", "expected"), [(1e-4, too_low("medium")), (-1e-4, [])])
 def test_last_quarter_still_brings_a_part_of_the_loss(lowest, by, expected):
     """A negative loss, such as −Dice, that stands still does not fall."""
-    last = lowest - (learning_rate.FALLS + by) * abs(lowest)
+    last = lowest - (FALLS + by) * abs(lowest)
     loss = np.r_[np.linspace(1.0, lowest, 15), np.full(15, lowest), np.full(10, last)]
     assert told(update_ratio_log10=np.full(EPOCHS, SMALL - 0.1), loss=loss) == expected
     still = np.r_[np.linspace(1.0, lowest, 15), np.full(25, lowest)]

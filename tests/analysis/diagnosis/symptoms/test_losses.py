@@ -1,6 +1,7 @@
 """Whether the losses fell, and stayed there."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -119,6 +120,15 @@ def test_constant_answer_that_costs_nothing_or_is_unknown_is_no_measure(constant
 def test_validation_is_not_measured_by_the_trainings_constant_answer():
     one = found(planted({"batch": batches(val_constant_loss=0.01)}))["validation"]
     assert one.code == "loss.fell"
+
+
+def test_loss_that_still_falls_while_training_runs_says_nothing_yet():
+    loss = descent(20, EPOCHS)["loss"] + CONSTANT_LOSS
+    for status, told in (("running", ("loss.fell", "unknown")), ("finished", ("loss.constant", "ill"))):
+        one = found(replace(planted({"batch": batches()}, loss=loss), status=status))["training"]
+        assert (one.code, one.level) == told
+    still = replace(planted({"batch": batches()}, loss=np.full(EPOCHS, CONSTANT_LOSS)), status="running")
+    assert found(still)["training"].level == "ill"
 
 
 def test_negative_loss_falls_as_others_do():

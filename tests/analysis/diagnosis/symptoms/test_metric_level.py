@@ -1,6 +1,7 @@
 """How good the metric got, and how much of it is left at the end."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -155,6 +156,21 @@ def test_score_that_is_negative_has_not_learned_nothing():
 def test_without_a_constant_answer_an_overlap_must_leave_nought(best, code):
     values = np.linspace(0.0, metric_level.UNSEEN + best, EPOCHS)
     (found,) = metric_level.find(planted(val_jaccard=values))
+    assert found.code == code
+
+
+@pytest.mark.parametrize(
+    ("status", "loss", "code"),
+    [
+        ("running", descent(20, EPOCHS)["loss"], "metric.end"),
+        ("finished", descent(20, EPOCHS)["loss"], "metric.nothing"),
+        ("running", descent(3, EPOCHS)["loss"], "metric.nothing"),
+        ("running", -0.7 + 0 * CALM, "metric.nothing"),
+    ],
+)
+def test_little_of_a_training_that_still_runs_and_learns_says_nothing(status, loss, code):
+    evidence = replace(planted(loss=loss, val_jaccard=np.linspace(0.0, 0.01, EPOCHS)), status=status)
+    (found,) = metric_level.find(evidence)
     assert found.code == code
 
 

@@ -1,5 +1,7 @@
 """A training that still gets better when it ends."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,12 @@ def test_converged_training_is_long_enough():
 def test_training_that_was_broken_off():
     assert told(logged(val_jaccard=np.linspace(0.02, 0.5, 20))) == SHORT
     assert told(logged(**descent(6, 40))) == []
+
+
+def test_training_that_still_runs_is_not_short():
+    evidence = logged(val_jaccard=np.linspace(0.02, 0.5, 20))
+    assert told(replace(evidence, status="finished")) == SHORT
+    assert told(replace(evidence, status="running")) == []
 
 
 def test_too_few_epochs_say_nothing():

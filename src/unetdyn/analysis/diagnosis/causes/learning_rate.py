@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn.analysis.diagnosis.causes.updates import HIGH, LOW
+from unetdyn.analysis.diagnosis.change import still_falls
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding, Span, spans
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit
@@ -18,7 +19,7 @@ LEAP = 0.5  # of the weights in one of the first three steps, where it is as wel
 BURST = 0.1  # of the weights a step in the first epoch, where it is too
 SOME = 0.1  # share of the epochs, three at least, in which the training loss rises, beside updates above the band
 RISES = 0.1  # part of itself by which the training loss rises from one epoch to the next
-SMALL, FALLS = 1e-3, 0.02  # updates below it are small where the last quarter of the epochs still brings so much
+SMALL = 1e-3  # updates below it are small where the loss still falls
 STILL = 0.8  # share of the fall of the loss's first half that the second half still has
 
 _SOURCE = f"the band of updates: Karpathy, CS231n (2015); how often: {RULE_OF_THUMB}"
@@ -136,7 +137,7 @@ def _low(evidence: Evidence, updates: NDArray[np.float64], rises: NDArray[np.boo
     finite = updates[np.isfinite(updates)]
     tiny = len(finite) > 0 and float(np.quantile(finite, 0.9)) < np.log10(LOW)
     straight = len(loss) >= 6 and _straight(loss)
-    falling = len(loss) >= 6 and rises.mean() < OFTEN and _still_falls(loss)
+    falling = len(loss) >= 6 and rises.mean() < OFTEN and still_falls(loss)
     small = len(finite) > 0 and float(np.quantile(finite, 0.9)) < np.log10(SMALL) and falling
     if not (tiny or small or (straight and not len(finite))):
         return
@@ -162,13 +163,6 @@ def _rises(loss: NDArray[np.float64]) -> NDArray[np.bool_]:
     rises = np.zeros(len(loss), bool)
     rises[1:][known] = after[known] > before[known] + RISES * np.abs(before[known])
     return rises
-
-
-def _still_falls(loss: NDArray[np.float64]) -> bool:
-    """Whether the last quarter of the epochs still brought the training loss down by a part of itself."""
-    quarter = max(2, len(loss) // 4)
-    before = float(loss[:-quarter].min())
-    return bool(loss[-quarter:].min() < before - FALLS * abs(before))
 
 
 def _straight(loss: NDArray[np.float64]) -> bool:

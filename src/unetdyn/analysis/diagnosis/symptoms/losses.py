@@ -97,7 +97,7 @@ def _descent(evidence: Evidence, name: str, values: NDArray[np.float64]) -> Find
     finite = values[np.isfinite(values)]
     first, lowest, end = float(finite[0]), float(finite.min()), ending(values)
     text = f"{words} {number(first)} at first, {number(lowest)} at best, {number(last)} at the end"
-    if len(values) < SOON:
+    if len(values) < SOON or (name == "loss" and evidence.goes_on):
         return FELL.finding("unknown", _NAME, text)
     constant = _constant(evidence, "" if name == "loss" else "val_")
     learned = constant is not None and lowest <= CONSTANT * constant

@@ -77,9 +77,9 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     level = graded(lost, LOST, LOST_MUCH)
     if not np.isfinite(last):
         yield NOT_FINITE.finding("ill", words, text, f"its {words} is not finite at the end", curves=[logged])
-    elif learned is not None and learned[0] < NONE and len(curve.values) >= SOON:
+    elif learned is not None and learned[0] < NONE and len(curve.values) >= SOON and not evidence.goes_on:
         yield NOTHING.finding("ill", words, f"{text}; {learned[1]}", _nothing(words, learned[1]), curves=[logged])
-    elif learned is not None and learned[0] < FEW and len(curve.values) >= SOON:
+    elif learned is not None and learned[0] < FEW and len(curve.values) >= SOON and not evidence.goes_on:
         why = f"its {words} is little better than a constant answer's"
         yield LITTLE_LEARNED.finding("watch", words, f"{text}; {learned[1]}", why, curves=[logged])
     elif (

@@ -28,7 +28,7 @@ LIMITS = (LIMIT,)
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """One finding, where the metric still rises for certain."""
-    if evidence.watched_metric is None or not evidence.metric_rises:
+    if evidence.watched_metric is None or not evidence.metric_rises or evidence.status == "running":
         return
     logged, curve = evidence.watched_metric
     last = curve.values[-max(LEAST, len(curve.values) // 3) :]
