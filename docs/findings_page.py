@@ -28,9 +28,6 @@ PICTURES = {
 """What was planted in the run of the benchmark that the picture of a code shows; see docs/images/README.md."""
 
 UNDECLARED = {
-    "gradient.nonfinite": "`GradientMonitor`",
-    "gradient.skipped": "`GradientMonitor`",
-    "metric.suspicious": "`ThresholdFlipMonitor`",
     "leakage": "`test_…` in the run's summary",
     "loss.constant": "`BatchMonitor`",
     "gradient.ascent": "curves; more with `BatchMonitor`",

@@ -192,7 +192,7 @@ _add("rate_high", _each("learning_rate", 0.2, 1.0, 5.0),
      "A learning rate of a tenth, and again until the loss falls.",
      _each("learning_rate", 0.02, 0.01, 5e-3))  # fmt: skip
 _add("rate_high_sgd", _each("learning_rate", 2.0, 8.0, 30.0, optimizer="sgd"),
-     "learning_rate.high gradient.exploding values.nonfinite outputs.constant", "A learning rate of a tenth or less.",
+     "learning_rate.high gradient.exploding inputs.nonfinite outputs.constant", "A learning rate of a tenth or less.",
      _each("learning_rate", 0.2, 0.2, 0.2))  # fmt: skip
 _add("rate_low", _each("learning_rate", 3e-4, 3e-5, 1e-6), "learning_rate.low training.short background",
      "A learning rate ten times as high, until the loss falls.",
@@ -227,7 +227,7 @@ _add("epochs_few", _each("epochs", 10, 6, 3), "training.short learning_rate.low"
 
 # The net and its start.
 _add("exploding", [{"kernel_scale": scale, "learning_rate": rate} for scale, rate in ((3, 0.1), (6, 0.5), (20, 1.0))],
-     "gradient.exploding init.bad learning_rate.high values.nonfinite gradient.nonfinite outputs.constant",
+     "gradient.exploding init.bad learning_rate.high inputs.nonfinite gradient.nonfinite outputs.constant",
      "He's initialisation, a norm and a lower learning rate.", None,
      PLAIN.but(norm=None, optimizer="sgd", learning_rate=0.1))  # fmt: skip
 FAULTS["exploding"] = Fault(**{**vars(FAULTS["exploding"]), "mended": (PLAIN,) * 3})
@@ -269,13 +269,13 @@ FAULTS["batch_of_one"] = Fault(**{**vars(FAULTS["batch_of_one"]), "mended": (PLA
 # The numbers.
 _add("inputs_unscaled", [{"scaling": "raw"}, {"scaling": "raw", "optimizer": "sgd", "learning_rate": 1e-3},
                          {"scaling": "raw", "optimizer": "sgd", "learning_rate": 1e-1}],
-     "inputs.unscaled gradient.exploding learning_rate.high outputs.constant weights.dead values.nonfinite",
+     "inputs.unscaled gradient.exploding learning_rate.high outputs.constant weights.dead inputs.nonfinite",
      "Images standardised.", {"scaling": "standardised"}, NO_NORM, twin="no_norm")  # fmt: skip
 FAULTS["inputs_unscaled"] = Fault(**{**vars(FAULTS["inputs_unscaled"]), "mended": (NO_NORM,) * 3})
-_add("inputs_nan", _on("train", _with_nan, 1, 4, 24), "inputs.nonfinite values.nonfinite gradient.nonfinite",
+_add("inputs_nan", _on("train", _with_nan, 1, 4, 24), "inputs.nonfinite gradient.nonfinite",
      "The images with NaN left out or mended.")  # fmt: skip
 _add("float16_overflow", [{"loss_scale": scale} for scale in (2.0**20, 2.0**24, 2.0**30)],
-     "gradient.nonfinite values.nonfinite", "Loss scaling that adapts, or float32.",
+     "gradient.nonfinite inputs.nonfinite", "Loss scaling that adapts, or float32.",
      {"policy": "float32", "loss_scale": None}, PLAIN.but(policy="mixed_float16", scale_loss=False))  # fmt: skip
 
 # The aim.

@@ -183,26 +183,26 @@ RULE_SETS: dict[str, Callable[[Evidence], Found]] = {
 }
 
 CAUSES: dict[str, tuple[str, ...]] = {
-    "autotrainer.explode": ("gradient.exploding", "values.nonfinite", "gradient.nonfinite"),
+    "autotrainer.explode": ("gradient.exploding", "inputs.nonfinite", "gradient.nonfinite"),
     "autotrainer.relu": ("weights.dead",),
     "autotrainer.vanish": ("gradient.vanishing",),
     "autotrainer.not_converge": ("learning_rate.low", "training.short"),
     "autotrainer.unstable": ("learning_rate.high",),
-    "deepdiagnosis.invalid_loss": ("values.nonfinite", "gradient.nonfinite"),
+    "deepdiagnosis.invalid_loss": ("inputs.nonfinite", "gradient.nonfinite"),
     "deepdiagnosis.invalid_accuracy": ("metric.suspicious",),
     "deepdiagnosis.loss_not_decreasing": ("learning_rate.low", "learning_rate.high"),
     "deepdiagnosis.accuracy_not_increasing": ("background", "outputs.constant"),
-    "deepdiagnosis.numerical_error": ("gradient.nonfinite", "values.nonfinite"),
+    "deepdiagnosis.numerical_error": ("gradient.nonfinite", "inputs.nonfinite"),
     "deepdiagnosis.vanishing_gradient": ("gradient.vanishing", "weights.dead"),
     "deepdiagnosis.out_of_range": ("outputs.range", "labels.scale", "activation.missing"),
-    "sagemaker.exploding_tensor": ("gradient.nonfinite", "values.nonfinite"),
+    "sagemaker.exploding_tensor": ("gradient.nonfinite", "inputs.nonfinite"),
     "sagemaker.vanishing_gradient": ("gradient.vanishing", "weights.dead"),
     "sagemaker.loss_not_decreasing": ("learning_rate.low", "learning_rate.high"),
     "sagemaker.overfit": ("overfitting",),
     "sagemaker.overtraining": ("overfitting",),
     "sagemaker.weight_update_ratio": ("learning_rate.low", "learning_rate.high"),
     "sagemaker.class_imbalance": ("background",),
-    "loss.nonfinite": ("values.nonfinite", "gradient.nonfinite"),
+    "loss.nonfinite": ("inputs.nonfinite", "gradient.nonfinite"),
     "loss.not_fallen": ("learning_rate.low", "learning_rate.high"),
 }
 """The codes that a published rule's name stands for, most generously."""

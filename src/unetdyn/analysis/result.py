@@ -125,6 +125,7 @@ def number(value: float | None, digits: int = 3) -> str:
     if abs(value) < rounded == 1 and digits < _MOST_DIGITS:
         return number(value, digits + 1)
     # Significant digits would write 12345.6 as 1.23e+04, and an epoch or a pixel count is not read like that.
+    value = value or 0.0  # no minus before 0
     return f"{value:.0f}" if 10**digits <= rounded and abs(value) < 1e7 else f"{value:.{digits}g}"
 
 

@@ -84,7 +84,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             told.add(SCALE.code)
             text = f"the {words} masks hold values from {number(low.min())} to {number(high.max())}"
             why = f"its {words} masks reach {number(high.max())} instead of 1"
-            yield SCALE.finding("ill", "masks", text, why, confidence="high")
+            yield SCALE.finding("ill", f"{words} masks", text, why, confidence="high")
         elif _smoothed(low, high):
             told.add(FRACTIONAL.code)
         elif (fractional > SOFT).any():
@@ -92,10 +92,13 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             text = f"{fractional.max():.0%} of the values of the {words} masks lie between whole numbers"
             confidence = "high" if high.max() < 1 else "medium" if fractional.max() > MUCH else "low"
             text += f", and none reaches 1 (at most {number(high.max())})" if high.max() < 1 else ""
-            yield FRACTIONAL.finding("ill", "masks", text, f"its {words} masks are soft", confidence=confidence)
+            yield FRACTIONAL.finding(
+                "ill", f"{words} masks", text, f"its {words} masks are soft", confidence=confidence
+            )
         if len(foreground) and foreground.max() == 0 and high.max() <= 0:
             why = f"its {words} masks hold no foreground"
-            yield EMPTY.finding("ill", "masks", f"the {words} masks hold no foreground", why, confidence="high")
+            text = f"the {words} masks hold no foreground"
+            yield EMPTY.finding("ill", f"{words} masks", text, why, confidence="high")
     yield from _missing(evidence)
     for event in evidence.events:
         limit = _CODED.get(str(event.get("code")))

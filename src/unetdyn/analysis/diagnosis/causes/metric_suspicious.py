@@ -6,7 +6,7 @@ import numpy as np
 
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding
-from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, STUDIES, Limit
+from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, STUDIES, Limit, Need
 from unetdyn.analysis.metric_names import readable
 
 # Median difference from the thresholded Jaccard of the probe set: where the soft one is far nearer, and anyway.
@@ -39,6 +39,7 @@ SOFT = Limit(
     alone=True,
 )
 LIMITS = (STANDS, SOFT)
+NEEDS = (Need(("jaccard", "soft_jaccard"), "ThresholdFlipMonitor"),)
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:

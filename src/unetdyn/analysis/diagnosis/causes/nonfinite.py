@@ -7,7 +7,7 @@ import numpy as np
 from unetdyn.analysis.diagnosis.causes._gradient import NAME, OFTEN, record
 from unetdyn.analysis.diagnosis.evidence import Evidence, Record
 from unetdyn.analysis.diagnosis.finding import Finding, graded, spans
-from unetdyn.analysis.diagnosis.limit import Limit, share
+from unetdyn.analysis.diagnosis.limit import Limit, Need, share
 
 HALF = 0.5  # share of the steps from which skipped updates are more than a loss scale that looks for its size
 
@@ -33,6 +33,7 @@ SKIPPED = Limit(
     explains=("loss.", "metric."),
 )
 LIMITS = (LIMIT, SKIPPED)
+NEEDS = (Need(("nonfinite", "applied", "grad_norm"), "GradientMonitor"),)
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:
