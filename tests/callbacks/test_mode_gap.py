@@ -128,12 +128,12 @@ def test_training_step_of_ones_own_without_a_compiled_loss_has_no_loss_here():
         def train_step(self, *arguments):
             return {"loss": 0.0} if keras.config.backend() != "jax" else ({"loss": 0.0}, arguments[0])
 
-    model = Own([keras.Input((8, 8, 1)), keras.layers.BatchNormalization(), keras.layers.Conv2D(1, 1)])
+    model = Own([keras.Input((8, 8, 1)), keras.layers.BatchNormalization(name="norm"), keras.layers.Conv2D(1, 1)])
     model.compile("sgd")
     monitor = TrainInferenceGapMonitor(probe=(X, Y), budget=None)
     model.fit(X, Y, epochs=2, verbose=0, callbacks=[monitor])
     assert np.isnan(monitor.record["training_loss"]).all()
-    assert np.isfinite(monitor.record["mean_distance"]["batch_normalization"]).all()
+    assert np.isfinite(monitor.record["mean_distance"]["norm"]).all()
     assert "no loss: the model was compiled without one" in monitor.messages[0][1]
 
 

@@ -196,6 +196,9 @@ def test_what_measures_is_a_monitor_and_what_acts_is_none(tmp_path):
         "GradientMonitor",
         "NoiseScaleMonitor",
         "UpdateMonitor",
+        "BatchMonitor",
+        "TrainInferenceGapMonitor",
+        "ThresholdFlipMonitor",
     }
     for make in CONTROLS.values():
         control = make(tmp_path)

@@ -30,7 +30,7 @@ def test_describe_gives_best_last_and_stability(tmp_path):
     shown = rows(describe([run_of(tmp_path / "run", epochs, {"test_jaccard": 0.71}, **config)]))
     assert shown["validation Jaccard"].strip() == "0.8000 at epoch 2, 0.6000 at the end"
     assert shown["test jaccard"].strip() == "0.7100"
-    assert shown["verdict"].strip() == "! Watch: jumps"
+    assert shown["verdict"].strip() == "✓ Healthy"
     sigma = np.std(losses[1:])
     expected = f"σ = {sigma:.3g}, Moderate; {100 * sigma / np.mean(losses[1:]):.1f} % of the mean: Poor"
     assert shown["validation loss, stability"].strip() == expected
@@ -91,7 +91,7 @@ def test_the_report_takes_ddof_from_the_configuration_everywhere(tmp_path):
     sigma = np.std(losses[1:])
     assert content.summary.stability == pytest.approx(sigma)
     found = next(finding for finding in content.diagnosis.findings if finding.code == "stability")
-    assert f"σ of the validation loss {sigma:.3g}, " in found.seen
+    assert f"σ of the validation loss {sigma:.3g};" in found.seen
 
 
 def test_describe_puts_runs_side_by_side(tmp_path):
