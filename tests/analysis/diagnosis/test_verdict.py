@@ -89,7 +89,7 @@ def test_of_two_causes_the_surer_stays_and_names_the_other(judged):
     assert codes(found.headline) == ["cause.second"]
     assert found.headline[0].others == ("cause.first",)
     assert codes(found.observations) == ["cause.first"]
-    assert found.sentence == "Its cause.second. Its sick.one. It may also be cause.first."
+    assert found.sentence == "Its cause.second. Its sick.one. It may also be that its cause.first."
 
 
 def test_causes_that_are_as_sure_stand_beside_each_other_in_the_order_of_the_rules(judged):

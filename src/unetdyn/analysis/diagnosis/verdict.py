@@ -1,7 +1,7 @@
 """What is to be thought of a run: its symptoms, and the causes that explain them."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
@@ -176,7 +176,7 @@ def judge(evidence: Evidence) -> Diagnosis:
     stable = next(finding for finding in symptoms if finding.code == stability.LIMIT.code)
     if not headline and stable.level == "unknown":
         return Diagnosis("unknown", f"Nothing speaks against it yet; {stable.seen}.", (), findings, missing)
-    return Diagnosis(level, _sentence(headline), tuple(headline), findings, missing)
+    return Diagnosis(level, _sentence(headline, {cause.code: cause.why for cause in gated}), tuple(headline), findings, missing)
 
 
 def _gated(cause: Finding, sick: Sequence[Finding]) -> Finding:
@@ -284,8 +284,8 @@ def _kind(finding: Finding) -> str:
     return finding.code.split(".")[0]
 
 
-def _sentence(headline: Sequence[Finding]) -> str:
-    """The causes and what they did, then what has no known cause."""
+def _sentence(headline: Sequence[Finding], reasons: Mapping[str, str]) -> str:
+    """The causes and what they did, what else may be one, then what has no known cause."""
     if not headline:
         return "Nothing that was looked at speaks against this training."
     causes = [finding for finding in headline if finding.confidence]
@@ -296,8 +296,8 @@ def _sentence(headline: Sequence[Finding]) -> str:
     first, *beside = [finding.why for finding in causes]
     text = f"{_upper(first)}." + (f" Beside that, {'; '.join(beside)}." if beside else "")
     text += f" {_upper('; '.join(did))}." if did else ""
-    others = dict.fromkeys(other for cause in causes for other in cause.others[:1])
-    text += f" It may also be {' or '.join(others)}." if others else ""
+    others = dict.fromkeys(reasons[other] for cause in causes for other in cause.others[:1])
+    text += f" It may also be that {' or '.join(others)}." if others else ""
     return text + (f" {_upper('; '.join(symptoms))}." if symptoms else "")
 
 
