@@ -1,6 +1,7 @@
 """PyTorch: every operation runs at once, on tensors that are changed in place."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -152,11 +153,32 @@ def stateless_apply(optimizer: keras.Optimizer, measured: Callable[[], Any]) -> 
 
 
 def without_effects(model: keras.Model, look: Callable[..., Any]) -> Callable[..., Any]:
-    """Without gradients; assignments end in Keras' scope and not in the variables."""
-    del model
+    """Without gradients; assignments end in Keras' scope and not in the variables.
+
+    What PyTorch itself keeps is set back: its random state, from which a dropout without a seed draws, and the buffers
+    of its own modules, such as a `torch.nn.BatchNorm2d` within a `TorchModuleWrapper`.
+    """
 
     def scoped(*arrays: Tensor) -> Any:
-        with torch.no_grad(), keras.StatelessScope(initialize_variables=False):
+        devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+        with (
+            torch.no_grad(),
+            torch.random.fork_rng(devices=devices),
+            _buffers_kept(model),
+            keras.StatelessScope(initialize_variables=False),
+        ):
             return look(*arrays)
 
     return scoped
+
+
+@contextlib.contextmanager
+def _buffers_kept(model: keras.Model) -> Iterator[None]:
+    wrappers = [each for each in model._flatten_layers() if isinstance(each, keras.layers.TorchModuleWrapper)]
+    buffers = {id(buffer): buffer for wrapper in wrappers for buffer in wrapper.module.buffers()}
+    before = [(buffer, buffer.clone()) for buffer in buffers.values()]
+    try:
+        yield
+    finally:
+        for buffer, values in before:
+            buffer.copy_(values)
