@@ -320,3 +320,22 @@ def test_a_second_session_with_another_threshold_is_traced_anew():
 def test_refuses_a_model_that_is_not_compiled():
     with pytest.raises(ValueError, match=r"`model` must have been compiled.*Received: model="):
         BatchStatistics(identity(X))
+
+
+def test_a_train_step_that_updates_all_metrics_of_the_model():
+    """As in Keras' guide to a `train_step` of one's own."""
+
+    class Guide(keras.Model):
+        def compute_metrics(self, x, y, y_pred, sample_weight=None):
+            for metric in self.metrics:
+                if metric.name != "loss":
+                    metric.update_state(y, y_pred)
+            return {metric.name: metric.result() for metric in self.metrics}
+
+    inputs = keras.Input((4, 4, 1))
+    model = Guide(inputs, keras.layers.Conv2D(1, 1, activation="sigmoid")(inputs))
+    model.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
+    statistics = BatchStatistics(model, 0.5)
+    model.fit(np.ones((4, 4, 4, 1)), np.ones((4, 4, 4, 1)), batch_size=2, verbose=0)
+    assert statistics.take()["steps"] == 2
+    statistics.detach()

@@ -135,10 +135,13 @@ class _HiddenMetric(keras.metrics.Metric):
         for training in self.states:
             self.clear(training)
 
-    def update_state(self, training: bool, x: Any, y: Any, y_pred: Any) -> None:
+    def count(self, training: bool, x: Any, y: Any, y_pred: Any) -> None:
         """Count one step."""
         state = self.states[training]
         state.assign(self.sums.add(ops.convert_to_tensor(state.value), x, y, y_pred))
+
+    def update_state(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: a `train_step` of the user's own may update all of `model.metrics`, as Keras' guide does."""
 
     def result(self) -> dict[str, Tensor]:
         """No key in the logs."""
@@ -266,7 +269,7 @@ class _Shared:
         def compute_metrics(*args: Any, **kwargs: Any) -> Any:
             given = dict(zip(_ARGUMENTS, args, strict=False)) | kwargs
             if self._metric is not None:
-                self._metric.update_state(not self._testing, *(given.get(name) for name in _ARGUMENTS[:3]))
+                self._metric.count(not self._testing, *(given.get(name) for name in _ARGUMENTS[:3]))
             return original(*args, **kwargs)
 
         return compute_metrics
