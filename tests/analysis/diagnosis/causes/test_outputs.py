@@ -20,6 +20,11 @@ def test_one_answer_for_every_pixel(spread, expected):
     assert told(val_output_spread=spread) == expected
 
 
+def test_one_answer_an_image_is_a_classification():
+    assert told(set_up(output_shape=[None, 1]), val_output_spread=0.0) == []
+    assert told(set_up(output_shape=[None, 8, 8, 1]), val_output_spread=0.0) == CONSTANT
+
+
 def test_often_and_at_the_end():
     half = int(outputs.OFTEN * EPOCHS)
     for count, expected in ((half, CONSTANT), (half - 1, [])):

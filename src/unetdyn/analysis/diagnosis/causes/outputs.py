@@ -50,7 +50,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     low, high, spread, epochs = found
     known = np.isfinite(spread)
     alike = known & (spread < ALIKE)
-    if alike.sum() >= OFTEN * known.sum() and alike[known][-1]:
+    if alike.sum() >= OFTEN * known.sum() and alike[known][-1] and not _one_value_an_image(evidence):
         text = f"outputs within an image differ by {number(finite_median(spread))} (standard deviation)"
         why = "it gives one answer for every pixel"
         yield CONSTANT.finding("ill", "outputs", text, why, confidence="low", epochs=spans(epochs[alike].tolist()))
@@ -60,3 +60,9 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         text = f"outputs from {number(least)} to {number(most)}"
         why = f"its outputs ({number(least)} to {number(most)}) are no probabilities"
         yield RANGE.finding("watch", "outputs", text, why, confidence="high")
+
+
+def _one_value_an_image(evidence: Evidence) -> bool:
+    """Whether the network says what an image is, and has no pixels that could differ."""
+    shape = evidence.told("output_shape")
+    return isinstance(shape, list) and len(shape) == 2
