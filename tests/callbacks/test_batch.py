@@ -194,3 +194,15 @@ def test_sample_weights_do_not_count():
 def test_refuses_a_threshold_that_is_no_number(threshold):
     with pytest.raises(ValueError, match=r"`threshold` must be a finite number.*Received: threshold="):
         BatchMonitor(threshold)
+
+
+@pytest.mark.parametrize("validated", [False, True])
+def test_with_weights_the_constant_answer_is_not_known(validated):
+    """The logged loss is a weighted one; the same of the validation only where that has weights too."""
+    model, weights = model_of(), np.full((10, 6, 6), 3.0, "float32")
+    monitor = BatchMonitor()
+    validation = (*VALIDATION, weights[:4]) if validated else VALIDATION
+    model.fit(X, Y, sample_weight=weights, batch_size=4, validation_data=validation, verbose=0, callbacks=[monitor])
+    assert np.isnan(monitor.record["constant_loss"]).all() and np.isnan(monitor.record["constant_output"]).all()
+    assert np.isnan(monitor.record["val_constant_loss"]).all() == validated
+    np.testing.assert_allclose(monitor.record["constant_jaccard"], Y.mean(), rtol=1e-5)

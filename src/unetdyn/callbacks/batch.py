@@ -33,7 +33,8 @@ class BatchMonitor(Monitor):
     Keras evaluates.
 
     A model of several inputs has no input statistics, one of several targets or outputs none of those: they are NaN.
-    Sample weights do not count. What a `train_step` of your own does not hand to `compute_metrics` is not seen.
+    Sample weights do not count; with any, or with class weights, `constant_loss` and `constant_output` are NaN. What a
+    `train_step` of your own does not hand to `compute_metrics` is not seen.
 
     Args:
         threshold: Of the outputs; 0.5 by default. Where outputs are logits, pass 0.
@@ -142,6 +143,7 @@ class BatchMonitor(Monitor):
         """
         if self._statistics is None:
             return {}
+        weighted = self._statistics.weighted
         sets = {"training": self._statistics.take(True)}
         if not sets["training"]["steps"]:
             return {}
@@ -149,16 +151,19 @@ class BatchMonitor(Monitor):
             sets["validation"], self._validation = self._validation, None
         row: dict[str, float] = {"epoch": self._epoch}
         scalars: dict[str, float] = {}
-        for numbers, prefix in zip(sets.values(), ("", "val_"), strict=False):
-            numbers |= dict(zip(CONSTANT, self._constant(numbers), strict=True))
+        for numbers, prefix, training in zip(sets.values(), ("", "val_"), (True, False), strict=False):
+            numbers |= dict(zip(CONSTANT, self._constant(numbers, weighted[training]), strict=True))
             row |= {f"{prefix}{key}": value for key, value in numbers.items()}
             scalars |= {f"{prefix}{self.name}_{key}": numbers[key] for key in ("foreground", "near")}
         self._rows.append(row)
         self._tell(sets)
         return scalars
 
-    def _constant(self, numbers: Mapping[str, float]) -> tuple[float, float, float]:
-        """Loss, answer and Jaccard index of the best constant answer, made anew only where the targets have changed."""
+    def _constant(self, numbers: Mapping[str, float], weighted: bool) -> tuple[float, float, float]:
+        """Loss, answer and Jaccard index of the best constant answer, made anew only where the targets have changed.
+
+        Under weights the logged loss is another one, and the constant answer's is not known.
+        """
         several = "class_0" in numbers
         asked = (
             *(numbers[key] for key in ("foreground", "target_other", "target_nonfinite", "target_mean", "target_std")),
@@ -167,10 +172,13 @@ class BatchMonitor(Monitor):
         )
         if math.isnan(numbers["foreground"]):
             return (*UNKNOWN, math.nan)
+        jaccard = math.nan if several else numbers["foreground"]
+        if weighted:
+            return (*UNKNOWN, jaccard)
         rounded = tuple(round(value, 6) for value in asked)
         if rounded not in self._constants:
             self._constants[rounded] = best_constant(self.model, numbers)
-        return (*self._constants[rounded], math.nan if several else numbers["foreground"])
+        return (*self._constants[rounded], jaccard)
 
     def _tell(self, sets: Mapping[str, Mapping[str, float]]) -> None:
         layers = [type(layer).__name__ for layer in self.model._flatten_layers(include_self=False)]

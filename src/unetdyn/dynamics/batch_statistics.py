@@ -45,6 +45,9 @@ class BatchStatistics:
             An exception in `fit` skips `on_train_end`. A reader left by one is detached when the next `fit` begins, or
             when a reader of a new session is attached. A reader without a session stays.
 
+    Attributes:
+        weighted: Whether samples had weights, or classes; under True of the train steps, under False of the test steps.
+
     Raises:
         ValueError: If the model has not been compiled.
 
@@ -70,6 +73,7 @@ class BatchStatistics:
             )
         self.threshold = None if threshold is None else float(threshold)
         self.session = session
+        self.weighted = {True: False, False: False}
         self.sums = BatchSums([] if self.threshold is None else [self.threshold], _classes(model, threshold))
         self._unread: dict[bool, list[NDArray[np.float32]]] = {True: [], False: []}
         self._shared: _Shared | None = _Shared.on(model)
@@ -164,6 +168,7 @@ class _Shared:
         self._readers: list[weakref.ref[BatchStatistics]] = []
         self._metric: _HiddenMetric | None = None
         self._testing = 0
+        self._weighted: set[bool] = set()
         self._overrides = Overrides()
         self._overrides.set(model, _ATTRIBUTE, self)
         self._overrides.set(model, "compute_metrics", self._counting(model.compute_metrics))
@@ -206,6 +211,7 @@ class _Shared:
             for state in states:
                 whole = self._metric.sums.of_replica(state, len(replicas))
                 for reader in self._alive:
+                    reader.weighted[training] |= training in self._weighted
                     reader.receive(training, self._metric.sums, whole)
             if states:
                 self._metric.clear(training)
@@ -269,6 +275,8 @@ class _Shared:
         def compute_metrics(*args: Any, **kwargs: Any) -> Any:
             given = dict(zip(_ARGUMENTS, args, strict=False)) | kwargs
             if self._metric is not None:
+                if given.get("sample_weight") is not None:  # where it is traced; a reader that comes later is told then
+                    self._weighted.add(not self._testing)
                 self._metric.count(not self._testing, *(given.get(name) for name in _ARGUMENTS[:3]))
             return original(*args, **kwargs)
 
