@@ -1,6 +1,7 @@
 """Warnings with a code, and what becomes of them in the run directory of a training."""
 
 import gc
+import pickle
 import warnings
 
 import keras
@@ -45,6 +46,11 @@ def test_warning_has_its_code_and_the_place_that_called():
     caught = said("labels.scale")
     assert (caught.message.code, str(caught.message), caught.filename) == ("labels.scale", "It is so.", __file__)
     assert issubclass(CodedWarning, UserWarning)
+
+
+def test_warning_goes_from_process_to_process():
+    copy = pickle.loads(pickle.dumps(CodedWarning("It is so.", "labels.scale")))
+    assert (type(copy), str(copy), copy.code) == (CodedWarning, "It is so.", "labels.scale")
 
 
 def test_who_listens_is_told_whatever_the_filters_do(ear):

@@ -21,6 +21,10 @@ class CodedWarning(UserWarning):
         super().__init__(message)
         self.code = code
 
+    def __reduce__(self) -> tuple[type["CodedWarning"], tuple[str, str]]:
+        """Raised in a worker process of a data set, it goes to the training's as a pickle."""
+        return type(self), (str(self), self.code)
+
 
 def warn(code: str, message: str, stacklevel: int = 1, again: bool = False) -> None:
     """Warn, and tell who listens.
