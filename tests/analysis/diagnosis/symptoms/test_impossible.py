@@ -42,6 +42,15 @@ def test_loss_below_a_score_is_impossible(name):
         assert [found.code for found in impossible.find(planted(**{name: values}))] == codes
 
 
+def test_loss_of_no_masks_may_be_anything():
+    """The negative logarithm of a density, the loss of a critic."""
+    falls = np.linspace(1.5, -3.2, EPOCHS)
+    for beside in ({}, {"val_mae": falls + 4}):
+        assert list(impossible.find(logged(loss=falls, val_loss=falls, **beside))) == []
+    (found,) = impossible.find(logged(loss=falls, accuracy=np.full(EPOCHS, 0.5)))
+    assert found.code == "loss.impossible"
+
+
 @pytest.mark.parametrize("name", ["jaccard", "val_jaccard", "dice_coef", "val_accuracy", "mean_io_u"])
 @pytest.mark.parametrize(("value", "wrong"), [(1 + 1e-6, False), (1.01, True), (-1e-6, False), (-0.01, True)])
 def test_overlap_and_accuracy_lie_in_0_to_1(name, value, wrong):

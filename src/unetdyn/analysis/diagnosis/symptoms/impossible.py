@@ -16,7 +16,7 @@ SCORE = -1.0  # a loss that is a score with a minus, such as −Dice, comes down
 LOSS = Limit(
     "loss.impossible",
     "a loss",
-    ill=f"was below {SCORE:g}, or below 0 where it is a cross-entropy or a focal loss",
+    ill=f"was below 0 where it is a cross-entropy or a focal loss, or below {SCORE:g} beside an overlap or an accuracy",
     source="the definition of the loss",
     advice="look at the masks first: values other than 0 and 1 (0/255, 1/2) make a cross-entropy fall without end.",
     expected="with masks of 0 and 1 the loss stays above 0 and the metric means what its name says.",
@@ -42,9 +42,11 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     own = str(evidence.told("loss", "name")).lower()
     never_negative = any(part in own for part in _NEVER_NEGATIVE) and not any(part in own for part in _SCORES)
     least = -ROUNDING if never_negative else SCORE
+    # The likelihood of a density has no bound, nor has the loss of a critic.
+    bounded = never_negative or any(overlap_rank(name) < 2 or "accuracy" in name for name in evidence.curves)
     for name in ("loss", "val_loss"):
         values = evidence.values(name)
-        if (values < least - ROUNDING).any():
+        if bounded and (values < least - ROUNDING).any():
             yield _finding(LOSS, evidence, name, values < least - ROUNDING, float(np.nanmin(values)))
     for name in evidence.curves:
         base = name.removeprefix("val_")
