@@ -50,6 +50,14 @@ def test_metric_that_began_well_has_nowhere_to_go():
         assert (found.code, found.level) in {("metric.flat", "watch"), ("metric.low", "watch")}
 
 
+@pytest.mark.parametrize(("gone", "code"), [(0.3, "metric.end"), (0.05, "metric.flat")])
+def test_accuracy_of_a_rare_class_begins_near_1(gone, code):
+    """It counts by how many of its errors are gone."""
+    values = 0.96 + 0.04 * gone * (1 - np.exp(-np.arange(EPOCHS) / 6))
+    evidence = logged(**descent(6, EPOCHS) | {"accuracy": values, "val_accuracy": values})
+    assert [found.code for found in metric_level.find(evidence)] == [code]
+
+
 def ending_with(lost):
     return np.r_[np.linspace(0.1, 0.8, EPOCHS - LAST), np.full(LAST, 0.8 * (1 - lost))]
 

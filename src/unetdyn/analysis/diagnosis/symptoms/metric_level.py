@@ -86,6 +86,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         level == "good"
         and len(curve.values) >= evidence.window
         and not _far(learned)
+        and not _nearer(evidence, curve.values, peak)
         and never_left(curve.values, peak)
     ):
         yield FLAT.finding("watch", words, text, f"its {words} never got better by more than noise", curves=[logged])
@@ -97,6 +98,14 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 def _far(learned: tuple[float, str] | None) -> bool:
     """Whether it is known to be far from a constant answer: a training that began well has nowhere to go."""
     return learned is not None and FEW < learned[0] < 1
+
+
+def _nearer(evidence: Evidence, values: NDArray[np.float64], peak: float) -> bool:
+    """Whether a tenth of an accuracy's errors are gone: where one class is rare it begins near 1."""
+    first = float(values[np.isfinite(values)][0])
+    if "accuracy" not in str(evidence.metric) or not evidence.metric_rises or not first < peak <= 1:
+        return False
+    return peak - first > max(LITTLE * (1 - first), NOISE_SCALES * noise(values))
 
 
 def _lost(values: NDArray[np.float64], peak: float, rises: bool) -> float:
