@@ -203,6 +203,7 @@ def test_with_weights_the_constant_answer_is_not_known(validated):
     monitor = BatchMonitor()
     validation = (*VALIDATION, weights[:4]) if validated else VALIDATION
     model.fit(X, Y, sample_weight=weights, batch_size=4, validation_data=validation, verbose=0, callbacks=[monitor])
-    assert np.isnan(monitor.record["constant_loss"]).all() and np.isnan(monitor.record["constant_output"]).all()
+    assert np.isnan(monitor.record["constant_loss"]).all()
+    assert np.isnan(monitor.record["constant_output"]).all()
     assert np.isnan(monitor.record["val_constant_loss"]).all() == validated
     np.testing.assert_allclose(monitor.record["constant_jaccard"], Y.mean(), rtol=1e-5)
