@@ -99,6 +99,11 @@ def test_causes_that_are_as_sure_stand_beside_each_other_in_the_order_of_the_rul
     assert found.sentence == "Its cause.first. Beside that, its cause.second. Its sick.one."
 
 
+def test_what_two_causes_have_both_done_is_said_once(judged):
+    found = judged([rule(SICK, "ill"), rule(SICK_TOO, "ill")], [rule(CAUSE, "ill", "high"), rule(OTHER, "ill", "high")])
+    assert found.sentence == "Its cause.first. Beside that, its cause.second. Its sick.one; its sick.two."
+
+
 def test_less_sure_cause_stays_for_what_it_alone_explains(judged):
     found = judged([rule(SICK, "ill"), rule(SICK_TOO, "ill")], [rule(CAUSE, "ill", "high"), rule(OTHER, "ill", "low")])
     assert codes(found.headline) == ["cause.first", "cause.second"]
@@ -192,6 +197,16 @@ def test_training_is_as_ill_as_its_outcome(change, code):
     assert found.level == "ill"
     told = {finding.code for finding in found.headline} | {one for each in found.headline for one in each.explains}
     assert code in told
+
+
+def test_training_that_is_carried_on_may_stand_still():
+    """Keras' History knows that its first epoch is the thirty-first."""
+    noise = np.random.default_rng(0).normal(0, 0.002, (4, 30))
+    values = noise + np.array([[0.1], [0.13], [0.9], [0.86]])
+    logs = dict(zip(("loss", "val_loss", "jaccard", "val_jaccard"), values.tolist(), strict=True))
+    history = SimpleNamespace(history=logs, epoch=list(range(30, 60)), params={"epochs": 60})
+    assert diagnose(history).word == "Healthy"
+    assert diagnose(logs).word == "Ill"
 
 
 def test_several_findings_on_one_thing_are_one_row():

@@ -23,6 +23,7 @@ from unetdyn.analysis.stability_classes import DDOF, WINDOW
 
 WIDTH = 110  # characters of a line of text
 _LIMITS = {limit.code: limit for rule in RULES for limit in rule.LIMITS}
+_AND = "; "  # between what a cause has done
 _BETWEEN_REASONS = {"gradient": " and "}  # by the first part of the code; "; " elsewhere
 
 
@@ -197,7 +198,7 @@ def _gated(cause: Finding, sick: Sequence[Finding]) -> Finding:
         cause,
         level=level,
         explains=tuple(dict.fromkeys(symptom.code for symptom in found)),
-        matters=f"{_upper('; '.join(reasons))}.",
+        matters=f"{_upper(_AND.join(reasons))}.",
     )
 
 
@@ -292,10 +293,15 @@ def _sentence(headline: Sequence[Finding], reasons: Mapping[str, str]) -> str:
     symptoms = [finding.why for finding in headline if not finding.confidence]
     if not causes:
         return f"{_upper('; '.join(symptoms))}."
-    did = dict.fromkeys(finding.matters.removesuffix(".") for finding in causes if finding.matters)
+    did = dict.fromkeys(
+        f"{reason[:1].lower()}{reason[1:]}"
+        for finding in causes
+        if finding.matters
+        for reason in finding.matters.removesuffix(".").split(_AND)
+    )
     first, *beside = [finding.why for finding in causes]
     text = f"{_upper(first)}." + (f" Beside that, {'; '.join(beside)}." if beside else "")
-    text += f" {_upper('; '.join(did))}." if did else ""
+    text += f" {_upper(_AND.join(did))}." if did else ""
     others = dict.fromkeys(reasons[other] for cause in causes for other in cause.others[:1])
     text += f" It may also be that {' or '.join(others)}." if others else ""
     return text + (f" {_upper('; '.join(symptoms))}." if symptoms else "")
