@@ -100,6 +100,11 @@ class Evidence:
         return self.status == "running" and still_falls(self.values("loss"))
 
     @property
+    def carried_on(self) -> bool:
+        """Whether the first epoch that was logged is a later one of a training: where it stands, it did not begin."""
+        return min((int(curve.epochs[0]) for curve in self.curves.values() if len(curve.epochs)), default=0) > 0
+
+    @property
     def metric_rises(self) -> bool:
         """Whether more of the metric is better."""
         return self.metric is not None and self.curves.direction(self.metric) != "down"

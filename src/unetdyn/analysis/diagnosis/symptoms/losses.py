@@ -110,7 +110,7 @@ def _descent(evidence: Evidence, name: str, values: NDArray[np.float64]) -> Find
         level = graded(given_back, *GIVEN_BACK[name])
         why = f"its {words} rose from {number(lowest)} to {number(end)} at the end"
         return ROSE[name].finding(level, _NAME, text, why, curves=[name])
-    if len(values) >= evidence.window and never_left(values, lowest) and not learned:
+    if len(values) >= evidence.window and never_left(values, lowest) and not learned and not evidence.carried_on:
         level = "ill" if FLAT[name].ill else "watch"
         return FLAT[name].finding(level, _NAME, text, f"its {words} never fell by more than noise", curves=[name])
     return FELL.finding("good", _NAME, text, curves=[name])

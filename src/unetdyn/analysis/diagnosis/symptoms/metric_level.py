@@ -85,6 +85,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     elif (
         level == "good"
         and len(curve.values) >= evidence.window
+        and not evidence.carried_on
         and not _far(learned)
         and not _nearer(evidence, curve.values, peak)
         and never_left(curve.values, peak)
