@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.messages import mode_gap as messages
 from unetdyn.analysis.thresholds.flips import jaccard_of
-from unetdyn.callbacks.probe_monitor import BUDGET, ProbeMonitor, in_float32, loss_takes_logits, maps_of
+from unetdyn.callbacks.probe_monitor import BUDGET, ProbeMonitor, in_float32, maps_of
 from unetdyn.callbacks.probe_set import BATCH_SIZE, IMAGES, Probe
+from unetdyn.dynamics.loss_kinds import expects_logits
 
 SCALARS = ("training_loss", "inference_loss", "training_jaccard", "inference_jaccard")
 _TABLES = ("mean_distance", "variance_ratio")
@@ -137,7 +138,7 @@ class TrainInferenceGapMonitor(ProbeMonitor):
 
     def _jaccard(self, outputs: Any, probe: Probe) -> float:
         try:
-            maps = maps_of(outputs, probe.y, loss_takes_logits(self.model))
+            maps = maps_of(outputs, probe.y, expects_logits(self.model))
         except ValueError as reason:
             self._say_once("Jaccard", str(reason))
             return float("nan")

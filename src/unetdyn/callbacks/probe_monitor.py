@@ -263,10 +263,3 @@ def maps_of(outputs: Any, y: NDArray[Any], from_logits: bool) -> Maps:
     while p.ndim < 3:
         p, y, above = p[:, None], y[:, None], above[:, None]
     return Maps(y > 0.5, p.astype(np.float32), above)
-
-
-def loss_takes_logits(model: keras.Model) -> bool:
-    """Whether the compiled loss says that it is given logits."""
-    loss = getattr(model, "loss", None)
-    config = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
-    return bool(getattr(loss, "from_logits", config.get("from_logits", False)))

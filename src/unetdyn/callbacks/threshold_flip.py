@@ -18,8 +18,9 @@ from unetdyn.analysis.thresholds.flips import (
     jaccard_of,
     soft_jaccard_of,
 )
-from unetdyn.callbacks.probe_monitor import BUDGET, Maps, ProbeMonitor, loss_takes_logits, maps_of
+from unetdyn.callbacks.probe_monitor import BUDGET, Maps, ProbeMonitor, maps_of
 from unetdyn.callbacks.probe_set import BATCH_SIZE, IMAGES, Probe
+from unetdyn.dynamics.loss_kinds import expects_logits
 
 STATE = ("jaccard", "soft_jaccard", "best_jaccard", "best_threshold", "near")
 CHANGE = (
@@ -119,7 +120,7 @@ class ThresholdFlipMonitor(ProbeMonitor):
         batches = [each[False]["outputs"] for each in self._forward(probe)]
         outputs = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *batches)
         try:
-            maps = maps_of(outputs, probe.y, loss_takes_logits(self.model))
+            maps = maps_of(outputs, probe.y, expects_logits(self.model))
         except ValueError as reason:
             self._say_once("flips", str(reason))
             return {"jaccard": float("nan")}

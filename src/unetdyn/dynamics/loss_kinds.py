@@ -37,8 +37,11 @@ def expects_probabilities(model: keras.Model) -> bool:
 def expects_logits(model: keras.Model) -> bool:
     """Whether the model's one loss says that it takes logits."""
     loss = getattr(model, "loss", None)
-    arguments = getattr(loss, "_fn_kwargs", None) or {}
-    return bool(getattr(loss, "from_logits", False) or arguments.get("from_logits", False))
+    try:  # a loss of the user's own may have no configuration
+        config = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
+    except Exception:
+        config = {}
+    return bool(getattr(loss, "from_logits", config.get("from_logits", False)))
 
 
 def is_squared_error(model: keras.Model) -> bool:
