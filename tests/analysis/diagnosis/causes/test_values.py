@@ -25,15 +25,25 @@ NOT_FINITE, UNSCALED = ("inputs.nonfinite", "ill", "high"), ("inputs.unscaled", 
         ({"val_input_max": 255.0}, [UNSCALED]),
         ({"input_max": 255.0, "val_input_max": 255.0}, [UNSCALED]),
         ({"input_nonfinite": 1e-9}, [NOT_FINITE]),
-        ({"target_nonfinite": 1e-9}, [NOT_FINITE]),
+        ({"target_nonfinite": 1e-9}, []),
         ({"val_input_nonfinite": 0.5}, [NOT_FINITE]),
         ({"input_nonfinite": np.nan}, []),
-        ({"input_nonfinite": 0.1, "val_target_nonfinite": 0.1}, [NOT_FINITE, NOT_FINITE]),
+        ({"input_nonfinite": 0.1, "val_input_nonfinite": 0.1}, [NOT_FINITE, NOT_FINITE]),
         ({"val_input_nonfinite": 0.1, "val_input_max": 255.0}, [NOT_FINITE, UNSCALED]),
     ],
 )
 def test_each_set_is_looked_at(changes, expected):
     assert told(**changes) == expected
+
+
+@pytest.mark.parametrize("prefix", ["", "val_"])
+def test_masks_that_are_no_numbers_count_where_the_loss_is_none(prefix):
+    """A loss of the user's own may leave out what is unknown."""
+    record = {"batch": batches(**{f"{prefix}target_nonfinite": 1e-9})}
+    loss = np.r_[np.full(EPOCHS - 1, 0.5), np.nan]
+    (found,) = values.find(planted(record, **{f"{prefix}loss": loss}))
+    assert found.code == "inputs.nonfinite"
+    assert list(values.find(planted(record))) == []
 
 
 def test_broken_epochs_are_told():

@@ -46,6 +46,9 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             continue
         low, high, broken, when = found
         targets = evidence.recorded(f"{prefix}target_nonfinite")
+        loss = evidence.values(f"{prefix}loss")
+        if len(loss) and np.isfinite(loss).all():  # a loss of the user's own leaves out what is unknown
+            targets = None
         share = np.maximum(
             *(np.nan_to_num(part, posinf=0.0) for part in (broken, broken if targets is None else targets[0]))
         )
