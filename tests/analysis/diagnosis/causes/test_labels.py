@@ -138,3 +138,9 @@ def test_other_events_say_nothing_of_masks(events):
 def test_warning_is_told(message, seen):
     (one,) = labels.find(planted(events=warned("labels.scale", message=message)))
     assert one.seen == seen
+
+
+@pytest.mark.parametrize(("channels", "expected"), [(1, [SCALE]), (2, [SCALE]), (3, [])])
+def test_whole_numbers_below_the_channels_are_classes(channels, expected):
+    setup = set_up(output_shape=[None, 8, 8, channels], loss={"name": "cross_entropy", "config": {}})
+    assert told(setup, target_max=2.0) == expected

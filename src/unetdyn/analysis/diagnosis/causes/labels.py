@@ -72,7 +72,7 @@ def _are_masks(evidence: Evidence) -> bool:
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """A finding on each set whose masks are none; without a record, what our metrics warned of."""
-    sparse = "sparse" in str(evidence.told("loss", "name"))
+    sparse, classes = "sparse" in str(evidence.told("loss", "name")), _classes(evidence)
     told = set()
     for prefix, words in _SETS.items() if _are_masks(evidence) else ():
         keys = ("target_min", "target_max", "target_fractional", "foreground")
@@ -80,7 +80,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         if found is None or not all(np.isfinite(array).any() for array in found[:3]):
             continue
         low, high, fractional, foreground = (array[np.isfinite(array)] for array in found)
-        if (high.max() > 1 or low.min() < 0) and not sparse and not (fractional > SOFT).any():
+        if (low.min() < 0 or high.max() > max(1, classes - 1)) and not sparse and not (fractional > SOFT).any():
             told.add(SCALE.code)
             text = f"the {words} masks hold values from {number(low.min())} to {number(high.max())}"
             why = f"its {words} masks reach {number(high.max())} instead of 1"
@@ -117,6 +117,13 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 def _smoothed(low: NDArray[np.float64], high: NDArray[np.float64]) -> bool:
     """Whether labels were smoothed on purpose: no value is 0, none is 1, and the classes are still told apart."""
     return bool(low.min() > 0 and 0.5 < high.max() < 1)
+
+
+def _classes(evidence: Evidence) -> int:
+    """Channels of the output, of which whole numbers below may be the indices, whatever the loss is called."""
+    shape = evidence.told("output_shape")
+    channels = shape[-1] if isinstance(shape, list) and shape else None
+    return channels if isinstance(channels, int) else 1
 
 
 def _missing(evidence: Evidence) -> Iterator[Finding]:
