@@ -107,7 +107,7 @@ def _diagnosed(path: Path, metric: str | None) -> "Diagnosis":
             run = runs.open(path)
             return diagnose(run, metric, **stability_settings(run.config))
         return diagnose(path, metric)
-    except (OSError, TypeError, ValueError) as error:
+    except Exception as error:  # whatever a damaged file raises: 1 would say that the run is ill
         raise _CannotRead(str(error)) from error
 
 

@@ -202,7 +202,7 @@ def test_training_is_as_ill_as_its_outcome(change, code):
 def test_training_that_is_carried_on_may_stand_still():
     """Keras' History knows that its first epoch is the thirty-first."""
     noise = np.random.default_rng(0).normal(0, 0.002, (4, 30))
-    values = noise + np.array([[0.1], [0.13], [0.9], [0.86]])
+    values = noise + np.array([[0.1], [0.13], [0.42], [0.4]])
     logs = dict(zip(("loss", "val_loss", "jaccard", "val_jaccard"), values.tolist(), strict=True))
     history = SimpleNamespace(history=logs, epoch=list(range(30, 60)), params={"epochs": 60})
     assert diagnose(history).word == "Healthy"

@@ -18,6 +18,8 @@ from unetdyn.analysis.stability_classes import DDOF, WINDOW
 
 Record = Mapping[str, Any]
 
+WELL = 0.5  # an overlap from which a training has begun well: rule of thumb
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -103,6 +105,15 @@ class Evidence:
     def carried_on(self) -> bool:
         """Whether the first epoch that was logged is a later one of a training: where it stands, it did not begin."""
         return min((int(curve.epochs[0]) for curve in self.curves.values() if len(curve.epochs)), default=0) > 0
+
+    @property
+    def began_well(self) -> bool:
+        """Whether an overlap was above one half from the first epoch on, as with weights that were trained before."""
+        if self.watched_metric is None or not self.is_overlap:
+            return False
+        values = self.watched_metric[1].values
+        finite = values[np.isfinite(values)]
+        return len(finite) > 0 and bool(finite.min() > WELL)
 
     @property
     def metric_rises(self) -> bool:

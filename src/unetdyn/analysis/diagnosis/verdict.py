@@ -177,7 +177,9 @@ def judge(evidence: Evidence) -> Diagnosis:
     stable = next(finding for finding in symptoms if finding.code == stability.LIMIT.code)
     if not headline and stable.level == "unknown":
         return Diagnosis("unknown", f"Nothing speaks against it yet; {stable.seen}.", (), findings, missing)
-    return Diagnosis(level, _sentence(headline, {cause.code: cause.why for cause in gated}), tuple(headline), findings, missing)
+    return Diagnosis(
+        level, _sentence(headline, {cause.code: cause.why for cause in gated}), tuple(headline), findings, missing
+    )
 
 
 def _gated(cause: Finding, sick: Sequence[Finding]) -> Finding:

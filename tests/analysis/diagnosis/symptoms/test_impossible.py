@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from planted_runs import EPOCHS, descent, healthy, logged, planted, set_up
+from unetdyn.analysis.diagnosis import Evidence
 from unetdyn.analysis.diagnosis.symptoms import impossible
 
 DICE_SCORE = -0.8 + 0.7 * np.exp(-np.arange(EPOCHS) / 6)  # a Dice with a minus, which is minimised
@@ -84,3 +85,8 @@ def test_farthest_value_is_told(extreme):
     values[[7, 20]] = 0.5 * (extreme + float(extreme > 0)), extreme
     (one,) = impossible.find(planted(val_jaccard=values))
     assert one.seen == f"validation Jaccard {extreme:g}, first at epoch 8"
+
+
+def test_an_overlap_in_per_cent_is_not_impossible():
+    percent = Evidence.read({"loss": [0.5, 0.4, 0.3], "val_jaccard": [20.0, 55.0, 71.5]})
+    assert list(impossible.find(percent)) == []

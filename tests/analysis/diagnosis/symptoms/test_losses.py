@@ -161,3 +161,9 @@ def test_limits_are_in_words():
     assert losses._as_much(10.0) == "ten times what"
     for text, parts in zip(words, losses.GIVEN_BACK.values(), strict=True):
         assert all(losses._as_much(part) in text for part in parts)
+
+
+def test_a_training_that_began_well_may_stand_still():
+    well = {"loss": 0.05 + CALM[:20], "val_loss": 0.06 + CALM[:20], "val_jaccard": 0.87 + CALM[:20]}
+    assert {one.code for one in losses.find(Evidence.read(well))} == {"loss.fell"}
+    assert "loss.flat" in {one.code for one in losses.find(Evidence.read(well | {"val_jaccard": 0.3 + CALM[:20]}))}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding, spans
@@ -10,6 +11,7 @@ from unetdyn.analysis.diagnosis.limit import Limit
 from unetdyn.analysis.metric_names import overlap_rank, readable
 from unetdyn.analysis.result import epoch, number
 
+PER_CENT = 3.0  # a median of so much and no value above 100 is one in per cent
 ROUNDING = 1e-5  # a mean of many float32 values may be so far above 1
 SCORE = -1.0  # a loss that is a score with a minus, such as −Dice, comes down to it; below, it is none
 
@@ -54,9 +56,21 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             continue
         values = evidence.values(name)
         outside = (values > 1 + ROUNDING) | (values < -ROUNDING)
+        if _in_per_cent(values):
+            continue
         if outside.any() and base in {evidence.metric, *evidence.curves.log_keys.metrics}:
             extreme = float(np.nanmax(values)) if (values > 1).any() else float(np.nanmin(values))
             yield _finding(METRIC, evidence, name, outside, extreme)
+
+
+def _in_per_cent(values: NDArray[np.float64]) -> bool:
+    """Whether it seems to be written in per cent, as other tools do.
+
+    >>> _in_per_cent(np.array([12.0, 55.0, 71.5])), _in_per_cent(np.array([0.2, 0.7, 1.3]))
+    (True, False)
+    """
+    finite = values[np.isfinite(values)]
+    return len(finite) > 0 and bool(finite.min() >= 0 and np.median(finite) > PER_CENT and finite.max() <= 100)
 
 
 def _finding(limit: Limit, evidence: Evidence, name: str, outside: np.ndarray, extreme: float) -> Finding:

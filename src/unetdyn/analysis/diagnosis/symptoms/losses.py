@@ -110,10 +110,15 @@ def _descent(evidence: Evidence, name: str, values: NDArray[np.float64]) -> Find
         level = graded(given_back, *GIVEN_BACK[name])
         why = f"its {words} rose from {number(lowest)} to {number(end)} at the end"
         return ROSE[name].finding(level, _NAME, text, why, curves=[name])
-    if len(values) >= evidence.window and never_left(values, lowest) and not learned and not evidence.carried_on:
+    if len(values) >= evidence.window and never_left(values, lowest) and not learned and not _began_elsewhere(evidence):
         level = "ill" if FLAT[name].ill else "watch"
         return FLAT[name].finding(level, _NAME, text, f"its {words} never fell by more than noise", curves=[name])
     return FELL.finding("good", _NAME, text, curves=[name])
+
+
+def _began_elsewhere(evidence: Evidence) -> bool:
+    """Whether the weights were trained before: such a loss has no way to go."""
+    return evidence.carried_on or evidence.began_well
 
 
 def _constant(evidence: Evidence, prefix: str) -> float | None:

@@ -87,6 +87,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         and len(curve.values) >= evidence.window
         and not evidence.carried_on
         and not _far(learned)
+        and not (learned is not None and learned[0] == 1 and evidence.began_well)
         and not _nearer(evidence, curve.values, peak)
         and never_left(curve.values, peak)
     ):
