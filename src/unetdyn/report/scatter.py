@@ -35,10 +35,10 @@ def scatter_in_words(found: Stability, fallen: int = 0) -> str:
 def epochs_fallen(curves: Curves, metric: str | None) -> int:
     """In how many epochs the metric lay below half of what it had reached; 0 where that was once, or seldom.
 
-    >>> up, down = [0.1, 0.5, 0.8], [0.0, 0.0, 0.7]
+    >>> up, down = [0.1, 0.5, 0.8], [0.0, 0.0, 0.0, 0.0, 0.7]
     >>> from unetdyn.analysis import read_history
     >>> [epochs_fallen(read_history({"val_jaccard": values}), "jaccard") for values in (up + up, up + down)]
-    [0, 2]
+    [0, 4]
     """
     if metric is None:
         return 0
