@@ -185,7 +185,7 @@ def _how_measured(measured: Mapping[str, Any]) -> str:
         f"The figures come from `benchmarks/diagnosis.py` on {made['trained']} trainings: {runs['healthy']} healthy "
         f"ones that came out well ({badly} that did not are left out), {runs['harmful']} with a planted fault that did "
         f"harm, {runs['harmless']} with one whose harm is not proven. They were a stratified quarter of the benchmark, "
-        f"cut short after {made['trained']} of {made['planned']}: tiny nets (`UNet`, `AttentionResUNet`), 64 tiles of "
+        f"cut short after {made['trained']} of {made['planned']}: tiny nets (`UNet`, `AttentionResUNet`), 192 tiles of "
         f"64×64, 24 epochs, invented and real electron microscopy, seeds {made['seeds']}, on {made['machine']}. The "
         "rules were tuned while looking at faults of the same kinds, the held-out ones included, so expect less of "
         "them elsewhere."
