@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn.analysis import declarations
+from unetdyn.analysis.diagnosis.causes.statistics_lag import LOST, TIMES
 from unetdyn.analysis.diagnosis.messages import mode_gap as messages
 from unetdyn.analysis.thresholds.flips import jaccard_of
 from unetdyn.callbacks.probe_monitor import BUDGET, ProbeMonitor, in_float32, maps_of
@@ -252,5 +253,5 @@ def statistics_gap(
 
 def lags(row: dict[str, Any]) -> bool:
     """Whether inference is so much worse than training mode, in a network with moving statistics."""
-    worse = 0 < row["training_loss"] * messages.LOSS_RATIO < row["inference_loss"]
-    return bool(row["layers"]) and worse and row["training_jaccard"] - row["inference_jaccard"] > messages.JACCARD_GAP
+    worse = 0 < row["training_loss"] * TIMES < row["inference_loss"]
+    return bool(row["layers"]) and worse and row["training_jaccard"] - row["inference_jaccard"] > LOST

@@ -1,5 +1,6 @@
 """What the monitors share that look at a few fixed images between epochs."""
 
+import abc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -121,17 +122,17 @@ class ProbeMonitor(Monitor):
         if self.verbose and cost is not None:
             io_utils.print_msg(f"{type(self).__name__} took {cost}.")
 
+    @abc.abstractmethod
     def _columns(self) -> tuple[str, ...]:
         """The arrays of the record with one number an epoch."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _measure(self, probe: Probe) -> dict[str, Any]:
         """What is recorded of this epoch; NaN where it can't be told."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _logged(self, row: dict[str, Any]) -> dict[str, float]:
         """What goes into `logs`; the row is empty where the epoch was skipped."""
-        raise NotImplementedError
 
     def _forward(self, probe: Probe) -> list[dict[bool, dict[str, Any]]]:
         """Of each batch and mode, what `_one_mode` gives, on the host."""

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from math import hypot
 
+from unetdyn.analysis.diagnosis.causes.values import LARGE
 from unetdyn.analysis.diagnosis.finding import Finding
 
-UNSCALED_MAX = 20.0  # inputs in [0, 1], [-1, 1] or with unit variance hardly reach it
 UNSCALED_RMS = 3.0  # a bright spot in a standardised image is no lack of scaling
 OUTSIDE = 1e-3  # of [0, 1]: half precision rounds
 ALIKE = 1e-6  # of the outputs' size
@@ -93,11 +93,11 @@ def _labels(sets: Sets, masks: bool) -> Iterator[Finding]:
 def _unscaled(sets: Sets) -> Iterator[Finding]:
     largest = {name: max(numbers["input_max"], -numbers["input_min"]) for name, numbers in sets.items()}
     size = {name: hypot(numbers["input_mean"], numbers["input_std"]) for name, numbers in sets.items()}
-    found = {name: value for name, value in largest.items() if value > UNSCALED_MAX and size[name] > UNSCALED_RMS}
+    found = {name: value for name, value in largest.items() if value > LARGE and size[name] > UNSCALED_RMS}
     if found:
         seen = f"Inputs are not scaled: {_each(found, 'values as large as {:g}')}."
         advice = "divide images by their largest possible value, or standardise them."
-        threshold = f"above {UNSCALED_MAX:g}, and above {UNSCALED_RMS:g} as root mean square"
+        threshold = f"above {LARGE:g}, and above {UNSCALED_RMS:g} as root mean square"
         yield Finding("inputs.unscaled", "watch", "inputs", seen, threshold=threshold, source=_RULE, advice=advice)
 
 

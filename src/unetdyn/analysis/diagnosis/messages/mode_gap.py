@@ -1,10 +1,9 @@
 """What `TrainInferenceGapMonitor` tells: the moving statistics lag behind the weights."""
 
+from unetdyn.analysis.diagnosis.causes.statistics_lag import LOST, TIMES
 from unetdyn.analysis.diagnosis.finding import Finding
 
 LAG = "statistics.lag"
-LOSS_RATIO = 2.0
-JACCARD_GAP = 0.1
 WARMUP = 30  # steps after which statistics of momentum 0.9 have forgotten 95 % of their initial values
 ADVICE = "momentum 0.9 for the batch norms, or group norm, which keeps no statistics."
 ADVICE_FAST = (
@@ -38,6 +37,6 @@ def statistics_lag(
         f"in training mode, the Jaccard {jaccards[1]:.3g} and {jaccards[0]:.3g}. The moving mean of {layer} is "
         f"{distance:.2g} standard deviations off its batches; its momentum is {momentum:g}{each}."
     )
-    threshold = f"inference loss above {LOSS_RATIO:g} times the training mode's, and Jaccard {JACCARD_GAP:g} lower"
+    threshold = f"inference loss above {TIMES:g} times the training mode's, and Jaccard {LOST:g} lower"
     advice = ADVICE if momentum > _FAST else ADVICE_FAST
     return Finding(LAG, "watch", "moving statistics", seen, threshold=threshold, source="rule of thumb", advice=advice)
