@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from planted_runs import CALM, EPOCHS, STEPS, descent, healthy, logged, planted, set_up
+from unetdyn.analysis.diagnosis import Evidence
 from unetdyn.analysis.diagnosis.causes import learning_rate
 from unetdyn.analysis.diagnosis.change import FALLS
 
@@ -233,3 +234,10 @@ def test_curves_of_a_low_rate():
     assert one.curves == ("update_ratio_log10", "loss")
     (one,) = learning_rate.find(planted(loss=STRAIGHT))
     assert one.curves == ("loss",)
+
+
+def test_a_loss_that_crosses_0_has_no_parts_of_itself():
+    zigzag = np.tile([0.5, 1.0], 10)
+    found = {one.code for one in learning_rate.find(Evidence.read({"loss": zigzag}))}
+    assert learning_rate.TOO_HIGH.code in found
+    assert list(learning_rate.find(Evidence.read({"loss": zigzag - 0.75}))) == []

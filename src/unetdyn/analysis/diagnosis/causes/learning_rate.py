@@ -157,9 +157,13 @@ def _low(evidence: Evidence, updates: NDArray[np.float64], rises: NDArray[np.boo
 
 
 def _rises(loss: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """At which epochs the training loss was higher than the one before, by a part of itself."""
+    """At which epochs the training loss was higher than the one before, by a part of itself.
+
+    A loss that is above 0 in some epochs and below in others has no parts of itself: that of a critic, a likelihood.
+    """
     after, before = loss[1:], loss[:-1]
-    known = np.isfinite(before)
+    crosses = bool((loss > 0).any() and (loss < 0).any())
+    known = np.isfinite(before) & (not crosses)
     rises = np.zeros(len(loss), bool)
     rises[1:][known] = after[known] > before[known] + RISES * np.abs(before[known])
     return rises
