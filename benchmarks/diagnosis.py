@@ -32,6 +32,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", help="only these, with commas between")
     parser.add_argument("--nets", help="only these")
     parser.add_argument("--data", help="only these data sets")
+    parser.add_argument("--only", type=Path, help="a file of ids, a line each, as --list prints them: only these")
     parser.add_argument("--part", default="1/1", help="i/n: every n-th case, beginning with the i-th")
     parser.add_argument("--jobs", type=int, default=1, help="processes, each with one thread")
     parser.add_argument("--limit", type=float, default=600, help="seconds after which a case counts as hung")
@@ -67,6 +68,9 @@ def _run(arguments: argparse.Namespace) -> None:
         and (not arguments.nets or case.net in arguments.nets.split(","))
         and (not arguments.data or case.data in arguments.data.split(","))
     ]
+    if arguments.only:
+        named = arguments.only.read_text().split()
+        chosen = sorted((case for case in chosen if case.id in named), key=lambda case: named.index(case.id))
     part, parts = (int(number) for number in arguments.part.split("/"))
     chosen = chosen[part - 1 :: parts]
     if arguments.list:

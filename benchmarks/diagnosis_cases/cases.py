@@ -54,6 +54,11 @@ class Case:
         return FAULTS.get(self.family)
 
     @property
+    def is_twin(self) -> bool:
+        """Whether the advised change makes it the very training of its healthy twin."""
+        return self.mended and self.fault is not None and self.setup == HEALTHY[self.fault.twin]
+
+    @property
     def setup(self) -> Setup:
         """What is trained."""
         if self.fault is None:
@@ -76,7 +81,8 @@ def cases(
             seeds, and every plain training, which the others are compared with.
         families: Names of faults or healthy variants; None for all.
         data: Data sets that are there.
-        advice: The faults with the advised change, instead of all others.
+        advice: The faults with the advised change, instead of all others. Where that is the healthy twin's own set-up
+            nothing is trained: `scoring` takes the twin's run.
     """
     places = [(net, name) for net in NETS for name in NAMES]
     for seed in PLAIN_SEEDS:
@@ -91,5 +97,7 @@ def cases(
             for index, family in enumerate(FAULTS):
                 for severity in SEVERITIES:
                     counts = stratum == "all" or (index + severity + number) % 4 == 0
-                    if seed in SEEDS and counts and (families is None or family in families):
-                        yield Case(family, severity, seed, net, name, backend, mended=advice)
+                    case = Case(family, severity, seed, net, name, backend, mended=advice)
+                    wanted = seed in SEEDS and counts and (families is None or family in families)
+                    if wanted and not case.is_twin:
+                        yield case
