@@ -293,7 +293,7 @@ _add("metric_wrong", _each("metric", "soft", "accuracy", "constant"),
 # The labels.
 _add("labels_255", _on("train", _scaled_labels, 2.0, 128.0, 255.0), "labels.scale loss.impossible",
      "Masks divided by their largest value.")  # fmt: skip
-_add("labels_soft", _on("train", _softened, 0.9, 0.7, 0.5), "labels.fractional",
+_add("labels_soft", _on("train", _softened, 0.9, 0.7, 0.5), "labels.fractional labels.scale",
      "Masks rounded to 0 and 1, resized by nearest neighbour.")  # fmt: skip
 _add("labels_inverted", _on("train", _inverted, 0.3, 0.6, 1.0), "labels.inverted sets.differ labels.noise",
      "The masks of the training set turned round.")  # fmt: skip

@@ -3,6 +3,7 @@
 import multiprocessing
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest, ttest_ind
 
+from .cases import Case
 from .faults import TUNED, TUNED_NET
 from .judging import JUDGES, TROUBLE, WITH_MONITORS, Judged, judge
 
@@ -249,21 +251,37 @@ def _family_table(harmful: list[Judged], harm: dict[Group, Table]) -> Table:
 
 
 def _advice_table(runs: list[Judged], harm: dict[Group, Table]) -> Table:
-    """Of what a harmful fault lost, the share that the advised change brings back: median over the seeds."""
+    """Of what a harmful fault lost, the share that the advised change brings back: median over the seeds.
+
+    Where that change makes it the healthy twin's own training, the share is 1 but for other seeds: told apart.
+    """
     labels = {run.label["id"]: run.label for run in runs}
     shares: dict[Group, list[float]] = defaultdict(list)
+    trained: set[Group] = set()
     for label in labels.values():
         group = (label["family"], label["severity"], label["net"], label["data"], label["backend"])
-        mended = labels.get(f"{label['id']}-mended")
-        if mended is None or not harm.get(group, {}).get("harmful"):
+        if label["mended"] or not harm.get(group, {}).get("harmful"):
             continue
-        sick, healed = outcome(label, label["outcome"]), outcome(mended, label["outcome"])
-        lost = harm[group]["healthy"] - sick
-        if lost > 0:
-            shares[group].append((healed - sick) / lost)
+        case = Case(**{name: label[name] for name in ("family", "severity", "seed", "net", "data", "backend")})
+        healthy = replace(case, family=label["twin"], severity=-1)
+        mended = replace(case, mended=True)
+        healed = labels.get(healthy.id if mended.is_twin else mended.id)
+        lost = harm[group]["healthy"] - (sick := outcome(label, label["outcome"]))
+        if healed is None or lost <= 0:
+            continue
+        shares[group].append((outcome(healed, label["outcome"]) - sick) / lost)
+        if not mended.is_twin:
+            trained.add(group)
     medians = {group: float(np.median(values)) for group, values in shares.items()}
+
+    def half_back(of: Iterable[Group]) -> Table:
+        of = list(of)
+        return share(sum(medians[group] >= 0.5 for group in of), len(of))
+
     return {
-        "half recovered": share(sum(value >= 0.5 for value in medians.values()), len(medians)),
+        "half recovered": half_back(medians),
+        "where it was trained": half_back(trained),
+        "where it is the twin": half_back(set(medians) - trained),
         "groups": {"/".join(map(str, group)): value for group, value in medians.items()},
     }
 

@@ -36,6 +36,7 @@ class Limit:
         normal: When it is normal.
         explains: Codes of the symptoms that a cause can explain, `"metric."` for all that begin so. A cause that finds
             none of them in a run is an observation.
+        slight: Whether a symptom counts only where a cause that explains it is certain: else it is common.
         alone: Whether a cause stands without a symptom too: an error, whatever came of it.
     """
 
@@ -49,6 +50,7 @@ class Limit:
     refuted: str = ""
     normal: str = ""
     explains: tuple[str, ...] = ()
+    slight: bool = False
     alone: bool = False
 
     @property

@@ -164,7 +164,8 @@ def judge(evidence: Evidence) -> Diagnosis:
     symptoms = [finding for rule in SYMPTOMS for finding in rule.find(evidence)]
     causes = [finding for rule in CAUSES for finding in rule.find(evidence)]
     sick = [finding for finding in symptoms if finding.level in TROUBLE]
-    gated = _ranked([_gated(cause, sick) for cause in causes])
+    slight = [finding for finding in symptoms if _LIMITS[finding.code].slight]
+    gated = _ranked([_gated(cause, sick, slight) for cause in causes])
     explained = {code for cause in gated if cause.level in TROUBLE for code in cause.explains}
     headline = [cause for cause in gated if cause.level in TROUBLE]
     headline.sort(key=lambda cause: (-LEVELS.index(cause.level), -CONFIDENCES.index(cause.confidence)))
@@ -182,12 +183,18 @@ def judge(evidence: Evidence) -> Diagnosis:
     )
 
 
-def _gated(cause: Finding, sick: Sequence[Finding]) -> Finding:
-    """A cause with what it explains in this run: an observation, where that is nothing and it can't stand alone."""
+def _gated(cause: Finding, sick: Sequence[Finding], slight: Sequence[Finding]) -> Finding:
+    """A cause with what it explains in this run: an observation, where that is nothing and it can't stand alone.
+
+    A symptom that is too slight to be called one by itself counts where the cause is certain; no more than "watch"
+    comes of it.
+    """
     if cause.level not in TROUBLE:
         return cause
-    found = [symptom for symptom in sick if any(_fits(code, symptom.code) for code in cause.explains)]
     alone = _LIMITS[cause.code].alone
+    found = _explained(cause, sick)
+    if not found and not alone and cause.confidence == CONFIDENCES[-1]:
+        found = [replace(symptom, level="watch") for symptom in _explained(cause, slight)]
     if not found:
         return replace(cause, explains=(), level=cause.level if alone else "info")
     level = worst(symptom.level for symptom in found)
@@ -202,6 +209,10 @@ def _gated(cause: Finding, sick: Sequence[Finding]) -> Finding:
         explains=tuple(dict.fromkeys(symptom.code for symptom in found)),
         matters=f"{_upper(_AND.join(reasons))}.",
     )
+
+
+def _explained(cause: Finding, symptoms: Sequence[Finding]) -> list[Finding]:
+    return [symptom for symptom in symptoms if any(_fits(code, symptom.code) for code in cause.explains)]
 
 
 def _ranked(causes: Sequence[Finding]) -> list[Finding]:

@@ -15,7 +15,7 @@ LIMIT = Limit(
     "image.",
     expected="training and inference mode agree, and validation is calmer.",
     normal="where the images are large and alike.",
-    explains=("metric.", "loss.rose", "loss.flat", "stability"),
+    explains=("metric.", "loss.rose", "loss.flat", "training.short", "stability"),
 )
 LIMITS = (LIMIT,)
 NEEDS = (Need(setup="batch_size"),)

@@ -44,7 +44,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if dead:
         which = "every block" if len(dead) == len(blocks) else ", ".join(dead)
         text = f"the gradient is exactly 0 in {which}"
-        confidence = "high" if _from_the_start(blocks, dead) else "low"
+        confidence = "high" if from_the_start(blocks, dead) else "low"
         text += "" if confidence == "high" else ", though not from the first step on"
         yield DEAD.finding("ill", "gradients", text, f"no gradient reaches {which}", confidence=confidence)
     layers, total = evidence.told_names("frozen_layers"), evidence.told_number("parameters")
@@ -56,7 +56,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         yield FROZEN.finding(level, "weights", text, f"{frozen:.0%} of its weights are frozen", confidence="medium")
 
 
-def _from_the_start(blocks: Mapping[str, np.ndarray], dead: list[str]) -> bool:
+def from_the_start(blocks: Mapping[str, np.ndarray], dead: list[str]) -> bool:
     """Whether these never had a gradient: what died later died of something."""
     return all(np.asarray(blocks[name])[0] == 0 for name in dead)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from unetdyn.analysis.diagnosis.causes.dead import cut_off, from_the_start
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit, Need
@@ -34,6 +35,13 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     best = float(np.nanmedian(constant[0]))
     if best > 0 and loss[0] > max(TIMES * best, SURE) and not evidence.told_number("penalty"):
         text = f"training loss {number(float(loss[0]))} in the first epoch; a constant answer costs {number(best)}"
-        confidence = "high" if loss[0] > FAR * best else "low"
+        confidence = "high" if loss[0] > FAR * best or _dead_at_once(evidence) else "low"
         why = "its weights begin too large"
         yield LIMIT.finding("ill", "beginning", text, why, confidence=confidence, epochs=[(0, 0)], curves=["loss"])
+
+
+def _dead_at_once(evidence: Evidence) -> bool:
+    """Whether blocks never had a gradient: then no update made the first loss so high."""
+    blocks = evidence.record("block_grad_norm").get("block_grad_norm", {})
+    dead = cut_off(blocks)
+    return bool(dead) and from_the_start(blocks, dead)

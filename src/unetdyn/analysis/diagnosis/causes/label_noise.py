@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from unetdyn.analysis.diagnosis.causes.shuffled import raised, tiny
+from unetdyn.analysis.diagnosis.causes.shuffled import approaching, raised, tiny
 from unetdyn.analysis.diagnosis.change import ending
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding
@@ -53,6 +53,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         and ending(evidence.values(str(evidence.metric))) < KNOWN
         and not tiny(evidence)
         and not raised(evidence)
+        and not approaching(evidence.values("loss"), floor / FLOOR)
     ):
         text = f"training loss {number(end)} at the end, where a constant answer costs {number(floor / FLOOR)}"
         yield LIMIT.finding("ill", _NAME, text, _WHY, confidence="low", curves=["loss"])

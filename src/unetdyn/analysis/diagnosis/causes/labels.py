@@ -16,6 +16,7 @@ MORE = 0.2  # of the images of one set that have no foreground, more than in the
 SCALE = Limit(
     "labels.scale",
     "masks of one class",
+    watch="hold values between 0 and 1 of which none reaches 1",
     ill="hold values other than 0 and 1, such as 255 or 2",
     source="the definition of the cross-entropy: its target is a probability",
     advice="divide 8-bit masks by 255, and give labels from 1 on their own classes: `(mask > 0).astype('float32')`.",
@@ -87,11 +88,18 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             yield SCALE.finding("ill", f"{words} masks", text, why, confidence="high")
         elif _smoothed(low, high):
             told.add(FRACTIONAL.code)
+        elif (fractional > SOFT).any() and high.max() < 1:
+            told |= {SCALE.code, FRACTIONAL.code}
+            text = (
+                f"{fractional.max():.0%} of the values of the {words} masks lie between whole numbers, and none "
+                f"reaches 1 (at most {number(high.max())})"
+            )
+            why = f"its {words} masks reach {number(high.max())} instead of 1"
+            yield SCALE.finding("watch", f"{words} masks", text, why, confidence="high")
         elif (fractional > SOFT).any():
             told.add(FRACTIONAL.code)
             text = f"{fractional.max():.0%} of the values of the {words} masks lie between whole numbers"
-            confidence = "high" if high.max() < 1 else "medium" if fractional.max() > MUCH else "low"
-            text += f", and none reaches 1 (at most {number(high.max())})" if high.max() < 1 else ""
+            confidence = "medium" if fractional.max() > MUCH else "low"
             yield FRACTIONAL.finding(
                 "ill", f"{words} masks", text, f"its {words} masks are soft", confidence=confidence
             )

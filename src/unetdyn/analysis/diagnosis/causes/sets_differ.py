@@ -13,6 +13,7 @@ from unetdyn.analysis.robust import finite_median
 
 SHIFT = 0.3  # of the training inputs' standard deviation, by which the means may differ
 SCALE = 1.25  # times, by which the standard deviations may differ
+FAR_SHIFT, FAR_SCALE = 0.5, 1.5  # the same, so far that it is no matter of chance
 OFTEN = 0.3  # share of the epochs in which the two modes of the network must disagree on the probe images
 SHARE = 2.5  # times, by which the shares of foreground may differ
 
@@ -27,7 +28,7 @@ LIMIT = Limit(
     expected="validation follows training.",
     refuted="the loss of a few training images in inference mode is as bad: then it is no matter of the sets.",
     normal="where the validation is meant to be another domain.",
-    explains=("metric.", "loss.rose", "loss.flat", "stability"),
+    explains=("metric.", "loss.rose", "loss.flat", "stability", "validation.behind"),
 )
 LIMITS = (LIMIT,)
 NEEDS = (Need(("input_mean", "val_input_mean"), "BatchMonitor"),)
@@ -51,7 +52,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if apart:
         texts.append(f"probe images are answered well by their own statistics, and not by the training's: {apart}")
     if texts:
-        confidence = "high" if apart and len(texts) > 1 else "medium"
+        far = abs(val_mean - mean) > FAR_SHIFT * std > 0 or max(std, val_std) > FAR_SCALE * min(std, val_std) > 0
+        confidence = "high" if far or (apart and len(texts) > 1) else "medium"
         why = "its validation set is unlike its training set"
         yield LIMIT.finding("ill", "the two sets", "; ".join(texts), why, confidence=confidence)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unetdyn.analysis.diagnosis.causes.learning_rate import SMALL
 from unetdyn.analysis.diagnosis.causes.overfitting import KNOWN_BY_HEART
@@ -17,6 +18,7 @@ from unetdyn.analysis.robust import finite_median
 
 HEART = 0.3  # training metric from which masks were learned
 LITTLE = 0.5  # training metric below which the masks were not learned, though the updates are of a usual size
+LONG, FALLING = 1.25, 0.1  # of a constant answer's loss in the middle third of the epochs; what the last one brought
 NEAR = 0.85  # of the loss of a constant answer, above which little was learned
 
 LIMIT = Limit(
@@ -53,7 +55,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         text = f"training reaches {number(trained)}, and validation is no better than a constant answer in either mode"
         why = "what it learned of its training masks holds for no other image"
         yield LIMIT.finding("ill", "masks and images", text, why, confidence="medium", curves=[str(evidence.metric)])
-    elif raised(evidence) or tiny(evidence):
+    elif raised(evidence) or tiny(evidence) or approaching(loss, best):
         return
     elif best > 0 and NEAR * best < end < 3 * best and not trained > LITTLE:
         text = (
@@ -78,6 +80,17 @@ def by_heart(evidence: Evidence, trained: float) -> bool:
 def raised(evidence: Evidence) -> bool:
     """Whether a penalty or smoothed labels keep the training loss up, whatever is learned."""
     return any(evidence.told_number(*keys) for keys in (("penalty",), ("loss", "config", "label_smoothing")))
+
+
+def approaching(loss: NDArray[np.float64], constant: float) -> bool:
+    """Whether the loss has long been above a constant answer's and still comes down: masks stop no network there.
+
+    >>> approaching(np.linspace(0.7, 0.3, 12), 0.33), approaching(np.array([0.7, 0.4, 0.33, 0.33, 0.32, 0.32]), 0.33)
+    (True, False)
+    """
+    finite = loss[np.isfinite(loss)]
+    middle = finite[len(finite) // 3 : -len(finite) // 3]
+    return len(middle) > 0 and bool(np.median(middle) > max(LONG * constant, ending(finite) / (1 - FALLING)))
 
 
 def tiny(evidence: Evidence) -> bool:

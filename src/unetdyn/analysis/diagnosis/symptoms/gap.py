@@ -7,12 +7,13 @@ import numpy as np
 from unetdyn.analysis.diagnosis.change import ending
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding, graded, spans
-from unetdyn.analysis.diagnosis.limit import Limit, share
+from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit, share
 from unetdyn.analysis.diagnosis.symptoms._few_images import for_few_images
 from unetdyn.analysis.metric_names import readable
 from unetdyn.analysis.result import number
 
-FAR, VERY_FAR = 0.45, 0.6  # part of the training's metric that the validation's lacks at the end
+# Part of the training's metric that the validation's lacks at the end: worth a word where a cause is certain, and anyway.
+SOME, FAR, VERY_FAR = 0.25, 0.45, 0.6
 BEHIND, OFTEN = 1 / 3, 0.3  # an epoch counts whose validation is below a third of training; so many of them are ill
 KNOWN, SOON = 0.2, 3  # from this training metric on, and this epoch, there is something to compare
 
@@ -26,7 +27,13 @@ LIMIT = Limit(
     advice="look whether both sets were made and normalised alike; compare the two modes of the network on one set.",
     expected="validation follows training.",
 )
-LIMITS = (LIMIT,)
+SLIGHT = Limit(
+    "validation.behind",
+    normal="in any training that goes on until it knows its images by heart.",
+    source=f"{RULE_OF_THUMB}: {share(SOME)} of the training's metric",
+    slight=True,
+)
+LIMITS = (LIMIT, SLIGHT)
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:
@@ -55,3 +62,5 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     level = "ill" if often else level
     found = LIMIT.finding(level, "gap", text, why, epochs=where, curves=[evidence.metric, logged])
     yield for_few_images(evidence, found)
+    if level == "good" and lacking > SOME:
+        yield for_few_images(evidence, SLIGHT.finding("info", "gap", text, why, curves=[evidence.metric, logged]))

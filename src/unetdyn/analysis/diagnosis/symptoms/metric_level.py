@@ -73,21 +73,21 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         return
     peak, last = float(curve.values[best]), float(curve.values[-1])
     text = f"best {number(peak)} at epoch {epoch(int(curve.epochs[best]))}, {number(last)} at the end"
-    lost, learned = _lost(curve.values, peak, evidence.metric_rises), _learned(evidence, peak)
+    lost, far = _lost(curve.values, peak, evidence.metric_rises), learned(evidence, peak)
     level = graded(lost, LOST, LOST_MUCH)
     if not np.isfinite(last):
         yield NOT_FINITE.finding("ill", words, text, f"its {words} is not finite at the end", curves=[logged])
-    elif learned is not None and learned[0] < NONE and len(curve.values) >= SOON and not evidence.goes_on:
-        yield NOTHING.finding("ill", words, f"{text}; {learned[1]}", _nothing(words, learned[1]), curves=[logged])
-    elif learned is not None and learned[0] < FEW and len(curve.values) >= SOON and not evidence.goes_on:
+    elif far is not None and far[0] < NONE and len(curve.values) >= SOON and not evidence.goes_on:
+        yield NOTHING.finding("ill", words, f"{text}; {far[1]}", _nothing(words, far[1]), curves=[logged])
+    elif far is not None and far[0] < FEW and len(curve.values) >= SOON and not evidence.goes_on:
         why = f"its {words} is little better than a constant answer's"
-        yield LITTLE_LEARNED.finding("watch", words, f"{text}; {learned[1]}", why, curves=[logged])
+        yield LITTLE_LEARNED.finding("watch", words, f"{text}; {far[1]}", why, curves=[logged])
     elif (
         level == "good"
         and len(curve.values) >= evidence.window
         and not evidence.carried_on
-        and not _far(learned)
-        and not (learned is not None and learned[0] == 1 and evidence.began_well)
+        and not _far(far)
+        and not (far is not None and far[0] == 1 and evidence.began_well)
         and not _nearer(evidence, curve.values, peak)
         and never_left(curve.values, peak)
     ):
@@ -97,9 +97,9 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         yield END.finding(level, words, text, why, curves=[logged])
 
 
-def _far(learned: tuple[float, str] | None) -> bool:
+def _far(far: tuple[float, str] | None) -> bool:
     """Whether it is known to be far from a constant answer: a training that began well has nowhere to go."""
-    return learned is not None and FEW < learned[0] < 1
+    return far is not None and FEW < far[0] < 1
 
 
 def _nearer(evidence: Evidence, values: NDArray[np.float64], peak: float) -> bool:
@@ -121,7 +121,7 @@ def _lost(values: NDArray[np.float64], peak: float, rises: bool) -> float:
     return lost / abs(peak) if peak and lost > scales * noise(values) else 0.0
 
 
-def _learned(evidence: Evidence, peak: float) -> tuple[float, str] | None:
+def learned(evidence: Evidence, peak: float) -> tuple[float, str] | None:
     """How far from the best constant answer to a perfect one the metric got, and what that answer reaches."""
     if not evidence.metric_rises:
         return None

@@ -17,7 +17,7 @@ from unetdyn.analysis.series import Curve
 HALF = 0.5  # a value below half of what was reached before is a fall
 OFTEN, LEAST = 0.1, 4  # share of the epochs, and number of them, from which falls are no accident
 AGAIN = 3  # falls from which it is to be watched: a single one from which it comes back is common
-JUMPS, JUMPS_FAR = 0.15, 0.3  # median change of the metric from one epoch to the next, as a part of its best
+JUMPS, JUMPS_FAR = 0.2, 0.3  # median change of the metric from one epoch to the next, as a part of its best
 
 FALLS = Limit(
     "metric.falls",
