@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .datasets import NAMES
-from .faults import FAULTS, SEVERITIES, Fault
+from .faults import SEVERITIES, Fault
 from .healthy import HEALTHY
 from .setups import Setup
+from .unseen import FAULTS, UNSEEN
 
 NETS = ("unet", "attention_res_unet")
 SEEDS = (0, 1, 2)
@@ -78,12 +79,13 @@ def cases(
     Args:
         backend: `"jax"` or `"tensorflow"`.
         stratum: `"all"`; `"quarter"`: of each fault and severity one pair of net and data set, in turn, with all its
-            seeds, and every plain training, which the others are compared with.
+            seeds, counted anew for the unseen families, and every plain training, which the others are compared with.
         families: Names of faults or healthy variants; None for all.
         data: Data sets that are there.
         advice: The faults with the advised change, instead of all others. Where that is the healthy twin's own set-up
             nothing is trained: `scoring` takes the twin's run.
     """
+    known, unseen = ([family for family in FAULTS if (family in UNSEEN) == new] for new in (False, True))
     places = [(net, name) for net in NETS for name in NAMES]
     for seed in PLAIN_SEEDS:
         for number, (net, name) in enumerate(places):
@@ -94,7 +96,7 @@ def cases(
                 counts = stratum == "all" or family in TWINS or (index + number) % 4 == 0
                 if not advice and seed in seeds and counts and (families is None or family in families):
                     yield Case(family, -1, seed, net, name, backend)
-            for index, family in enumerate(FAULTS):
+            for index, family in (*enumerate(known), *enumerate(unseen)):
                 for severity in SEVERITIES:
                     counts = stratum == "all" or (index + severity + number) % 4 == 0
                     case = Case(family, severity, seed, net, name, backend, mended=advice)

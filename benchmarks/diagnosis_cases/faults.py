@@ -40,7 +40,7 @@ class Fault:
 FAULTS: dict[str, Fault] = {}
 
 
-def _add(
+def add(
     name: str,
     changes: list[dict[str, Any]],
     accepted: str,
@@ -49,18 +49,19 @@ def _add(
     base: Setup = PLAIN,
     **others: str,
 ) -> None:
-    """A family; without `mended` the advised change takes back what is wrong."""
+    """Add a family to `FAULTS`; without `mended` the advised change takes back what is wrong."""
     setups = tuple(base.but(**change) for change in changes)
     repairs = mended if isinstance(mended, list) else [mended] * 3
     healed = [base if repair is None else setup.but(**repair) for setup, repair in zip(setups, repairs, strict=True)]
     FAULTS[name] = Fault(name, setups, tuple(accepted.split()), advice, tuple(healed), **others)  # type: ignore
 
 
-def _each(field: str, *values: Any, **fixed: Any) -> list[dict[str, Any]]:
+def each(field: str, *values: Any, **fixed: Any) -> list[dict[str, Any]]:
+    """Changes of one field, with others at the same value in each."""
     return [{field: value, **fixed} for value in values]
 
 
-def _on(part: str, way: Callable[..., None], *amounts: Any) -> list[dict[str, Any]]:
+def on_part(part: str, way: Callable[..., None], *amounts: Any) -> list[dict[str, Any]]:
     """Changes to a part of the arrays: `way(arrays, part, amount, rng)`."""
 
     def change(amount: Any) -> Change:
@@ -69,7 +70,8 @@ def _on(part: str, way: Callable[..., None], *amounts: Any) -> list[dict[str, An
     return [{"change": change(amount)} for amount in amounts]
 
 
-def _chosen(count: int, share: float, rng: np.random.Generator) -> NDArray:
+def chosen_tiles(count: int, share: float, rng: np.random.Generator) -> NDArray:
+    """Indices of a share of so many tiles, one at least, in random order."""
     return rng.permutation(count)[: max(1, round(share * count))]
 
 
@@ -94,19 +96,19 @@ def _softened(arrays: Arrays, _part: str, amount: float, _: np.random.Generator)
 
 def _inverted(arrays: Arrays, part: str, share: float, rng: np.random.Generator) -> None:
     masks = _masks(arrays, part)
-    chosen = _chosen(len(masks), share, rng)
+    chosen = chosen_tiles(len(masks), share, rng)
     masks[chosen] = 1 - masks[chosen]
 
 
 def _shuffled(arrays: Arrays, part: str, share: float, rng: np.random.Generator) -> None:
     masks = _masks(arrays, part)
-    chosen = _chosen(len(masks), share, rng)
+    chosen = chosen_tiles(len(masks), share, rng)
     masks[chosen] = masks[np.roll(chosen, 1)]
 
 
 def _emptied(arrays: Arrays, part: str, share: float, rng: np.random.Generator) -> None:
     masks = _masks(arrays, part)
-    masks[_chosen(len(masks), share, rng)] = 0
+    masks[chosen_tiles(len(masks), share, rng)] = 0
 
 
 def _noisy(arrays: Arrays, _part: str, share: float, rng: np.random.Generator) -> None:
@@ -119,7 +121,7 @@ def _noisy(arrays: Arrays, _part: str, share: float, rng: np.random.Generator) -
 
 def _unmoved(arrays: Arrays, _part: str, share: float, rng: np.random.Generator) -> None:
     """Images are mirrored or turned, their masks stay."""
-    for index in _chosen(len(arrays.x), share, rng):
+    for index in chosen_tiles(len(arrays.x), share, rng):
         way = rng.integers(3)
         arrays.x[index] = (np.flip(arrays.x[index], way) if way < 2 else np.rot90(arrays.x[index], 2)).copy()
 
@@ -156,17 +158,23 @@ def _few(arrays: Arrays, _part: str, tiles: int, rng: np.random.Generator) -> No
 
 
 def _sorted(arrays: Arrays, _part: str, share: float, rng: np.random.Generator) -> None:
-    """The fullest tiles first, then a share without any foreground: empty quarters of tiles, mirrored to whole ones."""
-    count, half = len(arrays.x), arrays.x.shape[1] // 2
+    """The fullest tiles first, then a share without any foreground."""
+    count = len(arrays.x)
+    wanted = round(share * count)
+    empty = empty_tiles(arrays, wanted, rng)
+    full = np.argsort(-arrays.y.mean(axis=(1, 2, 3)))[: count - wanted]
+    arrays.x = np.concatenate([arrays.x[full], empty])
+    arrays.y = np.concatenate([arrays.y[full], np.zeros_like(empty)])
+
+
+def empty_tiles(arrays: Arrays, count: int, rng: np.random.Generator) -> NDArray:
+    """Training images without any foreground: empty quarters of tiles, mirrored to whole ones."""
+    half = arrays.x.shape[1] // 2
     quarters = [np.s_[:, i : i + half, j : j + half] for i in (0, half) for j in (0, half)]
     images, masks = (np.concatenate([part[place] for place in quarters]) for part in (arrays.x, arrays.y))
     empty = np.flatnonzero(masks.max(axis=(1, 2, 3)) == 0)
-    wanted = round(share * count)
-    chosen = np.resize(rng.permutation(empty), wanted)
-    mirrored = np.pad(images[chosen], ((0, 0), (0, half), (0, half), (0, 0)), "symmetric")
-    full = np.argsort(-arrays.y.mean(axis=(1, 2, 3)))[: count - wanted]
-    arrays.x = np.concatenate([arrays.x[full], mirrored])
-    arrays.y = np.concatenate([arrays.y[full], np.zeros_like(mirrored)])
+    chosen = np.resize(rng.permutation(empty), count)
+    return np.pad(images[chosen], ((0, 0), (0, half), (0, half), (0, 0)), "symmetric")
 
 
 def rare(arrays: Arrays, iterations: int) -> None:
@@ -187,149 +195,150 @@ def rarer(iterations: int) -> Change:
 NO_NORM = PLAIN.but(norm=None, learning_rate=4e-3, epochs=36)
 
 # The rule and its rate.
-_add("rate_high", _each("learning_rate", 0.2, 1.0, 5.0),
-     "learning_rate.high gradient.exploding outputs.constant",
-     "A learning rate of a tenth, and again until the loss falls.",
-     _each("learning_rate", 0.02, 0.01, 5e-3))  # fmt: skip
-_add("rate_high_sgd", _each("learning_rate", 2.0, 8.0, 30.0, optimizer="sgd"),
-     "learning_rate.high gradient.exploding inputs.nonfinite outputs.constant", "A learning rate of a tenth or less.",
-     _each("learning_rate", 0.2, 0.2, 0.2))  # fmt: skip
-_add("rate_low", _each("learning_rate", 3e-4, 3e-5, 1e-6), "learning_rate.low training.short background",
-     "A learning rate ten times as high, until the loss falls.",
-     _each("learning_rate", 3e-3, 3e-3, 3e-3))  # fmt: skip
-_add("statistics_lag", _each("norm_momentum", 0.985, 0.995, 0.999), "statistics.lag sets.differ",
-     "Batch norm with momentum 0.9, or group norm.", {"norm_momentum": 0.9})  # fmt: skip
-_add("tutorial_net", [{"variant": "bnsreenu", "epochs": epochs, "learning_rate": rate, "depth": 4}
-                      for epochs, rate in ((16, 3e-3), (10, 3e-3), (10, 3e-2))],
-     "statistics.lag learning_rate.high", "The default variant, with momentum 0.9.",
-     {"variant": "default", "depth": 2, "learning_rate": PLAIN.learning_rate, "epochs": PLAIN.epochs})  # fmt: skip
-_add("ascent", [{"ascent": True, "learning_rate": rate} for rate in (1e-4, 1e-3, 6e-3)],
-     "gradient.ascent learning_rate.high", "The gradient's sign turned round.",
-     {"ascent": False, "learning_rate": PLAIN.learning_rate})  # fmt: skip
-_add("loss_negated", [{"sign": -1.0, "learning_rate": rate} for rate in (1e-4, 1e-3, 6e-3)],
-     "gradient.ascent loss.impossible loss.wrong", "The loss without the minus.",
-     {"sign": 1.0, "learning_rate": PLAIN.learning_rate})  # fmt: skip
-_add("clipping_tight", _each("clipnorm", 1e-2, 1e-3, 1e-5, optimizer="sgd", learning_rate=0.2),
-     "clipping.tight learning_rate.low training.short", "Clipping at the gradient's usual norm, or none.",
-     {"clipnorm": 1.0})  # fmt: skip
-_add(
+add("rate_high", each("learning_rate", 0.2, 1.0, 5.0),
+    "learning_rate.high gradient.exploding outputs.constant",
+    "A learning rate of a tenth, and again until the loss falls.",
+    each("learning_rate", 0.02, 0.01, 5e-3))  # fmt: skip
+add("rate_high_sgd", each("learning_rate", 2.0, 8.0, 30.0, optimizer="sgd"),
+    "learning_rate.high gradient.exploding inputs.nonfinite outputs.constant", "A learning rate of a tenth or less.",
+    each("learning_rate", 0.2, 0.2, 0.2))  # fmt: skip
+add("rate_low", each("learning_rate", 3e-4, 3e-5, 1e-6), "learning_rate.low training.short background",
+    "A learning rate ten times as high, until the loss falls.",
+    each("learning_rate", 3e-3, 3e-3, 3e-3))  # fmt: skip
+add("statistics_lag", each("norm_momentum", 0.985, 0.995, 0.999), "statistics.lag sets.differ",
+    "Batch norm with momentum 0.9, or group norm.", {"norm_momentum": 0.9})  # fmt: skip
+add("tutorial_net", [{"variant": "bnsreenu", "epochs": epochs, "learning_rate": rate, "depth": 4}
+                     for epochs, rate in ((16, 3e-3), (10, 3e-3), (10, 3e-2))],
+    "statistics.lag learning_rate.high", "The default variant, with momentum 0.9.",
+    {"variant": "default", "depth": 2, "learning_rate": PLAIN.learning_rate, "epochs": PLAIN.epochs})  # fmt: skip
+add("ascent", [{"ascent": True, "learning_rate": rate} for rate in (1e-4, 1e-3, 6e-3)],
+    "gradient.ascent learning_rate.high", "The gradient's sign turned round.",
+    {"ascent": False, "learning_rate": PLAIN.learning_rate})  # fmt: skip
+add("loss_negated", [{"sign": -1.0, "learning_rate": rate} for rate in (1e-4, 1e-3, 6e-3)],
+    "gradient.ascent loss.impossible loss.wrong", "The loss without the minus.",
+    {"sign": 1.0, "learning_rate": PLAIN.learning_rate})  # fmt: skip
+add("clipping_tight", each("clipnorm", 1e-2, 1e-3, 1e-5, optimizer="sgd", learning_rate=0.2),
+    "clipping.tight learning_rate.low training.short", "Clipping at the gradient's usual norm, or none.",
+    {"clipnorm": 1.0})  # fmt: skip
+add(
     "weight_decay_strong",
-    _each("weight_decay", 3.0, 20.0, 80.0, optimizer="adamw"),
+    each("weight_decay", 3.0, 20.0, 80.0, optimizer="adamw"),
     "regularisation.strong weights.dead outputs.constant",
     "A weight decay of 4e-3.",
     {"weight_decay": 4e-3},
 )
-_add("l2_strong", _each("l2", 0.03, 0.3, 3.0), "regularisation.strong weights.dead outputs.constant background",
-     "A penalty of 1e-5.", {"l2": 1e-5})  # fmt: skip
-_add("dropout_strong", _each("dropout", 0.6, 0.8, 0.95), "regularisation.strong", "Dropout of 0.1.", {"dropout": 0.1})
-_add("epochs_few", _each("epochs", 10, 6, 3), "training.short learning_rate.low", "Four times as many epochs.",
-     {"epochs": PLAIN.epochs})  # fmt: skip
+add("l2_strong", each("l2", 0.03, 0.3, 3.0), "regularisation.strong weights.dead outputs.constant background",
+    "A penalty of 1e-5.", {"l2": 1e-5})  # fmt: skip
+add("dropout_strong", each("dropout", 0.6, 0.8, 0.95), "regularisation.strong", "Dropout of 0.1.", {"dropout": 0.1})
+add("epochs_few", each("epochs", 10, 6, 3), "training.short learning_rate.low", "Four times as many epochs.",
+    {"epochs": PLAIN.epochs})  # fmt: skip
 
 # The net and its start.
-_add("exploding", [{"kernel_scale": scale, "learning_rate": rate} for scale, rate in ((3, 0.1), (6, 0.5), (20, 1.0))],
-     "gradient.exploding init.bad learning_rate.high inputs.nonfinite gradient.nonfinite outputs.constant",
-     "He's initialisation, a norm and a lower learning rate.", None,
-     PLAIN.but(norm=None, optimizer="sgd", learning_rate=0.1))  # fmt: skip
+add("exploding", [{"kernel_scale": scale, "learning_rate": rate} for scale, rate in ((3, 0.1), (6, 0.5), (20, 1.0))],
+    "gradient.exploding init.bad learning_rate.high inputs.nonfinite gradient.nonfinite outputs.constant",
+    "He's initialisation, a norm and a lower learning rate.", None,
+    PLAIN.but(norm=None, optimizer="sgd", learning_rate=0.1))  # fmt: skip
 FAULTS["exploding"] = Fault(**{**vars(FAULTS["exploding"]), "mended": (PLAIN,) * 3})
-_add("vanishing", [{"depth": 2}, {"depth": 3}, {"depth": 4}],
-     "gradient.vanishing activation.saturating learning_rate.low background outputs.constant", "A norm and ReLU.",
-     {"norm": "batch", "activation": "relu", "optimizer": "adam", "learning_rate": PLAIN.learning_rate},
-     PLAIN.but(norm=None, activation="sigmoid", optimizer="sgd", learning_rate=0.1))  # fmt: skip
-_add("init_zero", [{"kernel_scale": scale, "norm": norm}
-                   for scale, norm in ((1e-2, None), (1e-3, None), (0.0, "batch"))],
-     "init.bad weights.dead gradient.vanishing outputs.constant background", "He's initialisation.",
-     [{"kernel_scale": 1.0, "norm": "batch", "learning_rate": PLAIN.learning_rate}] * 3, NO_NORM)  # fmt: skip
-_add("init_huge", _each("kernel_scale", 5.0, 15.0, 50.0),
-     "init.bad gradient.exploding outputs.constant", "He's initialisation.",
-     {"kernel_scale": 1.0}, NO_NORM, twin="no_norm")  # fmt: skip
-_add("no_activation", [{}, {"norm": None, "learning_rate": 2e-3}, {"norm": None, "depth": 3, "learning_rate": 2e-3}],
-     "activation.missing", "ReLU after each norm.",
-     {"activation": "relu", "norm": "batch", "learning_rate": PLAIN.learning_rate},
-     PLAIN.but(activation="linear"))  # fmt: skip
-_add("relu_dead", [{"offset": offset, "offset_share": share}
-                   for offset, share in ((-2.0, 0.5), (-3.0, 1.0), (-8.0, 1.0))],
-     "weights.dead init.bad outputs.constant gradient.vanishing background", "Offsets that begin at 0.",
-     {"offset": 0.0})  # fmt: skip
-_add(
+add("vanishing", [{"depth": 2}, {"depth": 3}, {"depth": 4}],
+    "gradient.vanishing activation.saturating learning_rate.low background outputs.constant", "A norm and ReLU.",
+    {"norm": "batch", "activation": "relu", "optimizer": "adam", "learning_rate": PLAIN.learning_rate},
+    PLAIN.but(norm=None, activation="sigmoid", optimizer="sgd", learning_rate=0.1))  # fmt: skip
+add("init_zero", [{"kernel_scale": scale, "norm": norm}
+                  for scale, norm in ((1e-2, None), (1e-3, None), (0.0, "batch"))],
+    "init.bad weights.dead gradient.vanishing outputs.constant background", "He's initialisation.",
+    [{"kernel_scale": 1.0, "norm": "batch", "learning_rate": PLAIN.learning_rate}] * 3, NO_NORM)  # fmt: skip
+add("init_huge", each("kernel_scale", 5.0, 15.0, 50.0),
+    "init.bad gradient.exploding outputs.constant", "He's initialisation.",
+    {"kernel_scale": 1.0}, NO_NORM, twin="no_norm")  # fmt: skip
+add("no_activation", [{}, {"norm": None, "learning_rate": 2e-3}, {"norm": None, "depth": 3, "learning_rate": 2e-3}],
+    "activation.missing", "ReLU after each norm.",
+    {"activation": "relu", "norm": "batch", "learning_rate": PLAIN.learning_rate},
+    PLAIN.but(activation="linear"))  # fmt: skip
+add("relu_dead", [{"offset": offset, "offset_share": share}
+                  for offset, share in ((-2.0, 0.5), (-3.0, 1.0), (-8.0, 1.0))],
+    "weights.dead init.bad outputs.constant gradient.vanishing background", "Offsets that begin at 0.",
+    {"offset": 0.0})  # fmt: skip
+add(
     "output_wrong",
-    _each("head", "relu", "tanh", "softmax"),
+    each("head", "relu", "tanh", "softmax"),
     "outputs.range outputs.constant loss.wrong activation.missing",
     "A sigmoid at the end.",
     {"head": "sigmoid"},
 )
-_add("frozen_by_mistake", _each("frozen", "first", "encoder", "all_but_head"), "weights.frozen",
-     "All layers trainable.", {"frozen": None})  # fmt: skip
-_add("batch_of_one", [{"batch_size": 1, "norm_momentum": momentum, "learning_rate": rate}
-                      for momentum, rate in ((0.9, 6e-3), (0.5, 1e-2), (0.01, 2e-2))],
-     "batch.one statistics.lag learning_rate.high", "Group norm, or batches of eight.",
-     {"batch_size": 8, "norm_momentum": 0.9, "learning_rate": PLAIN.learning_rate},
-     PLAIN.but(epochs=4))  # fmt: skip
+add("frozen_by_mistake", each("frozen", "first", "encoder", "all_but_head"), "weights.frozen",
+    "All layers trainable.", {"frozen": None})  # fmt: skip
+add("batch_of_one", [{"batch_size": 1, "norm_momentum": momentum, "learning_rate": rate}
+                     for momentum, rate in ((0.9, 6e-3), (0.5, 1e-2), (0.01, 2e-2))],
+    "batch.one statistics.lag learning_rate.high", "Group norm, or batches of eight.",
+    {"batch_size": 8, "norm_momentum": 0.9, "learning_rate": PLAIN.learning_rate},
+    PLAIN.but(epochs=4))  # fmt: skip
 FAULTS["batch_of_one"] = Fault(**{**vars(FAULTS["batch_of_one"]), "mended": (PLAIN,) * 3})
 
 # The numbers.
-_add("inputs_unscaled", [{"scaling": "raw"}, {"scaling": "raw", "optimizer": "sgd", "learning_rate": 1e-3},
-                         {"scaling": "raw", "optimizer": "sgd", "learning_rate": 1e-1}],
-     "inputs.unscaled gradient.exploding learning_rate.high outputs.constant weights.dead inputs.nonfinite",
-     "Images standardised.", {"scaling": "standardised"}, NO_NORM, twin="no_norm")  # fmt: skip
+add("inputs_unscaled", [{"scaling": "raw"}, {"scaling": "raw", "optimizer": "sgd", "learning_rate": 1e-3},
+                        {"scaling": "raw", "optimizer": "sgd", "learning_rate": 1e-1}],
+    "inputs.unscaled gradient.exploding learning_rate.high outputs.constant weights.dead inputs.nonfinite",
+    "Images standardised.", {"scaling": "standardised"}, NO_NORM, twin="no_norm")  # fmt: skip
 FAULTS["inputs_unscaled"] = Fault(**{**vars(FAULTS["inputs_unscaled"]), "mended": (NO_NORM,) * 3})
-_add("inputs_nan", _on("train", _with_nan, 1, 4, 24), "inputs.nonfinite gradient.nonfinite",
-     "The images with NaN left out or mended.")  # fmt: skip
-_add("float16_overflow", [{"loss_scale": scale} for scale in (2.0**20, 2.0**24, 2.0**30)],
-     "gradient.nonfinite inputs.nonfinite", "Loss scaling that adapts, or float32.",
-     {"policy": "float32", "loss_scale": None}, PLAIN.but(policy="mixed_float16", scale_loss=False))  # fmt: skip
+add("inputs_nan", on_part("train", _with_nan, 1, 4, 24), "inputs.nonfinite gradient.nonfinite",
+    "The images with NaN left out or mended.")  # fmt: skip
+add("float16_overflow", [{"loss_scale": scale} for scale in (2.0**20, 2.0**24, 2.0**30)],
+    "gradient.nonfinite inputs.nonfinite", "Loss scaling that adapts, or float32.",
+    {"policy": "float32", "loss_scale": None}, PLAIN.but(policy="mixed_float16", scale_loss=False))  # fmt: skip
 
 # The aim.
-_add("focal_gamma", _each("gamma", 5.0, 8.0, 12.0, loss="focal"), "loss.focal threshold.flips learning_rate.low",
-     "A focal loss with γ = 2.", {"gamma": 2.0})  # fmt: skip
-_add("imbalance", _each("pos_weight", 1.0, 0.3, 0.1),
-     "background outputs.constant", "A soft Jaccard loss, or weights for the rare class instead of against it.",
-     {"loss": "soft_jaccard"}, PLAIN.but(task=rarer(3), loss="weighted"), twin="rare_soft_jaccard")  # fmt: skip
-_add("loss_for_logits", [{"from_logits": True}, {"head": "linear"}, {"loss": "categorical"}],
-     "loss.wrong outputs.range background outputs.constant", "The loss that fits the output.")  # fmt: skip
-_add("metric_wrong", _each("metric", "soft", "accuracy", "constant"),
-     "metric.suspicious metric.constant metric.impossible",
-     "A thresholded Jaccard index.", outcome="metric")  # fmt: skip
+add("focal_gamma", each("gamma", 5.0, 8.0, 12.0, loss="focal"), "loss.focal threshold.flips learning_rate.low",
+    "A focal loss with γ = 2.", {"gamma": 2.0})  # fmt: skip
+add("imbalance", each("pos_weight", 1.0, 0.3, 0.1),
+    "background outputs.constant", "A soft Jaccard loss, or weights for the rare class instead of against it.",
+    {"loss": "soft_jaccard"}, PLAIN.but(task=rarer(3), loss="weighted"), twin="rare_soft_jaccard")  # fmt: skip
+add("loss_for_logits", [{"from_logits": True}, {"head": "linear"}, {"loss": "categorical"}],
+    "loss.wrong outputs.range background outputs.constant", "The loss that fits the output.")  # fmt: skip
+add("metric_wrong", each("metric", "soft", "accuracy", "constant"),
+    "metric.suspicious metric.constant metric.impossible",
+    "A thresholded Jaccard index.", outcome="metric")  # fmt: skip
 
 # The labels.
-_add("labels_255", _on("train", _scaled_labels, 2.0, 128.0, 255.0), "labels.scale loss.impossible",
-     "Masks divided by their largest value.")  # fmt: skip
-_add("labels_soft", _on("train", _softened, 0.9, 0.7, 0.5), "labels.fractional labels.scale",
-     "Masks rounded to 0 and 1, resized by nearest neighbour.")  # fmt: skip
-_add("labels_inverted", _on("train", _inverted, 0.3, 0.6, 1.0), "labels.inverted sets.differ labels.noise",
-     "The masks of the training set turned round.")  # fmt: skip
-_add("labels_inverted_validation", _on("validation", _inverted, 0.3, 0.6, 1.0),
-     "labels.inverted sets.differ", "The masks of the validation set turned round.", outcome="validation")  # fmt: skip
-_add("labels_shuffled", _on("train", _shuffled, 0.4, 0.7, 1.0),
-     "labels.shuffled labels.noise", "Images and masks paired by name.")  # fmt: skip
-_add("labels_empty", _on("train", _emptied, 0.5, 0.8, 1.0), "labels.empty labels.missing sets.differ labels.noise",
-     "The masks that are missing, or their images left out.")  # fmt: skip
-_add("labels_empty_validation", _on("validation", _emptied, 0.5, 0.8, 1.0), "labels.empty labels.missing sets.differ",
-     "The masks that are missing in the validation set.", outcome="validation")  # fmt: skip
-_add("labels_noise", _on("train", _noisy, 0.05, 0.2, 0.4), "labels.noise labels.shuffled",
-     "Masks that were looked through.")  # fmt: skip
+add("labels_255", on_part("train", _scaled_labels, 2.0, 128.0, 255.0), "labels.scale loss.impossible",
+    "Masks divided by their largest value.")  # fmt: skip
+add("labels_soft", on_part("train", _softened, 0.9, 0.7, 0.5), "labels.fractional labels.scale",
+    "Masks rounded to 0 and 1, resized by nearest neighbour.")  # fmt: skip
+add("labels_inverted", on_part("train", _inverted, 0.3, 0.6, 1.0), "labels.inverted sets.differ labels.noise",
+    "The masks of the training set turned round.")  # fmt: skip
+add("labels_inverted_validation", on_part("validation", _inverted, 0.3, 0.6, 1.0),
+    "labels.inverted sets.differ", "The masks of the validation set turned round.", outcome="validation")  # fmt: skip
+add("labels_shuffled", on_part("train", _shuffled, 0.4, 0.7, 1.0),
+    "labels.shuffled labels.noise", "Images and masks paired by name.")  # fmt: skip
+add("labels_empty", on_part("train", _emptied, 0.5, 0.8, 1.0), "labels.empty labels.missing sets.differ labels.noise",
+    "The masks that are missing, or their images left out.")  # fmt: skip
+add("labels_empty_validation", on_part("validation", _emptied, 0.5, 0.8, 1.0),
+    "labels.empty labels.missing sets.differ", "The masks that are missing in the validation set.",
+    outcome="validation")  # fmt: skip
+add("labels_noise", on_part("train", _noisy, 0.05, 0.2, 0.4), "labels.noise labels.shuffled",
+    "Masks that were looked through.")  # fmt: skip
 
 # The sets.
-_add("validation_contrast", _on("validation", _duller, 0.5, 0.25, 1 / 255), "sets.differ",
-     "Both sets normalised alike.", outcome="validation")  # fmt: skip
-_add("validation_noise", _on("validation", _grainy, 0.5, 1.0, 2.0), "sets.differ",
-     "A training set that has such images.", outcome="validation")  # fmt: skip
-_add("validation_offset", _on("validation", _brighter, 0.5, 1.5, 4.0), "sets.differ",
-     "Both sets normalised alike.", outcome="validation")  # fmt: skip
-_add(
+add("validation_contrast", on_part("validation", _duller, 0.5, 0.25, 1 / 255), "sets.differ",
+    "Both sets normalised alike.", outcome="validation")  # fmt: skip
+add("validation_noise", on_part("validation", _grainy, 0.5, 1.0, 2.0), "sets.differ",
+    "A training set that has such images.", outcome="validation")  # fmt: skip
+add("validation_offset", on_part("validation", _brighter, 0.5, 1.5, 4.0), "sets.differ",
+    "Both sets normalised alike.", outcome="validation")  # fmt: skip
+add(
     "leakage",
-    _on("validation", _leaked, 0.5, 0.8, 1.0),
+    on_part("validation", _leaked, 0.5, 0.8, 1.0),
     "leakage leakage.possible",
     "Sections that lie apart.",
     outcome="gap",
 )
-_add("sorted_order", [{**change, "shuffle": False, "batch_size": batch}
-                      for change, batch in zip(_on("train", _sorted, 0.25, 0.5, 0.6), (8, 16, 16), strict=True)],
-     "order.sorted statistics.lag sets.differ", "The order drawn anew each epoch.",
-     {"shuffle": True, "batch_size": 8})  # fmt: skip
-_add("augmentation_wrong", _on("train", _unmoved, 0.4, 0.7, 1.0), "augmentation.wrong labels.shuffled labels.noise",
-     "Masks moved with their images.")  # fmt: skip
-_add("overfitting", [{**change, "epochs": 40} for change in _on("train", _few, 8, 4, 2)], "overfitting",
-     "More training tiles, or augmentation.")  # fmt: skip
+add("sorted_order", [{**change, "shuffle": False, "batch_size": batch}
+                     for change, batch in zip(on_part("train", _sorted, 0.25, 0.5, 0.6), (8, 16, 16), strict=True)],
+    "order.sorted statistics.lag sets.differ", "The order drawn anew each epoch.",
+    {"shuffle": True, "batch_size": 8})  # fmt: skip
+add("augmentation_wrong", on_part("train", _unmoved, 0.4, 0.7, 1.0), "augmentation.wrong labels.shuffled labels.noise",
+    "Masks moved with their images.")  # fmt: skip
+add("overfitting", [{**change, "epochs": 40} for change in on_part("train", _few, 8, 4, 2)], "overfitting",
+    "More training tiles, or augmentation.")  # fmt: skip
 
 TUNED = frozenset(sorted(FAULTS)[::2])
 """The families that rules may be tuned on: every other one by name. The rest is held out."""

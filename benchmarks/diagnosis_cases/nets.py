@@ -1,5 +1,7 @@
 """The small nets, their optimizers and losses, as a `Setup` asks for them."""
 
+from functools import partial
+
 import keras
 import numpy as np
 
@@ -50,6 +52,8 @@ def _start(model: keras.Model, setup: Setup) -> None:
             variable = getattr(layer, name, None)
             if variable is not None and setup.offset and layer in shifted and not layer.name.startswith("head"):
                 variable.assign(variable + setup.offset)
+        if layer.name == "head_conv" and setup.head_bias:
+            layer.bias.assign(layer.bias + setup.head_bias)
 
 
 def freeze(model: keras.Model, what: str | None) -> None:
@@ -84,12 +88,13 @@ class AscentAdam(keras.optimizers.Adam):
 def _optimizer(setup: Setup, steps: int) -> keras.optimizers.Optimizer:
     rate = _rate(setup, steps)
     options = {"clipnorm": setup.clipnorm, "clipvalue": setup.clipvalue, "loss_scale_factor": setup.loss_scale}
+    options["gradient_accumulation_steps"] = setup.accumulation
     if setup.optimizer == "sgd":
-        return keras.optimizers.SGD(rate, momentum=0.9, **options)
+        return keras.optimizers.SGD(rate, momentum=setup.momentum, **options)
     if setup.optimizer == "adamw":
         return keras.optimizers.AdamW(rate, weight_decay=setup.weight_decay or 4e-3, **options)
     kind = AscentAdam if setup.ascent else keras.optimizers.Adam
-    return kind(rate, weight_decay=setup.weight_decay, **options)
+    return kind(rate, epsilon=setup.epsilon, weight_decay=setup.weight_decay, **options)
 
 
 def _rate(setup: Setup, steps: int) -> object:
@@ -102,6 +107,8 @@ def _rate(setup: Setup, steps: int) -> object:
         return schedules.CosineDecay(peak / 100, steps - warm, alpha=0.5, warmup_target=peak, warmup_steps=warm)
     if setup.schedule == "restarts":
         return schedules.CosineDecayRestarts(peak, max(1, steps // 4), t_mul=1.0, m_mul=1.0, alpha=0.01)
+    if setup.schedule == "exponential":
+        return schedules.ExponentialDecay(peak, decay_steps=1, decay_rate=setup.step_factor)
     return peak
 
 
@@ -111,6 +118,7 @@ def _loss(setup: Setup) -> keras.losses.Loss:
         "focal": lambda: BinaryFocalLoss(setup.gamma, from_logits=setup.from_logits),
         "weighted": lambda: BinaryFocalLoss(0.0, pos_weight=setup.pos_weight),
         "soft_jaccard": lambda: SoftJaccardLoss(from_logits=setup.from_logits),
+        "steep": lambda: SteepLoss(setup.steepness),
         "mse": lambda: keras.losses.MeanSquaredError(),
         "categorical": lambda: keras.losses.CategoricalCrossentropy(from_logits=setup.from_logits),
     }
@@ -128,6 +136,19 @@ class SignedLoss(keras.losses.Loss):
     def call(self, y_true: object, y_pred: object) -> object:
         """The signed loss."""
         return self.sign * self.loss(y_true, y_pred)
+
+
+class SteepLoss(keras.losses.Loss):
+    """Cross-entropy of outputs that are made masks first: a sigmoid so steep that it is a threshold at one half."""
+
+    def __init__(self, steepness: float) -> None:
+        super().__init__(name="binary_crossentropy")
+        self.steepness = steepness
+
+    def call(self, y_true: object, y_pred: object) -> object:
+        """The loss of the masks."""
+        masks = keras.ops.sigmoid(self.steepness * (y_pred - 0.5))
+        return keras.losses.binary_crossentropy(y_true, masks)
 
 
 class ConstantMetric(keras.metrics.Metric):
@@ -150,7 +171,7 @@ class ConstantMetric(keras.metrics.Metric):
 
 def _metrics(setup: Setup) -> list[keras.metrics.Metric]:
     jaccard = {
-        "thresholded": ThresholdedJaccard,
+        "thresholded": partial(ThresholdedJaccard, threshold=setup.metric_threshold),
         "soft": SoftJaccard,
         "accuracy": keras.metrics.BinaryAccuracy,
         "constant": ConstantMetric,

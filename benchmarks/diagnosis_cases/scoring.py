@@ -14,6 +14,7 @@ from scipy.stats import binomtest, ttest_ind
 from .cases import Case
 from .faults import TUNED, TUNED_NET
 from .judging import JUDGES, TROUBLE, WITH_MONITORS, Judged, judge
+from .unseen import UNSEEN
 
 LEVELS = ("unknown", "good", "info", "watch", "ill")
 SIGNIFICANT, LARGE, WELL = 0.05, 0.5, 0.75
@@ -90,18 +91,25 @@ def _place(run: Judged) -> tuple[str, str, bool]:
     return run.label["net"], run.label["data"], run.label["family"] == "rare_soft_jaccard"
 
 
-def _tuned(run: Judged, family: bool, net: bool) -> bool:
-    """Healthy runs belong to both halves of the families, and to one net."""
-    same_family = run.label["healthy"] or (run.label["family"] in TUNED) == family
-    return same_family and (run.label["net"] == TUNED_NET) == net
+def _belongs(run: Judged, families: str, tuned_net: bool) -> bool:
+    """Healthy runs belong to every part of the families, and to one net."""
+    same_family = run.label["healthy"] or families_of(run.label["family"]) == families
+    return same_family and (run.label["net"] == TUNED_NET) == tuned_net
+
+
+def families_of(family: str) -> str:
+    """Whether a fault's family is `"tuned"`, `"unseen"`, or one of the `"other"`."""
+    return "tuned" if family in TUNED else "unseen" if family in UNSEEN else "other"
 
 
 PARTS: dict[str, Callable[[Judged], bool]] = {
     "all": lambda _: True,
-    "tuned families, tuned net": partial(_tuned, family=True, net=True),
-    "other families, tuned net": partial(_tuned, family=False, net=True),
-    "tuned families, other net": partial(_tuned, family=True, net=False),
-    "other families, other net": partial(_tuned, family=False, net=False),
+    "tuned families, tuned net": partial(_belongs, families="tuned", tuned_net=True),
+    "other families, tuned net": partial(_belongs, families="other", tuned_net=True),
+    "tuned families, other net": partial(_belongs, families="tuned", tuned_net=False),
+    "other families, other net": partial(_belongs, families="other", tuned_net=False),
+    "unseen families, tuned net": partial(_belongs, families="unseen", tuned_net=True),
+    "unseen families, other net": partial(_belongs, families="unseen", tuned_net=False),
 }
 
 

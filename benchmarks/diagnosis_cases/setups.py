@@ -27,12 +27,17 @@ class Setup:
     kernel_scale: float = 1.0
     offset: float = 0.0
     offset_share: float = 1.0
+    head_bias: float = 0.0
     frozen: str | None = None
     pretraining: int = 0
     # The rule.
     optimizer: str = "adam"
     learning_rate: float = 8e-3
+    momentum: float = 0.9
+    epsilon: float = 1e-7
+    accumulation: int | None = None
     schedule: str | None = None
+    step_factor: float = 1.0
     plateau: bool = False
     clipnorm: float | None = None
     clipvalue: float | None = None
@@ -48,7 +53,9 @@ class Setup:
     from_logits: bool = False
     sign: float = 1.0
     l2: float = 0.0
+    steepness: float = 1.0
     metric: str = "thresholded"
+    metric_threshold: float = 0.5
     # The data.
     scaling: str = "standardised"
     task: Change | None = None
