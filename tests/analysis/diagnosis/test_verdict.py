@@ -283,3 +283,24 @@ def test_honest_run_is_well(shared_runs):
     found = diagnose(shared_runs / "honest-AttentionResUNet")
     assert isinstance(found, Diagnosis)
     assert (found.level, found.headline) == ("good", ())
+
+
+SLIGHT = Limit("slight", slight=True)
+SURE = Limit("cause.sure", "it", ill="is", explains=("slight",))
+
+
+@pytest.mark.parametrize(
+    ("symptom", "limit", "confidence", "level"),
+    [
+        ("info", SLIGHT, "high", "watch"),
+        ("info", SLIGHT, "medium", "info"),
+        ("good", SLIGHT, "high", "info"),
+        ("info", Limit("slight"), "high", "info"),
+    ],
+)
+def test_slight_symptom_counts_only_where_a_cause_is_certain(judged, symptom, limit, confidence, level):
+    """And no more than "watch" comes of it."""
+    symptoms = [rule(limit, symptom)] if symptom == "info" else []
+    found = judged(symptoms, [rule(SURE, "ill", confidence)])
+    assert next(finding for finding in found.findings if finding.code == "cause.sure").level == level
+    assert found.level == ("watch" if level == "watch" else "good")

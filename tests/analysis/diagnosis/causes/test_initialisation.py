@@ -52,3 +52,19 @@ def test_constant_answer_that_costs_nothing_or_is_unknown(constant):
 
 def test_nothing_recorded():
     assert list(initialisation.find(planted(loss=np.full(EPOCHS, 50.0)))) == []
+
+
+@pytest.mark.parametrize(
+    ("first_step", "last_step", "expected"), [(0.0, 0.0, FOR_CERTAIN), (1.0, 0.0, LARGE), (1.0, 1.0, LARGE)]
+)
+def test_blocks_without_a_gradient_from_the_start_make_it_certain(first_step, last_step, expected):
+    """No update made the first loss so large then; blocks that died later may have died of updates."""
+    norms = np.full(100, last_step)
+    norms[0] = first_step
+    records = {
+        "batch": batches(constant_loss=1.0),
+        "gradient": {"block_grad_norm": {"enc1": norms, "head": np.ones(100)}},
+    }
+    loss = np.r_[initialisation.TIMES + 1, healthy()["loss"][1:]]
+    found = initialisation.find(planted(records, loss=loss))
+    assert [(one.code, one.level, one.confidence) for one in found] == expected

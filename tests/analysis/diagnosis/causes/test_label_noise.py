@@ -102,3 +102,10 @@ def test_nothing_to_say():
         "val_accuracy": np.linspace(0.9, 0.1, EPOCHS),
     }
     assert told(logged({"batch": batches()}, **falling)) == []
+
+
+def test_loss_that_still_comes_down_to_a_constant_answers_says_nothing_of_the_masks():
+    """A network that learns slowly has a loss above the floor too."""
+    jaccard = np.full(EPOCHS, 0.2)
+    for loss, expected in ((np.linspace(3, 0.9, EPOCHS), []), (np.full(EPOCHS, 0.9), FLOOR)):
+        assert told(planted({"batch": batches()}, loss=loss * CONSTANT_LOSS, jaccard=jaccard)) == expected

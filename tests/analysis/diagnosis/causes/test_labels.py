@@ -15,7 +15,7 @@ def told(setup=None, events=(), **values):
 SCALE = ("labels.scale", "ill", "high")
 SOFT = ("labels.fractional", "ill", "low")
 SOFTER = ("labels.fractional", "ill", "medium")
-SOFT_FOR_CERTAIN = ("labels.fractional", "ill", "high")
+NONE_REACHES_1 = ("labels.scale", "watch", "high")
 MISSING = ("labels.missing", "ill", "medium")
 EMPTY = ("labels.empty", "ill", "high")
 
@@ -33,8 +33,8 @@ EMPTY = ("labels.empty", "ill", "high")
         ({"target_fractional": labels.SOFT - 1e-6}, []),
         ({"target_fractional": labels.MUCH + 1e-6}, [SOFTER]),
         ({"target_fractional": labels.MUCH - 1e-6}, [SOFT]),
-        ({"target_fractional": labels.SOFT + 1e-6, "target_max": 1 - 1e-6}, [SOFT_FOR_CERTAIN]),
-        ({"target_fractional": 0.1, "target_max": 1 / 255, "foreground": 0.0}, [SOFT_FOR_CERTAIN]),
+        ({"target_fractional": labels.SOFT + 1e-6, "target_max": 1 - 1e-6}, [NONE_REACHES_1]),
+        ({"target_fractional": 0.1, "target_max": 1 / 255, "foreground": 0.0}, [NONE_REACHES_1]),
         ({"foreground": 0.0, "target_max": 0.0}, [EMPTY]),
         ({"val_foreground": 0.0, "val_target_max": 0.0}, [EMPTY]),
         ({"val_foreground": 1e-6}, []),
@@ -95,9 +95,9 @@ def test_smoothed_labels_are_soft_on_purpose(by, classes):
 
 
 def test_masks_of_two_experts_and_masks_that_were_scaled_twice_are_not_smoothed():
-    assert told(**smoothed(0.1) | {"target_min": 0.0}) == [SOFT_FOR_CERTAIN]
+    assert told(**smoothed(0.1) | {"target_min": 0.0}) == [NONE_REACHES_1]
     assert told(**smoothed(0.1) | {"target_max": 1.0}) == [SOFTER]
-    assert told(target_min=1 / 255, target_max=2 / 255, target_fractional=1.0) == [SOFT_FOR_CERTAIN]
+    assert told(target_min=1 / 255, target_max=2 / 255, target_fractional=1.0) == [NONE_REACHES_1]
 
 
 def test_masks_without_foreground_in_a_regression_are_not_missing():

@@ -241,3 +241,15 @@ def test_a_loss_that_crosses_0_has_no_parts_of_itself():
     found = {one.code for one in learning_rate.find(Evidence.read({"loss": zigzag}))}
     assert learning_rate.TOO_HIGH.code in found
     assert list(learning_rate.find(Evidence.read({"loss": zigzag - 0.75}))) == []
+
+
+@pytest.mark.parametrize(("over", "expected"), [(25, too_low("high")), (24, [])])
+def test_rate_that_is_over_in_most_epochs(over, expected):
+    """A schedule in epochs that was taken for steps; more than three fifths of the epochs, not three fifths."""
+    assert int(learning_rate.LONG * EPOCHS) == 24
+    rates = np.where(np.arange(EPOCHS) < EPOCHS - over, 1e-2, 0.99e-4)
+    assert told(learning_rate=rates) == expected
+    assert told(learning_rate=np.where(rates < 1e-3, 1.01e-4, rates)) == []
+    for one in learning_rate.find(planted(learning_rate=rates)):
+        assert f"below a hundredth of its largest in {over} of {EPOCHS} epochs" in one.seen
+        assert one.why == f"its learning rate was over in {over} of its epochs"

@@ -66,8 +66,9 @@ def test_modes_that_differ_though_nothing_lags(count, expected):
 
 
 def test_both_together_are_beyond_doubt():
-    assert in_two_modes(OFTEN, val_input_mean=3.0) == [("sets.differ", "ill", "high")]
-    assert in_two_modes(OFTEN - 1, val_input_mean=3.0) == [("sets.differ", "ill", "medium")]
+    shifted = (sets_differ.SHIFT + sets_differ.FAR_SHIFT) / 2
+    assert in_two_modes(OFTEN, val_input_mean=shifted) == [("sets.differ", "ill", "high")]
+    assert in_two_modes(OFTEN - 1, val_input_mean=shifted) == [("sets.differ", "ill", "medium")]
 
 
 @pytest.mark.parametrize(
@@ -79,3 +80,18 @@ def test_modes_differ_for_other_reasons_without_moving_statistics(setup):
 
 def test_statistics_that_can_lag_have_a_rule_of_their_own():
     assert in_two_modes(EPOCHS, momentum=0.99) == []
+
+
+@pytest.mark.parametrize(("by", "confidence"), [(1e-6, "high"), (-1e-6, "medium")])
+@pytest.mark.parametrize(
+    "values",
+    [
+        lambda by: {"val_input_mean": sets_differ.FAR_SHIFT + by},
+        lambda by: {"val_input_std": sets_differ.FAR_SCALE + by},
+        lambda by: {"val_input_std": 1 / (sets_differ.FAR_SCALE + by)},
+    ],
+    ids=["mean", "wider", "narrower"],
+)
+def test_intensities_that_are_far_apart_are_beyond_doubt(values, by, confidence):
+    (one,) = found(**values(by))
+    assert one.confidence == confidence

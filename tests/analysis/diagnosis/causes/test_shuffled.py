@@ -103,3 +103,18 @@ def test_loss_that_is_kept_up_says_nothing_of_the_masks(setup):
     assert list(shuffled.find(planted({"batch": batches()}, setup=setup, **curves))) == []
     assert list(shuffled.find(planted({"batch": batches()}, setup=set_up(), **curves)))
     assert by_heart(setup=setup) == BY_HEART
+
+
+@pytest.mark.parametrize(
+    ("middle", "end", "expected"),
+    [
+        (shuffled.LONG + 0.01, 1.0, []),
+        (shuffled.LONG - 0.01, 1.0, SHUFFLED),
+        (1.5, 1.5 * (1 - shuffled.FALLING) - 0.01, []),
+        (1.5, 1.5 * (1 - shuffled.FALLING) + 0.01, SHUFFLED),
+    ],
+)
+def test_loss_that_still_comes_down_to_a_constant_answers_says_nothing_of_the_masks(middle, end, expected):
+    loss = np.r_[np.full(EPOCHS - 10, middle), np.full(10, end)] * CONSTANT_LOSS
+    found = shuffled.find(planted({"batch": batches()}, loss=loss, jaccard=np.full(EPOCHS, 0.2)))
+    assert [(one.code, one.level, one.confidence) for one in found] == expected

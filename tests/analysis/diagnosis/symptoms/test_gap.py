@@ -22,9 +22,17 @@ def test_validation_that_follows_is_well():
 @pytest.mark.parametrize(("part", "levels"), [(gap.FAR, ("good", "watch")), (gap.VERY_FAR, ("watch", "ill"))])
 def test_gap_at_the_end_is_graded_where_the_rule_says(part, levels):
     for by, level in zip((-1e-6, 1e-6), levels, strict=True):
-        (one,) = found(TRAINED * (1 - part - by))
+        one, *_ = found(TRAINED * (1 - part - by))
         assert one.level == level
         assert one.epochs == ((0, EPOCHS - 1),)
+
+
+def test_slight_gap_is_told_beside_only_for_causes_that_are_certain():
+    for by, codes in ((-1e-6, ["metric.gap"]), (1e-6, ["metric.gap", "validation.behind"])):
+        findings = found(TRAINED * (1 - gap.SOME - by))
+        assert [one.code for one in findings] == codes
+        assert [one.level for one in findings] == ["good", "info"][: len(codes)]
+    assert gap.SLIGHT.slight
 
 
 def behind(count, factor=gap.BEHIND - 1e-6):

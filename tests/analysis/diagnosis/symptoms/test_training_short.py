@@ -7,6 +7,7 @@ import pytest
 
 from planted_runs import EPOCHS, descent, healthy, logged, planted
 from unetdyn.analysis.diagnosis.symptoms import training_short
+from unetdyn.analysis.diagnosis.symptoms.metric_level import UNSEEN
 
 LAST = EPOCHS // 3
 SHORT = [("training.short", "watch", "")]
@@ -62,3 +63,44 @@ def test_too_few_epochs_say_nothing():
 )
 def test_nothing_that_rises(evidence):
     assert told(evidence) == []
+
+
+def short(epochs=6, fell=0.2, val_jaccard=0.3, jaccard=0.32, **more):
+    """A training of a few epochs whose loss fell by this part of itself in the last third of them."""
+    loss = np.full(epochs, 0.5)
+    loss[-1] = 0.5 * (1 - fell)
+    return logged(loss=loss, jaccard=np.full(epochs, jaccard), val_jaccard=np.full(epochs, val_jaccard), **more)
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, SHORT),
+        ({"epochs": 3}, SHORT),
+        ({"epochs": 9}, SHORT),
+        ({"epochs": 10}, []),
+        ({"fell": training_short.FALL - 1e-6}, []),
+        ({"fell": training_short.FALL + 1e-6}, SHORT),
+        ({"jaccard": 0.3 / training_short.FOLLOWS + 1e-6}, []),
+        ({"jaccard": 0.3 / training_short.FOLLOWS - 1e-6}, SHORT),
+        ({"jaccard": 0.9, "val_jaccard": UNSEEN}, SHORT),
+        ({"jaccard": 0.9, "val_jaccard": UNSEEN + 1e-6}, []),
+    ],
+)
+def test_short_training_is_cut_off_where_its_loss_still_falls(changed, expected):
+    assert told(short(**changed)) == expected
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted", "running"])
+def test_training_that_did_not_come_to_its_end_was_not_meant_to_be_short(status):
+    assert told(replace(short(), status=status)) == []
+
+
+def test_cut_off_says_what_a_constant_answer_reaches():
+    records = {"batch": {"epoch": np.arange(3), "val_constant_jaccard": np.full(3, 0.05)}}
+    (one,) = training_short.find(short(3, val_jaccard=0.04, jaccard=0.9, records=records))
+    assert one.seen == (
+        "the training loss fell by 20% in the last third of 3 epochs; best validation Jaccard 0.04; the best constant "
+        "answer reaches 0.05"
+    )
+    assert one.why == "it ended after 3 epochs, while its training loss still fell"

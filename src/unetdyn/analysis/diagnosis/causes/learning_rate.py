@@ -21,6 +21,7 @@ SOME = 0.1  # share of the epochs, three at least, in which the training loss ri
 RISES = 0.1  # part of itself by which the training loss rises from one epoch to the next
 SMALL = 1e-3  # updates below it are small where the loss still falls
 STILL = 0.8  # share of the fall of the loss's first half that the second half still has
+NOTHING, LONG = 0.01, 0.6  # of its largest value, below which a rate is over; and so for this share of the epochs
 
 _SOURCE = f"the band of updates: Karpathy, CS231n (2015); how often: {RULE_OF_THUMB}"
 _SCHEDULE = "at the end of a schedule that lowers it, and in a warm-up."
@@ -55,9 +56,11 @@ TOO_LOW = Limit(
     "learning_rate.low",
     "updates",
     ill=f"move the median block by less than {LOW:g} of its weights a step all along, or by less than {SMALL:g} while "
-    f"the training loss still falls, or it falls as fast at the end ({STILL:.0%}) as in the beginning",
+    f"the training loss still falls, or it falls as fast at the end ({STILL:.0%}) as in the beginning; or the rate is "
+    f"below {NOTHING:g} of its largest value in {LONG:.0%} of the epochs",
     source=_SOURCE,
-    advice="a learning rate three to ten times as high.",
+    advice="a learning rate three to ten times as high; where a schedule ended early, its length in steps, which are "
+    "epochs times steps an epoch.",
     expected="the training loss falls in a few epochs as far as it now does in all.",
     refuted="ten times the rate does not make the loss fall faster.",
     normal=_SCHEDULE,
@@ -139,7 +142,8 @@ def _low(evidence: Evidence, updates: NDArray[np.float64], rises: NDArray[np.boo
     straight = len(loss) >= 6 and _straight(loss)
     falling = len(loss) >= 6 and rises.mean() < OFTEN and still_falls(loss)
     small = len(finite) > 0 and float(np.quantile(finite, 0.9)) < np.log10(SMALL) and falling
-    if not (tiny or small or (straight and not len(finite))):
+    over = _over(evidence)
+    if not (tiny or small or over or (straight and not len(finite))):
         return
     texts = (
         [f"updates move {number(10 ** float(np.median(finite)))} of the weights a step (median)"]
@@ -150,10 +154,20 @@ def _low(evidence: Evidence, updates: NDArray[np.float64], rises: NDArray[np.boo
         texts.append("the training loss falls as fast at the end as in the beginning")
     if rate := _rate(evidence):
         texts.append(f"learning rate {rate:g}")
+    if over:
+        texts.append(f"below a hundredth of its largest in {over} of {evidence.epochs} epochs")
     why = "its learning rate is low" + (f" ({rate:g})" if rate else "")
+    why = f"its learning rate was over in {over} of its epochs" if over else why
     curves = [name for name in ("update_ratio_log10", "loss") if name in evidence.curves]
-    confidence = "high" if tiny and (straight or falling) else "medium" if tiny or small else "low"
+    confidence = "high" if over or (tiny and (straight or falling)) else "medium" if tiny or small else "low"
     yield TOO_LOW.finding("ill", _NAME, "; ".join(texts), why, confidence=confidence, curves=curves)
+
+
+def _over(evidence: Evidence) -> int:
+    """In how many epochs the rate was next to nothing, where these are most: a schedule that was too short."""
+    rates = evidence.values("learning_rate")
+    over = int((rates < NOTHING * np.max(rates, initial=0.0)).sum())
+    return over if over > LONG * len(rates) else 0
 
 
 def _rises(loss: NDArray[np.float64]) -> NDArray[np.bool_]:

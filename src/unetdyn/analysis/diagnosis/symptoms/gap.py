@@ -12,7 +12,7 @@ from unetdyn.analysis.diagnosis.symptoms._few_images import for_few_images
 from unetdyn.analysis.metric_names import readable
 from unetdyn.analysis.result import number
 
-# Part of the training's metric that the validation's lacks at the end: worth a word where a cause is certain, and anyway.
+# Part of the training's metric that the validation's lacks at the end: where a cause is certain, and anyway.
 SOME, FAR, VERY_FAR = 0.25, 0.45, 0.6
 BEHIND, OFTEN = 1 / 3, 0.3  # an epoch counts whose validation is below a third of training; so many of them are ill
 KNOWN, SOON = 0.2, 3  # from this training metric on, and this epoch, there is something to compare
