@@ -26,6 +26,7 @@ from unetdyn.analysis.diagnosis.causes import (
     outputs,
     overfitting,
     regularisation,
+    second_descent,
     sets_differ,
     shuffled,
     statistics_lag,
@@ -97,6 +98,7 @@ CAUSES: tuple[Rule, ...] = (
     leakage,
     updates,
     oscillation,
+    second_descent,
     convergence,
 )
 """What can have caused it: of causes that are as sure, the first is named first, so errors of the data come first."""

@@ -11,6 +11,8 @@ from unetdyn.analysis.result import number
 LIMIT = Limit(
     "metric.oscillation",
     source="a significance test, see `unetdyn.analysis.oscillation`",
+    normal="in 3 % of the curves with a step, such as a drop of the learning rate, and in half of those that take off "
+    "halfway (docs/analysis.md).",
 )
 LIMITS = (LIMIT,)
 
