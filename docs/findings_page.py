@@ -205,8 +205,8 @@ def _unproven(measured: Mapping[str, Any]) -> str:
     return (
         "**Where harm is not proven, half of the trainings are still called watch or ill.** Part of that is the test: "
         "with two or three seeds, even a large loss can stay unproven (Welch's one-sided p < 0.05 and Cohen's d ≥ 0.5 "
-        f"are asked for). Of the {groups} such groups of one fault, severity, net and data set, {lost} lost more than a "
-        "fifth of what the healthy ones reached, in the mean. How many of the others are false alarms is not known."
+        f"are asked for). Of the {groups} such groups of one fault, severity, net and data set, {lost} lost more than "
+        "a fifth of what the healthy ones reached, in the mean. How many of the others are false alarms is not known."
     )
 
 
