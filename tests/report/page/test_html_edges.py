@@ -115,7 +115,7 @@ def test_picture_that_fails_says_why_and_the_page_has_the_others(tmp_path, array
     assert len(failed) == 1
     assert failed[0].startswith(f"{caption} This picture could not be drawn: ")
     assert why in failed[0]
-    assert len(page.all("svg")) == 6
+    assert len(page.all("svg")) == 7
 
 
 def test_damaged_file_costs_its_own_pictures_only(tmp_path):
@@ -130,7 +130,7 @@ def test_damaged_file_costs_its_own_pictures_only(tmp_path):
 def test_arrays_of_any_shape_make_no_picture(tmp_path):
     writer = make_run(tmp_path / "run", epochs=3, arrays=False)
     writer.save_arrays("mine", step=3, weights=np.ones((2, 2)))
-    assert len(report(tmp_path, writer.path).texts("figcaption")) == 3
+    assert len(report(tmp_path, writer.path).texts("figcaption")) == 4
 
 
 def test_summary_may_hold_anything(tmp_path):
