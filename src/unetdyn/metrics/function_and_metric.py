@@ -27,7 +27,7 @@ class _FunctionAndMetric(type):
 
 
 @keras.saving.register_keras_serializable(package="unetdyn")
-class jacard_coef(ThresholdedJaccard, metaclass=_FunctionAndMetric):  # noqa: N801 - the tutorials' name
+class jacard_coef(ThresholdedJaccard, metaclass=_FunctionAndMetric):
     """Jaccard index of one batch at the threshold 0.5, under the spelling of the widely copied tutorial code.
 
     `J = |{y > ½} ∩ {p > ½}| / |{y > ½} ∪ {p > ½}|` over all pixels given, and 1 where both are empty. Unlike the

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import keras
 from keras import ops
 
 from unetdyn._checks import check_choice, check_fraction, is_count
