@@ -193,8 +193,8 @@ def stability(values: ArrayLike | Curve, window: int = WINDOW, ddof: int = DDOF,
         σ 0.0258 over the last 4 epochs: Good (0.01 ≤ σ < 0.05); coefficient of variation 8.3 %: Moderate
         >>> print(stability([0.5, 0.4]))
         σ not defined: 2 of the 10 epochs that it needs
-        >>> print(stability([0.5, 0.4], ddof=0, partial=True))
-        σ 0.05 over the last 2 epochs: Moderate (0.05 ≤ σ < 0.1); coefficient of variation 11.1 %: Poor
+        >>> print(stability([0.7, 0.4], ddof=0, partial=True))
+        σ 0.15 over the last 2 epochs: Poor (0.1 ≤ σ < 0.5); coefficient of variation 27.3 %: Poor
 
     Reference:
         The studies (docs/studies.md); the coefficient of variation is Pearson's (1896).
