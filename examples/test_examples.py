@@ -1,5 +1,7 @@
-"""Runs the example script and the notebooks as a user would; part of `make check`."""
+"""Runs the example scripts and the notebooks as a user would; part of `make check`."""
 
+import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +20,26 @@ def test_quickstart_script_trains_and_leaves_a_picture(tmp_path):
     assert "validation Jaccard" in done.stdout
     assert (tmp_path / "run" / "history.png").stat().st_size > 10_000
     assert (tmp_path / "run" / "model.keras").is_file()
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_script_of_the_studies_runs_with_its_imports_changed(backend, tmp_path):
+    """Three callbacks without `mode`, their monitors, their functions, and the model that was saved."""
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    environment = os.environ | {"KERAS_BACKEND": backend}
+    command = [sys.executable, HERE / "studies_script.py", tmp_path]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for said in (
+        "batches: 24\n",
+        "last learning rate: 0.0",
+        "health, efficiency",
+        "stability_classification",
+        "converged:",
+    ):
+        assert said in done.stdout
+    assert "'jacard_coef': " in done.stdout.split("best model:")[1]
 
 
 @pytest.fixture

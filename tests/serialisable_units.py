@@ -13,6 +13,7 @@ METRICS = {
         0.4, ">=", "image", "skip", from_logits=True, class_ids=[0, 1], name="iou"
     ),
     "ThresholdedJaccard, batch": lambda: ThresholdedJaccard(aggregate="batch", empty=0.0, name="batch_jaccard"),
+    "jacard_coef": lambda: jacard_coef(name="coef"),
     "SoftJaccard": lambda: SoftJaccard(),
     "SoftJaccard, image": lambda: SoftJaccard(2.0, "image", from_logits=True, name="soft"),
 }
@@ -27,7 +28,7 @@ LOSSES = {
 }
 
 FUNCTIONS = {"jacard_coef": jacard_coef, "soft_jaccard": soft_jaccard}
-"""Functions that `compile(metrics=[...])` takes."""
+"""Functions that `compile(metrics=[...])` takes, and what is called as one."""
 
 MODELS = {
     "UNet": lambda: UNet((32, 32, 1), filters=4, depth=2, seed=0),

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unetdyn.analysis import read_history, training_health, training_stability
+from unetdyn.analysis import (
+    analyze_training_stability,
+    compute_training_health,
+    read_history,
+    training_health,
+    training_stability,
+)
 
 losses = st.lists(st.floats(0.01, 10.0), min_size=12, max_size=30)
 
@@ -33,18 +39,18 @@ def test_training_health_equals_plain_python(window, ddof):
     logs = history()
     found = training_health(logs, window=window, ddof=ddof)
     score, deviation = logs["val_jaccard"], statistics.stdev if ddof else statistics.pstdev
-    assert found.loss_stability == pytest.approx(deviation(logs["val_loss"][-window:]), rel=1e-9)
-    assert found.jaccard_stability == pytest.approx(deviation(score[-window:]), rel=1e-9)
+    assert found.loss_sigma == pytest.approx(deviation(logs["val_loss"][-window:]), rel=1e-9)
+    assert found.metric_sigma == pytest.approx(deviation(score[-window:]), rel=1e-9)
     gap = statistics.fmean(logs["val_loss"][-window:]) - statistics.fmean(logs["loss"][-window:])
-    assert found.overfitting_gap == pytest.approx(gap, rel=1e-9)
+    assert found.loss_gap == pytest.approx(gap, rel=1e-9)
     assert found.peak_epoch == score.index(max(score))
     assert found.peak_performance == max(score)
     assert found.final_performance == score[-1]
     assert found.learning_efficiency == pytest.approx(max(score) / (score.index(max(score)) + 1))
     central = [(score[i + 1] - score[i - 1]) / 2 for i in range(1, len(score) - 1)]
     rates = [score[1] - score[0], *central, score[-1] - score[-2]]
-    assert found.convergence_rates == pytest.approx(rates)
-    assert found.convergence_rate == pytest.approx(statistics.fmean(rates[-window:]))
+    assert found.rates == pytest.approx(rates)
+    assert found.recent_rate == pytest.approx(statistics.fmean(rates[-window:]))
     assert (found.watched, found.watched_loss, found.window) == ("val_jaccard", "val_loss", window)
 
 
@@ -52,57 +58,48 @@ def test_training_health_equals_plain_python(window, ddof):
 @settings(deadline=None, max_examples=25)
 def test_the_gap_is_what_was_put_between_the_curves(loss, gap):
     found = training_health({"loss": loss, "val_loss": [value + gap for value in loss]})
-    assert found.overfitting_gap == pytest.approx(gap, abs=1e-9)
+    assert found.loss_gap == pytest.approx(gap, abs=1e-9)
 
 
 def test_the_rate_of_a_line_is_its_slope_whatever_the_gaps():
     """With `validation_freq=3` the metric is there in every third epoch only."""
     logs = {"loss": [1.0] * 12, "val_loss": [1.5] * 4, "val_jaccard": [0.02, 0.08, 0.14, 0.20]}
     found = training_health(read_history(logs, validation_freq=3), window=3)
-    assert found.convergence_rate == pytest.approx(0.02)
+    assert found.recent_rate == pytest.approx(0.02)
     assert found.peak_epoch == 11
-    assert found.overfitting_gap == pytest.approx(0.5)
+    assert found.loss_gap == pytest.approx(0.5)
     assert found.learning_efficiency == pytest.approx(0.2 / 12)
 
 
 def test_the_gap_compares_the_epochs_that_have_both_losses():
     loss = [8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0]
     found = training_health(read_history({"loss": loss, "val_loss": [7.5, 5.5, 3.5, 1.5]}, validation_freq=2), window=2)
-    assert found.overfitting_gap == pytest.approx(0.5)
+    assert found.loss_gap == pytest.approx(0.5)
 
 
 def test_health_and_stability_are_dictionaries_too():
     for found in (training_health(history()), training_stability(history())):
         as_dict = found.as_dict()
         assert list(as_dict) == list(found)
-        assert as_dict["loss_stability"] == found["loss_stability"] == found.loss_stability
+        assert as_dict["loss_sigma"] == found["loss_sigma"] == found.loss_sigma
         assert json.loads(json.dumps(as_dict))["stability_class"] == found.stability_class
-        with pytest.raises(
-            KeyError, match=r"has .*loss_stability, .* Received: 'loss_stabilty'. Did you mean 'loss_stability'"
-        ):
-            found["loss_stabilty"]
+        with pytest.raises(KeyError, match=r"has .*loss_sigma, .* Received: 'loss_simga'. Did you mean 'loss_sigma'"):
+            found["loss_simga"]
 
 
-def test_the_keys_of_the_studies_are_there():
-    assert set(training_health(history())) >= {
-        "convergence_rate",
-        "loss_stability",
-        "jaccard_stability",
-        "overfitting_gap",
-        "peak_epoch",
-        "learning_efficiency",
-        "final_performance",
-        "peak_performance",
-        "stability_class",
-    }
+def test_what_is_measured_otherwise_than_in_the_studies_has_no_key_of_theirs():
+    """Of what they have too, only what means the same."""
+    studies = compute_training_health(history()).keys() | analyze_training_stability(history()).keys()
+    shared = {"peak_epoch", "learning_efficiency", "final_performance", "peak_performance"}
+    assert studies & (set(training_health(history())) | set(training_stability(history()))) == shared
 
 
 def test_a_short_history_has_no_sigma_and_says_so():
     found = training_health({key: values[:3] for key, values in history().items()})
-    assert math.isnan(found.loss_stability)
+    assert math.isnan(found.loss_sigma)
     assert found.stability_class is None
-    assert found.counts["overfitting_gap"] == 3
-    assert math.isfinite(found.overfitting_gap)
+    assert found.counts["loss_gap"] == 3
+    assert math.isfinite(found.loss_gap)
     assert "σ of val_loss        undetermined: 3 of the 10 epochs that it needs" in str(found)
     text = str(training_stability({key: values[:3] for key, values in history().items()}))
     assert "σ of val_loss     undetermined: 3 of the 10 epochs that it needs" in text
@@ -111,16 +108,16 @@ def test_a_short_history_has_no_sigma_and_says_so():
 def test_one_epoch_has_a_peak_and_no_rate():
     found = training_health({"loss": [0.9], "val_loss": [0.8], "val_jaccard": [0.3]})
     assert (found.peak_epoch, found.peak_performance, found.learning_efficiency) == (0, 0.3, 0.3)
-    assert math.isnan(found.convergence_rate)
-    assert found.convergence_rates == ()
-    assert found.overfitting_gap == pytest.approx(-0.1)
+    assert math.isnan(found.recent_rate)
+    assert found.rates == ()
+    assert found.loss_gap == pytest.approx(-0.1)
 
 
 def test_without_validation_there_is_no_gap():
     found = training_health({"loss": [0.9] * 12, "jaccard": [0.3] * 12})
-    assert math.isnan(found.overfitting_gap)
+    assert math.isnan(found.loss_gap)
     assert (found.watched, found.watched_loss) == ("jaccard", "loss")
-    assert "overfitting gap      undetermined: not logged" in str(found)
+    assert "loss gap             undetermined: not logged" in str(found)
 
 
 def test_without_a_metric_the_losses_are_told():
@@ -129,7 +126,7 @@ def test_without_a_metric_the_losses_are_told():
     assert found.peak_epoch is None
     assert math.isnan(found.peak_performance)
     assert math.isnan(found.final_performance)
-    assert found.loss_stability == 0.0
+    assert found.loss_sigma == 0.0
     assert training_stability({"loss": [0.9] * 12}).stability_class == "Excellent"
     assert training_health(history()).reason == training_stability(history()).reason == ""
 
@@ -151,8 +148,8 @@ def test_a_loss_that_left_the_real_numbers_is_very_poor(bad):
     logs["val_loss"][-2] = logs["val_jaccard"][-2] = bad
     found = training_health(logs)
     assert found.stability_class == "Very poor"
-    assert math.isnan(found.overfitting_gap)
-    assert math.isnan(found.convergence_rate)
+    assert math.isnan(found.loss_gap)
+    assert math.isnan(found.recent_rate)
     assert math.isfinite(found.peak_performance)
     assert math.isfinite(found.learning_efficiency)
     assert "undetermined: a value of the last 10 is NaN or infinite" in str(training_stability(logs))
@@ -167,11 +164,11 @@ def test_a_metric_of_nothing_but_nan_has_no_peak():
 def test_stability_equals_the_standard_library():
     logs = history()
     found = training_stability(logs, window=7)
-    for key, name in (("loss", "val_loss"), ("jaccard", "val_jaccard")):
+    for sigma, name in (("loss", "val_loss"), ("metric", "val_jaccard")):
         last = logs[name][-7:]
-        assert found[f"{key}_stability"] == pytest.approx(statistics.stdev(last), rel=1e-9)
-        assert found[f"mean_{key}"] == pytest.approx(statistics.fmean(last), rel=1e-12)
-        assert found[f"{key}_cv"] == pytest.approx(statistics.stdev(last) / statistics.fmean(last), rel=1e-9)
+        assert found[f"{sigma}_sigma"] == pytest.approx(statistics.stdev(last), rel=1e-9)
+        assert found[f"mean_{sigma}"] == pytest.approx(statistics.fmean(last), rel=1e-12)
+        assert found[f"{sigma}_cv"] == pytest.approx(statistics.stdev(last) / statistics.fmean(last), rel=1e-9)
 
 
 @pytest.mark.parametrize("function", [training_health, training_stability])
@@ -189,7 +186,7 @@ def test_an_error_has_no_peak_performance():
     assert training_health(logs).watched is None
     with pytest.raises(ValueError, match=r"`metric` must be one of which more is better.* Received: metric='val_mae'"):
         training_health(logs, metric="val_mae")
-    assert training_stability(logs, metric="val_mae").jaccard_stability == 0.0
+    assert training_stability(logs, metric="val_mae").metric_sigma == 0.0
 
 
 def test_the_metric_of_two_outputs_is_no_loss():

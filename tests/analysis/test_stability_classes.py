@@ -184,3 +184,21 @@ def test_stability_refuses_bad_arguments(function, kwargs, text):
 def test_stability_refuses_a_table():
     with pytest.raises(ValueError, match=r"`values` must be one value an epoch.* Received: shape \(2, 3\)"):
         stability(np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize("count", [2, 3, 9, 10, 14])
+@pytest.mark.parametrize("ddof", [0, 1])
+def test_partial_windows_are_as_long_as_there_are_values(count, ddof):
+    """The studies' code: `min(10, n)` values, from two on."""
+    logged = np.random.default_rng(0).random(count)
+    found = stability(logged, ddof=ddof, partial=True)
+    deviation = statistics.stdev if ddof else statistics.pstdev
+    assert found.sigma == pytest.approx(deviation(logged[-10:].tolist()), rel=1e-9)
+    assert found.window == len(found.values) == min(10, count)
+    assert found.relative_label == stability_class(found.sigma / np.mean(logged[-10:]))
+    assert f"over the last {min(10, count)} epochs" in str(found)
+
+
+def test_partial_window_of_one_value_has_no_sigma():
+    assert str(stability([0.5], partial=True)) == "σ not defined: 1 of the 2 epochs that it needs"
+    assert stability([0.5, math.nan], partial=True).label == "Very poor"

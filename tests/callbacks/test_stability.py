@@ -222,3 +222,14 @@ def test_stability_monitor_refuses_a_value_a_class():
     monitor = StabilityMonitor("val_iou", window=2)
     with pytest.raises(ValueError, match=r"one number an epoch\. Received: 'val_iou' with 3 values"):
         fit(Replay(val_iou=[np.ones(3)] * 3), monitor)
+
+
+@pytest.mark.parametrize("watched", ["val_loss", "val_jaccard"])
+def test_val_losses_is_the_list_that_the_studies_class_keeps(watched):
+    monitor = StabilityMonitor(watched)
+    assert monitor.val_losses == []
+    with pytest.warns(UserWarning, match=f"'{watched}' is not in the logs"):
+        replay(monitor, [0.9, None, 0.5])
+    assert monitor.val_losses == [0.9, 0.5]
+    replay(monitor, [0.7])
+    assert monitor.val_losses == [0.7]

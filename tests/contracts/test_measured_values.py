@@ -96,6 +96,12 @@ def gradients(seen):
         yield ("block_grad_norm", block), norms([seen.grads[place] for place in places]), 1e-5
 
 
+def norms_and_rates(seen):
+    yield "step", np.arange(len(seen.whole)), 0
+    yield "grad_norm", norms([seen.whole]), 1e-5
+    yield "learning_rate", np.full(len(seen.moved), RATE), 1e-6
+
+
 def updates(seen):
     yield "step", np.arange(len(seen.moved)), 0
     yield "applied", seen.moved, 0
@@ -142,6 +148,7 @@ def skipped(seen):
 
 EXPECTED = {
     "GradientMonitor": gradients,
+    "MathematicalMonitor": norms_and_rates,
     "UpdateMonitor": updates,
     "NoiseScaleMonitor": noise,
     "AutoClip": clipped_by_history,

@@ -54,6 +54,12 @@ if TYPE_CHECKING:
         stability,
         stability_class,
     )
+    from unetdyn.analysis.studies_functions import (
+        analyze_training_stability,
+        check_convergence,
+        classify_stability,
+        compute_training_health,
+    )
     from unetdyn.analysis.swings import Oscillation, oscillation
     from unetdyn.analysis.thresholds.every_threshold import ThresholdCurve, threshold_curve
     from unetdyn.analysis.thresholds.pixel_errors import JaccardSensitivity, jaccard_sensitivity
@@ -108,12 +114,16 @@ __all__ = [
     "TrainingStability",
     "UpdateVarianceRatio",
     "VarianceComponents",
+    "analyze_training_stability",
     "anova",
     "anova_power",
     "as_summaries",
     "best_within",
+    "check_convergence",
+    "classify_stability",
     "collapses",
     "combined_score",
+    "compute_training_health",
     "converged_by_change",
     "converged_by_slope",
     "converged_by_stability",
@@ -178,6 +188,12 @@ _NAMES = {
         "sliding_stability",
         "stability",
         "stability_class",
+    ),
+    "studies_functions": (
+        "analyze_training_stability",
+        "check_convergence",
+        "classify_stability",
+        "compute_training_health",
     ),
     "thresholds.every_threshold": ("ThresholdCurve", "threshold_curve"),
     "thresholds.pixel_errors": ("JaccardSensitivity", "jaccard_sensitivity"),

@@ -88,6 +88,9 @@ class Collapses(Determinable):
     def __iter__(self) -> Iterator[Collapse]:
         return iter(self.events)
 
+    def _answer(self) -> bool:
+        return bool(self.events)
+
     def _rows(self) -> list[tuple[str, str]]:
         if not self.events:
             return [("collapses", self._if_determined(f"none in {self.epochs} epochs"))]

@@ -37,6 +37,9 @@ class Convergence(Result):
         """Whether the verdict is `"converged"`."""
         return self.slope.converged
 
+    def _answer(self) -> bool:
+        return bool(self.slope)  # which raises where it is undetermined
+
     def _rows(self) -> list[tuple[str, str]]:
         slopes = [found for found in (self.slope, self.metric_slope) if found is not None]
         return [

@@ -59,6 +59,9 @@ class Criterion(Determinable):
         earlier = f", and for the first time after epoch {first}" if self.since != self.first_epoch else ""
         return f"held from epoch {epoch(self.since)} to the end{earlier}"
 
+    def _answer(self) -> bool:
+        return self.converged
+
     def _rows(self) -> list[tuple[str, str]]:
         return [
             ("watched", self.watched),

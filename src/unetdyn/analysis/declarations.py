@@ -207,6 +207,13 @@ GRADIENT = Declaration(
     ),
 )
 
+MATHEMATICAL = Declaration(
+    "mathematical",
+    keys=_keys("none", ("mean_grad_norm", "max_grad_norm", "grad_norm_std")),
+    arrays=("step", "epoch", "grad_norm", "learning_rate"),
+    displays=(DeclaredDisplay("Gradient norm", "grad_norm", "GradientDisplay"),),
+)
+
 UPDATE = Declaration(
     "update",
     keys=_keys("none", ("update_ratio_log10", "update_ratio_log10_min", "update_ratio_log10_max")),
@@ -309,7 +316,7 @@ SCHEDULE = Declaration("schedule", keys=_keys("none", ("learning_rate", "lr")), 
 RECORDER = Declaration("recorder", keys=_keys("none", ("epoch", "seconds")), columns=("seconds",))
 
 DECLARATIONS = (
-    *(STABILITY, SCHEDULE, GRADIENT, UPDATE, NOISE_SCALE, BATCH, MODE_GAP, FLIPS),
+    *(STABILITY, SCHEDULE, GRADIENT, MATHEMATICAL, UPDATE, NOISE_SCALE, BATCH, MODE_GAP, FLIPS),
     *(NON_FINITE_GUARD, AUTO_CLIP, AGC, RECORDER),
 )
 """All of them; a report has their columns in this order, a configuration their sections."""

@@ -20,19 +20,19 @@ class TrainingHealth(KeyedResult):
     """What `training_health` found. Each attribute is a key too: `health["peak_epoch"]`, `health.as_dict()`.
 
     Attributes:
-        convergence_rate: Mean change of the metric per epoch over the last window; NaN below two epochs or where the
+        recent_rate: Mean change of the metric per epoch over the last window; NaN below two epochs or where the
             window holds a value that is not finite.
-        loss_stability: σ of the loss over the last window; NaN where not defined.
-        jaccard_stability: σ of the metric over the last window, whatever the metric's name; NaN where not defined.
-        overfitting_gap: Mean validation loss − mean training loss over the last window: positive where the network does
+        loss_sigma: σ of the loss over the last window; NaN where not defined.
+        metric_sigma: σ of the metric over the last window, whatever the metric's name; NaN where not defined.
+        loss_gap: Mean validation loss − mean training loss over the last window: positive where the network does
             worse on what it has not seen. NaN without validation.
         peak_epoch: Epoch, from 0, of the highest finite value of the metric, the first of equals; None without one.
         learning_efficiency: Peak / (peak epoch + 1): what was gained per epoch until the peak.
         final_performance: The metric's last value, NaN where that is what was logged.
         peak_performance: The metric's highest finite value.
-        stability_class: The class of `loss_stability`; None where not defined.
+        stability_class: The class of `loss_sigma`; None where not defined.
         relative_class: The class of σ of the loss over its mean; None where not defined.
-        convergence_rates: The metric's change per epoch at each of its epochs.
+        rates: The metric's change per epoch at each of its epochs.
         watched: Name under which the metric was logged, None where none was.
         watched_loss: Name under which the loss was logged.
         window: Epochs that the window has when it is full.
@@ -40,17 +40,17 @@ class TrainingHealth(KeyedResult):
         reason: Why there is no metric, and what to do; empty where there is one.
     """
 
-    convergence_rate: float
-    loss_stability: float
-    jaccard_stability: float
-    overfitting_gap: float
+    recent_rate: float
+    loss_sigma: float
+    metric_sigma: float
+    loss_gap: float
     peak_epoch: int | None
     learning_efficiency: float
     final_performance: float
     peak_performance: float
     stability_class: str | None
     relative_class: str | None
-    convergence_rates: tuple[float, ...] = field(repr=False)
+    rates: tuple[float, ...] = field(repr=False)
     watched: str | None
     watched_loss: str
     window: int
@@ -66,10 +66,10 @@ class TrainingHealth(KeyedResult):
             (f"peak {metric}", peak if self.peak_epoch is None else number(self.peak_performance) + peak),
             (f"final {metric}", number(self.final_performance)),
             ("learning efficiency", f"{number(self.learning_efficiency)} per epoch until the peak"),
-            ("convergence rate", self._average("convergence_rate", " per epoch")),
-            (f"σ of {self.watched_loss}", self._sigma("loss_stability")),
-            (f"σ of {metric}", self._sigma("jaccard_stability")),
-            ("overfitting gap", self._average("overfitting_gap")),
+            ("recent rate", self._average("recent_rate", " per epoch")),
+            (f"σ of {self.watched_loss}", self._sigma("loss_sigma")),
+            (f"σ of {metric}", self._sigma("metric_sigma")),
+            ("loss gap", self._average("loss_gap")),
             ("stability", _classes_told(self.stability_class, self.relative_class)),
         ]
 
@@ -86,16 +86,16 @@ class TrainingHealth(KeyedResult):
 
 @dataclass(frozen=True)
 class TrainingStability(KeyedResult):
-    """What `training_stability` found. Each attribute is a key too: `result["loss_stability"]`, `result.as_dict()`.
+    """What `training_stability` found. Each attribute is a key too: `result["loss_sigma"]`, `result.as_dict()`.
 
     Attributes:
-        loss_stability: σ of the loss over the last window; NaN where not defined.
-        jaccard_stability: σ of the metric over the last window, whatever the metric's name; NaN where not defined.
+        loss_sigma: σ of the loss over the last window; NaN where not defined.
+        metric_sigma: σ of the metric over the last window, whatever the metric's name; NaN where not defined.
         loss_cv: σ / |mean| of the loss, a fraction.
-        jaccard_cv: σ / |mean| of the metric, a fraction.
+        metric_cv: σ / |mean| of the metric, a fraction.
         mean_loss: Mean of the loss over the window; NaN where σ is.
-        mean_jaccard: Mean of the metric over the window; NaN where σ is.
-        stability_class: The class of `loss_stability`; None where not defined.
+        mean_metric: Mean of the metric over the window; NaN where σ is.
+        stability_class: The class of `loss_sigma`; None where not defined.
         relative_class: The class of `loss_cv`; None where not defined.
         watched: Name under which the metric was logged, None where none was.
         watched_loss: Name under which the loss was logged.
@@ -104,12 +104,12 @@ class TrainingStability(KeyedResult):
         reason: Why there is no metric, and what to do; empty where there is one.
     """
 
-    loss_stability: float
-    jaccard_stability: float
+    loss_sigma: float
+    metric_sigma: float
     loss_cv: float
-    jaccard_cv: float
+    metric_cv: float
     mean_loss: float
-    mean_jaccard: float
+    mean_metric: float
     stability_class: str | None
     relative_class: str | None
     watched: str | None
@@ -119,9 +119,9 @@ class TrainingStability(KeyedResult):
     reason: str = field(default="", repr=False)
 
     def _rows(self) -> list[tuple[str, str]]:
-        metric = self._sigma("jaccard_stability", self.mean_jaccard, self.jaccard_cv)
+        metric = self._sigma("metric_sigma", self.mean_metric, self.metric_cv)
         return [
-            (f"σ of {self.watched_loss}", self._sigma("loss_stability", self.mean_loss, self.loss_cv)),
+            (f"σ of {self.watched_loss}", self._sigma("loss_sigma", self.mean_loss, self.loss_cv)),
             (f"σ of {self.watched or 'metric'}", metric if self.watched else undetermined(self.reason)),
             ("class", _classes_told(self.stability_class, self.relative_class)),
         ]
@@ -145,11 +145,14 @@ def _sigma_told(sigma: float, count: int, window: int, about: str) -> str:
 
 
 def training_health(history: Any, window: int = WINDOW, metric: str | None = None, ddof: int = DDOF) -> TrainingHealth:
-    """How a whole training went, with the keys that the studies' function of this name returned.
+    """How a whole training went, in one table: with what can be told where a loss or a metric is missing.
 
-    - convergence rate: ∂J/∂t by `numpy.gradient` over the epochs that have the metric; its mean over the window;
-    - loss and Jaccard stability: sqrt(Σ (vᵢ − v̄)² / (window − ddof)) over the last `window` values;
-    - overfitting gap: mean of `val_loss` − mean of `loss` over the last `window` epochs that have both;
+    The studies' function is `compute_training_health`, another thing: its gap is of the metric, its efficiency divides
+    by the epoch itself. Where this one measures otherwise, its keys have other names.
+
+    - recent rate: ∂J/∂t by `numpy.gradient` over the epochs that have the metric; its mean over the window;
+    - σ of loss and metric: sqrt(Σ (vᵢ − v̄)² / (window − ddof)) over the last `window` values;
+    - loss gap: mean of `val_loss` − mean of `loss` over the last `window` epochs that have both;
     - learning efficiency: peak / (peak epoch + 1), with epochs from 0.
 
     The validation curves are used where they were logged, otherwise the training's: `watched` and `watched_loss` say
@@ -176,16 +179,16 @@ def training_health(history: Any, window: int = WINDOW, metric: str | None = Non
         ...     "loss": [0.9, 0.6, 0.4, 0.3], "val_loss": [0.8, 0.6, 0.5, 0.5], "val_jaccard": [0.1, 0.4, 0.7, 0.6]
         ... }
         >>> health = training_health(history, window=3)
-        >>> round(health["overfitting_gap"], 3), health.peak_epoch, round(health.learning_efficiency, 3)
+        >>> round(health["loss_gap"], 3), health.peak_epoch, round(health.learning_efficiency, 3)
         (0.1, 2, 0.233)
         >>> print(health)
         peak val_jaccard     0.7 at epoch 3
         final val_jaccard    0.6
         learning efficiency  0.233 per epoch until the peak
-        convergence rate     0.1 per epoch over the last 3 epochs
+        recent rate          0.1 per epoch over the last 3 epochs
         σ of val_loss        0.0577 over the last 3 epochs
         σ of val_jaccard     0.153 over the last 3 epochs
-        overfitting gap      0.1 over the last 3 epochs
+        loss gap             0.1 over the last 3 epochs
         stability            Moderate; for its mean Poor
 
     Reference:
@@ -200,21 +203,21 @@ def training_health(history: Any, window: int = WINDOW, metric: str | None = Non
     peak = float("nan") if best is None else float(values[best])
     gap = _gap(curves, window)
     return TrainingHealth(
-        convergence_rate=_mean(rates[-window:]),
-        loss_stability=losses.sigma,
-        jaccard_stability=scores.sigma,
-        overfitting_gap=_mean(gap),
+        recent_rate=_mean(rates[-window:]),
+        loss_sigma=losses.sigma,
+        metric_sigma=scores.sigma,
+        loss_gap=_mean(gap),
         peak_epoch=peak_epoch,
         learning_efficiency=peak / (peak_epoch + 1) if peak_epoch is not None else float("nan"),
         final_performance=float(values[-1]) if len(values) else float("nan"),
         peak_performance=peak,
         stability_class=losses.label,
         relative_class=losses.relative_label,
-        convergence_rates=tuple(rates.tolist()),
+        rates=tuple(rates.tolist()),
         watched=names[0],
         watched_loss=curves.watched("loss")[0],
         window=window,
-        counts={"convergence_rate": len(rates[-window:]), "overfitting_gap": len(gap), **_counts(losses, scores)},
+        counts={"recent_rate": len(rates[-window:]), "loss_gap": len(gap), **_counts(losses, scores)},
         reason=curves.no_metric if names[0] is None else "",
     )
 
@@ -250,12 +253,12 @@ def training_stability(
     """
     curves, (watched, _), losses, scores = _watched(history, window, metric, ddof)
     return TrainingStability(
-        loss_stability=losses.sigma,
-        jaccard_stability=scores.sigma,
+        loss_sigma=losses.sigma,
+        metric_sigma=scores.sigma,
         loss_cv=losses.coefficient_of_variation,
-        jaccard_cv=scores.coefficient_of_variation,
+        metric_cv=scores.coefficient_of_variation,
         mean_loss=losses.mean,
-        mean_jaccard=scores.mean,
+        mean_metric=scores.mean,
         stability_class=losses.label,
         relative_class=losses.relative_label,
         watched=watched,
@@ -298,4 +301,4 @@ def _mean(values: NDArray[np.float64]) -> float:
 
 
 def _counts(losses: Stability, scores: Stability) -> dict[str, int]:
-    return {"loss_stability": len(losses.values), "jaccard_stability": len(scores.values)}
+    return {"loss_sigma": len(losses.values), "metric_sigma": len(scores.values)}

@@ -53,6 +53,9 @@ class Overfitting(Determinable):
     count: int
     reason: str = ""
 
+    def _answer(self) -> bool:
+        return self.onset is not None
+
     def _rows(self) -> list[tuple[str, str]]:
         gap, (low, high) = number(self.gap), self.gap_interval
         if self.count:

@@ -11,10 +11,37 @@ from unetdyn._checks import nearest
 _MOST_DIGITS = 6  # of a number just short of 1
 
 
-class Result:
+class Judgement:
+    """What is never true by accident: `if result:` says what was found, or raises.
+
+    Example:
+        >>> class Peak(Judgement):
+        ...     height = 0.7
+        >>> bool(Peak())
+        Traceback (most recent call last):
+        TypeError: `Peak` is neither true nor false: ask for one of its attributes, or whether it `is None`.
+    """
+
+    def _answer(self) -> bool | None:
+        """Yes or no, where that is what it is about; None (default) where it is about something else."""
+        return None
+
+    def __bool__(self) -> bool:
+        answer = self._answer()
+        if answer is None:
+            raise TypeError(
+                f"`{type(self).__name__}` is neither true nor false: ask for one of its attributes, or whether it "
+                "`is None`."
+            )
+        return answer
+
+
+class Result(Judgement):
     """Base of the result dataclasses. A subclass says in `_rows` what a person should read, in order.
 
     Attributes of results count epochs from 0, as Keras' callbacks do; what is shown counts from 1, as Keras prints.
+    A result that answers yes or no, such as whether a training converged, says so in `_answer`; `bool` of any other
+    raises.
 
     Example:
         >>> class Peak(Result):
@@ -62,6 +89,9 @@ class KeyedResult(Result, Mapping[str, Any]):
     def __iter__(self) -> Iterator[str]:
         return (field.name for field in dataclasses.fields(self))  # type: ignore[arg-type]
 
+    def _answer(self) -> bool:
+        return True  # a dictionary that is not empty, as scripts had it
+
     def __len__(self) -> int:
         return len(dataclasses.fields(self))  # type: ignore[arg-type]
 
@@ -74,7 +104,7 @@ class Determinable(Result):
     """A result that the data may leave undetermined. A subclass has `reason`, a field or a property.
 
     Whatever a result cannot tell is NaN or None in it, and `reason` says why; where it tells everything, `reason` is
-    empty.
+    empty. `bool` of an undetermined one raises: it is no "no".
 
     Example:
         >>> @dataclasses.dataclass(frozen=True)
@@ -98,6 +128,14 @@ class Determinable(Result):
     def determined(self) -> bool:
         """Whether the data told everything; `reason` says what they did not."""
         return not self.reason
+
+    def __bool__(self) -> bool:
+        if not self.determined:
+            raise ValueError(
+                f"`{type(self).__name__}` is undetermined, neither true nor false: {self.reason}. Ask for its "
+                "`determined` first."
+            )
+        return super().__bool__()
 
     def _if_determined(self, shown: str) -> str:
         return shown if self.determined else undetermined(self.reason)

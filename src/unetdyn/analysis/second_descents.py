@@ -74,6 +74,9 @@ class DoubleDescent(Determinable):
         swing = f"noise alone swings as far with p = {number(self.p_value)}"
         return swing if self.first_minimum is not None else "it never falls, rises and falls"
 
+    def _answer(self) -> bool:
+        return self.found
+
     def _rows(self) -> list[tuple[str, str]]:
         rows = [("verdict", self._if_determined(f"{self.verdict}: {self.evidence}"))]
         if self.first_minimum is None:

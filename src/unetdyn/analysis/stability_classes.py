@@ -164,7 +164,7 @@ def stability_class(sigma: float) -> str:
     return STABILITY_CLASSES[-1].label
 
 
-def stability(values: ArrayLike | Curve, window: int = WINDOW, ddof: int = DDOF) -> Stability:
+def stability(values: ArrayLike | Curve, window: int = WINDOW, ddof: int = DDOF, partial: bool = False) -> Stability:
     """How much a logged value scattered over its last epochs.
 
     σ = sqrt(Σ (vᵢ − v̄)² / (window − ddof)) over the last `window` values; the coefficient of variation is σ / |v̄|.
@@ -176,6 +176,8 @@ def stability(values: ArrayLike | Curve, window: int = WINDOW, ddof: int = DDOF)
         window: How many values count, ≥ 2. 10 is what the studies used.
         ddof: 1 (default) is the sample standard deviation, the studies' formula; 0 the population's, which their code
             used (`numpy.std`) and which is smaller by a factor of sqrt(1 − 1/window).
+        partial: Whether fewer values than `window` do, from two on, as in the studies' code: the window of the result
+            is then as long as they are. Default False: σ of three epochs is that of a loss that still falls.
 
     Returns:
         A `Stability`. With fewer than `window` values it is not defined (σ is NaN, the label None), which is no
@@ -191,12 +193,16 @@ def stability(values: ArrayLike | Curve, window: int = WINDOW, ddof: int = DDOF)
         σ 0.0258 over the last 4 epochs: Good (0.01 ≤ σ < 0.05); coefficient of variation 8.3 %: Moderate
         >>> print(stability([0.5, 0.4]))
         σ not defined: 2 of the 10 epochs that it needs
+        >>> print(stability([0.7, 0.4], ddof=0, partial=True))
+        σ 0.15 over the last 2 epochs: Poor (0.1 ≤ σ < 0.5); coefficient of variation 27.3 %: Poor
 
     Reference:
         The studies (docs/studies.md); the coefficient of variation is Pearson's (1896).
     """
     last = _checked(values, window, ddof)[-window:]
     window, ddof = int(window), int(ddof)
+    if partial:
+        window = max(2, len(last))
     kept = tuple(map(float, last))
     nan = float("nan")
     if len(last) < window:

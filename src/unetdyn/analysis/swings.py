@@ -48,6 +48,9 @@ class Oscillation(Determinable):
     alpha: float
     reason: str = ""
 
+    def _answer(self) -> bool:
+        return self.kind is not None
+
     def _rows(self) -> list[tuple[str, str]]:
         words = {
             "cycle": f"a cycle of {number(self.period)} epochs",

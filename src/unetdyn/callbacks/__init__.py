@@ -7,6 +7,7 @@ from unetdyn.callbacks.auto_clip import AutoClip
 from unetdyn.callbacks.batch import BatchMonitor
 from unetdyn.callbacks.gradient import GradientMonitor
 from unetdyn.callbacks.live_dashboard import LiveDashboard
+from unetdyn.callbacks.mathematical import MathematicalMonitor
 from unetdyn.callbacks.mode_gap import TrainInferenceGapMonitor
 from unetdyn.callbacks.monitor import Monitor
 from unetdyn.callbacks.noise_scale import NoiseScaleMonitor
@@ -24,6 +25,7 @@ __all__ = [
     "BatchMonitor",
     "GradientMonitor",
     "LiveDashboard",
+    "MathematicalMonitor",
     "Monitor",
     "NoiseScaleMonitor",
     "NonFiniteGuard",

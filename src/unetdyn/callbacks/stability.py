@@ -47,6 +47,8 @@ class StabilityMonitor(Monitor):
             `NAME_sigma`, `NAME_cv`; NaN where not observed or not defined.
         results: `unetdyn.analysis.Stability` by monitored name, as of the last epoch.
         result: The first of them.
+        val_losses: A list of the validation losses so far, one for each validation, whatever is monitored: what the
+            studies' class keeps.
         findings: (epoch, `unetdyn.analysis.diagnosis.Finding`) pairs, printed or not.
         messages: (epoch, sentence) pairs: the same as a person reads it.
 
@@ -110,6 +112,8 @@ class StabilityMonitor(Monitor):
         self._epoch = epoch
         self._epochs.append(epoch)
         available = list(logs)
+        if "val_loss" in logs:
+            self.val_losses.append(_scalar("val_loss", logs["val_loss"]))
         for name in self.monitor:
             if name in logs:
                 self._observe(name, _scalar(name, logs[name]), logs)
@@ -137,6 +141,7 @@ class StabilityMonitor(Monitor):
 
     def _restart(self) -> None:
         super()._restart()
+        self.val_losses: list[float] = []
         self._epochs: list[int] = []
         self._values: dict[str, list[float]] = {name: [] for name in self.monitor}
         self._rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in self.monitor}

@@ -2,7 +2,8 @@
 
 import keras  # noqa: F401  # isort: skip  (first: importing Keras registers our objects, before our modules are half imported)
 
-from unetdyn.metrics.jaccard import jacard_coef, thresholded_jaccard
+from unetdyn.metrics.function_and_metric import jacard_coef
+from unetdyn.metrics.jaccard import thresholded_jaccard
 from unetdyn.metrics.soft import SoftJaccard, soft_jaccard
 from unetdyn.metrics.thresholded import ThresholdedJaccard
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import keras
 from keras import ops
 
 from unetdyn._checks import check_choice, check_fraction, is_count
@@ -240,33 +239,3 @@ def thresholded_jaccard(
     rule = CountingRule(threshold, comparison, aggregate, empty, from_logits, class_ids)
     sums = _update(_validate(y_true, y_pred, sample_weight, rule), rule)
     return _compute(*sums, rule)
-
-
-@keras.saving.register_keras_serializable(package="unetdyn")
-def jacard_coef(y_true: Tensor, y_pred: Tensor) -> Tensor:
-    """Jaccard index of one batch at the threshold 0.5, under the spelling of the widely copied tutorial code.
-
-    `J = |{y > ½} ∩ {p > ½}| / |{y > ½} ∪ {p > ½}|` over all pixels given, and 1 where both are empty. Unlike the
-    original, which sums the probabilities themselves (`soft_jaccard`), it binarises first.
-
-    Keras averages a *function* metric over batches, so in `compile(metrics=[jacard_coef])` the value of an epoch is
-    a mean of ratios that depends on the batch size. Prefer `ThresholdedJaccard()` there.
-
-    Args:
-        y_true: Labels, `(batch, height, width, channels)`.
-        y_pred: Probabilities in [0, 1], same shape.
-
-    Returns:
-        A scalar float32 tensor in [0, 1].
-
-    Raises:
-        ValueError: If the shapes differ.
-
-    Example:
-        >>> float(jacard_coef([[1, 1, 0, 0]], [[0.9, 0.8, 0.8, 0.9]]))
-        0.5
-
-    Reference:
-        Jaccard, "The distribution of the flora in the alpine zone", New Phytologist 11, 1912.
-    """
-    return thresholded_jaccard(y_true, y_pred)

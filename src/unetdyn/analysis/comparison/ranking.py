@@ -77,6 +77,9 @@ class BestWithin(Result):
     excluded: dict[str, str]
     notes: tuple[str, ...] = ()
 
+    def _answer(self) -> bool:
+        return self.best is not None
+
     def _rows(self) -> list[tuple[str, str]]:
         bound = f"σ < {number(self.max_sigma)}"
         best = "none" if self.best is None else f"{self.best.name}: {_numbers(self.best)}"

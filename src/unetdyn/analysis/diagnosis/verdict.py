@@ -19,6 +19,7 @@ from unetdyn.analysis.diagnosis.finding import (
 from unetdyn.analysis.diagnosis.limit import Need
 from unetdyn.analysis.diagnosis.registry import CAUSES, RULES, SYMPTOMS, Rule
 from unetdyn.analysis.diagnosis.symptoms import stability
+from unetdyn.analysis.result import Judgement
 from unetdyn.analysis.stability_classes import DDOF, WINDOW
 
 WIDTH = 110  # characters of a line of text
@@ -43,7 +44,7 @@ class NotApplied:
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(Judgement):
     """What to think of a run. Shows itself as text, in a notebook as a table.
 
     Attributes:

@@ -94,7 +94,7 @@ def content_of(run: Run, metric: str | None, name: str, anchor: str, most: int |
     curves, chosen = evidence.curves, evidence.metric
     diagnosis = diagnose(evidence)
     summary = summarise(run, name, metric=chosen, **settings) if chosen else None
-    best = summary.peak_epoch if summary else None
+    best = summary.peak_epoch if summary is not None else None
     return RunContent(
         name=name,
         anchor=anchor,
