@@ -41,6 +41,15 @@ if TYPE_CHECKING:
     from unetdyn.analysis.fitting.held_out import HeldOutTail
     from unetdyn.analysis.fitting.result import ConvergenceFit
     from unetdyn.analysis.health import TrainingHealth, TrainingStability, training_health, training_stability
+    from unetdyn.analysis.laws import (
+        batch_gradient_variance,
+        batch_size_for_data,
+        learning_rate_for_noise_and_curvature,
+        learning_rate_for_size,
+        optimal_momentum,
+        statistical_power_ratio,
+        warmup_epochs,
+    )
     from unetdyn.analysis.overfitting_onset import Overfitting, overfitting
     from unetdyn.analysis.result import KeyedResult, Result
     from unetdyn.analysis.second_descents import DoubleDescent, double_descent
@@ -111,6 +120,8 @@ __all__ = [
     "anova",
     "anova_power",
     "as_summaries",
+    "batch_gradient_variance",
+    "batch_size_for_data",
     "best_within",
     "collapses",
     "combined_score",
@@ -123,6 +134,9 @@ __all__ = [
     "fit_convergence",
     "improvement_factor",
     "jaccard_sensitivity",
+    "learning_rate_for_noise_and_curvature",
+    "learning_rate_for_size",
+    "optimal_momentum",
     "oscillation",
     "overfitting",
     "pareto_front",
@@ -135,6 +149,7 @@ __all__ = [
     "stability",
     "stability_class",
     "stability_exponent",
+    "statistical_power_ratio",
     "summarise",
     "threshold_curve",
     "training_health",
@@ -142,6 +157,7 @@ __all__ = [
     "update_variance",
     "update_variance_ratio",
     "variance_components",
+    "warmup_epochs",
 ]
 
 _NAMES = {
@@ -166,6 +182,15 @@ _NAMES = {
     "fitting.result": ("ConvergenceFit",),
     "health": ("TrainingHealth", "TrainingStability", "training_health", "training_stability"),
     "swings": ("Oscillation", "oscillation"),
+    "laws": (
+        "batch_gradient_variance",
+        "batch_size_for_data",
+        "learning_rate_for_noise_and_curvature",
+        "learning_rate_for_size",
+        "optimal_momentum",
+        "statistical_power_ratio",
+        "warmup_epochs",
+    ),
     "overfitting_onset": ("Overfitting", "overfitting"),
     "result": ("KeyedResult", "Result"),
     "second_descents": ("DoubleDescent", "double_descent"),
