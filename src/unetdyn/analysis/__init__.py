@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from unetdyn.analysis.fitting.asymptote import fit_convergence
     from unetdyn.analysis.fitting.held_out import HeldOutTail
     from unetdyn.analysis.fitting.result import ConvergenceFit
+    from unetdyn.analysis.fitting.second_descent import DoubleDescentFit, fit_double_descent
     from unetdyn.analysis.health import TrainingHealth, TrainingStability, training_health, training_stability
     from unetdyn.analysis.laws import (
         batch_gradient_variance,
@@ -91,6 +92,7 @@ __all__ = [
     "Curves",
     "Diagnosis",
     "DoubleDescent",
+    "DoubleDescentFit",
     "Effect",
     "Finding",
     "Front",
@@ -132,6 +134,7 @@ __all__ = [
     "diagnose",
     "double_descent",
     "fit_convergence",
+    "fit_double_descent",
     "improvement_factor",
     "jaccard_sensitivity",
     "learning_rate_for_noise_and_curvature",
@@ -180,6 +183,7 @@ _NAMES = {
     "fitting.asymptote": ("fit_convergence",),
     "fitting.held_out": ("HeldOutTail",),
     "fitting.result": ("ConvergenceFit",),
+    "fitting.second_descent": ("DoubleDescentFit", "fit_double_descent"),
     "health": ("TrainingHealth", "TrainingStability", "training_health", "training_stability"),
     "swings": ("Oscillation", "oscillation"),
     "laws": (
