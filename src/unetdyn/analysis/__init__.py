@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from unetdyn.analysis.fitting.held_out import HeldOutTail
     from unetdyn.analysis.fitting.result import ConvergenceFit
     from unetdyn.analysis.fitting.second_descent import DoubleDescentFit, fit_double_descent
+    from unetdyn.analysis.gradient_criterion import GradientCriterion, converged_by_gradient
     from unetdyn.analysis.health import TrainingHealth, TrainingStability, training_health, training_stability
+    from unetdyn.analysis.improvement_criterion import ImprovementCriterion, converged_by_improvement
     from unetdyn.analysis.laws import (
         batch_gradient_variance,
         batch_size_for_data,
@@ -96,8 +98,10 @@ __all__ = [
     "Effect",
     "Finding",
     "Front",
+    "GradientCriterion",
     "HeldOutTail",
     "Improvement",
+    "ImprovementCriterion",
     "JaccardSensitivity",
     "KeyedResult",
     "Oscillation",
@@ -128,6 +132,8 @@ __all__ = [
     "collapses",
     "combined_score",
     "converged_by_change",
+    "converged_by_gradient",
+    "converged_by_improvement",
     "converged_by_slope",
     "converged_by_stability",
     "convergence",
@@ -184,8 +190,15 @@ _NAMES = {
     "fitting.held_out": ("HeldOutTail",),
     "fitting.result": ("ConvergenceFit",),
     "fitting.second_descent": ("DoubleDescentFit", "fit_double_descent"),
+    "gradient_criterion": (
+        "GradientCriterion",
+        "converged_by_gradient",
+    ),
     "health": ("TrainingHealth", "TrainingStability", "training_health", "training_stability"),
-    "swings": ("Oscillation", "oscillation"),
+    "improvement_criterion": (
+        "ImprovementCriterion",
+        "converged_by_improvement",
+    ),
     "laws": (
         "batch_gradient_variance",
         "batch_size_for_data",
@@ -208,6 +221,7 @@ _NAMES = {
         "stability",
         "stability_class",
     ),
+    "swings": ("Oscillation", "oscillation"),
     "thresholds.every_threshold": ("ThresholdCurve", "threshold_curve"),
     "thresholds.pixel_errors": ("JaccardSensitivity", "jaccard_sensitivity"),
     "updates": (
