@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         warmup_epochs,
     )
     from unetdyn.analysis.overfitting_onset import Overfitting, overfitting
+    from unetdyn.analysis.phases import TrainingPhases, training_phases
     from unetdyn.analysis.result import KeyedResult, Result
     from unetdyn.analysis.second_descents import DoubleDescent, double_descent
     from unetdyn.analysis.series import Curve
@@ -120,6 +121,7 @@ __all__ = [
     "StabilityExponent",
     "ThresholdCurve",
     "TrainingHealth",
+    "TrainingPhases",
     "TrainingStability",
     "UpdateVarianceRatio",
     "VarianceComponents",
@@ -162,6 +164,7 @@ __all__ = [
     "summarise",
     "threshold_curve",
     "training_health",
+    "training_phases",
     "training_stability",
     "update_variance",
     "update_variance_ratio",
@@ -209,6 +212,10 @@ _NAMES = {
         "warmup_epochs",
     ),
     "overfitting_onset": ("Overfitting", "overfitting"),
+    "phases": (
+        "TrainingPhases",
+        "training_phases",
+    ),
     "result": ("KeyedResult", "Result"),
     "second_descents": ("DoubleDescent", "double_descent"),
     "series": ("Curve",),
