@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     )
     from unetdyn.analysis.overfitting_onset import Overfitting, overfitting
     from unetdyn.analysis.phases import TrainingPhases, training_phases
+    from unetdyn.analysis.regimes import TrainingRegime, training_regime
     from unetdyn.analysis.result import KeyedResult, Result
     from unetdyn.analysis.second_descents import DoubleDescent, double_descent
     from unetdyn.analysis.series import Curve
@@ -122,6 +123,7 @@ __all__ = [
     "ThresholdCurve",
     "TrainingHealth",
     "TrainingPhases",
+    "TrainingRegime",
     "TrainingStability",
     "UpdateVarianceRatio",
     "VarianceComponents",
@@ -165,6 +167,7 @@ __all__ = [
     "threshold_curve",
     "training_health",
     "training_phases",
+    "training_regime",
     "training_stability",
     "update_variance",
     "update_variance_ratio",
@@ -215,6 +218,10 @@ _NAMES = {
     "phases": (
         "TrainingPhases",
         "training_phases",
+    ),
+    "regimes": (
+        "TrainingRegime",
+        "training_regime",
     ),
     "result": ("KeyedResult", "Result"),
     "second_descents": ("DoubleDescent", "double_descent"),
