@@ -73,9 +73,12 @@ def test_the_evidence_is_that_of_the_numbers():
     assert result.training_level == pytest.approx(np.mean(underfitting()["jaccard"][-10:]))
     assert result.validation_level == pytest.approx(np.mean(underfitting()["val_jaccard"][-10:]))
     assert result.evidence.startswith("the losses stand still at jaccard 0.3")
-    assert str(result).splitlines()[1:3] == ["training loss       converged", "validation loss     converged"]
+    labels = [line.split("  ")[0] for line in str(result).splitlines()]
+    assert labels == ["verdict", "training loss", "validation loss", "training jaccard", "validation jaccard"]
     early = training_regime(too_short())
-    assert early.evidence == f"val_loss: {early.validation.evidence}"
+    # 0.6 e^(−t/80) falls by 0.6 / 80 e^(−85/80) an epoch in the middle of its last thirty.
+    assert early.validation.slope == pytest.approx(-0.6 / 80 * np.exp(-84.5 / 80), rel=0.1)
+    assert early.evidence.startswith("val_loss changes by -0.00")
     late = training_regime(overfitting())
     assert late.evidence == f"from epoch {late.onset.onset + 1} on: {late.onset.evidence}"
 
@@ -97,7 +100,7 @@ def test_a_metric_that_still_rises_was_not_trained_long_enough_though_the_loss_s
     history = fits() | {"val_jaccard": 0.4 + 0.004 * T}
     result = training_regime(history)
     assert result.regime == "not trained long enough"
-    assert result.evidence.startswith("val_jaccard: it still rises")
+    assert result.evidence.startswith("val_jaccard changes by 0.004 an epoch")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +113,8 @@ def test_a_metric_that_still_rises_was_not_trained_long_enough_though_the_loss_s
             underfitting() | {"val_jaccard": underfitting()["val_jaccard"] / 3},
             "jaccard 0.317, validation 0.0996: neither is good, and they lie far apart",
         ),
-        (fits(sigma=0.3), "loss: the slope an epoch is uncertain"),
+        (planted(sigma=0, loss=np.full(100, 0.3), val_loss=np.full(100, 0.3)), "loss: the curve never changed"),
+        (fits(sigma=0.3), "loss changes by -0.00596 an epoch (90 % interval -0.0181 to 0.00673): whether it stands"),
     ],
 )
 def test_what_is_not_told_says_why(history, reason):
