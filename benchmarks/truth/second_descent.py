@@ -1,6 +1,7 @@
 """The five parameters of a double descent: covered as stated, and not claimed where there is none."""
 
 import numpy as np
+from scipy.stats import binomtest
 from truth._planted import ar1, share, share_of
 from truth.double_descent import single
 
@@ -24,11 +25,8 @@ def curve(epochs: int, truth: tuple[float, ...]) -> np.ndarray:
 
 
 def wilson(count: int, trials: int) -> float:
-    """Upper end of the 95 % interval of a rate; Wilson (1927)."""
-    z, rate = 1.96, count / trials
-    middle = rate + z**2 / (2 * trials)
-    reach = z * np.sqrt(rate * (1 - rate) / trials + z**2 / (4 * trials**2))
-    return float((middle + reach) / (1 + z**2 / trials))
+    """Upper end of the 95 % interval of a rate."""
+    return float(binomtest(count, trials).proportion_ci(method="wilson").high)
 
 
 def rows(draws: int, seed: int) -> list[tuple[str, str, str]]:
@@ -40,7 +38,7 @@ def rows(draws: int, seed: int) -> list[tuple[str, str, str]]:
             told = [result for result in results if result.determined]
             what = f"J₁ {truth[1]:g}, J₂ {truth[3]:g} at {truth[5]} of {epochs} epochs, σ {sigma:g}, φ {phi:g}"
             found.append((f"{what}: determined", share_of(len(told), draws), "high"))
-            for name, value in zip(NAMES, truth, strict=True):
+            for name, value in zip(NAMES, truth, strict=True) if told else ():
                 ends = [result.intervals[name] for result in told]
                 estimates = np.array([result.params[name] for result in told])
                 text = share([low <= value <= high for low, high in ends]) + f", bias {estimates.mean() - value:+.2g}"
