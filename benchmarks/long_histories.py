@@ -54,6 +54,10 @@ OF_HISTORIES: dict[str, Callable[[dict[str, np.ndarray]], object]] = {
     "oscillation": lambda logs: analysis.oscillation(logs["val_loss"]),
     "collapses": lambda logs: analysis.collapses(logs["val_jaccard"]),
     "double_descent": lambda logs: analysis.double_descent(logs["loss"]),
+    "fit_double_descent": lambda logs: analysis.fit_double_descent(logs["loss"]),
+    "training_phases": analysis.training_phases,
+    "training_regime": analysis.training_regime,
+    "converged_by_improvement": lambda logs: analysis.converged_by_improvement(logs["val_loss"]),
     "fit_convergence": lambda logs: analysis.fit_convergence(logs["val_loss"]),
     "summarise": analysis.summarise,
 }
@@ -70,7 +74,7 @@ def show(name: str, function: Callable, long: object, short: object, repeats: in
     pairs = [(seconds(function, long), seconds(function, short)) for _ in range(repeats)]
     middle = statistics.median(one for one, _ in pairs)
     ratio = statistics.median(one / other for one, other in pairs)
-    print(f"{name:<20} {middle:7.3f} s, {ratio:8.1f} times the short one", flush=True)
+    print(f"{name:<24} {middle:7.3f} s, {ratio:8.1f} times the short one", flush=True)
 
 
 def main() -> None:

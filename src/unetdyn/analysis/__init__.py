@@ -40,8 +40,22 @@ if TYPE_CHECKING:
     from unetdyn.analysis.fitting.asymptote import fit_convergence
     from unetdyn.analysis.fitting.held_out import HeldOutTail
     from unetdyn.analysis.fitting.result import ConvergenceFit
+    from unetdyn.analysis.fitting.second_descent import DoubleDescentFit, fit_double_descent
+    from unetdyn.analysis.gradient_criterion import GradientCriterion, converged_by_gradient
     from unetdyn.analysis.health import TrainingHealth, TrainingStability, training_health, training_stability
+    from unetdyn.analysis.improvement_criterion import ImprovementCriterion, converged_by_improvement
+    from unetdyn.analysis.laws import (
+        batch_gradient_variance,
+        batch_size_for_data,
+        learning_rate_for_noise_and_curvature,
+        learning_rate_for_size,
+        optimal_momentum,
+        statistical_power_ratio,
+        warmup_epochs,
+    )
     from unetdyn.analysis.overfitting_onset import Overfitting, overfitting
+    from unetdyn.analysis.phases import TrainingPhases, training_phases
+    from unetdyn.analysis.regimes import TrainingRegime, training_regime
     from unetdyn.analysis.result import KeyedResult, Result
     from unetdyn.analysis.second_descents import DoubleDescent, double_descent
     from unetdyn.analysis.series import Curve
@@ -88,11 +102,14 @@ __all__ = [
     "Curves",
     "Diagnosis",
     "DoubleDescent",
+    "DoubleDescentFit",
     "Effect",
     "Finding",
     "Front",
+    "GradientCriterion",
     "HeldOutTail",
     "Improvement",
+    "ImprovementCriterion",
     "JaccardSensitivity",
     "KeyedResult",
     "Oscillation",
@@ -111,6 +128,8 @@ __all__ = [
     "StabilityExponent",
     "ThresholdCurve",
     "TrainingHealth",
+    "TrainingPhases",
+    "TrainingRegime",
     "TrainingStability",
     "UpdateVarianceRatio",
     "VarianceComponents",
@@ -118,6 +137,8 @@ __all__ = [
     "anova",
     "anova_power",
     "as_summaries",
+    "batch_gradient_variance",
+    "batch_size_for_data",
     "best_within",
     "check_convergence",
     "classify_stability",
@@ -125,14 +146,20 @@ __all__ = [
     "combined_score",
     "compute_training_health",
     "converged_by_change",
+    "converged_by_gradient",
+    "converged_by_improvement",
     "converged_by_slope",
     "converged_by_stability",
     "convergence",
     "diagnose",
     "double_descent",
     "fit_convergence",
+    "fit_double_descent",
     "improvement_factor",
     "jaccard_sensitivity",
+    "learning_rate_for_noise_and_curvature",
+    "learning_rate_for_size",
+    "optimal_momentum",
     "oscillation",
     "overfitting",
     "pareto_front",
@@ -145,13 +172,17 @@ __all__ = [
     "stability",
     "stability_class",
     "stability_exponent",
+    "statistical_power_ratio",
     "summarise",
     "threshold_curve",
     "training_health",
+    "training_phases",
+    "training_regime",
     "training_stability",
     "update_variance",
     "update_variance_ratio",
     "variance_components",
+    "warmup_epochs",
 ]
 
 _NAMES = {
@@ -174,9 +205,34 @@ _NAMES = {
     "fitting.asymptote": ("fit_convergence",),
     "fitting.held_out": ("HeldOutTail",),
     "fitting.result": ("ConvergenceFit",),
+    "fitting.second_descent": ("DoubleDescentFit", "fit_double_descent"),
+    "gradient_criterion": (
+        "GradientCriterion",
+        "converged_by_gradient",
+    ),
     "health": ("TrainingHealth", "TrainingStability", "training_health", "training_stability"),
-    "swings": ("Oscillation", "oscillation"),
+    "improvement_criterion": (
+        "ImprovementCriterion",
+        "converged_by_improvement",
+    ),
+    "laws": (
+        "batch_gradient_variance",
+        "batch_size_for_data",
+        "learning_rate_for_noise_and_curvature",
+        "learning_rate_for_size",
+        "optimal_momentum",
+        "statistical_power_ratio",
+        "warmup_epochs",
+    ),
     "overfitting_onset": ("Overfitting", "overfitting"),
+    "phases": (
+        "TrainingPhases",
+        "training_phases",
+    ),
+    "regimes": (
+        "TrainingRegime",
+        "training_regime",
+    ),
     "result": ("KeyedResult", "Result"),
     "second_descents": ("DoubleDescent", "double_descent"),
     "series": ("Curve",),
@@ -195,6 +251,7 @@ _NAMES = {
         "classify_stability",
         "compute_training_health",
     ),
+    "swings": ("Oscillation", "oscillation"),
     "thresholds.every_threshold": ("ThresholdCurve", "threshold_curve"),
     "thresholds.pixel_errors": ("JaccardSensitivity", "jaccard_sensitivity"),
     "updates": (

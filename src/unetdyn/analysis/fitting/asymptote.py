@@ -8,6 +8,7 @@ from unetdyn.analysis.fitting.bootstrap import SieveBootstrap
 from unetdyn.analysis.fitting.estimate import Settings, estimated
 from unetdyn.analysis.fitting.models import Array
 from unetdyn.analysis.fitting.result import ConvergenceFit
+from unetdyn.analysis.grouping import grouped
 from unetdyn.analysis.series import Curve, parts
 
 LEAST_EPOCHS = 10
@@ -103,7 +104,7 @@ def fit_convergence(
         noise = SieveBootstrap(min(len(times), _GROUPS), draws, seed)
         at_once = max(1, _AT_ONCE // noise.chosen.size)
         for chosen in np.split(possible, range(at_once, len(possible), at_once)):
-            found = estimated(_grouped(times), _grouped(rows[chosen]), noise, settings)
+            found = estimated(grouped(times, _GROUPS), grouped(rows[chosen], _GROUPS), noise, settings)
             for row, result in zip(chosen, found, strict=True):
                 results[row] = result
     return results[0] if table.ndim == 1 else tuple(results)
@@ -139,12 +140,3 @@ def _not_fitted_because(row: Array) -> str:
     if not _COMPUTABLE[0] < half < _COMPUTABLE[1]:
         return f"its values differ by {half:.0e} and more, too little or too much to compute with: give another unit"
     return ""
-
-
-def _grouped(values: Array) -> Array:
-    """Means of 500 groups of neighbouring epochs, of equal length but for one; values of fewer epochs as they are."""
-    n = values.shape[-1]
-    if n <= _GROUPS:
-        return values
-    starts = np.linspace(0, n, _GROUPS, endpoint=False).astype(int)
-    return np.add.reduceat(values, starts, axis=-1) / np.diff(starts, append=n)

@@ -30,24 +30,25 @@ class SieveBootstrap:
         self.chosen: NDArray[np.int64] = generator.integers(0, n, (n, draws))
         self.normal: Array = generator.standard_normal(draws)
 
-    def noise_like(self, residuals: Array) -> Array:
+    def noise_like(self, residuals: Array, parameters: int = FITTED) -> Array:
         """Noise as in the residuals.
 
-        eₜ = φ eₜ₋₁ + uₜ, with u drawn from the fit's own innovations, which are enlarged by sqrt(n / (n − 3)) for the
+        eₜ = φ eₜ₋₁ + uₜ, with u drawn from the fit's own innovations, which are enlarged by sqrt(n / (n − p)) for the
         parameters that were fitted. φ isn't known either: each draw has its own, from a normal distribution around the
-        estimate (standard deviation sqrt(n (1 − φ²)) / (n − 5)), cut to 0 ... 0.9.
+        estimate (standard deviation sqrt(n (1 − φ²)) / (n − p − 2)), cut to 0 ... 0.9.
 
         Args:
             residuals: `(curves, n)`.
+            parameters: p, how many parameters the fit had. Default 3, those of one descent or rise.
 
         Returns:
             `(n, curves, draws)`.
         """
         n = residuals.shape[1]
-        estimate = autocorrelation(residuals, FITTED)
+        estimate = autocorrelation(residuals, parameters)
         u = innovations(residuals, np.clip(estimate, 0, LARGEST_PHI_OF_NOISE))
-        u = (u - u.mean(axis=1, keepdims=True)) * np.sqrt(n / (n - FITTED))
-        spread = np.sqrt(n * (1 - np.clip(estimate, -LARGEST_PHI, LARGEST_PHI) ** 2)) / (n - FITTED - 2)
+        u = (u - u.mean(axis=1, keepdims=True)) * np.sqrt(n / (n - parameters))
+        spread = np.sqrt(n * (1 - np.clip(estimate, -LARGEST_PHI, LARGEST_PHI) ** 2)) / (n - parameters - 2)
         phi = np.clip(estimate[:, None] + spread[:, None] * self.normal, 0, LARGEST_PHI_OF_NOISE)
         noise = np.empty((n, *phi.shape))
         for t, chosen in enumerate(self.chosen):
