@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Ranking,
         best_within,
         combined_score,
+        min_max_score,
         pareto_front,
     )
     from unetdyn.analysis.comparison.recommendation import ON_RECORD, Recommendation, Record, recommend
@@ -123,6 +124,7 @@ __all__ = [
     "fit_convergence",
     "improvement_factor",
     "jaccard_sensitivity",
+    "min_max_score",
     "oscillation",
     "overfitting",
     "pareto_front",
@@ -152,7 +154,15 @@ _NAMES = {
     "comparison.exponent": ("StabilityExponent", "stability_exponent"),
     "comparison.improvement": ("Improvement", "improvement_factor"),
     "comparison.many_runs": ("as_summaries",),
-    "comparison.ranking": ("BestWithin", "Front", "Ranking", "best_within", "combined_score", "pareto_front"),
+    "comparison.ranking": (
+        "BestWithin",
+        "Front",
+        "Ranking",
+        "best_within",
+        "combined_score",
+        "min_max_score",
+        "pareto_front",
+    ),
     "comparison.recommendation": ("ON_RECORD", "Recommendation", "Record", "recommend"),
     "comparison.slopes": ("Sensitivity", "Slope", "sensitivity"),
     "comparison.summary": ("RunSummary", "summarise"),
