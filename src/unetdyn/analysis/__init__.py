@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         min_max_score,
         pareto_front,
     )
-    from unetdyn.analysis.comparison.recommendation import ON_RECORD, Recommendation, Record, recommend
+    from unetdyn.analysis.comparison.recommendation import Recommendation, recommend
     from unetdyn.analysis.comparison.slopes import Sensitivity, Slope, sensitivity
     from unetdyn.analysis.comparison.summary import RunSummary, summarise
     from unetdyn.analysis.convergence_summary import Convergence, convergence
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from unetdyn.analysis.fitting.result import ConvergenceFit
     from unetdyn.analysis.health import TrainingHealth, TrainingStability, training_health, training_stability
     from unetdyn.analysis.overfitting_onset import Overfitting, overfitting
+    from unetdyn.analysis.quoted_table import QuotedTable
     from unetdyn.analysis.result import KeyedResult, Result
     from unetdyn.analysis.second_descents import DoubleDescent, double_descent
     from unetdyn.analysis.series import Curve
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         stability,
         stability_class,
     )
+    from unetdyn.analysis.studies_tables import STUDIES_TABLES
     from unetdyn.analysis.swings import Oscillation, oscillation
     from unetdyn.analysis.thresholds.every_threshold import ThresholdCurve, threshold_curve
     from unetdyn.analysis.thresholds.pixel_errors import JaccardSensitivity, jaccard_sensitivity
@@ -67,8 +69,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "ON_RECORD",
     "STABILITY_CLASSES",
+    "STUDIES_TABLES",
     "Anova",
     "BestWithin",
     "ChangeCriterion",
@@ -92,9 +94,9 @@ __all__ = [
     "KeyedResult",
     "Oscillation",
     "Overfitting",
+    "QuotedTable",
     "Ranking",
     "Recommendation",
-    "Record",
     "Result",
     "RunSummary",
     "Sensitivity",
@@ -163,7 +165,7 @@ _NAMES = {
         "min_max_score",
         "pareto_front",
     ),
-    "comparison.recommendation": ("ON_RECORD", "Recommendation", "Record", "recommend"),
+    "comparison.recommendation": ("Recommendation", "recommend"),
     "comparison.slopes": ("Sensitivity", "Slope", "sensitivity"),
     "comparison.summary": ("RunSummary", "summarise"),
     "convergence_summary": ("Convergence", "convergence"),
@@ -177,6 +179,7 @@ _NAMES = {
     "health": ("TrainingHealth", "TrainingStability", "training_health", "training_stability"),
     "swings": ("Oscillation", "oscillation"),
     "overfitting_onset": ("Overfitting", "overfitting"),
+    "quoted_table": ("QuotedTable",),
     "result": ("KeyedResult", "Result"),
     "second_descents": ("DoubleDescent", "double_descent"),
     "series": ("Curve",),
@@ -189,6 +192,7 @@ _NAMES = {
         "stability",
         "stability_class",
     ),
+    "studies_tables": ("STUDIES_TABLES",),
     "thresholds.every_threshold": ("ThresholdCurve", "threshold_curve"),
     "thresholds.pixel_errors": ("JaccardSensitivity", "jaccard_sensitivity"),
     "updates": (
