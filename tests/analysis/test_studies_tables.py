@@ -90,7 +90,6 @@ def test_scores_named_in_the_guide_are_those_of_the_optimal_configurations():
 @pytest.mark.parametrize(
     ("sigma", "label", "table"),
     [
-        (1.348, "Very poor", "decision matrix"),
         (0.044, "Good", "selection guide"),
         (1.348, "Very poor", "selection guide"),
         (0.0819, "Moderate", "convergence, second experiment"),

@@ -22,10 +22,10 @@ DECISION_MATRIX = QuotedTable(
     ),
     f"{_FIRST}, architecture selection strategy",
     (
-        Note("The best epochs given beside it (44, 3, ≈ 20) are those of the broken runs.", ("fast training",)),
+        Note("The best epochs in the same text (44, 3, ≈ 20) are those of the broken runs.", ("fast training",)),
         Note(
-            f"The same text has σ = 1.348 for {_RESIDUAL}, which is very poor; among the mended runs of the "
-            f"convergence analysis {_UNET} has the smallest σ, 0.037.",
+            f"The same text has σ = 1.348 for {_RESIDUAL}, which is poor by its own classes; among the mended runs of "
+            f"the convergence analysis {_UNET} has the smallest σ, 0.037.",
             ("stability",),
         ),
         Note(f"{_RESIDUAL} has the highest Jaccard in both tables of mended runs.", ("peak performance",)),
