@@ -16,7 +16,7 @@ class Choice:
     """Runs that differ in their seed alone; for the priority "sensitivity", in learning rate and batch size too.
 
     Attributes:
-        name: That of the first run.
+        name: That of the first run; for "sensitivity" the architecture's, where that tells models apart.
         runs: All of them.
         values: `(runs,)` of the criterion by which choices are compared; for "sensitivity" `(seeds,)`.
     """
@@ -88,16 +88,21 @@ def grouped(runs: Iterable[RunSummary], key: Callable[[RunSummary], Any]) -> dic
     return groups
 
 
-def good_enough(found: Sequence[Choice], tolerance: float) -> tuple[list[Choice], dict[str, str]]:
+def good_enough(
+    found: Sequence[Choice],
+    tolerance: float,
+    performance: Callable[[Choice], float] = lambda choice: choice.performance,
+    words: str = "its settings' performance",
+) -> tuple[list[Choice], dict[str, str]]:
     """The choices within `tolerance` of the best performance, and name → why of the other runs."""
-    best = max((choice.performance for choice in found), default=0.0)
+    best = max(map(performance, found), default=0.0)
     least = best - tolerance * abs(best)
-    kept = [choice for choice in found if choice.performance >= least]
+    kept = [choice for choice in found if performance(choice) >= least]
     below = f"is more than {100 * tolerance:g} % below the best"
     return kept, {
-        run.name: f"its settings' performance {number(choice.performance)} {below}"
+        run.name: f"{words} {number(performance(choice))} {below}"
         for choice in found
-        if choice.performance < least
+        if choice not in kept
         for run in choice.runs
     }
 

@@ -234,6 +234,9 @@ def best_within(runs: Any, max_sigma: float) -> BestWithin:
         best with σ < 0.05  calm: performance 0.6, σ 0.00527
         runs within         1
         left out            wild: σ 0.158 is not below 0.05
+
+    Reference:
+        The criterion of an optimal configuration in the studies (docs/studies.md).
     """
     check_positive("max_sigma", max_sigma)
     summaries, excluded, notes = _comparable(runs)

@@ -11,7 +11,7 @@ from unetdyn.analysis.comparison.choices import Choice, choices, evidence, good_
 from unetdyn.analysis.comparison.many_runs import as_summaries, comparison_notes, left_out
 from unetdyn.analysis.comparison.quotations import QUOTATIONS
 from unetdyn.analysis.comparison.ranking import WEIGHTS, combined_score
-from unetdyn.analysis.comparison.spreads import pairs, spread_choices
+from unetdyn.analysis.comparison.spreads import best_performance, pairs, spread_choices
 from unetdyn.analysis.comparison.summary import RunSummary
 from unetdyn.analysis.quoted_table import QuotedTable
 from unetdyn.analysis.result import Determinable, interval, number
@@ -126,8 +126,8 @@ def recommend(
     `"sensitivity"` asks, as a row of the studies' decision matrix does, which model depends least on its
     hyperparameters. There a choice is a model at several learning rates and batch sizes, its value max J − min J over
     those pairs of the two that every model was trained with, and the evidence is over seeds that have all of them. A
-    larger scatter over seeds widens a spread too. What a tenfold learning rate does is told by
-    `unetdyn.analysis.sensitivity`.
+    larger scatter over seeds widens a spread too. Whether a model is good enough is told by its best pair; what a
+    tenfold learning rate does, by `unetdyn.analysis.sensitivity`.
 
     Args:
         runs: See `as_summaries`. Without any, there are the tables of the studies alone.
@@ -179,15 +179,17 @@ def recommend(
         return _without_runs(priority)
     needed = _needed(priority, summaries)
     kept, excluded = _eligible(summaries, needed, bounds)
+    more = priority in ("performance", "balanced")
+    worse: dict[str, str] = {}
     if priority == "sensitivity":
         found, lacking = spread_choices(kept)
+        found, worse = good_enough(found, tolerance, best_performance, "its model's best performance")
         excluded |= lacking
     else:
         found = choices(kept, _criterion(priority, needed[-1], kept))
-    more = priority in ("performance", "balanced")
-    if not more:
-        found, worse = good_enough(found, tolerance)
-        excluded |= worse
+        if not more:
+            found, worse = good_enough(found, tolerance)
+    excluded |= worse
     ranked = sorted(found, key=lambda choice: (-choice.value if more else choice.value, -choice.performance))
     best, second = [*ranked, None, None][:2]
     criterion = _FEWEST if needed[-1] == "parameters" else _CRITERIA[priority]

@@ -34,7 +34,7 @@ def spread_choices(runs: Sequence[RunSummary]) -> tuple[list[Choice], dict[str, 
         ...     for (model, rate), j in found.items()
         ... ]
         >>> [(choice.name, round(choice.value, 3)) for choice in spread_choices(runs)[0]]
-        [('UNet-0.01', 0.5), ('other-0.01', 0.1)]
+        [('UNet', 0.5), ('other', 0.1)]
     """
     excluded = {
         run.name: "neither its learning rate nor its batch size is recorded"
@@ -51,7 +51,16 @@ def spread_choices(runs: Sequence[RunSummary]) -> tuple[list[Choice], dict[str, 
     if len(common) < 2:
         return [], excluded
     kept = [[run for run in model if _pair(run) in common] for model in several]
-    return [Choice(model[0].name, tuple(model), _spreads(model, len(common))) for model in kept], excluded
+    names = [str(model[0].factors.get("architecture")) for model in kept]
+    if "None" in names or len(set(names)) < len(names):
+        names = [model[0].name for model in kept]
+    values = (_spreads(model, len(common)) for model in kept)
+    return list(map(Choice, names, map(tuple, kept), values)), excluded
+
+
+def best_performance(choice: Choice) -> float:
+    """The mean performance at the best pair of learning rate and batch size: of the model, once these are tuned."""
+    return max(_means(choice.runs))
 
 
 def pairs(choice: Choice) -> int:
@@ -75,5 +84,8 @@ def _spreads(model: Sequence[RunSummary], common: int) -> tuple[float, ...]:
 
 
 def _spread(runs: Sequence[RunSummary]) -> float:
-    means = [np.mean([run.performance for run in group]) for group in grouped(runs, _pair).values()]
-    return float(np.ptp(means))
+    return float(np.ptp(_means(runs)))
+
+
+def _means(runs: Sequence[RunSummary]) -> list[float]:
+    return [float(np.mean([run.performance for run in group])) for group in grouped(runs, _pair).values()]
