@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -90,6 +90,7 @@ def test_run_without_a_number_has_no_part_in_the_ranges():
 pairs = st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(0, 1e6)), min_size=1, max_size=8)
 
 
+@settings(deadline=None)
 @given(pairs, st.floats(0, 1), st.randoms(use_true_random=False))
 def test_scores_lie_from_0_to_1_and_do_not_depend_on_the_order(numbers, w, random):
     weights = (w, 1 - w)
@@ -101,12 +102,14 @@ def test_scores_lie_from_0_to_1_and_do_not_depend_on_the_order(numbers, w, rando
     np.testing.assert_array_equal(shuffled, scores[order])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(-50, 50), st.integers(0, 50)), min_size=2, max_size=8))
 def test_scores_do_not_depend_on_unit_and_origin(numbers):
     j, sigma = np.array(numbers, dtype=float).T
     np.testing.assert_allclose(min_max_score(4 * j - 3, 8 * sigma + 1), min_max_score(j, sigma), atol=1e-12)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(-50, 50), st.integers(0, 50)), min_size=2, max_size=8))
 def test_run_that_no_other_beats_is_first(numbers):
     j, sigma = np.array(numbers, dtype=float).T
