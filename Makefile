@@ -15,7 +15,7 @@ TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 # One thread a test process: two processes on two cores are faster than four threads fighting.
 PYTEST := TF_CPP_MIN_LOG_LEVEL=2 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
 
-.PHONY: help demo test check check-rest lint types imports test-jax test-torch examples notebooks docs-findings clean
+.PHONY: help demo test check check-rest lint types imports test-jax test-torch examples notebooks docs-findings docs-studies clean
 
 help:
 	@sed -n '2,4s/^#   //p' Makefile
@@ -92,6 +92,10 @@ notebooks: .venv/.check
 # What docs/ says of the rules of diagnosis is made from them, and from the figures of the benchmark.
 docs-findings: .venv/.runtime
 	@$(BIN)/python docs/findings_page.py
+
+# What docs/studies_tables.md quotes is made from the tables in analysis/studies_tables.py.
+docs-studies: .venv/.runtime
+	@$(BIN)/python docs/studies_tables_page.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -55,7 +55,7 @@ def test_scores_are_ranked_and_runs_without_one_say_why():
     display = ComparisonDisplay.from_runs(RUNS).plot()
     labels, notes = rows(display)
     scores = {
-        name: 0.7 * best / 0.9 + 0.3 * (1 - scatter / 0.1)
+        name: 0.7 * (best - 0.7) / (0.9 - 0.7) + 0.3 * (1 - (scatter - 0.01) / (0.1 - 0.01))
         for name, best, scatter in (("good", 0.8, 0.01), ("best", 0.9, 0.1), ("worse", 0.7, 0.05))
     }
     order = sorted(scores, key=lambda name: -scores[name])
@@ -65,7 +65,7 @@ def test_scores_are_ranked_and_runs_without_one_say_why():
     assert notes[0].startswith(f"{scores[order[0]]:.3g}: ")
     assert notes[-1].startswith("no score: ")
     numbers = {text.get_text(): text.xy for text in display.axes_["runs"].texts}
-    assert numbers["1"] == pytest.approx((sigma(0.01), 0.8))
+    assert numbers["1"] == pytest.approx((sigma(0.1), 0.9))
     assert list(numbers) == ["1", "2", "3"]
 
 

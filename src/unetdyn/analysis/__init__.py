@@ -21,9 +21,10 @@ if TYPE_CHECKING:
         Ranking,
         best_within,
         combined_score,
+        min_max_score,
         pareto_front,
     )
-    from unetdyn.analysis.comparison.recommendation import ON_RECORD, Recommendation, Record, recommend
+    from unetdyn.analysis.comparison.recommendation import Recommendation, recommend
     from unetdyn.analysis.comparison.slopes import Sensitivity, Slope, sensitivity
     from unetdyn.analysis.comparison.summary import RunSummary, summarise
     from unetdyn.analysis.convergence_summary import Convergence, convergence
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     )
     from unetdyn.analysis.overfitting_onset import Overfitting, overfitting
     from unetdyn.analysis.phases import TrainingPhases, training_phases
+    from unetdyn.analysis.quoted_table import QuotedTable
     from unetdyn.analysis.regimes import TrainingRegime, training_regime
     from unetdyn.analysis.result import KeyedResult, Result
     from unetdyn.analysis.second_descents import DoubleDescent, double_descent
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
         classify_stability,
         compute_training_health,
     )
+    from unetdyn.analysis.studies_tables import STUDIES_TABLES
     from unetdyn.analysis.swings import Oscillation, oscillation
     from unetdyn.analysis.thresholds.every_threshold import ThresholdCurve, threshold_curve
     from unetdyn.analysis.thresholds.pixel_errors import JaccardSensitivity, jaccard_sensitivity
@@ -86,8 +89,8 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "ON_RECORD",
     "STABILITY_CLASSES",
+    "STUDIES_TABLES",
     "Anova",
     "BestWithin",
     "ChangeCriterion",
@@ -114,9 +117,9 @@ __all__ = [
     "KeyedResult",
     "Oscillation",
     "Overfitting",
+    "QuotedTable",
     "Ranking",
     "Recommendation",
-    "Record",
     "Result",
     "RunSummary",
     "Sensitivity",
@@ -159,6 +162,7 @@ __all__ = [
     "jaccard_sensitivity",
     "learning_rate_for_noise_and_curvature",
     "learning_rate_for_size",
+    "min_max_score",
     "optimal_momentum",
     "oscillation",
     "overfitting",
@@ -193,8 +197,16 @@ _NAMES = {
     "comparison.exponent": ("StabilityExponent", "stability_exponent"),
     "comparison.improvement": ("Improvement", "improvement_factor"),
     "comparison.many_runs": ("as_summaries",),
-    "comparison.ranking": ("BestWithin", "Front", "Ranking", "best_within", "combined_score", "pareto_front"),
-    "comparison.recommendation": ("ON_RECORD", "Recommendation", "Record", "recommend"),
+    "comparison.ranking": (
+        "BestWithin",
+        "Front",
+        "Ranking",
+        "best_within",
+        "combined_score",
+        "min_max_score",
+        "pareto_front",
+    ),
+    "comparison.recommendation": ("Recommendation", "recommend"),
     "comparison.slopes": ("Sensitivity", "Slope", "sensitivity"),
     "comparison.summary": ("RunSummary", "summarise"),
     "convergence_summary": ("Convergence", "convergence"),
@@ -233,6 +245,7 @@ _NAMES = {
         "TrainingRegime",
         "training_regime",
     ),
+    "quoted_table": ("QuotedTable",),
     "result": ("KeyedResult", "Result"),
     "second_descents": ("DoubleDescent", "double_descent"),
     "series": ("Curve",),
@@ -252,6 +265,7 @@ _NAMES = {
         "compute_training_health",
     ),
     "swings": ("Oscillation", "oscillation"),
+    "studies_tables": ("STUDIES_TABLES",),
     "thresholds.every_threshold": ("ThresholdCurve", "threshold_curve"),
     "thresholds.pixel_errors": ("JaccardSensitivity", "jaccard_sensitivity"),
     "updates": (

@@ -36,7 +36,7 @@ class StabilityMonitor(Monitor):
     Args:
         monitor: A name in `logs`, or several. Default `"val_loss"`, the value of the studies.
         window: How many observed values count, ≥ 2. 10 is what the studies used.
-        ddof: 1 (default), the sample standard deviation; 0, the population's, which the studies' code used.
+        ddof: 1 (default), the sample standard deviation; 0, the population's, `numpy.std` as in the studies' monitor.
         verbose: 1 prints a sentence when the class of stability is first known and when it changes; 0 is silent.
         undefined: What is in `logs` before the window is full: `"absent"` (default) no key, `"nan"` the keys with NaN.
         name: First part of the keys, and the name under which `RunRecorder` keeps the record; give two monitors in one

@@ -39,8 +39,9 @@ class ComparisonDisplay(Display):
     """Above, the best metric of each run against σ of its loss, with the Pareto front; below, their combined scores.
 
     Good runs lie at the top, calm ones on the left. A run on the front (blue, joined by steps) is beaten by no other
-    in both; the numbers are the places in the ranking below. Runs without a score, because σ is not defined yet or a
-    value is not finite, are named there with the reason. Of more than 20 runs the best 20 have a number and a row.
+    in both; the numbers are the places in the ranking below, where a run that is last in both has no bar. Runs without
+    a score, because σ is not defined yet or a value is not finite, are named there with the reason. Of more than 20
+    runs the best 20 have a number and a row.
 
     In a notebook the object shows its picture.
 
@@ -180,7 +181,8 @@ class ComparisonDisplay(Display):
         ax.set_ylim(len(labels) - 0.5, -0.5)
         ax.set_xlim(0, sum(self.ranking.weights))
         performance, stability = self.ranking.weights
-        ax.set_xlabel(f"combined score:\n{performance:g} of performance, {stability:g} of stability", fontsize=9)
+        shares = f"{performance:g} of performance, {stability:g} of stability"
+        ax.set_xlabel(f"combined score:\n{shares},\neach within the range of these runs", fontsize=9)
 
 
 def label_offsets(points: Any, size: float) -> list[tuple[float, float]]:

@@ -1,8 +1,17 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
-from unetdyn.analysis import best_within, combined_score, improvement_factor, pareto_front, summarise
+from unetdyn.analysis import (
+    best_within,
+    combined_score,
+    improvement_factor,
+    min_max_score,
+    pareto_front,
+    summarise,
+)
 
 
 def run(performance, sigma, name):
@@ -49,30 +58,90 @@ def test_combined_score_against_its_formula():
     runs = some(10)
     found = combined_score(runs, w=(0.6, 0.4))
     j, s = np.array([one.performance for one in runs]), np.array([one.stability for one in runs])
-    expected = 0.6 * j / j.max() + 0.4 * (1 - s / s.max())
+    expected = 0.6 * (j - j.min()) / (j.max() - j.min()) + 0.4 * (1 - (s - s.min()) / (s.max() - s.min()))
     assert found.scores == pytest.approx({one.name: score for one, score in zip(runs, expected, strict=True)})
     assert list(found.scores) == [runs[i].name for i in np.argsort(-expected)] == [one.name for one in found.runs]
 
 
-def test_combined_score_where_nothing_scatters_or_nothing_is_found():
-    assert combined_score([run(0.5, 0.0, "a"), run(0.25, 0.0, "b")]).scores == pytest.approx({"a": 1.0, "b": 0.65})
-    found = combined_score([run(0.0, 0.1, "a")])
-    assert found.scores == {}
-    assert found.excluded == {"a": "no performance of the set is above 0"}
+def test_combined_score_of_the_studies_own_table():
+    table = {"residual": (0.929, 1.348), "attention": (0.923, 0.044), "unet": (0.927, 0.037)}
+    found = combined_score([run(j, sigma, name) for name, (j, sigma) in table.items()])
+    assert list(found.scores) == ["unet", "residual", "attention"]
+    expected = {"unet": 0.7667, "residual": 0.7000, "attention": 0.2984}
+    assert found.scores == pytest.approx(expected, abs=5e-5)
+    assert min_max_score(*zip(*table.values(), strict=True)) == pytest.approx([0.7000, 0.2984, 0.7667], abs=5e-5)
+
+
+def test_in_what_is_equal_no_run_is_behind():
+    assert combined_score([run(0.5, 0.0, "a"), run(0.25, 0.0, "b")]).scores == pytest.approx({"a": 1.0, "b": 0.3})
+    assert combined_score([run(0.5, 0.1, "a"), run(0.5, 0.2, "b")]).scores == pytest.approx({"a": 1.0, "b": 0.7})
+    assert combined_score([run(0.5, 0.1, "a")]).scores == pytest.approx({"a": 1.0})
+    assert combined_score([run(0.0, 0.1, "a")], w=(3, 1)).scores == pytest.approx({"a": 4.0})
     assert combined_score([]).scores == {}
+
+
+def test_run_without_a_number_has_no_part_in_the_ranges():
+    two = [run(0.5, 0.1, "a"), run(0.6, 0.2, "b")]
+    found = combined_score([*two, run(float("nan"), 9.0, "c")])
+    assert found.scores == combined_score(two).scores
+    assert found.excluded == {"c": "val_jaccard was never a number"}
+
+
+pairs = st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(0, 1e6)), min_size=1, max_size=8)
+
+
+@settings(deadline=None)
+@given(pairs, st.floats(0, 1), st.randoms(use_true_random=False))
+def test_scores_lie_from_0_to_1_and_do_not_depend_on_the_order(numbers, w, random):
+    weights = (w, 1 - w)
+    scores = min_max_score(*zip(*numbers, strict=True), weights)
+    assert ((scores >= 0) & (scores <= 1 + 1e-15)).all()
+    order = list(range(len(numbers)))
+    random.shuffle(order)
+    shuffled = min_max_score(*zip(*[numbers[i] for i in order], strict=True), weights)
+    np.testing.assert_array_equal(shuffled, scores[order])
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(-50, 50), st.integers(0, 50)), min_size=2, max_size=8))
+def test_scores_do_not_depend_on_unit_and_origin(numbers):
+    j, sigma = np.array(numbers, dtype=float).T
+    np.testing.assert_allclose(min_max_score(4 * j - 3, 8 * sigma + 1), min_max_score(j, sigma), atol=1e-12)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(-50, 50), st.integers(0, 50)), min_size=2, max_size=8))
+def test_run_that_no_other_beats_is_first(numbers):
+    j, sigma = np.array(numbers, dtype=float).T
+    best = np.argmax(min_max_score(j, sigma))
+    assert not ((j >= j[best]) & (sigma <= sigma[best]) & ((j > j[best]) | (sigma < sigma[best]))).any()
 
 
 def test_combined_score_depends_on_the_set_as_its_documentation_warns():
     two = [run(0.5, 0.1, "a"), run(0.6, 0.2, "b")]
     alone, with_a_wild_one = combined_score(two), combined_score([*two, run(0.1, 100.0, "wild")])
-    assert list(alone.scores) == ["a", "b"]
+    assert alone.scores == pytest.approx({"b": 0.7, "a": 0.3})  # of two that pull apart, always so
     assert list(with_a_wild_one.scores) == ["b", "a", "wild"]
+    assert with_a_wild_one.scores["a"] == pytest.approx(0.7 * 0.4 / 0.5 + 0.3, abs=1e-3)
+    three = [run(0.50, 0.1, "a"), run(0.60, 0.3, "b"), run(0.59, 0.2, "c")]
+    with_a_poor_one = combined_score([*three, run(0.1, 0.3, "poor")])
+    assert next(iter(combined_score(three).scores)) == "c"
+    assert next(iter(with_a_poor_one.scores)) == "a"
 
 
 @pytest.mark.parametrize("w", [(1.0,), (0.5, -0.5), (0.0, 0.0), (float("nan"), 1.0), (1, 2, 3)])
 def test_combined_score_refuses_other_weights(w):
     with pytest.raises(ValueError, match=r"`w` must be two weights.*Received: w="):
         combined_score([], w=w)
+
+
+def test_min_max_score_refuses_what_has_no_score():
+    with pytest.raises(ValueError, match=r"both of shape \(runs,\)\. Received: shapes \(2,\) and \(1,\)\."):
+        min_max_score([0.5, 0.6], [0.1])
+    with pytest.raises(
+        ValueError, match=r"must be finite: leave out .*Received: performances=\[nan\], sigmas=\[0\.1\]"
+    ):
+        min_max_score([float("nan")], [0.1])
 
 
 @pytest.mark.parametrize("bound", [0.01, 0.3, 0.7, 2.0])

@@ -3,7 +3,9 @@ import pytest
 from scipy import stats
 
 import unetdyn.runs
-from unetdyn.analysis import ON_RECORD, combined_score, recommend, summarise
+from unetdyn.analysis import combined_score, recommend, summarise
+from unetdyn.analysis.comparison.quotations import PARAMETERS, QUOTATIONS
+from unetdyn.analysis.comparison.recommendation import PRIORITIES
 
 
 def run(called, performance, sigma=0.01, seed=0, memory=None, parameters=None, seconds=1.0, **factors):
@@ -124,19 +126,26 @@ def test_recommend_says_when_metrics_differ():
     assert "the performance is not of one thing" in str(recommend([run("a", 0.5), other], "performance"))
 
 
-@pytest.mark.parametrize("priority", ["performance", "stability", "balanced", "memory", "speed"])
-def test_recommend_without_runs_quotes_what_is_on_record_with_its_origin(priority):
-    found = recommend(priority=priority)
-    assert found.best is None
-    assert found.records == tuple(record for record in ON_RECORD if priority in record.topics)
-    assert all(f"{record.statement} [{record.origin}]" in str(found) for record in found.records)
-    held = "nothing is on record that bears on this" if priority == "speed" else "this is what is on record"
-    assert f"there are no runs of yours: {held}" in str(found)
-    assert "the studies' decision matrix itself is not on record here" in str(found)
+@pytest.mark.parametrize("priority", PRIORITIES)
+@pytest.mark.parametrize("runs", [[], [run("a", 0.7)]], ids=["without runs", "beside runs"])
+def test_recommend_quotes_the_studies_tables_that_bear_on_it(priority, runs):
+    found = recommend(runs, priority)
+    assert found.tables == QUOTATIONS[priority]
+    text, page = str(found), found._repr_html_()
+    assert all(str(table) in text and table._repr_html_() in page for table in found.tables)
 
 
-def test_the_record_holds_no_copy_of_a_measured_table():
-    assert not [record for record in ON_RECORD if "vnc" in record.statement or "README" in record.origin]
+def test_recommend_without_runs_says_that_the_tables_are_of_other_data():
+    found = recommend()
+    assert (found.best, found.determined) == (None, False)
+    assert found.reason == "there are no runs of yours: what follows is not from your data"
+
+
+def test_every_row_of_the_decision_matrix_and_of_the_guide_is_quoted_for_some_priority():
+    rows = {"speed": "fast training", "memory": "memory efficiency", "sensitivity": "hyperparameter sensitivity"}
+    for priority, row in (rows | {"stability": "stability", "performance": "peak performance"}).items():
+        assert [cells[0] for cells in recommend(priority=priority).tables[0].rows] == [row]
+    assert "training time ≈ 938 s" in str(recommend(priority="speed"))
 
 
 @pytest.mark.parametrize("train", [([0, 37], [0, 5]), (None, [0, 5])])
@@ -151,21 +160,97 @@ def test_runs_of_different_splits_are_different_choices(tmp_path, train):
     assert found.difference == pytest.approx(0.1)
 
 
-def test_the_parameters_on_record_are_those_of_the_models():
+def test_the_parameters_quoted_are_those_of_the_models():
     from unetdyn import models
 
-    names = {"UNet": "UNet", "Attention U-Net": "AttentionUNet", "Attention ResUNet": "AttentionResUNet"}
-    for name, builder in ((name, getattr(models, short)) for name, short in names.items()):
-        millions = builder((64, 64, 1), filters=64, variant="bnsreenu").count_params() / 1e6
-        assert f"{name} has {millions:.1f} million parameters" in [record.statement for record in ON_RECORD]
+    names = {"Standard U-Net": "UNet", "Attention U-Net": "AttentionUNet", "Attention ResU-Net": "AttentionResUNet"}
+    counts = {
+        name: getattr(models, builder)((64, 64, 1), filters=64, variant="bnsreenu").count_params() / 1e6
+        for name, builder in names.items()
+    }
+    assert PARAMETERS.column("millions") == pytest.approx(counts, abs=0.05)
 
 
-def test_the_changes_on_record_are_arithmetic_of_update_variance():
-    """The variance of an update is proportional to the rate squared over the batch."""
-    text = " ".join(record.statement for record in ON_RECORD)
-    rate, batch = (1e-2 / 1e-3) ** 2, 16 / 8
-    for factor in (rate, batch, rate * batch):
-        assert f"{factor:.0f} times" in text
+def trained(architecture, jaccards, seed=0):
+    """Runs of one model at (learning rate, batch size) → performance."""
+    return [
+        run(
+            f"{architecture}-{rate}-{batch}-{seed}",
+            j,
+            seed=seed,
+            architecture=architecture,
+            learning_rate=rate,
+            batch_size=batch,
+        )
+        for (rate, batch), j in jaccards.items()
+    ]
+
+
+PEAKED = {(1e-4, 8): 0.5, (1e-3, 8): 0.8, (1e-2, 8): 0.5}  # no slope, and yet sensitive
+FLAT = {(1e-4, 8): 0.73, (1e-3, 8): 0.77, (1e-2, 8): 0.72}
+
+
+def test_recommend_for_sensitivity_takes_the_smaller_spread_not_the_smaller_slope():
+    found = recommend(trained("peaked", PEAKED) + trained("flat", FLAT), "sensitivity")
+    assert (found.best.name, found.runner_up.name) == ("flat", "peaked")
+    assert (found.best.value, found.runner_up.value) == pytest.approx((0.05, 0.3))
+    assert found.difference == pytest.approx(0.25)
+    assert "spread 0.05 over 3 settings" in str(found)
+    assert found.reason == "one seed each can't tell: repeat both with other seeds"
+
+
+def test_recommend_for_sensitivity_compares_seeds_by_welch():
+    rng = np.random.default_rng(0)
+    runs, spreads = [], {"peaked": [], "flat": []}
+    for seed in range(4):
+        for name, jaccards in (("peaked", PEAKED), ("flat", FLAT)):
+            noisy = {pair: j + rng.normal(0, 0.02) for pair, j in jaccards.items()}
+            runs += trained(name, noisy, seed)
+            spreads[name].append(max(noisy.values()) - min(noisy.values()))
+    found = recommend(runs, "sensitivity", tolerance=0.2)
+    expected = stats.ttest_ind(spreads["peaked"], spreads["flat"], equal_var=False).confidence_interval()
+    assert (found.low, found.high) == pytest.approx(tuple(expected))
+    assert found.decided
+
+
+def test_spreads_are_over_the_settings_that_all_models_have():
+    wide = FLAT | {(1e-1, 8): 0.1}
+    runs = trained("flat", wide) + trained("peaked", PEAKED) + trained("once", {(1e-3, 8): 0.9})
+    found = recommend(runs, "sensitivity")
+    assert found.best.value == pytest.approx(0.05)
+    assert found.excluded == {
+        "once-0.001-8-0": "its model was trained with one learning rate and batch size only",
+        "flat-0.1-8-0": "not every model was trained with its learning rate and batch size",
+    }
+
+
+def test_spread_of_seeds_that_lack_a_setting_is_that_of_the_means():
+    low = trained("flat", {(1e-4, 8): 0.5}, seed=0) + trained("flat", {(1e-4, 8): 0.52}, seed=1)
+    high = trained("flat", {(1e-3, 8): 0.6}, seed=2) + trained("flat", {(1e-3, 8): 0.7}, seed=3)
+    found = recommend(low + high, "sensitivity")
+    assert found.best.values == pytest.approx((0.65 - 0.51,))
+    assert found.reason == "there is nothing to compare it with"
+
+
+def test_recommend_for_sensitivity_says_what_it_cannot_compare():
+    apart = trained("a", {(1e-4, 8): 0.5, (1e-3, 8): 0.6}) + trained("b", {(1e-2, 8): 0.5, (1e-1, 8): 0.6})
+    found = recommend([*apart, run("bare", 0.7)], "sensitivity")
+    assert found.best is None
+    assert set(found.excluded) == {each.name for each in apart} | {"bare"}
+    assert found.excluded["bare"] == "neither its learning rate nor its batch size is recorded"
+
+
+def test_model_that_finds_nothing_is_not_recommended_for_its_small_spread():
+    found = recommend(trained("blind", dict.fromkeys(FLAT, 0.0)) + trained("flat", FLAT), "sensitivity")
+    assert found.best.name == "flat"
+    assert found.excluded["blind-0.001-8-0"] == "its model's best performance 0 is more than 5 % below the best"
+
+
+def test_models_of_one_architecture_are_named_after_their_runs():
+    runs = [summarise(each, factors={"filters": 8}) for each in trained("flat", FLAT)]
+    runs += [summarise(each, f"wide {i}", factors={"filters": 16}) for i, each in enumerate(trained("flat", FLAT))]
+    found = recommend(runs, "sensitivity")
+    assert {found.best.name, found.runner_up.name} == {"flat-0.0001-8-0", "wide 0"}
 
 
 def test_recommend_refuses_wrong_arguments():

@@ -1,8 +1,8 @@
 """Choices of settings, each with its runs that differ in their seed alone, and how sure the better of two is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -13,12 +13,12 @@ from unetdyn.analysis.result import number
 
 @dataclass(frozen=True)
 class Choice:
-    """Runs that differ in their seed alone.
+    """Runs that differ in their seed alone; for the priority "sensitivity", in learning rate and batch size too.
 
     Attributes:
-        name: That of the first run.
+        name: That of the first run; for "sensitivity" the architecture's, where that tells models apart.
         runs: All of them.
-        values: `(runs,)` of the criterion by which choices are compared.
+        values: `(runs,)` of the criterion by which choices are compared; for "sensitivity" `(seeds,)`.
     """
 
     name: str
@@ -70,28 +70,44 @@ def choices(runs: Sequence[RunSummary], value: Callable[[RunSummary], float]) ->
     >>> [str(choice) for choice in choices(runs, lambda run: run.performance)]
     ['run 0: mean of 2 runs: performance 0.5, σ not defined']
     """
-    groups: dict[object, list[RunSummary]] = {}
-    for run in runs:
-        settings = sorted((name, repr(v)) for name, v in run.factors.items() if name not in NOT_SETTINGS)
-        groups.setdefault(tuple(settings) or run.name, []).append(run)
+    groups = grouped(runs, lambda run: settings(run) or run.name)
     return [Choice(group[0].name, tuple(group), tuple(map(value, group))) for group in groups.values()]
 
 
-def good_enough(found: Sequence[Choice], tolerance: float) -> tuple[list[Choice], dict[str, str]]:
+def settings(run: RunSummary, but: Container[str] = ()) -> tuple[tuple[str, str], ...]:
+    """What a run was made with, seed and name apart, and what else is named."""
+    kept = ((name, repr(value)) for name, value in run.factors.items() if name not in NOT_SETTINGS and name not in but)
+    return tuple(sorted(kept))
+
+
+def grouped(runs: Iterable[RunSummary], key: Callable[[RunSummary], Any]) -> dict[Any, list[RunSummary]]:
+    """Runs by a key, in the order in which each first appears."""
+    groups: dict[Any, list[RunSummary]] = {}
+    for run in runs:
+        groups.setdefault(key(run), []).append(run)
+    return groups
+
+
+def good_enough(
+    found: Sequence[Choice],
+    tolerance: float,
+    performance: Callable[[Choice], float] = lambda choice: choice.performance,
+    words: str = "its settings' performance",
+) -> tuple[list[Choice], dict[str, str]]:
     """The choices within `tolerance` of the best performance, and name → why of the other runs."""
-    best = max((choice.performance for choice in found), default=0.0)
+    best = max(map(performance, found), default=0.0)
     least = best - tolerance * abs(best)
-    kept = [choice for choice in found if choice.performance >= least]
+    kept = [choice for choice in found if performance(choice) >= least]
     below = f"is more than {100 * tolerance:g} % below the best"
     return kept, {
-        run.name: f"its settings' performance {number(choice.performance)} {below}"
+        run.name: f"{words} {number(performance(choice))} {below}"
         for choice in found
-        if choice.performance < least
+        if choice not in kept
         for run in choice.runs
     }
 
 
-def evidence(best: Choice | None, second: Choice | None, sign: int, exact: bool = False) -> Evidence:
+def evidence(best: Choice | None, second: Choice | None, sign: int, exact: bool = False, of: str = "run") -> Evidence:
     """Whether the best's lead is larger than the scatter over seeds: Welch's t interval of the difference of means.
 
     Args:
@@ -99,6 +115,7 @@ def evidence(best: Choice | None, second: Choice | None, sign: int, exact: bool 
         second: The next; None where there is only one.
         sign: 1 where more is better, -1 where less is.
         exact: Whether the criterion does not depend on the seed, as a number of parameters doesn't.
+        of: What each value is of, in the singular.
     """
     nan = float("nan")
     if best is None:
@@ -112,11 +129,11 @@ def evidence(best: Choice | None, second: Choice | None, sign: int, exact: bool 
         return Evidence(difference, nan, nan, difference > 0, sure if difference > 0 else "both need the same", "")
     reason = ""
     if max(len(one), len(two)) == 1:
-        reason = "one run each can't tell: repeat both with other seeds"
+        reason = f"one {of} each can't tell: repeat both with other seeds"
     elif min(len(one), len(two)) == 1:
-        reason = "one run of either can't tell: repeat it with other seeds"
+        reason = f"one {of} of either can't tell: repeat it with other seeds"
     elif np.ptp(one) == 0 and np.ptp(two) == 0:
-        reason = "the repeated runs do not differ at all, which tells nothing"
+        reason = f"the repeated {of}s do not differ at all, which tells nothing"
     if reason:
         return Evidence(difference, nan, nan, False, "", reason)
     low, high = map(float, stats.ttest_ind(one, two, equal_var=False).confidence_interval(0.95))

@@ -75,8 +75,8 @@ def stability_exponent(learning_rates: ArrayLike, sigmas: ArrayLike, confidence:
         from                     4 runs
 
     Reference:
-        The studies (docs/studies.md) state σ ∝ α^β. For SGD in a quadratic bowl: Mandt, Hoffman and Blei,
-        Stochastic Gradient Descent as Approximate Bayesian Inference (2017).
+        The studies (docs/studies.md) state σ ∝ α^β with β from 0.5 to 1.5. For SGD in a quadratic bowl: Mandt, Hoffman
+        and Blei, Stochastic Gradient Descent as Approximate Bayesian Inference (2017).
     """
     rates, scatter = np.asarray(learning_rates, dtype=np.float64), np.asarray(sigmas, dtype=np.float64)
     if rates.ndim != 1 or rates.shape != scatter.shape:

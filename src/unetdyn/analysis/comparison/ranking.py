@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from unetdyn._checks import check_positive
 from unetdyn.analysis.comparison.many_runs import as_summaries, comparison_notes, left_out
@@ -88,20 +89,20 @@ class BestWithin(Result):
 
 
 def combined_score(runs: Any, w: Sequence[float] = WEIGHTS) -> Ranking:
-    """One score from performance and stability: w₀ · J / max J + w₁ · (1 − σ / max σ).
+    """One score from performance and stability, each scaled to the range of the runs compared: `min_max_score`.
 
-    How exactly the studies combined the two is not on record beyond the weights; this is our reading of it. Its
-    caveats: the score depends on which runs are compared, since both terms are relative to the set's largest, so one
-    run that diverged makes all others look alike in stability; and a difference in it has no unit. `pareto_front`
-    has neither fault. Neither knows how the best epoch was reached: a run that is ill is ranked, and `notes` say so.
+    Its caveats: it depends on which runs are compared, so one that diverged makes all others look alike in stability,
+    and leaving out the worst can change which is best; the smallest difference counts in full where it is the largest
+    there is; and of two runs, one with the better performance and one the calmer, the first always has w₀ and the
+    second w₁. `pareto_front` and `best_within` have none of these faults. None of them knows how the best epoch was
+    reached: a run that is ill is ranked, and `notes` say so.
 
     Args:
         runs: See `as_summaries`.
         w: Weights of performance and stability, ≥ 0. Default (0.7, 0.3), the studies'.
 
     Returns:
-        A `Ranking`. Where every σ is 0, each run's term of stability is w₁. Runs without a J or a σ are excluded, with
-        the reason; so are all where the largest J is not above 0.
+        A `Ranking`. Runs without a J or a σ are excluded, with the reason, before the ranges are taken.
 
     Raises:
         TypeError: As `as_summaries`.
@@ -110,28 +111,69 @@ def combined_score(runs: Any, w: Sequence[float] = WEIGHTS) -> Ranking:
     Example:
         >>> calm = {"val_jaccard": [0.6] * 10, "val_loss": [0.3, 0.31] * 5}
         >>> wild = {"val_jaccard": [0.7] * 10, "val_loss": [0.3, 0.6] * 5}
-        >>> print(combined_score({"calm": calm, "wild": wild}))
-        calm  score 0.89: performance 0.6, σ 0.00527
+        >>> fair = {"val_jaccard": [0.68] * 10, "val_loss": [0.3, 0.35] * 5}
+        >>> print(combined_score({"calm": calm, "wild": wild, "fair": fair}))
+        fair  score 0.819: performance 0.68, σ 0.0264
         wild  score 0.7: performance 0.7, σ 0.158
+        calm  score 0.3: performance 0.6, σ 0.00527
 
     Reference:
-        The weights: the studies (docs/studies.md).
+        The studies (docs/studies.md).
     """
-    weights = tuple(float(weight) for weight in w)
-    if len(weights) != 2 or not np.isfinite(weights).all() or min(weights) < 0 or sum(weights) == 0:
-        raise ValueError(f"`w` must be two weights, of performance and of stability, 0 or more. Received: w={w!r}.")
     summaries, excluded, notes = _comparable(runs)
-    largest = max((run.performance for run in summaries), default=0.0)
-    if largest <= 0:
-        excluded |= {run.name: "no performance of the set is above 0" for run in summaries}
-        summaries = []
-    widest = max((run.stability for run in summaries), default=0.0)
-    scores = {
-        run.name: weights[0] * run.performance / largest + weights[1] * (1 - run.stability / widest if widest else 1.0)
-        for run in summaries
-    }
+    scored = min_max_score([run.performance for run in summaries], [run.stability for run in summaries], w)
+    scores = {run.name: float(score) for run, score in zip(summaries, scored, strict=True)}
     ranked = sorted(summaries, key=lambda run: -scores[run.name])
+    weights = (float(w[0]), float(w[1]))
     return Ranking({run.name: scores[run.name] for run in ranked}, weights, tuple(ranked), excluded, notes)
+
+
+def min_max_score(performances: ArrayLike, sigmas: ArrayLike, w: Sequence[float] = WEIGHTS) -> NDArray[np.float64]:
+    """The combined score of numbers: w₀ · (J − J_min) / (J_max − J_min) + w₁ · (1 − (σ − σ_min) / (σ_max − σ_min)).
+
+    Where all J are equal, or all σ, no run is behind in it: each has the whole of that weight.
+
+    Args:
+        performances: `(runs,)`, J of each, of which more is better.
+        sigmas: `(runs,)`, σ of each, of which less is better.
+        w: Weights of performance and stability, ≥ 0. Default (0.7, 0.3), the studies'.
+
+    Returns:
+        `(runs,)` scores from 0, worst in both, to w₀ + w₁, best in both.
+
+    Raises:
+        ValueError: If the two are not one-dimensional, finite and of one length, or `w` is not two weights ≥ 0 with a
+            sum above 0.
+
+    Example:
+        >>> min_max_score([0.929, 0.923, 0.927], [1.348, 0.044, 0.037]).round(4).tolist()  # the studies' own runs
+        [0.7, 0.2984, 0.7667]
+
+    Reference:
+        The studies (docs/studies.md).
+    """
+    weights = np.array(w, dtype=np.float64)
+    if weights.shape != (2,) or not np.isfinite(weights).all() or weights.min() < 0 or weights.sum() == 0:
+        raise ValueError(f"`w` must be two weights, of performance and of stability, 0 or more. Received: w={w!r}.")
+    j, sigma = np.asarray(performances, dtype=np.float64), np.asarray(sigmas, dtype=np.float64)
+    if j.ndim != 1 or j.shape != sigma.shape:
+        raise ValueError(
+            "`performances` and `sigmas` must have one value a run, both of shape (runs,). "
+            f"Received: shapes {j.shape} and {sigma.shape}."
+        )
+    if not (np.isfinite(j).all() and np.isfinite(sigma).all()):
+        raise ValueError(
+            "`performances` and `sigmas` must be finite: leave out the runs that have none. "
+            f"Received: performances={j.tolist()}, sigmas={sigma.tolist()}."
+        )
+    return weights[0] * _place(j) + weights[1] * _place(-sigma)
+
+
+def _place(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where each lies between the lowest, 0, and the highest, 1; all 1 where they are equal."""
+    if len(values) == 0 or np.ptp(values) == 0:
+        return np.ones_like(values)
+    return (values - values.min()) / np.ptp(values)
 
 
 def pareto_front(runs: Any) -> Front:
@@ -195,6 +237,9 @@ def best_within(runs: Any, max_sigma: float) -> BestWithin:
         best with σ < 0.05  calm: performance 0.6, σ 0.00527
         runs within         1
         left out            wild: σ 0.158 is not below 0.05
+
+    Reference:
+        The criterion of an optimal configuration in the studies (docs/studies.md).
     """
     check_positive("max_sigma", max_sigma)
     summaries, excluded, notes = _comparable(runs)
@@ -216,9 +261,9 @@ def _comparable(runs: Any) -> tuple[list[RunSummary], dict[str, str], tuple[str,
 
 
 def _missing(run: RunSummary) -> str | None:
-    if not np.isnan([run.performance, run.stability]).any():
+    if np.isfinite([run.performance, run.stability]).all():
         return None
-    return "; ".join(run.notes) or "its performance or σ is not a number"
+    return "; ".join(run.notes) or "its performance or σ is not a finite number"
 
 
 def _numbers(run: RunSummary) -> str:

@@ -2,26 +2,30 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from unetdyn._checks import check_choice, check_fraction, check_positive
 from unetdyn.analysis.comparison.choices import Choice, choices, evidence, good_enough
 from unetdyn.analysis.comparison.many_runs import as_summaries, comparison_notes, left_out
+from unetdyn.analysis.comparison.quotations import QUOTATIONS
 from unetdyn.analysis.comparison.ranking import WEIGHTS, combined_score
+from unetdyn.analysis.comparison.spreads import best_performance, pairs, spread_choices
 from unetdyn.analysis.comparison.summary import RunSummary
+from unetdyn.analysis.quoted_table import QuotedTable
 from unetdyn.analysis.result import Determinable, interval, number
 
-PRIORITIES = ("performance", "stability", "balanced", "memory", "speed")
+PRIORITIES = ("performance", "stability", "balanced", "memory", "speed", "sensitivity")
 TOLERANCE = 0.05
 
 _CRITERIA = {
     "performance": "highest performance",
     "stability": "smallest σ of the loss",
-    "balanced": f"highest {WEIGHTS[0]} · J / max J + {WEIGHTS[1]} · (1 − σ / max σ)",
+    "balanced": f"highest combined score, {WEIGHTS[0]} of performance and {WEIGHTS[1]} of stability",
     "memory": "least memory",
     "speed": "least time",
+    "sensitivity": "smallest spread of performance over learning rates and batch sizes",
 }
 _FEWEST = "fewest parameters, as not every run has its memory recorded"
 _WORDS = {
@@ -31,42 +35,6 @@ _WORDS = {
     "parameters": "its number of parameters",
     "seconds": "its time",
 }
-
-
-class Record(NamedTuple):
-    """A statement and where it is from.
-
-    Attributes:
-        topics: The priorities it bears on.
-        statement: What was found.
-        origin: Who found it, or what was counted.
-    """
-
-    topics: tuple[str, ...]
-    statement: str
-    origin: str
-
-
-_STUDIES = "the studies this project grew from"
-_TUTORIALS = "the tutorial models, variant='bnsreenu', 64 filters, one channel, counted by this project's tests"
-
-ON_RECORD = (
-    Record(
-        ("stability", "balanced"),
-        "a learning rate of 1e-3 in place of 1e-2: the variance of an update is 100 times lower",
-        _STUDIES,
-    ),
-    Record(("stability", "balanced"), "a batch of 16 in place of 8: 2 times lower; both together, 200 times", _STUDIES),
-    Record(
-        ("performance", "stability", "balanced"),
-        "the Jaccard index counted on thresholded predictions, in place of the soft one",
-        _STUDIES,
-    ),
-    Record(("memory",), "UNet has 31.4 million parameters", _TUTORIALS),
-    Record(("memory",), "Attention U-Net has 37.3 million parameters", _TUTORIALS),
-    Record(("memory",), "Attention ResUNet has 39.1 million parameters", _TUTORIALS),
-)
-"""What the studies found and what was counted: what is quoted where a user has no runs of their own."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +53,7 @@ class Recommendation(Determinable):
         evidence: The same in words; empty where undetermined.
         reason: In words, why the runs can't tell which is better; empty where they can.
         excluded: Name → why a run was not eligible.
-        records: What is on record, where there are no runs; empty otherwise.
+        tables: What the studies found that bears on it, beside your own runs or in their place.
         notes: What makes these runs hard to compare.
     """
 
@@ -100,7 +68,7 @@ class Recommendation(Determinable):
     evidence: str
     reason: str
     excluded: dict[str, str]
-    records: tuple[Record, ...] = ()
+    tables: tuple[QuotedTable, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -116,8 +84,13 @@ class Recommendation(Determinable):
         if not np.isnan(self.low):
             rows.append(("difference", f"{number(self.difference)} ({interval(self.low, self.high)})"))
         rows.append(("how sure", self._if_determined(self.evidence)))
-        rows += [("on record", f"{record.statement} [{record.origin}]") for record in self.records]
         return rows + left_out(self.excluded, self.notes)
+
+    def __str__(self) -> str:
+        return "\n\n".join([super().__str__(), *map(str, self.tables)])
+
+    def _repr_html_(self) -> str:
+        return "".join([super()._repr_html_(), *(table._repr_html_() for table in self.tables)])
 
     def _value(self, choice: Choice) -> str:
         """The criterion's value where the choice's own line does not have it."""
@@ -127,6 +100,8 @@ class Recommendation(Determinable):
             return f", score {number(choice.value)}"
         if self.priority == "speed":
             return f", {number(choice.value)} seconds"
+        if self.priority == "sensitivity":
+            return f", spread {number(choice.value)} over {pairs(choice)} settings"
         if self.criterion == _FEWEST:
             return f", {choice.value:,.0f} parameters"
         return f", {choice.value / 2**20:,.0f} MiB"
@@ -140,7 +115,7 @@ def recommend(
     max_seconds: float | None = None,
     tolerance: float = TOLERANCE,
 ) -> Recommendation:
-    """Which settings to take, from the user's own runs, with the evidence for it.
+    """Which settings to take, from the user's own runs, with the evidence for it, beside what the studies found.
 
     Runs whose `factors` differ in the seed alone are one choice, and its value is their mean. Choices are ordered by
     the priority: the highest performance; the smallest σ; the highest `combined_score`; the least memory (parameters
@@ -148,19 +123,25 @@ def recommend(
     over the seeds (except for memory, which does not depend on the seed). As the winner was picked by the same runs,
     that interval flatters it: repeat the two with new seeds where much depends on it.
 
+    `"sensitivity"` asks, as a row of the studies' decision matrix does, which model depends least on its
+    hyperparameters. There a choice is a model at several learning rates and batch sizes, its value max J − min J over
+    those pairs of the two that every model was trained with, and the evidence is over seeds that have all of them. A
+    larger scatter over seeds widens a spread too. Whether a model is good enough is told by its best pair; what a
+    tenfold learning rate does, by `unetdyn.analysis.sensitivity`.
+
     Args:
-        runs: See `as_summaries`. Without any, what is on record (`ON_RECORD`) is quoted instead. That is little: the
-            studies' decision matrix itself is not part of it, and it holds nothing of the time of a training.
-        priority: `"performance"`, `"stability"`, `"balanced"` (default), `"memory"` or `"speed"`.
+        runs: See `as_summaries`. Without any, there are the tables of the studies alone.
+        priority: `"performance"`, `"stability"`, `"balanced"` (default), `"memory"`, `"speed"` or `"sensitivity"`.
         max_sigma: Only runs with σ below it; None (default): any.
         max_memory: Only runs with at most so many bytes; None (default): any.
         max_seconds: Only runs that took at most so long; None (default): any.
-        tolerance: For `"stability"`, `"memory"` and `"speed"`: how much less than the best mean performance is still
-            good enough, as a fraction from 0 to 1. A model that predicts nothing is stable, small and fast; hence 0.05,
-            a convention.
+        tolerance: For all but `"performance"` and `"balanced"`: how much less than the best mean performance is still
+            good enough, as a fraction from 0 to 1. A model that predicts nothing is stable and small, whatever its
+            settings; hence 0.05, a convention.
 
     Returns:
-        A `Recommendation`. Without repeated seeds it still names the best, and says that one run each can't tell.
+        A `Recommendation`. Without repeated seeds it still names the best, and says that one run each can't tell. Its
+        `tables` are what the studies found on other data: where your runs say otherwise, go by your runs.
 
     Raises:
         TypeError: As `as_summaries`.
@@ -168,36 +149,54 @@ def recommend(
 
     Example:
         >>> runs = {"a": {"val_jaccard": [0.61]}, "b": {"val_jaccard": [0.58]}}
-        >>> print(recommend(runs, priority="performance"))
-        priority   performance: highest performance
-        take       a: performance 0.61, σ not defined
-        runner-up  b: performance 0.58, σ not defined
-        how sure   undetermined: one run each can't tell: repeat both with other seeds
-        >>> print(recommend(priority="memory").records[0].statement)
-        UNet has 31.4 million parameters
+        >>> found = recommend(runs, priority="performance")
+        >>> found.best.name, found.verdict
+        ('a', "one run each can't tell: repeat both with other seeds")
+        >>> print(recommend(priority="memory"))
+        priority  memory: least memory
+        how sure  undetermined: there are no runs of yours: what follows is not from your data
+        <BLANKLINE>
+        Decision matrix [the studies: training dynamics, architecture selection strategy]
+        requirement        Standard U-Net  Attention U-Net  Attention ResU-Net
+        memory efficiency  yes             partly           no
+        <BLANKLINE>
+        Parameters [counted by this project's tests]
+        architecture        millions
+        Standard U-Net      31.4
+        Attention U-Net     37.3
+        Attention ResU-Net  39.1
+        note: The tutorial models, variant='bnsreenu', with 64 filters and one channel.
 
     Reference:
-        The studies (docs/studies.md) had such a decision matrix, which is not on record here. Welch (1947) for the
-        comparison.
+        Tables and priorities: the studies (docs/studies.md). The comparison: Welch, The generalization of "Student's"
+        problem when several different population variances are involved (1947).
     """
     check_choice("priority", priority, PRIORITIES)
     bounds = {"stability": max_sigma, "memory": max_memory, "seconds": max_seconds}
     _check(bounds, tolerance)
     summaries = as_summaries(runs)
     if not summaries:
-        return _quote(priority)
+        return _without_runs(priority)
     needed = _needed(priority, summaries)
     kept, excluded = _eligible(summaries, needed, bounds)
-    found = choices(kept, _criterion(priority, needed[-1], kept))
     more = priority in ("performance", "balanced")
-    if not more:
-        found, worse = good_enough(found, tolerance)
-        excluded |= worse
+    worse: dict[str, str] = {}
+    if priority == "sensitivity":
+        found, lacking = spread_choices(kept)
+        found, worse = good_enough(found, tolerance, best_performance, "its model's best performance")
+        excluded |= lacking
+    else:
+        found = choices(kept, _criterion(priority, needed[-1], kept))
+        if not more:
+            found, worse = good_enough(found, tolerance)
+    excluded |= worse
     ranked = sorted(found, key=lambda choice: (-choice.value if more else choice.value, -choice.performance))
     best, second = [*ranked, None, None][:2]
     criterion = _FEWEST if needed[-1] == "parameters" else _CRITERIA[priority]
-    shown = evidence(best, second, 1 if more else -1, exact=priority == "memory")
-    return Recommendation(priority, criterion, best, second, *shown, excluded, notes=tuple(comparison_notes(kept)))
+    of = "seed" if priority == "sensitivity" else "run"
+    shown = evidence(best, second, 1 if more else -1, exact=priority == "memory", of=of)
+    notes = tuple(comparison_notes(kept))
+    return Recommendation(priority, criterion, best, second, *shown, excluded, QUOTATIONS[priority], notes)
 
 
 def _check(bounds: dict[str, float | None], tolerance: float) -> None:
@@ -208,12 +207,11 @@ def _check(bounds: dict[str, float | None], tolerance: float) -> None:
     check_fraction("tolerance", tolerance, zero=True, one=True)
 
 
-def _quote(priority: str) -> Recommendation:
-    records = tuple(record for record in ON_RECORD if priority in record.topics)
+def _without_runs(priority: str) -> Recommendation:
     nan = float("nan")
-    held = "this is what is on record, not from your data" if records else "nothing is on record that bears on this"
-    reason = f"there are no runs of yours: {held}; the studies' decision matrix itself is not on record here"
-    return Recommendation(priority, _CRITERIA[priority], None, None, nan, nan, nan, False, "", reason, {}, records)
+    reason = "there are no runs of yours: what follows is not from your data"
+    tables = QUOTATIONS[priority]
+    return Recommendation(priority, _CRITERIA[priority], None, None, nan, nan, nan, False, "", reason, {}, tables)
 
 
 def _needed(priority: str, summaries: Sequence[RunSummary]) -> list[str]:
@@ -230,7 +228,7 @@ def _criterion(priority: str, attribute: str, kept: Sequence[RunSummary]) -> Cal
     if priority != "balanced":
         return lambda run: float(getattr(run, attribute))
     scores = combined_score(kept).scores
-    return lambda run: scores.get(run.name, 0.0)
+    return lambda run: scores[run.name]
 
 
 def _eligible(

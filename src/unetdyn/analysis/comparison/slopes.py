@@ -128,6 +128,7 @@ def sensitivity(
         (-0.1, 0.00292)
 
     Reference:
+        What is asked for: the studies (docs/studies.md), whose own figures are in `STUDIES_TABLES["sensitivity"]`. HC3:
         MacKinnon and White, Some heteroskedasticity-consistent covariance matrix estimators with improved finite sample
         properties (1985).
     """

@@ -30,7 +30,7 @@ SOFT = Limit(
     "the Jaccard",
     watch=f"differs by {APART:g} from the thresholded Jaccard of the same outputs and is nearer to the soft one, or by "
     f"{FAR:g}",
-    source=f"{RULE_OF_THUMB}; a soft Jaccard reported as IoU hid a tenfold error: {STUDIES}",
+    source=f"{RULE_OF_THUMB}; the broken Jaccard of {STUDIES} was the soft one",
     advice="`ThresholdedJaccard(name='jaccard')`, which counts whole pixels.",
     expected="the metric says what share of the object is found.",
     normal="where it is named a soft one: a focal loss keeps probabilities near ½, and 0.30 beside 0.87 is usual for "

@@ -16,7 +16,7 @@ LIMIT = Limit(
     "outputs",
     ill=f"lie within ±0.05 of the threshold to {NEAR:.0%} and the best threshold's metric is calmer, or another "
     f"threshold is better by {BETTER:g}, and the metric is not calm",
-    source=f"{RULE_OF_THUMB}; the root cause that {STUDIES} found",
+    source=f"{RULE_OF_THUMB}; the root cause of spikes that {STUDIES} name",
     advice="choose the threshold on the validation set (`analysis.threshold_curve`), and let the learning rate decay.",
     expected="the Jaccard at the best threshold is calm where that at 0.5 jumps.",
     refuted="the Jaccard at the best threshold jumps as far.",
