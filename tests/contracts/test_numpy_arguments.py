@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from unetdyn import callbacks, losses, metrics
+from unetdyn import callbacks, losses, metrics, schedules
 from unetdyn.analysis import stability
 
 WHOLE, REAL = np.int64(40), np.float32(0.25)
@@ -23,6 +23,11 @@ UNITS = [
     losses.SoftJaccardLoss(smooth=REAL),
     metrics.SoftJaccard(smooth=REAL),
     metrics.ThresholdedJaccard(threshold=REAL, empty=np.float32(0), class_ids=np.arange(2)),
+    schedules.CosineRestarts(REAL, WHOLE, multiplier=WHOLE, floor=REAL),
+    schedules.InversePowerDecay(REAL, REAL, WHOLE),
+    schedules.OneCycle(REAL, WHOLE, pct_start=REAL, div_factor=WHOLE, final_div_factor=WHOLE),
+    schedules.StepDecay(REAL, WHOLE, REAL),
+    schedules.Warmup(REAL, WHOLE, start=REAL),
     stability([0.5, 0.25], window=np.int64(2), ddof=np.int64(0)),
 ]
 
