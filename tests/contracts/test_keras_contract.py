@@ -1,4 +1,4 @@
-"""What Keras may expect of every metric, loss, schedule, function and model: see tests/serialisable_units.py for the list."""
+"""What Keras may expect of every metric, loss, schedule, function and model that tests/serialisable_units.py lists."""
 
 import inspect
 import json

@@ -15,6 +15,7 @@ UNITS = [
     callbacks.AutoClip(percentile=REAL, history=WHOLE),
     callbacks.GradientMonitor(explode=WHOLE, vanish=REAL, spike=np.float32(8), window=WHOLE),
     callbacks.LiveDashboard(window=WHOLE, every_seconds=REAL),
+    callbacks.MomentumCycle(REAL, REAL, schedules.OneCycle(REAL, WHOLE)),
     callbacks.NoiseScaleMonitor(batch_size=WHOLE, window=WHOLE, dataset_size=WHOLE, confidence=REAL),
     callbacks.NonFiniteGuard(max_consecutive=WHOLE),
     callbacks.StabilityMonitor(window=WHOLE, ddof=np.int64(1)),

@@ -8,6 +8,7 @@ from unetdyn.callbacks.batch import BatchMonitor
 from unetdyn.callbacks.gradient import GradientMonitor
 from unetdyn.callbacks.live_dashboard import LiveDashboard
 from unetdyn.callbacks.mode_gap import TrainInferenceGapMonitor
+from unetdyn.callbacks.momentum_cycle import MomentumCycle
 from unetdyn.callbacks.monitor import Monitor
 from unetdyn.callbacks.noise_scale import NoiseScaleMonitor
 from unetdyn.callbacks.non_finite_guard import NonFiniteGuard
@@ -24,6 +25,7 @@ __all__ = [
     "BatchMonitor",
     "GradientMonitor",
     "LiveDashboard",
+    "MomentumCycle",
     "Monitor",
     "NoiseScaleMonitor",
     "NonFiniteGuard",

@@ -2,14 +2,12 @@
 
 import math
 
-import keras
+from keras.optimizers.schedules import CosineDecay, ExponentialDecay, InverseTimeDecay
 
 from unetdyn._checks import check_count, check_fraction, check_positive
 
-_schedules = keras.optimizers.schedules
 
-
-def exponential_decay(initial_learning_rate: float, decay_rate: float) -> _schedules.ExponentialDecay:
+def exponential_decay(initial_learning_rate: float, decay_rate: float) -> ExponentialDecay:
     """η₀ · e^(−λt): Keras' `ExponentialDecay` to the base 1 / e with 1 / λ steps.
 
     `ExponentialDecay(η₀, 1, e^(−λ))` says the same in other words, but e^(−λ) is rounded to float32 before it is raised
@@ -29,10 +27,10 @@ def exponential_decay(initial_learning_rate: float, decay_rate: float) -> _sched
     """
     check_positive("initial_learning_rate", initial_learning_rate)
     check_positive("decay_rate", decay_rate)
-    return _schedules.ExponentialDecay(float(initial_learning_rate), 1 / float(decay_rate), math.exp(-1))
+    return ExponentialDecay(float(initial_learning_rate), 1 / float(decay_rate), math.exp(-1))
 
 
-def inverse_time_decay(initial_learning_rate: float, decay_rate: float) -> _schedules.InverseTimeDecay:
+def inverse_time_decay(initial_learning_rate: float, decay_rate: float) -> InverseTimeDecay:
     """η₀ / (1 + λt): Keras' `InverseTimeDecay` with one decay step.
 
     Args:
@@ -49,10 +47,10 @@ def inverse_time_decay(initial_learning_rate: float, decay_rate: float) -> _sche
     """
     check_positive("initial_learning_rate", initial_learning_rate)
     check_positive("decay_rate", decay_rate)
-    return _schedules.InverseTimeDecay(float(initial_learning_rate), 1, float(decay_rate))
+    return InverseTimeDecay(float(initial_learning_rate), 1, float(decay_rate))
 
 
-def cosine(initial_learning_rate: float, total_steps: int, floor: float = 0.0) -> _schedules.CosineDecay:
+def cosine(initial_learning_rate: float, total_steps: int, floor: float = 0.0) -> CosineDecay:
     """η_min + (η₀ − η_min) · (1 + cos(πt / T)) / 2, and η_min afterwards: Keras' `CosineDecay`.
 
     Args:
@@ -74,12 +72,10 @@ def cosine(initial_learning_rate: float, total_steps: int, floor: float = 0.0) -
     check_positive("initial_learning_rate", initial_learning_rate)
     check_count("total_steps", total_steps, 1, "steps")
     check_fraction("floor", floor, zero=True)
-    return _schedules.CosineDecay(float(initial_learning_rate), int(total_steps), alpha=float(floor))
+    return CosineDecay(float(initial_learning_rate), int(total_steps), alpha=float(floor))
 
 
-def warmup_cosine(
-    max_lr: float, total_steps: int, warmup_steps: int | None = None, floor: float = 0.03
-) -> _schedules.CosineDecay:
+def warmup_cosine(max_lr: float, total_steps: int, warmup_steps: int | None = None, floor: float = 0.03) -> CosineDecay:
     """A linear rise from 0, then half a cosine to a floor: Keras' `CosineDecay` with its warm-up.
 
     The studies call it BERT's schedule; BERT's own paper rises in the same way, and falls in a straight line.
@@ -107,7 +103,7 @@ def warmup_cosine(
         warmup_steps = max(1, round(total_steps / 10))
     check_count("warmup_steps", warmup_steps, 1, "steps", "less than `total_steps`", most=total_steps - 1)
     check_fraction("floor", floor, zero=True)
-    return _schedules.CosineDecay(
+    return CosineDecay(
         0.0,
         int(total_steps - warmup_steps),
         alpha=float(floor),

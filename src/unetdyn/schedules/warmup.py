@@ -5,11 +5,11 @@ from typing import Any, Literal
 
 import keras
 from keras import ops
+from keras.optimizers.schedules import LearningRateSchedule
 
 from unetdyn._checks import check_choice, check_count, check_fraction, check_positive, is_number, plain
 from unetdyn.schedules.annealing import Tensor, annealed, as_float, as_int
 
-Schedule = keras.optimizers.schedules.LearningRateSchedule
 Shape = Literal["linear", "exponential", "cosine", "constant"]
 
 STARTS: dict[str, float] = {"linear": 0.0, "exponential": 0.01, "cosine": 0.0, "constant": 0.1}
@@ -17,7 +17,7 @@ STARTS: dict[str, float] = {"linear": 0.0, "exponential": 0.01, "cosine": 0.0, "
 
 
 @keras.saving.register_keras_serializable(package="unetdyn")
-class Warmup(Schedule):
+class Warmup(LearningRateSchedule):
     """A warm-up, and then a schedule, or a rate that stays.
 
     In the first T steps the rate is η(0) · w(t), and then η(t − T): the schedule begins when the warm-up ends. With s
@@ -53,11 +53,11 @@ class Warmup(Schedule):
     """
 
     def __init__(
-        self, schedule: Schedule | float, steps: int, shape: Shape = "linear", start: float | None = None
+        self, schedule: LearningRateSchedule | float, steps: int, shape: Shape = "linear", start: float | None = None
     ) -> None:
         if is_number(schedule):
             check_positive("schedule", schedule)
-        elif not isinstance(schedule, Schedule):
+        elif not isinstance(schedule, LearningRateSchedule):
             raise TypeError(
                 "`schedule` must be a `keras.optimizers.schedules.LearningRateSchedule`, or a number for a rate that "
                 f"stays. Received: {type(schedule).__name__}."
@@ -75,7 +75,7 @@ class Warmup(Schedule):
         """The rate at a step, which is counted from 0."""
         step = as_int(step)
         after = ops.maximum(step - self.steps, 0)
-        rate = as_float(self.schedule(after) if isinstance(self.schedule, Schedule) else self.schedule)
+        rate = as_float(self.schedule(after) if isinstance(self.schedule, LearningRateSchedule) else self.schedule)
         return ops.where(step < self.steps, rate * self._risen(as_float(step)), rate)
 
     def _risen(self, step: Tensor) -> Tensor:
