@@ -150,8 +150,8 @@ def test_run_experiment_refuses_a_cycle_without_momentum_before_it_trains(tmp_pa
 
 
 def test_run_experiment_lowers_the_rate_on_a_plateau(tmp_path):
-    """The loss falls, which `max` takes for a plateau; the rate of an epoch is the one that it was trained with."""
-    section = {"mode": "max", "patience": 1, "factor": 0.5}
+    """No change is large enough to count as better; the rate of an epoch is the one that it was trained with."""
+    section = {"min_delta": 10, "patience": 1, "factor": 0.5}
     config = {
         **SMALL,
         "run_directory": str(tmp_path / "run"),
@@ -160,7 +160,6 @@ def test_run_experiment_lowers_the_rate_on_a_plateau(tmp_path):
         "fit": {"epochs": 3},
     }
     run = run_experiment(parse_config(config), io.StringIO())
-    assert run.history["val_loss"][1] < run.history["val_loss"][0]
     assert run.history["learning_rate"] == pytest.approx([0.01, 0.01, 0.005])
     assert run.arrays("update")["learning_rate"] == pytest.approx([0.01, 0.01, 0.005])
 
