@@ -12,6 +12,7 @@ from unetdyn.report import (
     HistoryDisplay,
     NoiseScaleDisplay,
     OverlayDisplay,
+    ScheduleDisplay,
     StabilityDisplay,
     ThresholdDisplay,
 )
@@ -48,6 +49,7 @@ DISPLAYS = {
     "HistoryDisplay": lambda: HistoryDisplay.from_history(HISTORY, window=3),
     "NoiseScaleDisplay": lambda: NoiseScaleDisplay.from_record(ESTIMATES),
     "OverlayDisplay": lambda: OverlayDisplay.from_runs(RUNS),
+    "ScheduleDisplay": lambda: ScheduleDisplay.from_schedules({"falls": lambda step: 1 / (1 + step), "stays": 0.5}, 20),
     "StabilityDisplay": lambda: StabilityDisplay.from_history(HISTORY, window=3),
     "ThresholdDisplay": lambda: ThresholdDisplay.from_predictions(MASKS, PROBABILITIES),
 }

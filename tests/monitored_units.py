@@ -7,11 +7,13 @@ import keras
 
 from unetdyn import callbacks
 from unetdyn.analysis.declarations import UNDECLARED
+from unetdyn.schedules import OneCycle
 
 ARGUMENTS = {
     "AdaptiveGradientClipping": lambda folder: {"clipping": 1e9},
     "AutoClip": lambda folder: {"percentile": 100},
     "LiveDashboard": lambda folder: {"where": "notebook", "every_seconds": 0},
+    "MomentumCycle": lambda folder: {"base_momentum": 0.9, "max_momentum": 0.9, "cycle": OneCycle(1.0, 8)},
     "NonFiniteGuard": lambda folder: {"verbose": 0},
     "RunRecorder": lambda folder: {"path": folder / "run", "save_best": "val_loss"},
     "Watch": lambda folder: {"path": folder / "watch", "display": "terminal"},

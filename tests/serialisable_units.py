@@ -1,11 +1,12 @@
 """The list of what a `.keras` file can name, each of which must pass tests/contracts/test_keras_contract.py.
 
-A new metric, loss, registered function, model builder or layer belongs here: one line in one of the tables.
+A new metric, loss, schedule, registered function, model builder or layer belongs here: one line in one of the tables.
 """
 
 from unetdyn.losses import BinaryFocalLoss, SoftJaccardLoss
 from unetdyn.metrics import SoftJaccard, ThresholdedJaccard, jacard_coef, soft_jaccard
 from unetdyn.models import AttentionResUNet, AttentionUNet, UNet
+from unetdyn.schedules import CosineRestarts, InversePowerDecay, OneCycle, StepDecay, Warmup
 
 METRICS = {
     "ThresholdedJaccard": lambda: ThresholdedJaccard(),
@@ -25,6 +26,16 @@ LOSSES = {
     ),
     "SoftJaccardLoss": lambda: SoftJaccardLoss(),
     "SoftJaccardLoss, image": lambda: SoftJaccardLoss(2.0, "image", from_logits=True, name="soft"),
+}
+
+SCHEDULES = {
+    "CosineRestarts": lambda: CosineRestarts(0.01, 3),
+    "InversePowerDecay": lambda: InversePowerDecay(0.01, 0.1),
+    "OneCycle": lambda: OneCycle(0.01, 20),
+    "OneCycle, linear": lambda: OneCycle(0.01, 20, 0.2, "linear", 10.0, 100.0, three_phase=True),
+    "StepDecay": lambda: StepDecay(0.01, 3),
+    "Warmup": lambda: Warmup(0.01, 10),
+    "Warmup, nested": lambda: Warmup(Warmup(OneCycle(0.01, 20), 4, "exponential"), 5, "constant", 0.5),
 }
 
 FUNCTIONS = {"jacard_coef": jacard_coef, "soft_jaccard": soft_jaccard}

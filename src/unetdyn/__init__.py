@@ -12,7 +12,10 @@ import wrapt
 
 __version__ = "0.1.0"
 
-_ROOMS = ("analysis", "callbacks", "data", "dynamics", "experiment", "losses", "metrics", "models", "report", "runs")
+_ROOMS = (
+    *("analysis", "callbacks", "data", "dynamics", "experiment", "losses", "metrics", "models", "report", "runs"),
+    "schedules",
+)
 
 
 @wrapt.when_imported("keras")

@@ -6,4 +6,5 @@ A room with `@keras.saving.register_keras_serializable` in it belongs on this li
 
 import unetdyn.losses
 import unetdyn.metrics
-import unetdyn.models  # noqa: F401
+import unetdyn.models
+import unetdyn.schedules  # noqa: F401

@@ -22,7 +22,7 @@ def watched(name, called, folder):
     unit.name = called
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, activation="relu"), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "mse")
     x = np.random.default_rng(0).random((120, 2))
     history = model.fit(x, x[:, :1], batch_size=2, epochs=2, validation_split=0.25, verbose=0, callbacks=[unit]).history
     return unit, history.keys() - {"loss", "val_loss"}

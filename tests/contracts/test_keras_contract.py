@@ -1,4 +1,4 @@
-"""What Keras may expect of every metric, loss, function and model: see tests/serialisable_units.py for the list."""
+"""What Keras may expect of every metric, loss, schedule, function and model that tests/serialisable_units.py lists."""
 
 import inspect
 import json
@@ -11,12 +11,14 @@ import keras
 import numpy as np
 import pytest
 
-from serialisable_units import FUNCTIONS, LOSSES, METRICS, MODELS
+from serialisable_units import FUNCTIONS, LOSSES, METRICS, MODELS, SCHEDULES
 
 BACKEND = keras.backend.backend()
 RNG = np.random.default_rng(0)
 X = RNG.random((4, 32, 32, 1), dtype="float32")
 Y = (X > 0.6).astype("float32")
+
+SEVENTH = 7  # a step at which the rates of all schedules differ
 
 compiled_steps = pytest.mark.skipif(BACKEND == "torch", reason="Keras runs steps eagerly on PyTorch")
 
@@ -43,6 +45,11 @@ def compiled_models() -> Iterator[tuple[str, keras.Model]]:
         model = build()
         compile_with(model, next(iter(LOSSES.values()))(), [next(iter(METRICS.values()))()])
         yield name, model
+    for name, build in SCHEDULES.items():
+        model = small_model()
+        model.compile(keras.optimizers.SGD(build()), "mse")
+        model.optimizer.iterations.assign(SEVENTH)
+        yield name, model
 
 
 @pytest.fixture
@@ -55,7 +62,10 @@ def restore_policy() -> Iterator[None]:
 # Configuration.
 
 
-@pytest.mark.parametrize("build", [*METRICS.values(), *LOSSES.values()], ids=[*METRICS, *LOSSES])
+CONFIGURED = METRICS | LOSSES | SCHEDULES
+
+
+@pytest.mark.parametrize("build", CONFIGURED.values(), ids=CONFIGURED)
 def test_config_is_complete_json_able_and_gives_the_same_object(build: Callable) -> None:
     unit = build()
     config = unit.get_config()
@@ -73,7 +83,7 @@ def test_model_config_is_json_able_and_gives_the_same_model(build: Callable) -> 
 
 def test_everything_registered_is_on_the_list() -> None:
     listed = {keras.saving.get_registered_name(function) for function in FUNCTIONS.values()}
-    listed |= {keras.saving.get_registered_name(type(build())) for build in [*METRICS.values(), *LOSSES.values()]}
+    listed |= {keras.saving.get_registered_name(type(build())) for build in CONFIGURED.values()}
     for build in MODELS.values():
         model = build()
         listed |= {keras.saving.get_registered_name(type(layer)) for layer in [model, *model.layers]}
@@ -94,6 +104,7 @@ values = {{}}
 for path in sorted(folder.glob("*.keras")):
     model = keras.saving.load_model(path)
     values[path.stem] = model.evaluate(data["x"], data["y"], batch_size=2, verbose=0, return_dict=True)
+    values[path.stem]["rate"] = float(model.optimizer.learning_rate)
 (folder / "loaded.json").write_text(json.dumps(values))
 """
 
@@ -104,7 +115,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     np.savez(folder / "data.npz", x=X, y=Y)
     values = {}
     for number, (name, model) in enumerate(compiled_models()):
-        values[f"{number:02}"] = model.evaluate(X, Y, batch_size=2, verbose=0, return_dict=True) | {"name": name}
+        figures = model.evaluate(X, Y, batch_size=2, verbose=0, return_dict=True)
+        values[f"{number:02}"] = figures | {"name": name, "rate": float(model.optimizer.learning_rate)}
         model.save(folder / f"{number:02}.keras")
     return folder, values
 
@@ -217,3 +229,13 @@ def test_model_compiles_and_is_traced_once(build: Callable, monkeypatch: pytest.
     calls = count_calls(monkeypatch, type(model), "call")
     compile_with(model, jit_compile=True)
     assert np.isfinite(traces_once(model, calls)["loss"])
+
+
+@compiled_steps
+@pytest.mark.parametrize("build", SCHEDULES.values(), ids=SCHEDULES)
+def test_schedule_compiles_and_is_traced_once(build: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, schedule = small_model(), build()
+    calls = count_calls(monkeypatch, type(schedule), "__call__")
+    model.compile(keras.optimizers.SGD(schedule), "mse", jit_compile=True, steps_per_execution=2)
+    traces_once(model, calls)
+    assert float(model.optimizer.learning_rate) == pytest.approx(float(build()(6)), rel=1e-6)

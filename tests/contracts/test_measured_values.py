@@ -142,6 +142,11 @@ def clipped_by_weights(seen):
     yield "clip_fraction", np.zeros(len(seen.whole)), 0
 
 
+def momentum(seen):
+    yield "step", np.arange(len(seen.whole)), 0
+    yield "momentum", np.full(len(seen.whole), np.float32(0.9)), 0
+
+
 def skipped(seen):
     yield "step", np.flatnonzero(~seen.finite), 0
 
@@ -153,6 +158,7 @@ EXPECTED = {
     "NoiseScaleMonitor": noise,
     "AutoClip": clipped_by_history,
     "AdaptiveGradientClipping": clipped_by_weights,
+    "MomentumCycle": momentum,
     "NonFiniteGuard": skipped,
 }
 """By unit: (key or (key, block), what a second pass says, relative tolerance in float32) of its record."""

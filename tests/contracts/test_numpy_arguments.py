@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from unetdyn import callbacks, losses, metrics
+from unetdyn import callbacks, losses, metrics, schedules
 from unetdyn.analysis import stability
 
 WHOLE, REAL = np.int64(40), np.float32(0.25)
@@ -15,6 +15,7 @@ UNITS = [
     callbacks.AutoClip(percentile=REAL, history=WHOLE),
     callbacks.GradientMonitor(explode=WHOLE, vanish=REAL, spike=np.float32(8), window=WHOLE),
     callbacks.LiveDashboard(window=WHOLE, every_seconds=REAL),
+    callbacks.MomentumCycle(REAL, REAL, schedules.OneCycle(REAL, WHOLE)),
     callbacks.NoiseScaleMonitor(batch_size=WHOLE, window=WHOLE, dataset_size=WHOLE, confidence=REAL),
     callbacks.NonFiniteGuard(max_consecutive=WHOLE),
     callbacks.StabilityMonitor(window=WHOLE, ddof=np.int64(1)),
@@ -23,6 +24,11 @@ UNITS = [
     losses.SoftJaccardLoss(smooth=REAL),
     metrics.SoftJaccard(smooth=REAL),
     metrics.ThresholdedJaccard(threshold=REAL, empty=np.float32(0), class_ids=np.arange(2)),
+    schedules.CosineRestarts(REAL, WHOLE, multiplier=WHOLE, floor=REAL),
+    schedules.InversePowerDecay(REAL, REAL, WHOLE),
+    schedules.OneCycle(REAL, WHOLE, pct_start=REAL, div_factor=WHOLE, final_div_factor=WHOLE),
+    schedules.StepDecay(REAL, WHOLE, REAL),
+    schedules.Warmup(REAL, WHOLE, start=REAL),
     stability([0.5, 0.25], window=np.int64(2), ddof=np.int64(0)),
 ]
 

@@ -101,6 +101,19 @@ MIRRORED = """
             assert rows.applied.all()
             for a, b in zip(weights(plain), weights(controlled)):
                 np.testing.assert_array_equal(a, b, err_msg=f"{options} {control}")
+
+    # The momentum of a step is the same in each replica.
+    from unetdyn.callbacks import MomentumCycle
+    from unetdyn.schedules import OneCycle
+    with strategy.scope():
+        shared = compiled(momentum=0.9, nesterov=True)
+    alone = compiled(momentum=0.9, nesterov=True)
+    for model in (shared, alone):
+        cycle = MomentumCycle(0.2, 0.9, cycle=OneCycle(0.1, 3))
+        model.fit(x, y, batch_size=8, verbose=0, shuffle=False, callbacks=[cycle])
+    for a, b in zip(weights(shared), weights(alone)):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    assert "_backend_update_step" not in vars(shared.optimizer)
 """
 
 ROWS_OF = """

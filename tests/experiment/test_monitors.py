@@ -21,7 +21,7 @@ def made(settings):
 def test_configuration_has_the_sections_of_the_declarations():
     sections = type(parse_config(SYNTHETIC).callbacks).model_fields
     declared = [each.name for each in DECLARATIONS if each.section is not None]
-    assert list(sections) == [*declared, "save_best", "early_stopping"]
+    assert list(sections) == [*declared, "save_best", "early_stopping", "reduce_lr_on_plateau"]
     assert [each.name for each, _ in offered()] == declared
     assert {"stability", "gradient", "update", "noise_scale"} <= set(declared)
 

@@ -130,6 +130,40 @@ def test_run_experiment_early_stopping_knows_what_is_better_of_a_monitors_key(tm
     assert run.status == "finished"
 
 
+def test_run_experiment_moves_the_momentum_against_one_cycle(tmp_path):
+    optimizer = {"schedule": {"kind": "onecycle", "max": 0.01, "pct_start": 0.5}}
+    config = {**SMALL, "run_directory": str(tmp_path / "run"), "optimizer": optimizer}
+    run = run_experiment(parse_config(config), io.StringIO())
+    assert run.arrays("momentum")["momentum"] == pytest.approx([0.95, 0.85, 0.9, 0.95], abs=1e-6)
+    assert run.arrays("update")["learning_rate"] == pytest.approx([4e-4, 0.01, 0.005, 0], abs=1e-6)
+    assert run.history["momentum"][-1] == pytest.approx(0.95)
+    assert run.setup["optimizer"]["schedule"] == "OneCycle"
+    assert parse_config(run.config) == parse_config(config)
+
+
+def test_run_experiment_refuses_a_cycle_without_momentum_before_it_trains(tmp_path):
+    optimizer = {"kind": "sgd", "schedule": "onecycle"}
+    config = {**SMALL, "run_directory": str(tmp_path / "run"), "optimizer": optimizer}
+    with pytest.raises(ConfigError, match=r"Received: SGD without one\. In a configuration: .*cycle_momentum: false"):
+        run_experiment(parse_config(config), io.StringIO())
+    assert not (tmp_path / "run").exists()
+
+
+def test_run_experiment_lowers_the_rate_on_a_plateau(tmp_path):
+    """No change is large enough to count as better; the rate of an epoch is the one that it was trained with."""
+    section = {"min_delta": 10, "patience": 1, "factor": 0.5}
+    config = {
+        **SMALL,
+        "run_directory": str(tmp_path / "run"),
+        "optimizer": {"learning_rate": 0.01},
+        "callbacks": {"reduce_lr_on_plateau": section},
+        "fit": {"epochs": 3},
+    }
+    run = run_experiment(parse_config(config), io.StringIO())
+    assert run.history["learning_rate"] == pytest.approx([0.01, 0.01, 0.005])
+    assert run.arrays("update")["learning_rate"] == pytest.approx([0.01, 0.01, 0.005])
+
+
 def test_run_experiment_trains_on_the_real_sections(vnc_mito, tmp_path):
     config = {
         "data": {

@@ -310,6 +310,8 @@ AGC = Declaration(
     acts=True,
 )
 
+MOMENTUM = Declaration("momentum", keys={"{name}": "none"}, arrays=("step", "momentum"), acts=True)
+
 SCHEDULE = Declaration("schedule", keys=_keys("none", ("learning_rate", "lr")), columns=("learning_rate",))
 """What Keras' own callbacks write, and `RunRecorder` where they don't."""
 
@@ -317,6 +319,6 @@ RECORDER = Declaration("recorder", keys=_keys("none", ("epoch", "seconds")), col
 
 DECLARATIONS = (
     *(STABILITY, SCHEDULE, GRADIENT, MATHEMATICAL, UPDATE, NOISE_SCALE, BATCH, MODE_GAP, FLIPS),
-    *(NON_FINITE_GUARD, AUTO_CLIP, AGC, RECORDER),
+    *(NON_FINITE_GUARD, AUTO_CLIP, AGC, MOMENTUM, RECORDER),
 )
 """All of them; a report has their columns in this order, a configuration their sections."""

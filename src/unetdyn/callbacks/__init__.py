@@ -9,6 +9,7 @@ from unetdyn.callbacks.gradient import GradientMonitor
 from unetdyn.callbacks.live_dashboard import LiveDashboard
 from unetdyn.callbacks.mathematical import MathematicalMonitor
 from unetdyn.callbacks.mode_gap import TrainInferenceGapMonitor
+from unetdyn.callbacks.momentum_cycle import MomentumCycle
 from unetdyn.callbacks.monitor import Monitor
 from unetdyn.callbacks.noise_scale import NoiseScaleMonitor
 from unetdyn.callbacks.non_finite_guard import NonFiniteGuard
@@ -26,6 +27,7 @@ __all__ = [
     "GradientMonitor",
     "LiveDashboard",
     "MathematicalMonitor",
+    "MomentumCycle",
     "Monitor",
     "NoiseScaleMonitor",
     "NonFiniteGuard",

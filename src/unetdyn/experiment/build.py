@@ -6,6 +6,7 @@ import keras
 
 from unetdyn import losses, metrics, models
 from unetdyn.experiment.config import Config
+from unetdyn.experiment.learning_rate import learning_rate
 
 
 def build_model(config: Config, channels: int, steps_per_epoch: int) -> keras.Model:
@@ -14,7 +15,7 @@ def build_model(config: Config, channels: int, steps_per_epoch: int) -> keras.Mo
     Args:
         config: The experiment.
         channels: Image channels.
-        steps_per_epoch: Batches per epoch, which the cosine schedule needs.
+        steps_per_epoch: Batches per epoch, in which schedules are counted.
     """
     model = _network(config, channels)
     model.compile(
@@ -41,26 +42,11 @@ def _network(config: Config, channels: int) -> keras.Model:
 
 
 def build_optimizer(config: Config, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Keras' own optimizer, with a constant or a warmed-up cosine learning rate."""
+    """Keras' own optimizer, with its learning rate or the schedule of it."""
     settings = config.optimizer
     options = settings.model_dump(include={"weight_decay", "global_clipnorm"}, exclude_none=True)
-    return keras.optimizers.get(
-        {"class_name": settings.kind, "config": {"learning_rate": _learning_rate(config, steps_per_epoch), **options}}
-    )
-
-
-def _learning_rate(config: Config, steps_per_epoch: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    settings = config.optimizer
-    if settings.schedule == "constant":
-        return settings.learning_rate
-    warmup = round(settings.warmup_epochs * steps_per_epoch)
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=settings.learning_rate / 10 if warmup else settings.learning_rate,
-        decay_steps=max(1, config.fit.epochs * steps_per_epoch - warmup),
-        alpha=0.01,
-        warmup_target=settings.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
+    options["learning_rate"] = learning_rate(settings, config.fit.epochs, steps_per_epoch)
+    return keras.optimizers.get({"class_name": settings.kind, "config": options})
 
 
 def build_loss(config: Config) -> keras.losses.Loss:

@@ -1,32 +1,18 @@
 """The one typed configuration of an experiment: what a YAML file may say, and what it means when it says nothing."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, create_model, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, create_model, model_validator
 
-from unetdyn._checks import nearest, unknown_choice
+from unetdyn._checks import unknown_choice
 from unetdyn.analysis.declarations import STABILITY
 from unetdyn.experiment.monitors import section_fields, watched_names
+from unetdyn.experiment.part import Part
+from unetdyn.experiment.schedule_config import RISING, SCHEDULE_KINDS, ConstantSchedule, Schedule
 
 Sections = tuple[int, int]  # first and last, both included
 Fraction = Annotated[float, Field(gt=0, lt=1)]
-
-
-class Part(BaseModel):
-    """A part of the configuration: immutable, closed to keys that it does not know, and to infinity and NaN."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_unknown_keys(cls, values: Any) -> Any:
-        if isinstance(values, dict):
-            for key in values:
-                if key not in cls.model_fields:
-                    known = ", ".join(cls.model_fields)
-                    raise ValueError(f"unknown key {key!r}.{nearest(key, cls.model_fields)} Known keys: {known}")
-        return values
 
 
 class SplitConfig(Part):
@@ -127,16 +113,30 @@ class OptimizerConfig(Part):
 
     kind: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
     learning_rate: PositiveFloat = 1e-3
-    schedule: Literal["constant", "cosine"] = Field("constant", description="cosine: falls to 1 % of the rate")
-    warmup_epochs: float = Field(0.0, ge=0, description="linear rise to the learning rate; with the cosine schedule")
+    schedule: Schedule = ConstantSchedule()
+    warmup_epochs: float = Field(0.0, ge=0, description="rise to the learning rate, before the schedule begins")
+    warmup_shape: Literal["linear", "exponential", "cosine", "constant"] = "linear"
+    warmup_start: float = Field(0.1, ge=0, lt=1, description="of the learning rate, at the first step")
     weight_decay: float | None = Field(None, ge=0)
     global_clipnorm: PositiveFloat | None = None
 
     @model_validator(mode="after")
-    def _warmup_with_cosine(self) -> "OptimizerConfig":
-        if self.warmup_epochs and self.schedule != "cosine":
-            raise ValueError(f"`warmup_epochs` needs schedule: cosine. Received: schedule={self.schedule!r}")
+    def _warmup_fits(self) -> "OptimizerConfig":
+        if self.warmup_epochs and self.schedule.kind in RISING:
+            raise ValueError(
+                f"`warmup_epochs` has no place before schedule: {self.schedule.kind}, which rises by itself. "
+                f"Received: warmup_epochs={self.warmup_epochs}"
+            )
+        if self.warmup_epochs and self.warmup_start == 0 and self.warmup_shape in ("exponential", "constant"):
+            raise ValueError(
+                f"`warmup_start` must be above 0 with warmup_shape: {self.warmup_shape}. Received: warmup_start=0"
+            )
         return self
+
+    @property
+    def rate_is_scheduled(self) -> bool:
+        """Whether the rate follows a plan, which no callback can change."""
+        return bool(self.warmup_epochs) or not isinstance(self.schedule, ConstantSchedule)
 
 
 class FitConfig(Part):
@@ -157,11 +157,26 @@ class MetricsConfig(Part):
 
 
 class EarlyStoppingConfig(Part):
-    """See `keras.callbacks.EarlyStopping`."""
+    """See `keras.callbacks.EarlyStopping`; the studies have a patience of 15."""
 
     monitor: str = "val_jaccard"
     mode: Literal["auto", "min", "max"] = "auto"
-    patience: PositiveInt = 10
+    patience: PositiveInt = Field(10, description="epochs")
+    min_delta: float = Field(0.0, ge=0, description="least change that counts as better")
+    start_from_epoch: int = Field(0, ge=0)
+    restore_best_weights: bool = Field(False, description="`model.keras` is of the best epoch in any case")
+
+
+class ReduceLROnPlateauConfig(Part):
+    """See `keras.callbacks.ReduceLROnPlateau`; factor, patience and least rate are those of the studies."""
+
+    monitor: str = "val_loss"
+    mode: Literal["auto", "min", "max"] = "auto"
+    factor: Fraction = 0.5
+    patience: PositiveInt = Field(8, description="epochs")
+    min_delta: float = Field(1e-4, ge=0, description="least change that counts as better")
+    cooldown: int = Field(0, ge=0, description="epochs after a reduction in which none is counted")
+    min_lr: float = Field(1e-6, ge=0)
 
 
 if TYPE_CHECKING:
@@ -175,6 +190,7 @@ class CallbacksConfig(_Monitors):
 
     save_best: str = Field("val_jaccard", description="`model.keras` is the epoch where this was best")
     early_stopping: EarlyStoppingConfig | None = None
+    reduce_lr_on_plateau: ReduceLROnPlateauConfig | None = None
 
 
 class Config(Part):
@@ -213,7 +229,23 @@ class Config(Part):
                 raise ValueError(unknown_choice(f"callbacks.{argument}", name, known))
         if settings.save_best not in known:
             raise ValueError(unknown_choice("callbacks.save_best", settings.save_best, known))
-        stopping, watchable = settings.early_stopping, [*known, *STABILITY.named().columns]
-        if stopping is not None and stopping.monitor not in watchable:
-            raise ValueError(unknown_choice("callbacks.early_stopping.monitor", stopping.monitor, watchable))
+        watchable = [*known, *STABILITY.named().columns]
+        for name in ("early_stopping", "reduce_lr_on_plateau"):
+            section = getattr(settings, name)
+            if section is not None and section.monitor not in watchable:
+                raise ValueError(unknown_choice(f"callbacks.{name}.monitor", section.monitor, watchable))
         return self
+
+    @model_validator(mode="after")
+    def _one_hand_on_the_rate(self) -> "Config":
+        if self.callbacks.reduce_lr_on_plateau is not None and self.optimizer.rate_is_scheduled:
+            raise ValueError(
+                "`callbacks.reduce_lr_on_plateau` needs a rate that nothing else moves: leave out `optimizer.schedule` "
+                "and `optimizer.warmup_epochs`, or this section. Received: "
+                f"schedule={self.optimizer.schedule.kind!r}, warmup_epochs={self.optimizer.warmup_epochs}"
+            )
+        return self
+
+
+KINDS = {"data": ("synthetic", "folder"), "schedule": SCHEDULE_KINDS}
+"""By key, what its `kind` may be."""

@@ -1,6 +1,7 @@
 """From a YAML file and `--set` overrides to a checked configuration, with errors a person can act on."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from unetdyn._checks import unknown_choice
-from unetdyn.experiment.config import Config
+from unetdyn.experiment.config import KINDS, Config
 
 
 class ConfigError(ValueError):
@@ -73,13 +74,14 @@ def _apply(values: dict[str, Any], override: str) -> None:
 
 def _sentence(error: Any) -> str:
     # pydantic puts the tag of a union (`data.folder.path`) and the validator's name into the location.
-    location = [str(part) for part in error["loc"] if str(part) not in {"synthetic", "folder"}]
+    keys = [None, *error["loc"]]
+    location = [str(part) for before, part in pairwise(keys) if before not in KINDS]
     where = ".".join(part for part in location if part.isidentifier() or part.isdigit()) or ""
     message = error["msg"].removeprefix("Value error, ")
     if not where:
         return message
     if error["type"].startswith("union_tag"):
-        return unknown_choice(f"{where}.kind", error["input"].get("kind"), ["synthetic", "folder"])
+        return unknown_choice(f"{where}.kind", error["input"].get("kind"), KINDS[location[-1]])
     if message.startswith("unknown key"):
         return f"in `{where}`, {message}"
     received = "" if "Received:" in message or error["type"] == "missing" else f". Received: {error['input']!r}"

@@ -11,7 +11,8 @@ from unetdyn import callbacks, runs
 from unetdyn.analysis.metric_names import less_is_better
 from unetdyn.analysis.recorded_settings import stability_settings
 from unetdyn.experiment.build import build_model
-from unetdyn.experiment.config import Config, EarlyStoppingConfig
+from unetdyn.experiment.config import Config, EarlyStoppingConfig, ReduceLROnPlateauConfig
+from unetdyn.experiment.learning_rate import momentum_cycle
 from unetdyn.experiment.load import ConfigError
 from unetdyn.experiment.monitors import monitors_of
 from unetdyn.experiment.prepare import Prepared, prepare
@@ -41,7 +42,7 @@ def run_experiment(config: Config, stream: TextIO | None = None) -> runs.Run:
     try:
         prepared = prepare(config)
         model = build_model(config, prepared.channels, steps_per_epoch=len(prepared.train))
-        recorder, watching = _callbacks(config, stream)
+        recorder, watching = _callbacks(config, stream, model)
     except (ValueError, OSError) as error:
         raise ConfigError(str(error)) from error
     try:
@@ -69,10 +70,16 @@ def _draw(path: Path) -> None:
         HistoryDisplay.from_run(run, **stability_settings(run.config)).plot().save(path / "history.png")
 
 
-def _callbacks(config: Config, stream: TextIO) -> tuple[callbacks.RunRecorder, list[keras.callbacks.Callback]]:
+def _callbacks(
+    config: Config, stream: TextIO, model: keras.Model
+) -> tuple[callbacks.RunRecorder, list[keras.callbacks.Callback]]:
     """In the order in which they see `logs`: what adds to them first, what writes them down last."""
     # Each leaves its arrays in the run directory's `dynamics/`, and what it says among its events.
     settings, monitors = config.callbacks, monitors_of(config.callbacks, config.fit)
+    cycle = momentum_cycle(config.optimizer)
+    if cycle is not None:
+        _check_momentum(cycle, model)
+        monitors.append(cycle)
     recorder = callbacks.RunRecorder(
         config.run_directory or _new_directory(config.name),
         config=config.model_dump(mode="json"),
@@ -81,17 +88,28 @@ def _callbacks(config: Config, stream: TextIO) -> tuple[callbacks.RunRecorder, l
         monitors=monitors,
     )
     watching = [*monitors, Progress(stream, COLUMNS), recorder]
+    if settings.reduce_lr_on_plateau is not None:  # it notes the rate that the epoch had, before it lowers it
+        watching.insert(len(monitors), keras.callbacks.ReduceLROnPlateau(**_told(settings.reduce_lr_on_plateau)))
     if settings.early_stopping is not None:
-        watching.append(_early_stopping(settings.early_stopping))
+        watching.append(keras.callbacks.EarlyStopping(**_told(settings.early_stopping)))
     return recorder, watching
 
 
-def _early_stopping(settings: EarlyStoppingConfig) -> keras.callbacks.EarlyStopping:
-    """Told what is better: of a monitor's key, such as `stability`, Keras itself would not know."""
+def _told(settings: EarlyStoppingConfig | ReduceLROnPlateauConfig) -> dict[str, Any]:
+    """With what is better: of a monitor's key, such as `stability`, Keras itself would not know."""
     options = settings.model_dump()
     if settings.mode == "auto":
         options["mode"] = "min" if less_is_better(settings.monitor) else "max"
-    return keras.callbacks.EarlyStopping(**options)
+    return options
+
+
+def _check_momentum(cycle: callbacks.MomentumCycle, model: keras.Model) -> None:
+    try:
+        cycle.check(model.optimizer)
+    except ValueError as error:
+        raise ValueError(
+            f"{error} In a configuration: another `optimizer.kind`, or `cycle_momentum: false` in `optimizer.schedule`."
+        ) from None
 
 
 def _new_directory(name: str) -> Path:

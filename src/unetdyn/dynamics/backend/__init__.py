@@ -131,6 +131,9 @@ class Backend(Protocol):
     def can_read_variables(self) -> bool:
         """Whether variables hold their values now. In a `fit` on JAX they do so within the compiled step only."""
 
+    def as_setting(self, value: Tensor) -> Any:
+        """A float32 scalar as an optimizer's update takes a setting of its own, which is a number otherwise."""
+
     def outside_the_graph(self) -> AbstractContextManager:
         """TensorFlow makes variables eagerly in here, whatever is being traced."""
 

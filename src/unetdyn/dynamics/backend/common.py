@@ -26,3 +26,37 @@ def count_nonfinite(tensors: Sequence[Tensor | None], squares: Tensor) -> Tensor
 
     # A tensor with an entry that is not finite has such a sum of squares: where all are finite nothing is counted.
     return ops.cond(ops.all(ops.isfinite(squares)), lambda: ops.zeros_like(squares), counted)
+
+
+class TracedSetting:
+    """A setting of an optimizer that is known only when the step runs, where the optimizer expects a number.
+
+    While the step is traced, optimizers compare their momentum with 0, to see whether they keep any: it is.
+    """
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, value: Tensor) -> None:
+        self._value = value
+        self.dtype = value.dtype
+        self.shape = value.shape
+
+    def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Tensor:
+        return self._value if dtype is None else ops.cast(self._value, dtype)
+
+    def __jax_array__(self) -> Tensor:
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    def __gt__(self, other: object) -> bool:
+        return True
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return other - self._value
+
+    def __mul__(self, other: Any) -> Tensor:
+        return self._value * other
+
+    __rmul__ = __mul__

@@ -11,7 +11,7 @@ from keras import ops
 # There is no public way to ask.
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 
-from unetdyn.dynamics.backend.common import in_float32
+from unetdyn.dynamics.backend.common import TracedSetting, in_float32
 from unetdyn.dynamics.backend.xla_sums import PARTS, joint_sums
 from unetdyn.dynamics.optimizers import has_loss_scale
 
@@ -138,6 +138,11 @@ def copy_into(variables: Sequence[keras.Variable], tensors: Sequence[Tensor]) ->
 def can_read_variables() -> bool:
     """Only within the step: for the time of a `fit` JAX takes the values out of the variables."""
     return in_stateless_scope()
+
+
+def as_setting(value: Tensor) -> TracedSetting:
+    """A number that is known only when the step runs."""
+    return TracedSetting(value)
 
 
 def outside_the_graph() -> AbstractContextManager:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from unetdyn.dynamics.backend.common import count_nonfinite, in_float32
+from unetdyn.dynamics.backend.common import TracedSetting, count_nonfinite, in_float32
 
 Tensor = Any
 Gradients = list[Tensor | None]
@@ -176,6 +176,11 @@ def copy_into(variables: Sequence[keras.Variable], tensors: Sequence[Tensor]) ->
 def can_read_variables() -> bool:
     """Variables always hold their values."""
     return True
+
+
+def as_setting(value: Tensor) -> TracedSetting:
+    """A number that is known only when the step runs."""
+    return TracedSetting(value)
 
 
 def outside_the_graph() -> AbstractContextManager:

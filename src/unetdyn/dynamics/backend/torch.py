@@ -114,6 +114,11 @@ def can_read_variables() -> bool:
     return True
 
 
+def as_setting(value: Tensor) -> float:
+    """PyTorch's fused updates take numbers: the host waits for it."""
+    return float(value)
+
+
 def outside_the_graph() -> AbstractContextManager:
     """There is no graph."""
     return nullcontext()
