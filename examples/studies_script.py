@@ -1,6 +1,6 @@
 """A script of the training-dynamics studies (docs/studies.md), with its imports changed and nothing else of note.
 
-Keras 3 wants `learning_rate=` where the studies wrote `lr=`, and a name that ends in `.keras` for a saved model. The
+Keras 3 wants `learning_rate=` where the studies wrote `lr=`, and recommends `.keras` for a saved model. The
 data are synthetic and tiny, so that it runs in seconds.
 """
 

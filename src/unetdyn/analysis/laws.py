@@ -14,7 +14,8 @@ _METHODS = ("nesterov", "heavy ball")
 
 
 def optimal_momentum(condition_number: float, method: Literal["nesterov", "heavy ball"] = "nesterov") -> float:
-    """The momentum with which gradient descent goes down a quadratic fastest. With κ its condition number:
+    """The momentum with which gradient descent goes down a quadratic fastest at the rate that is given. With κ its
+    condition number:
 
     `"nesterov"`: (√κ − 1) / (√κ + 1), with the learning rate 1 / L, L the largest curvature. The error shrinks by
     1 − 1 / √κ a step.

@@ -9,7 +9,7 @@ from unetdyn._checks import check_fraction
 from unetdyn.analysis.curves import read_history
 from unetdyn.analysis.grouping import group_starts, grouped
 from unetdyn.analysis.overfitting_onset import Overfitting, overfitting
-from unetdyn.analysis.result import KeyedResult, epoch, number, undetermined
+from unetdyn.analysis.result import Determinable, KeyedResult, epoch, number, undetermined
 from unetdyn.analysis.series import Curve
 from unetdyn.analysis.slowing import LEAST_EPOCHS, Slowing, slowing
 
@@ -21,7 +21,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class TrainingPhases(KeyedResult):
+class TrainingPhases(Determinable, KeyedResult):
     """What `training_phases` found. Each attribute is a key too: `phases["slow"]`, `phases.as_dict()`.
 
     Attributes:
@@ -32,7 +32,8 @@ class TrainingPhases(KeyedResult):
         slow_slope: The same of the line after it; NaN where there is none.
         watched: Name of the loss whose descent was looked at.
         onset: What `overfitting` said.
-        reason: In words, why rapid and slow are undetermined; empty where they are not.
+        reason: In words, why rapid and slow are undetermined; empty where they are not. Of overfitting
+            `onset.determined` tells.
     """
 
     rapid: Span | None
@@ -43,11 +44,6 @@ class TrainingPhases(KeyedResult):
     watched: str
     onset: Overfitting
     reason: str = ""
-
-    @property
-    def determined(self) -> bool:
-        """Whether rapid and slow descent are known; of overfitting `onset.determined` tells."""
-        return not self.reason
 
     def phase(self, epoch: int) -> str | None:
         """The name of the phase of an epoch that counts from 0; None where it is in none, or not known.
@@ -139,7 +135,7 @@ def training_phases(history: Any, slow: float = SLOW) -> TrainingPhases:
     overfits = None if found.onset is None else (found.onset, int(curve.epochs[-1]))
     rapid = slow_span = None
     if not slowed.reason:
-        first, last = int(curve.epochs[0]), int(curve.epochs[-1]) if overfits is None else overfits[0] - 1
+        first, last = int(descent.epochs[0]), int(descent.epochs[-1]) if overfits is None else overfits[0] - 1
         starts = descent.epochs[group_starts(len(descent.epochs), _MOST)]
         turn = last + 1 if slowed.place is None else int(starts[slowed.place])
         rapid = (first, min(turn - 1, last)) if first <= last else None

@@ -67,7 +67,7 @@ class QuotedTable:
             if name not in known:
                 raise ValueError(unknown_choice("names", name, known))
         notes = tuple(note for note in self.notes if not note.rows or set(note.rows) & set(names))
-        return replace(self, rows=tuple(row for row in self.rows if row[0] in names), notes=notes)
+        return replace(self, rows=tuple(row for row in self.rows if str(row[0]) in names), notes=notes)
 
     def column(self, name: str) -> dict[str, Cell]:
         """The cells of a column by the name of their row.

@@ -194,7 +194,7 @@ def _regime(seen: _Seen) -> tuple[Regime | None, str]:
         return "overfitting", f"from epoch {epoch(seen.onset.onset)} on: {seen.onset.evidence}"
     if seen.is_good and seen.far:
         return "overfitting", f"{both}: the network knows what it was trained on, and not the rest"
-    for slope in (seen.validation or seen.training, seen.metric):
+    for slope in (seen.training if seen.validation is None else seen.validation, seen.metric):
         if _improves(slope):
             return "not trained long enough", f"{slope.watched} {_change(slope)}"
     if _improves(seen.training):

@@ -1,7 +1,7 @@
 """The functions that the studies' scripts call, by their names, keys and formulas.
 
 They compute what the studies' code computes, where ours correct it: σ divides by n, a gap is of the Jaccard, four
-classes. What we would use instead is said at each.
+classes, and an epoch is the place in the list of what was logged. What we would use instead is said at each.
 """
 
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from unetdyn._checks import check_choice, check_count
 from unetdyn._warnings import warn
 from unetdyn.analysis.criteria import LOSS_SIGMA, METRIC_SIGMA
 from unetdyn.analysis.curves import Curves, read_history
-from unetdyn.analysis.metric_names import check_more_is_better
+from unetdyn.analysis.metric_names import check_more_is_better, overlap_rank
 from unetdyn.analysis.series import Curve
 from unetdyn.analysis.stability_classes import STABILITY_CLASSES, WINDOW
 
@@ -34,23 +34,25 @@ def compute_training_health(history: Any, metric: str | None = None) -> dict[str
     | `convergence_rate` | `(epochs,)`, ∂J/∂t of the validation Jaccard by `numpy.gradient`, per epoch |
     | `stability` | its σ over the last ten values, divided by n (`numpy.std`) |
     | `overfitting_gap` | mean training Jaccard − mean validation Jaccard, each over its last ten values |
-    | `efficiency` | highest validation Jaccard / its epoch from 0; infinite, with a warning, for the first epoch |
-    | `peak_epoch` | epoch, from 0, of the highest validation Jaccard, the first of equals |
+    | `efficiency` | highest validation Jaccard / its place from 0; infinite, with a warning, for the first epoch |
+    | `peak_epoch` | place, from 0, of the highest validation Jaccard, the first of equals |
 
+    A place is the epoch, unless validation was left out in some, or the training was carried on from a later one.
     With fewer than ten values the means and σ are of those there are. For more, which says what it can't tell, see
     `training_health`; for the gap with its uncertainty, `overfitting`.
 
     Args:
         history: Anything `read_history` takes: the `history` dictionary of Keras' History, as in the studies, or that
             itself.
-        metric: The metric, with or without `val_`. Default: `jacard_coef` or `jaccard`, as `Curves.default_metric`.
+        metric: The metric, with or without `val_`. Default: `jacard_coef`, else another Jaccard, IoU or Dice.
 
     Returns:
         A dictionary of these keys, in this order: an array, three floats and a whole number. A NaN in the last ten
         makes `stability` and gap NaN; the peak is that of the finite values.
 
     Raises:
-        ValueError: If the metric has no training or no validation values, never was finite, or should fall.
+        ValueError: If there is no Jaccard, or the metric has no training or no validation values, never was finite, or
+            should fall.
 
     Example:
         >>> history = {"jacard_coef": [0.2, 0.5, 0.8, 0.9], "val_jacard_coef": [0.1, 0.4, 0.7, 0.6]}
@@ -83,9 +85,9 @@ def analyze_training_stability(
     | --- | --- |
     | `loss_stability` | σ of the validation loss over the last window, divided by n (`numpy.std`) |
     | `jaccard_stability` | the same of the validation Jaccard |
-    | `convergence_epoch` | epoch, from 0, of the highest validation Jaccard, the last of equals |
+    | `convergence_epoch` | place, from 0, of the highest validation Jaccard, the last of equals |
     | `overfitting_gap` | mean training Jaccard − mean validation Jaccard, each over its last window |
-    | `learning_efficiency` | highest validation Jaccard / (its first epoch + 1) |
+    | `learning_efficiency` | highest validation Jaccard / (its first place + 1) |
     | `final_performance` | the last validation Jaccard |
     | `peak_performance` | the highest one |
     | `stability_classification` | `classify_stability(loss_stability)`, in words with bounds |
@@ -96,7 +98,7 @@ def analyze_training_stability(
     Args:
         history: Anything `read_history` takes: Keras' History, as in the studies, or its dictionary.
         window_size: How many values count, ≥ 2; of fewer all. 10 is what the studies used.
-        metric: The metric, with or without `val_`. Default: `jacard_coef` or `jaccard`, as `Curves.default_metric`.
+        metric: The metric, with or without `val_`. Default: `jacard_coef`, else another Jaccard, IoU or Dice.
         scheme: The classes: 4 (default), of which the last is Poor from 0.1, as this function of theirs has them; or 5.
 
     Returns:
@@ -122,13 +124,13 @@ def analyze_training_stability(
     check_count("window_size", window_size, least=2)
     curves = read_history(history)
     scores = _jaccards(curves, metric)
-    epochs, values = scores.validated
+    values = scores.validated.values
     at, peak = _peak(scores.validated)
     sigma = _sigma(curves.curve("val_loss").values, window_size)
     return {
         "loss_stability": sigma,
         "jaccard_stability": _sigma(values, window_size),
-        "convergence_epoch": int(epochs[values == peak][-1]),
+        "convergence_epoch": int(np.flatnonzero(values == peak)[-1]),
         "overfitting_gap": _gap(scores, window_size),
         "learning_efficiency": peak / (at + 1),
         "final_performance": float(values[-1]),
@@ -148,7 +150,7 @@ def check_convergence(history: Any, window: int = WINDOW, metric: str | None = N
     Args:
         history: Anything `read_history` takes.
         window: How many values count, ≥ 2; 10 is what the studies used.
-        metric: The metric, with or without `val_`. Default: `jacard_coef` or `jaccard`, as `Curves.default_metric`.
+        metric: The metric, with or without `val_`. Default: `jacard_coef`, else another Jaccard, IoU or Dice.
 
     Returns:
         A bool. NaN in the window is no convergence.
@@ -209,17 +211,32 @@ def classify_stability(stability_value: float, scheme: int = 5) -> str:
 
 
 def _validated(curves: Curves, metric: str | None) -> Curve:
-    base = curves.metric(metric)
+    base = _jaccard(curves, metric)
     check_more_is_better(base, metric, curves.source, curves.log_keys)
     return curves.curve(f"val_{base}")
 
 
 def _jaccards(curves: Curves, metric: str | None) -> _Jaccards:
-    return _Jaccards(curves.curve(curves.metric(metric)).values, _validated(curves, metric))
+    return _Jaccards(curves.curve(_jaccard(curves, metric)).values, _validated(curves, metric))
+
+
+def _jaccard(curves: Curves, metric: str | None) -> str:
+    """The name of the Jaccard, without `val_`; another metric is taken only where it is asked for."""
+    if metric is not None:
+        return curves.metric(metric)
+    if "val_jacard_coef" in curves:
+        return "jacard_coef"
+    default = curves.default_metric
+    if default is None or overlap_rank(default) == 2:
+        raise ValueError(
+            f"no Jaccard was logged in {curves.source}, which has {', '.join(curves) or 'nothing'}: compile with "
+            "metrics=[jacard_coef], or pass `metric=` the name of what to look at instead."
+        )
+    return default
 
 
 def _peak(curve: Curve) -> tuple[int, float]:
-    """Epoch and height of the highest finite value, the first of equals."""
+    """Place and height of the highest finite value, the first of equals."""
     usable = np.isfinite(curve.values)
     if not usable.any():
         raise ValueError(
@@ -227,14 +244,14 @@ def _peak(curve: Curve) -> tuple[int, float]:
             f"Received: {str(curve.values.tolist())[:80]}."
         )
     at = int(np.argmax(np.where(usable, curve.values, -np.inf)))
-    return int(curve.epochs[at]), float(curve.values[at])
+    return at, float(curve.values[at])
 
 
 def _rates(curve: Curve) -> NDArray[np.float64]:
     if len(curve.values) < 2:
         return np.full(len(curve.values), np.nan)
     with np.errstate(invalid="ignore"):  # infinity − infinity
-        return np.gradient(curve.values, curve.epochs)
+        return np.gradient(curve.values)
 
 
 def _sigma(values: NDArray[np.float64], window: int) -> float:

@@ -44,6 +44,8 @@ def with_levels(factors: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _level(value: Any) -> Any:
+    if isinstance(value, np.generic):  # or a rate that was read from an array would be another level
+        return value.item()
     if isinstance(value, np.ndarray):
         return _level(value.tolist())
     if isinstance(value, Mapping):

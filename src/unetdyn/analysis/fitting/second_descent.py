@@ -19,7 +19,7 @@ from unetdyn.analysis.series import Curve, series
 
 NAMES = ("offset", "J_1", "lambda_1", "J_2", "lambda_2", "t_0")
 
-_GROUPS = 200  # longer losses are averaged into so many groups of epochs
+_GROUPS = 400  # longer losses are averaged into so many groups of epochs
 _WEIGHT = 0.95  # of the two descents, below which one descent may do as well
 _COUNTED = (3, 8)  # parameters of one descent and of two: the start of the second counts as three
 _ROUNDING = 1e-6  # of a loss's range: smaller residuals are no noise
@@ -55,6 +55,9 @@ class DoubleDescentFit(Determinable):
     def verdict(self) -> str:
         """`"double descent"` or `"undetermined"`."""
         return "double descent" if self.determined else "undetermined"
+
+    def _answer(self) -> bool:
+        return True  # where it is determined there is one
 
     def predict(self, epochs: ArrayLike) -> NDArray[np.float64]:
         """The fitted loss.
@@ -144,8 +147,8 @@ def fit_double_descent(
         seed: Of the draws.
 
     Returns:
-        A `DoubleDescentFit`. More than 200 epochs are averaged in 200 groups first; t₀ is then the first epoch of its
-        group.
+        A `DoubleDescentFit`. More than 400 epochs are averaged in 400 groups first: the jump may lie anywhere in the
+        groups that the interval of t₀ then spans, and J₂ and λ₂ are a little off, as one group mixes both sides.
 
     Raises:
         TypeError: If a whole history was passed.
@@ -191,11 +194,21 @@ def fit_double_descent(
     drawn = _as_logged(_refitted(times, rows, found, draws, seed), times, first_epochs)
     ends = np.array(mixed_interval(drawn[None], np.ones((1, len(NAMES))), confidence)).T
     intervals = {name: (float(low), float(high)) for name, (low, high) in zip(NAMES, ends, strict=True)}
+    intervals["t_0"] = _whole_groups(intervals["t_0"], curve.epochs.astype(np.float64), first_epochs)
     reason = _too_uncertain_because(intervals, rows)
     if reason:
         return DoubleDescentFit({}, {}, weight, shape, phi, confidence, start, reason)
     params = dict(zip(NAMES, best[:, 0].tolist(), strict=True))
     return DoubleDescentFit(params, intervals, weight, shape, phi, confidence, start)
+
+
+def _whole_groups(ends: tuple[float, float], epochs: Array, first_epochs: Array) -> tuple[float, float]:
+    """All epochs where the jump may be: from within the group before the lower end to the upper end's group's last."""
+    if len(first_epochs) == len(epochs):
+        return ends
+    low, high = np.searchsorted(first_epochs, ends, side="right") - 1
+    after = np.append(first_epochs[1:], epochs[-1] + 1)
+    return float(first_epochs[max(low - 1, 0)] + 1), float(after[high] - 1)
 
 
 def _not_fitted_because(values: Array, shape: DoubleDescent) -> str:
