@@ -129,3 +129,17 @@ def test_wrong_arguments_are_refused():
         training_phases(planted(), slow=1)
     with pytest.raises(ValueError, match="'loss' was not logged in history"):
         training_phases({"val_jaccard": [0.1, 0.2]})
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_phases_end_with_the_last_loss_that_is_a_number(broken):
+    loss = np.exp(-np.arange(80) / 8) + 0.01 * np.random.default_rng(0).normal(size=80)
+    loss[60:] = broken
+    found = training_phases({"loss": loss})
+    assert found.slow is not None
+    assert found.slow[1] == 59
+
+
+def test_undetermined_phases_are_neither_true_nor_false():
+    with pytest.raises(ValueError, match="`TrainingPhases` is undetermined, neither true nor false: 3 of the 20"):
+        bool(training_phases({"loss": [1.0, 2.0, 3.0]}))

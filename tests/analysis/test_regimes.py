@@ -159,3 +159,18 @@ def test_what_counts_as_good_can_be_said():
 def test_wrong_arguments_are_refused(kwargs, text):
     with pytest.raises(ValueError, match=text):
         training_regime(fits(), **kwargs)
+
+
+def test_validation_that_still_falls_is_looked_at_though_it_has_not_converged():
+    """`bool` of a criterion is its answer: one that says no is a criterion all the same."""
+    t, noise = np.arange(80), 0.002 * np.random.default_rng(0).normal(size=(2, 80))
+    logs = {"loss": 0.3 + noise[0], "val_loss": 0.9 - 0.005 * t + noise[1], "jaccard": np.full(80, 0.4)}
+    assert training_regime(logs).regime == "not trained long enough"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_validation_whose_slope_is_not_known_ends_in_no_error(seed):
+    noise = np.random.default_rng(seed).normal(size=(2, 40))
+    logs = {"loss": 0.3 + 0.001 * noise[0], "val_loss": 0.5 + 0.1 * noise[1], "jaccard": np.full(40, 0.4)}
+    training_regime(logs)
+    training_regime(logs | {"val_loss": np.r_[logs["val_loss"][:30], np.full(10, np.nan)]})

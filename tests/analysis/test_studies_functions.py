@@ -123,11 +123,26 @@ def test_one_epoch_has_no_rate():
     np.testing.assert_array_equal(rate, [math.nan])
 
 
-def test_epochs_are_those_in_which_there_was_a_validation():
+def test_epochs_are_places_in_what_was_logged():
+    """As in the studies' code, which knows lists only; whether validation was left out, or the training carried on."""
     logs = {"jacard_coef": [0.1] * 12, "val_jacard_coef": [0.02, 0.08, 0.20, 0.14]}
     found = compute_training_health(read_history(logs, validation_freq=3))
-    assert found["peak_epoch"] == 8
-    assert found["convergence_rate"] == pytest.approx([0.02, 0.03, 0.01, -0.02])
+    assert found["peak_epoch"] == 2
+    assert found["convergence_rate"] == pytest.approx(np.gradient(logs["val_jacard_coef"]))
+    later = analyze_training_stability(
+        {"epoch": [5, 6, 7], "val_loss": [3.0, 2.0, 1.0], "jacard_coef": [0.1] * 3, "val_jacard_coef": [0.1, 0.4, 0.4]}
+    )
+    assert (later["convergence_epoch"], later["learning_efficiency"]) == (2, pytest.approx(0.2))
+
+
+def test_jacard_coef_is_taken_before_any_other_and_nothing_else_by_itself():
+    logs = {"jaccard": [0.9, 0.9], "val_jaccard": [0.8, 0.9], "jacard_coef": [0.1, 0.2], "val_jacard_coef": [0.1, 0.2]}
+    assert compute_training_health(logs)["efficiency"] == pytest.approx(0.2)
+    assert compute_training_health(logs, metric="jaccard")["efficiency"] == pytest.approx(0.9)
+    accurate = {"val_loss": [0.3] * 10, "accuracy": [0.9] * 10, "val_accuracy": [0.9] * 10}
+    with pytest.raises(ValueError, match=r"no Jaccard was logged in history, which has .*val_accuracy: compile with"):
+        check_convergence(accurate)
+    assert check_convergence(accurate, metric="accuracy") is True
 
 
 def test_nan_has_no_sigma_and_hides_no_peak():
@@ -194,7 +209,7 @@ LOGS = history()
         (lambda: check_convergence({"val_jacard_coef": [0.5]}), "'val_loss' was not logged in history"),
         (lambda: compute_training_health({"val_jacard_coef": [0.5]}), "'jacard_coef' was not logged in history"),
         (lambda: compute_training_health({"jacard_coef": [0.5]}), "'val_jacard_coef' was not logged in history"),
-        (lambda: compute_training_health({"loss": [0.5]}), "No metric of which more is better was logged"),
+        (lambda: compute_training_health({"loss": [0.5]}), "no Jaccard was logged in history, which has loss: compile with"),
         (lambda: compute_training_health(LOGS, metric="loss"), "`metric` must be one of which more is better"),
         (
             lambda: compute_training_health({"jaccard": [math.nan], "val_jaccard": [math.nan]}),

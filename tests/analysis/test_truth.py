@@ -21,6 +21,8 @@ ANSWERS = {
     "StabilityCriterion": ({"since": 3}, {"since": None}),
     "ChangeCriterion": ({"since": 0}, {"since": None}),
     "SlopeCriterion": ({"since": 3}, {"since": None}),
+    "GradientCriterion": ({"since": 3}, {"since": None}),
+    "ImprovementCriterion": ({"since": 3}, {"since": None}),
     "Convergence": tuple({"slope": analysis.Criterion("loss", "", "", None, since)} for since in (3, None)),
     "Oscillation": ({"kind": "cycle"}, {"kind": None}),
     "Overfitting": ({"onset": 0}, {"onset": None}),
@@ -30,6 +32,7 @@ ANSWERS = {
 }
 """By name, what a result holds whose answer is yes, and one whose answer is no. Those that are not here have none."""
 
+ALWAYS = ("DoubleDescentFit",)  # where it is determined, there is one
 DETERMINED = {"Stability": {"label": "Good"}}
 UNDETERMINED = {"Stability": {"label": None, "values": (), "window": 10}, "Collapses": {"events": (), "epochs": 1}}
 """Of those whose `reason` is made from other attributes."""
@@ -49,7 +52,7 @@ def made(cls, **attributes):
 def test_a_result_is_what_it_found_or_raises(cls):
     if cls.__name__ in ANSWERS:
         assert [bool(made(cls, **held)) for held in ANSWERS[cls.__name__]] == [True, False]
-    elif issubclass(cls, KeyedResult):  # a dictionary that is not empty
+    elif cls.__name__ in ALWAYS or issubclass(cls, KeyedResult):  # a dictionary that is not empty
         assert bool(made(cls))
     else:
         with pytest.raises(TypeError, match=f"`{cls.__name__}` is neither true nor false: ask for one of its"):
