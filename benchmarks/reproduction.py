@@ -6,9 +6,7 @@ UNETDYN_DATA=... python benchmarks/reproduction.py --out runs/reproduction --sma
 import argparse
 import json
 import os
-import platform
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +41,7 @@ def _train(arguments: argparse.Namespace, deadline: float | None) -> None:
     from reproduction_cases.training import RESULT, Settings, train
 
     settings = Settings(**{name: _setting(arguments, name) for name in DEFAULTS}, precision=arguments.precision)
-    stack = load(arguments.data, arguments.cache, settings.downsample)
+    data, stack = load(arguments.data, arguments.cache, settings.downsample)
     wanted = combinations(arguments.only, arguments.seeds)
     waiting = [one for one in wanted if not (arguments.out / one.id / RESULT).exists()]
     print(f"{len(waiting)} of {len(wanted)} trainings to do.", flush=True)
@@ -54,7 +52,7 @@ def _train(arguments: argparse.Namespace, deadline: float | None) -> None:
         if result is None:
             print("The time is over: the same command carries on from here.", flush=True)
             return
-        _write(arguments.out, read_rows(arguments.out), _machine(stack.names))
+        _write(arguments.out, read_rows(arguments.out), {"data": data, "sections": len(stack), **_machine()})
         print(
             f"{one.id}: object {result['object']:.3f}, soft {result['soft']:.3f}, test {result['test_object']:.3f} "
             f"({result['seconds']} s)",
@@ -83,16 +81,17 @@ def _write(out: Path, rows: list[dict[str, Any]], machine: dict[str, Any] | None
     return table
 
 
-def _machine(names: Sequence[str]) -> dict[str, Any]:
-    """What the runs were made on, of the process that ran last."""
+def _machine() -> dict[str, str]:
+    """What the runs were made with, of the process that ran last."""
     import keras
 
-    device = platform.processor() or platform.machine()
+    device = f"{os.cpu_count()} CPU cores"
     if keras.config.backend() == "jax":
         import jax
 
-        device = jax.devices()[0].device_kind
-    return {"sections": len(names), "backend": keras.config.backend(), "keras": keras.__version__, "device": device}
+        kind = jax.devices()[0].device_kind
+        device = device if kind == "cpu" else kind
+    return {"backend": keras.config.backend(), "keras": keras.__version__, "device": device}
 
 
 def _report(out: Path, rows: list[dict[str, Any]]) -> None:

@@ -65,8 +65,9 @@ def _how(made: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[str
     broken, mended = RECIPES["broken"], RECIPES["mended"]
     return [
         _point(
-            f"**Data**: {made['sections']} sections, {smaller}, tiles of {made['tile']}×{made['tile']}, each section "
-            "normalised by itself. The last 15 % of the sections are the test; the one before them is left out."
+            f"**Data**: `{made['data']}`, {made['sections']} sections, {smaller}, tiles of "
+            f"{made['tile']}×{made['tile']}, each section normalised by itself. The last 15 % of the sections are the "
+            "test; the one before them is left out."
         ),
         _point(
             '**Networks**: the tutorial\'s (`variant="bnsreenu"`), with '

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from unetdyn.data import Stack
 
@@ -83,6 +84,24 @@ def test_the_few_tiles_are_the_studies_144_and_an_honest_split_shares_no_section
     }
     assert all((each.shared_sections == 0) == honest for (_, honest), each in parts.items())
     assert all(len(each.test.images) == 48 for each in parts.values())
+
+
+def test_a_cache_stands_in_for_the_folder(reproduction, tmp_path):
+    for kind in ("images", "masks"):
+        (tmp_path / "vnc" / kind).mkdir(parents=True)
+        for name in range(3):
+            grey = np.full((4, 4), 40 * name if kind == "images" else 255 * (name > 1), np.uint8)
+            Image.fromarray(grey).save(tmp_path / "vnc" / kind / f"{name}.png")
+    load, cache = reproduction.sections.load, tmp_path / "new" / "cache.npz"
+    first = load(tmp_path / "vnc", cache, factor=2)
+    again = load(None, cache, factor=2)
+    for name, sections in (first, again):
+        assert (name, sections.names) == ("vnc", ("0", "1", "2"))
+        assert sections.images.shape == (3, 2, 2, 1)
+        assert sections.images[:, 0, 0, 0].tolist() == [0, 40, 80]
+        assert sections.masks[:, 1, 1, 0].tolist() == [0, 0, 1]
+    with pytest.raises(ValueError, match="holds sections 2 times smaller, not 4 times"):
+        load(None, cache, factor=4)
 
 
 def test_random_tenth_takes_each_tile_once_and_others_with_another_seed(reproduction):

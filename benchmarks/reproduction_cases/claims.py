@@ -52,7 +52,7 @@ def _each(rows: Sequence[Row], key: str, recipe: str, split: str) -> list[float]
 
 def _studies(table: str, column: str) -> list[float]:
     """Theirs, of the same three."""
-    return [float(cell) for cell in STUDIES_TABLES[table].column(column).values()]  # type: ignore[arg-type]
+    return [float(cell) for cell in STUDIES_TABLES[table].column(column).values()]
 
 
 def _verdict(wanted: Callable[[float, float], bool], ours: Sequence[float], theirs: Sequence[float]) -> str:
@@ -69,7 +69,8 @@ def _near(a: float, b: float) -> bool:
 
 
 def _list(values: Sequence[float], digits: int = 3) -> str:
-    return ", ".join("–" if np.isnan(value) else f"{value:.{digits}f}" for value in values)
+    shown = (f"{value:.{digits}f}" if np.isfinite(value) else "–" if np.isnan(value) else "∞" for value in values)
+    return ", ".join(shown)
 
 
 def _broken(rows: Sequence[Row]) -> Claim:

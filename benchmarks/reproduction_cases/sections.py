@@ -85,13 +85,16 @@ def plan(sections: int, few: bool) -> Plan:
     )
 
 
-def load(data: Path | None, cache: Path | None, factor: int) -> Stack:
+def load(data: Path | None, cache: Path | None, factor: int) -> tuple[str, Stack]:
     """The sections `factor` times smaller, from `cache` where it is there, else from the folder.
 
     Args:
         data: Folder with `images/` and `masks/`; None: `vnc_mito` in the folder that `UNETDYN_DATA` names.
         cache: A file that is written where it is missing, so that a machine without the folder can do with it.
         factor: By how much smaller.
+
+    Returns:
+        The folder's name, and the sections.
 
     Raises:
         ValueError: If `cache` was written with another `factor`.
@@ -100,17 +103,16 @@ def load(data: Path | None, cache: Path | None, factor: int) -> Stack:
         with np.load(cache) as held:
             if int(held["factor"]) != factor:
                 raise ValueError(f"{cache} holds sections {int(held['factor'])} times smaller, not {factor} times.")
-            return Stack(held["images"], held["masks"], tuple(held["names"].tolist()))
+            return str(held["data"]), Stack(held["images"], held["masks"], tuple(held["names"].tolist()))
     folder = data or Path(os.environ.get("UNETDYN_DATA", ".")) / "vnc_mito"
     stack = downsample(read_folder(folder, mask_threshold=0.5), factor)
     if cache is not None:
         cache.parent.mkdir(parents=True, exist_ok=True)
         temporary = cache.with_suffix(f".{os.getpid()}.npz")
-        np.savez_compressed(
-            temporary, images=stack.images, masks=stack.masks, names=np.array(stack.names), factor=np.array(factor)
-        )
+        held = {"images": stack.images, "masks": stack.masks, "names": np.array(stack.names)}
+        np.savez_compressed(temporary, **held, data=np.array(folder.name), factor=np.array(factor))
         temporary.replace(cache)
-    return stack
+    return folder.name, stack
 
 
 def parts(stack: Stack, few: bool, honest: bool, size: int, turns: int, seed: int) -> Parts:
