@@ -71,19 +71,20 @@ def _how(made: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[str
         ),
         _point(
             '**Networks**: the tutorial\'s (`variant="bnsreenu"`), with '
-            f"{made['filters']} filters instead of 64; focal loss with γ = 2, {made['precision']}, at most "
-            f"{made['epochs']} epochs."
+            f"{made['filters']} filters instead of 64; focal loss with γ = 2, {made['precision']}."
         ),
         _point(
             f"**Broken**: 144 tiles of 12 sections (or as many as there are), batch {broken.batch_size}, Adam "
-            f"{broken.optimizer['learning_rate']:g}, judged by the soft Jaccard.{_tiles(rows, 'broken')}"
+            f"{broken.optimizer['learning_rate']:g}, {made['broken_epochs']} epochs, judged by the soft Jaccard."
+            f"{_tiles(rows, 'broken')}"
         ),
         _point(
             f"**Mended**: all tiles, for training in {made['turns']} of the eight ways in which a square can lie "
             "(theirs were 1,980, 111 steps an epoch); "
             f"batch {mended.batch_size}, Adam {mended.optimizer['learning_rate']:g} "
             f"with clipnorm {mended.optimizer['clipnorm']:g}, half the rate after {mended.plateau} epochs without a "
-            f"better thresholded Jaccard, the end after {mended.patience}.{_tiles(rows, 'mended')}"
+            f"better thresholded Jaccard, the end after {mended.patience} or at {made['epochs']}."
+            f"{_tiles(rows, 'mended')}"
         ),
         _point(
             "**Random**: a tenth of the tiles at random for validation, so that neighbours are on both sides. "

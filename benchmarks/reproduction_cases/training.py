@@ -37,6 +37,7 @@ class Settings:
     turns: int = 8
     filters: int = 32
     epochs: int = 30
+    broken_epochs: int = 50
     precision: str = "float32"
 
 
@@ -80,6 +81,7 @@ def train(
     keras.utils.clear_session()
     keras.utils.set_random_seed(one.seed)
     recipe = RECIPES[one.recipe]
+    epochs = settings.broken_epochs if one.recipe == "broken" else settings.epochs
     tiles = parts(stack, recipe.few_sections, one.split == "honest", settings.tile, settings.turns, one.seed)
     model = _model(one, recipe, settings)
     folder, temporary = out / one.id, out / f".{one.id}"
@@ -88,7 +90,7 @@ def train(
     config = {"reproduction": one.id, **asdict(settings)}
     recorder = Recorder(temporary, config=config, seed=one.seed, save_best=None, monitors=monitors)
     kept = keras.callbacks.EarlyStopping(
-        recipe.chosen_by, patience=recipe.patience or settings.epochs, mode="max", restore_best_weights=True
+        recipe.chosen_by, patience=recipe.patience or epochs, mode="max", restore_best_weights=True
     )
     plateau = [keras.callbacks.ReduceLROnPlateau(recipe.chosen_by, 0.5, recipe.plateau, mode="max")]
     limit = Deadline(deadline)
@@ -96,7 +98,7 @@ def train(
     history = model.fit(
         train_set,
         validation_data=_in_order(tiles.validation),
-        epochs=settings.epochs,
+        epochs=epochs,
         shuffle=False,
         verbose=0,
         callbacks=[*monitors, *(plateau if recipe.plateau else []), kept, recorder, limit],
