@@ -6,6 +6,7 @@ python docs/reproduction_page.py
 import json
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ MEASURED = BENCHMARKS / "truth" / "reproduction.json"
 
 sys.path.insert(0, str(BENCHMARKS))
 
-from reproduction_cases.claims import claims  # noqa: E402
+from reproduction_cases.claims import NEAR, claims  # noqa: E402
 from reproduction_cases.combinations import RECIPES  # noqa: E402
 from reproduction_cases.table import COLUMNS  # noqa: E402
 
@@ -47,8 +48,10 @@ def reproduction_page(measured: Mapping[str, Any]) -> str:
             "the worst of the last ten epochs. *σ*: of the validation loss over these, divided by n − 1. *Diagnosis*: "
             "what `unetdyn.analysis.diagnose` makes of the record, and the first code that it names."
         ),
+        _paragraph(_diagnosed(rows)),
         "## Which of their figures hold",
-        *(_claim(*claim) for claim in claims(rows)),
+        _counted(claims(rows)),
+        "\n".join(_claim(*claim) for claim in claims(rows)),
         "## Run it",
         "```\nUNETDYN_DATA=... python benchmarks/reproduction.py --out runs/reproduction --small   # on a CPU\n"
         "python benchmarks/reproduction.py --out runs/mine --data FOLDER --precision mixed_bfloat16   # on a GPU\n```",
@@ -107,6 +110,27 @@ def _tiles(rows: Sequence[Mapping[str, Any]], recipe: str) -> str:
 def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     lines = [list(COLUMNS), ["---"] * len(COLUMNS), *([show(row) for show in COLUMNS.values()] for row in rows)]
     return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _diagnosed(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What the diagnosis says first, in how many of each recipe's runs."""
+    told = []
+    for recipe in RECIPES:
+        found = [row["diagnosis"] for row in rows if row["recipe"] == recipe]
+        said = Counter(f"`{each['codes'][0]}`" if each["codes"] else f'"{each["level"]}"' for each in found)
+        if found:
+            several = f"{len(found)} {recipe} run{'s' * (len(found) > 1)}"
+            told.append(f"of {several} " + ", ".join(f"{what} in {count}" for what, count in said.most_common()))
+    return f"The diagnosis, from the validation on the way and the test, says first {'; '.join(told)}."
+
+
+def _counted(found: Sequence[Any]) -> str:
+    verdicts = Counter(claim.verdict for claim in found)
+    told = ", ".join(f"{verdict}: {count}" for verdict, count in verdicts.most_common())
+    return _paragraph(
+        f"Of {len(found)} statements, {told}. A Jaccard counts as theirs within {NEAR:g}. One volume of another "
+        "tissue, and smaller networks, can't refute a figure of theirs; they show what it takes to come by it."
+    )
 
 
 def _claim(theirs: str, ours: str, verdict: str) -> str:

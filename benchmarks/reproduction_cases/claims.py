@@ -33,9 +33,8 @@ class Claim(NamedTuple):
 
 def claims(rows: Sequence[Row]) -> list[Claim]:
     """Every claim that can be asked of such a table; one whose runs are missing is not measured."""
-    return [
-        make(rows) for make in (_broken, _mended, _times, _sigma_broken, _sigma_mended, _calmer, _order, _sigma_tells)
-    ]
+    makers = (_broken, _mended, _times, _sigma_broken, _sigma_mended, _calmer, _order, _sigma_tells, _random_tells)
+    return [make(rows) for make in makers]
 
 
 def mean(rows: Iterable[Row], key: str, **where: str) -> float:
@@ -128,9 +127,9 @@ def _sigma_broken(rows: Sequence[Row]) -> Claim:
     theirs = _studies("stability before and after", "broken")
     ours = _each(rows, "sigma", "broken", "random")
     return Claim(
-        f"σ of the broken runs' validation loss is {_list(theirs)}",
+        f"σ of the broken runs' validation loss is {_list(theirs)}: moderate to very poor by their classes",
         _list(ours, 4),
-        _verdict(lambda a, b: b / 2 <= a <= 2 * b, ours, theirs),
+        _verdict(lambda a, _: a >= 0.05, ours, theirs),
     )
 
 
