@@ -19,19 +19,20 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 def reproduction():
     sys.path.insert(0, str(BENCHMARKS))
     try:
-        from reproduction_cases import claims, combinations, sections, table
+        from reproduction_cases import claims, combinations, sections, table, training
     finally:
         sys.path.remove(str(BENCHMARKS))
-    return SimpleNamespace(claims=claims, combinations=combinations, sections=sections, table=table)
+    return SimpleNamespace(claims=claims, combinations=combinations, sections=sections, table=table, training=training)
 
 
-JACCARDS = ("object", "two_class", "object_best", "object_lowest", "test_object", "test_two_class")
+JACCARDS = ("object", "two_class", "object_best", "test_object", "test_two_class")
 
 
 def row(**changed):
     """A run as `result.json` has it."""
     plain = {"architecture": "UNet", "recipe": "mended", "split": "random", "seed": 0, "epochs": 20, "kept_epoch": 9}
     plain |= {"object": 0.8, "two_class": 0.9, "soft": 0.5, "object_best": 0.8, "soft_best": 0.5, "object_lowest": 0.7}
+    plain["object_share"] = 0.9
     plain |= {"sigma": 0.002, "sigma_class": "Excellent", "test_object": 0.7, "test_two_class": 0.85, "test_soft": 0.4}
     plain |= {"diagnosis": {"level": "good", "codes": []}, "settings": {"tile": 256}}
     return plain | changed
@@ -102,6 +103,24 @@ def test_a_cache_stands_in_for_the_folder(reproduction, tmp_path):
         assert sections.masks[:, 1, 1, 0].tolist() == [0, 0, 1]
     with pytest.raises(ValueError, match="holds sections 2 times smaller, not 4 times"):
         load(None, cache, factor=4)
+
+
+def test_what_is_measured_is_of_the_kept_epoch_and_the_last_ten(reproduction):
+    object_ = [0.0, 0.1, 0.8, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.4, 0.6]
+    history = {"val_jaccard": object_, "val_loss": [9.0, 9.0, *range(10)]}
+    history |= {"val_two_class_jaccard": [0.5] * 12, "val_soft_jaccard": np.linspace(0, 0.11, 12).tolist()}
+    measured = reproduction.training.measured(history, kept=11)
+    assert (measured["epochs"], measured["kept_epoch"]) == (12, 12)
+    assert (measured["object"], measured["object_best"], measured["object_lowest"]) == (0.6, 0.8, 0.4)
+    assert (measured["two_class"], measured["soft"]) == (0.5, pytest.approx(0.11))
+    assert measured["object_share"] == 0.5
+    assert measured["sigma"] == pytest.approx(np.std(range(10), ddof=1))
+    assert measured["sigma_class"] == "Very poor"
+
+
+@pytest.mark.parametrize(("values", "share"), [([0.1, 0.2, 0.4], 1.0), ([0.0, 0.0], 1.0), ([0.8] * 11 + [0.2], 0.25)])
+def test_a_share_of_the_best_so_far_tells_a_fall_from_a_rise(reproduction, values, share):
+    assert reproduction.training.lowest_share(values) == pytest.approx(share)
 
 
 def test_random_tenth_takes_each_tile_once_and_others_with_another_seed(reproduction):
@@ -188,7 +207,7 @@ def test_claims_hold_of_their_own_figures(reproduction):
 
 
 def test_claims_fail_where_nothing_is_as_they_say(reproduction):
-    broken = [{"soft_best": 0.3, "object_best": 0.87, "object_lowest": 0.0, "sigma": 0.004}] * 3
+    broken = [{"soft_best": 0.3, "object_best": 0.87, "object_share": 0.0, "sigma": 0.004}] * 3
     mended = [{"object": 0.8, "two_class": 0.8, "sigma": 0.003, "test_object": 0.7, "test_two_class": 0.8}] * 3
     found = reproduction.claims.claims(runs(broken, mended))
     assert [claim.verdict for claim in found] == ["does not hold"] * 9

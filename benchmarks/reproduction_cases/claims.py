@@ -167,11 +167,11 @@ def _order(rows: Sequence[Row]) -> Claim:
 
 def _sigma_tells(rows: Sequence[Row]) -> Claim:
     calm = [row for row in rows if row["sigma_class"] in ("Excellent", "Good")]
-    collapsed = [row for row in calm if (row["object_lowest"] or 0.0) < row["object_best"] / 2]
+    collapsed = [row for row in calm if row["object_share"] < 0.5]
     return Claim(
         "a small σ of the validation loss says that the training is stable",
-        f"of {len(calm)} runs that σ calls Excellent or Good, {len(collapsed)} fell below half of their best "
-        "thresholded Jaccard within the last ten epochs",
+        f"of {len(calm)} runs that σ calls Excellent or Good, {len(collapsed)} fell below half of the best "
+        "thresholded Jaccard so far within the last ten epochs",
         OPEN if not calm else FAILS if collapsed else HOLDS,
     )
 

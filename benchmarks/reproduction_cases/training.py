@@ -4,12 +4,13 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from unetdyn import models
 from unetdyn.analysis import diagnose, stability
@@ -138,7 +139,8 @@ def measured(history: Mapping[str, list[float]], kept: int) -> dict[str, Any]:
 
     Returns:
         The three Jaccards at the kept epoch; that of the object at its best, in the last epoch, and at its lowest in
-        the last ten; σ of the validation loss over the last ten, divided by n − 1, and its class.
+        the last ten, also as a share of its best so far; σ of the validation loss over the last ten, divided by n − 1,
+        and its class.
     """
     object_ = history["val_jaccard"]
     scatter = stability(history["val_loss"], window=min(LAST, max(2, len(object_))))
@@ -150,9 +152,21 @@ def measured(history: Mapping[str, list[float]], kept: int) -> dict[str, Any]:
         "soft_best": float(max(history["val_soft_jaccard"])),
         "object_last": float(object_[-1]),
         "object_lowest": float(min(object_[-LAST:])),
+        "object_share": lowest_share(object_),
         "sigma": float(scatter.sigma),
         "sigma_class": scatter.label,
     }
+
+
+def lowest_share(values: Sequence[float]) -> float:
+    """Of the last ten values, the smallest as a share of the best until then: 1 where it only rose, 0 after a collapse.
+
+    >>> lowest_share([0.2, 0.8, 0.4, 0.9])
+    0.5
+    """
+    best = np.maximum.accumulate(values)
+    shares = np.divide(values, best, out=np.ones(len(best)), where=best > 0)
+    return float(shares[-LAST:].min())
 
 
 def _model(one: Combination, recipe: Recipe, settings: Settings) -> keras.Model:
