@@ -110,15 +110,15 @@ def _mended(rows: Sequence[Row]) -> Claim:
 
 
 def _times(rows: Sequence[Row]) -> Claim:
-    after = np.array(_each(rows, "object", "mended", "random"))
+    after, soft_after = (np.array(_each(rows, key, "mended", "random")) for key in ("object", "soft_best"))
     soft, hard = (np.array(_each(rows, key, "broken", "random")) for key in ("soft_best", "object_best"))
     theirs = _studies("before and after", "times")
     with np.errstate(divide="ignore", invalid="ignore"):
-        as_they, alike = after / soft, after / hard
+        as_they, alike, softly = after / soft, after / hard, soft_after / soft
     return Claim(
         f"that is {_list(theirs, 1)} times better",
         f"thresholded after over soft before, as they count: {_list(as_they, 1)}; thresholded over thresholded: "
-        f"{_list(alike, 1)}",
+        f"{_list(alike, 1)}; soft over soft: {_list(softly, 1)}",
         _verdict(lambda a, b: 0.8 * b <= a <= 1.25 * b, alike, theirs),
     )
 
