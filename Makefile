@@ -15,7 +15,7 @@ TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 # One thread a test process: two processes on two cores are faster than four threads fighting.
 PYTEST := TF_CPP_MIN_LOG_LEVEL=2 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
 
-.PHONY: help demo test check check-rest lint types imports test-jax test-torch examples notebooks docs-findings docs-studies clean
+.PHONY: help demo test check check-rest lint types imports test-jax test-torch examples notebooks docs-findings docs-studies docs-reproduction clean
 
 help:
 	@sed -n '2,4s/^#   //p' Makefile
@@ -96,6 +96,10 @@ docs-findings: .venv/.runtime
 # What docs/studies_tables.md quotes is made from the tables in analysis/studies_tables.py.
 docs-studies: .venv/.runtime
 	@$(BIN)/python docs/studies_tables_page.py
+
+# What docs/reproduction.md reports is made from benchmarks/truth/reproduction.json.
+docs-reproduction: .venv/.runtime
+	@$(BIN)/python docs/reproduction_page.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

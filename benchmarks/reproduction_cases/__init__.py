@@ -1,0 +1,1 @@
+"""What `benchmarks/reproduction.py` trains, and what it makes of it."""
