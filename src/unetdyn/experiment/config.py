@@ -42,6 +42,7 @@ class AugmentationConfig(Part):
     rotation: float = Field(0.0, ge=0, le=180, description="largest angle, degrees")
     brightness: float = Field(0.0, ge=0, description="largest shift, in standard deviations of the image")
     contrast: float = Field(0.0, ge=0, lt=1, description="largest relative change")
+    noise: float = Field(0.0, ge=0, description="σ of Gaussian noise, in standard deviations of the image")
 
 
 class _Images(Part):
@@ -83,6 +84,8 @@ class ModelConfig(Part):
     norm_momentum: float | None = Field(None, gt=0, lt=1, description="absent: 0.9, and 0.99 in variant bnsreenu")
     activation: str = "relu"
     dropout: float = Field(0.0, ge=0, lt=1)
+    l1: float = Field(0.0, ge=0, description="of a penalty λ Σ|w| on each kernel, which is part of the loss")
+    l2: float = Field(0.0, ge=0, description="of a penalty λ Σ w²")
     upsample: Literal["nearest", "linear", "transpose"] = "nearest"
     gate: Literal["oktay", "additive"] = "oktay"
     output: Literal["probabilities", "logits"] = "probabilities"
