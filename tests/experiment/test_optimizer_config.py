@@ -1,11 +1,14 @@
 """What a configuration may say of the optimizer: that it reaches Keras, comes back from a run, or is refused."""
 
 import inspect
+import re
+from pathlib import Path
 from typing import get_args
 
 import keras
 import numpy as np
 import pytest
+import yaml
 
 from unetdyn.callbacks import MomentumCycle
 from unetdyn.experiment import ConfigError, parse_config
@@ -204,3 +207,13 @@ def test_penalty_and_noise_that_can_not_be_are_refused(section, values, text):
     with pytest.raises(ConfigError) as caught:
         config({}, **{section: values}) if section == "model" else parse_config({section: values})
     assert text in str(caught.value)
+
+
+def test_example_of_the_docs_is_taken_and_comes_back():
+    page = (Path(__file__).parents[2] / "docs" / "optimizer.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    chosen = parse_config(yaml.safe_load(example))
+    assert chosen.optimizer.learning_rate == pytest.approx(2e-4 * 2**0.5)  # 8 images, twice accumulated
+    assert parse_config(chosen.model_dump(mode="json")) == chosen
+    named = set(re.findall(r"`([a-z_0-9]+)`", page))
+    assert {*KERAS_ARGUMENTS, *KINDS, "scale_from_batch", "weight_decay_groups", "dynamic_loss_scale"} <= named
