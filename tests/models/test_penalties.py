@@ -25,7 +25,7 @@ def penalties(model, l1, l2):
 @pytest.mark.parametrize(("l1", "l2"), [(0.25, 0.0), (0.0, 0.5), (np.float32(0.25), np.float32(0.5))])
 def test_every_kernel_is_penalised_and_nothing_else(build, l1, l2):
     model = build(l1=l1, l2=l2)
-    found = [float(loss) for loss in model.losses]
+    found = [float(keras.ops.convert_to_numpy(loss)) for loss in model.losses]
     np.testing.assert_allclose(sorted(found), sorted(penalties(model, l1, l2)), rtol=1e-6)
 
 
