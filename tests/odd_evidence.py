@@ -37,7 +37,7 @@ ANYTHING = (
 SET_UP = (
     "optimizer", "loss", "metrics", "batch_size", "steps_per_epoch", "epochs", "norms", "parameters",
     "trainable_parameters", "frozen_layers", "output_activation", "hidden_activations", "dropout", "penalty",
-    "accumulation_steps", "clip", "output_shape",
+    "l1_penalty", "accumulation_steps", "clip", "output_shape",
 )  # fmt: skip
 
 

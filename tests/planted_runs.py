@@ -112,5 +112,6 @@ def set_up(**changes):
         "loss": {"name": "binary_crossentropy", "config": {"from_logits": False}},
         "metrics": ["jaccard"], "batch_size": 4, "steps_per_epoch": STEPS, "epochs": EPOCHS, "norms": norms,
         "parameters": 1000, "trainable_parameters": 1000, "frozen_layers": [], "output_activation": "sigmoid",
-        "hidden_activations": {"relu": 18}, "dropout": 0.0, "penalty": 0.0, "accumulation_steps": 1, "clip": None,
+        "hidden_activations": {"relu": 18}, "dropout": 0.0, "penalty": 0.0, "l1_penalty": 0.0,
+        "accumulation_steps": 1, "clip": None,
     } | changes  # fmt: skip

@@ -44,6 +44,9 @@ FUNCTIONS = {"jacard_coef": jacard_coef, "soft_jaccard": soft_jaccard}
 MODELS = {
     "UNet": lambda: UNet((32, 32, 1), filters=4, depth=2, seed=0),
     "UNet, any size": lambda: UNet((None, None, 1), filters=2, depth=1, upsample="linear", norm="group", seed=0),
+    "UNet, penalties": lambda: UNet(
+        (None, None, 1), filters=2, depth=1, upsample="transpose", l1=0.25, l2=0.5, norm=None, seed=0
+    ),
     "AttentionUNet": lambda: AttentionUNet((32, 32, 1), filters=2, depth=1, seed=0),
     "AttentionResUNet": lambda: AttentionResUNet((32, 32, 1), filters=2, depth=1, seed=0),
 }

@@ -15,7 +15,8 @@ PARAMS = {"epochs": 3, "steps": 4}
 KEYS = {
     *("optimizer", "loss", "metrics", "batch_size", "steps_per_epoch", "epochs", "accumulation_steps", "clip"),
     *("model", "norms", "parameters", "trainable_parameters", "frozen_layers", "output_activation", "input_shape"),
-    *("output_shape", "hidden_activations", "penalty", "dropout", "dtype_policy", "backend", "devices", "jit_compile"),
+    *("output_shape", "hidden_activations", "penalty", "l1_penalty", "dropout", "dtype_policy", "backend", "devices"),
+    "jit_compile",
 }
 
 
@@ -253,11 +254,13 @@ def test_hidden_activations_by_functions_of_ops():
     }
 
 
-def test_largest_penalty():
+def test_largest_penalty_of_each_kind():
     strong = layers.Dense(2, kernel_regularizer=keras.regularizers.L2(0.5))
-    model = sequential(layers.Dense(2, kernel_regularizer="l2"), strong)
-    np.testing.assert_allclose(setup(model)["penalty"], 0.5)
-    assert setup(dense())["penalty"] == 0.0
+    both = layers.Dense(2, kernel_regularizer=keras.regularizers.L1L2(0.25, 0.125))
+    found = setup(sequential(layers.Dense(2, kernel_regularizer="l1"), strong, both))
+    assert (found["penalty"], found["l1_penalty"]) == (0.5, 0.25)
+    none = setup(dense())
+    assert (none["penalty"], none["l1_penalty"]) == (0.0, 0.0)
 
 
 def test_dtype_policy_is_that_of_most_layers():

@@ -42,6 +42,24 @@ def test_prepare_cuts_the_sections_of_each_part(tmp_path):
     np.testing.assert_array_equal(prepared.validation.images[0], part[0, :16, :16])
 
 
+@pytest.mark.parametrize(("method", "deviation"), [("per_image", 1.0), ("unit", 0.288)])  # uniform greys: 1 / √12
+def test_prepare_adds_noise_to_training_images_alone(tmp_path, method, deviation):
+    plain = prepare(config_for(folder(tmp_path, size=64), data={"normalise": method}))
+    still = {"flip": False, "rotate90": False}
+    noisy = prepare(config_for(tmp_path, data={"normalise": method, "augmentation": {**still, "noise": 0.5}}))
+
+    def batches(prepared):
+        return np.concatenate([prepared.train[index][0] for index in range(len(prepared.train))])
+
+    noise = batches(noisy) - batches(plain)
+    assert noise.std() == pytest.approx(0.5 * deviation, rel=0.03)
+    assert abs(noise.mean()) < 0.02
+    np.testing.assert_array_equal(batches(noisy), batches(noisy))
+    for index in range(len(noisy.train)):
+        np.testing.assert_array_equal(noisy.train[index][1], plain.train[index][1])
+    np.testing.assert_array_equal(noisy.validation[0][0], plain.validation[0][0])
+
+
 def test_prepare_downsamples_before_it_cuts(tmp_path):
     prepared = prepare(config_for(folder(tmp_path), data={"downsample": 2}))
     assert prepared.validation.images.shape == (1, 16, 16, 1)

@@ -183,3 +183,16 @@ def test_run_experiment_trains_on_the_real_sections(vnc_mito, tmp_path):
     # the best single grey-level threshold scores 0.13 on these sections
     assert np.max(run.history["val_jaccard"]) > 0.3
     assert run.summary["test_jaccard"] > 0.3
+
+
+def test_run_experiment_saves_averaged_weights_and_records_the_scaled_rate(tmp_path):
+    optimizer = {"kind": "adamw", "weight_decay_groups": True, "use_ema": True, "scale_from_batch": 1}
+    parts = {"fit": {"epochs": 1, "batch_size": 2}, "optimizer": optimizer}
+    run = run_experiment(parse_config({**SMALL, **parts, "run_directory": str(tmp_path / "x")}), io.StringIO())
+    model = keras.saving.load_model(run.path / "model.keras")
+    averages = model.optimizer._model_variables_moving_average
+    for variable, average in zip(model.trainable_variables, averages, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), average.numpy())
+    assert run.config["optimizer"]["learning_rate"] == 2e-3
+    assert run.setup["optimizer"]["learning_rate"] == pytest.approx(2e-3)
+    assert run.setup["optimizer"]["config"]["use_ema"] is True

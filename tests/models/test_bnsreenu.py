@@ -127,7 +127,7 @@ def test_tutorial_models_keep_keras_initialiser_and_momentum_and_end_in_a_sigmoi
 
 @pytest.mark.parametrize(
     ("argument", "value"),
-    [("norm", "group"), ("norm", None), ("depth", 3), ("upsample", "linear"), ("activation", "gelu")],
+    [("norm", "group"), ("norm", None), ("depth", 3), ("upsample", "linear"), ("activation", "gelu"), ("l2", 0.1)],
 )
 def test_tutorial_models_refuse_what_contradicts_them(argument, value):
     expected = rf"`variant='bnsreenu'` reproduces .* Received: {argument}={value!r}. Leave {argument} out"

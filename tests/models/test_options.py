@@ -31,6 +31,8 @@ BAD = {
     ),
     "dropout 1": ({"dropout": 1.0}, "`dropout` must lie between 0 and 1, without 1. Received: dropout=1.0."),
     "dropout text": ({"dropout": "0.1"}, "Received: dropout='0.1'."),
+    "l1": ({"l1": -1e-4}, "`l1` must be a finite number, 0 or above. Received: l1=-0.0001."),
+    "l2": ({"l2": "small"}, "`l2` must be a finite number, 0 or above. Received: l2='small'."),
     "momentum": ({"norm_momentum": 1.0}, "`norm_momentum` must lie between 0 and 1, without 0 and 1, or None"),
     "activation": ({"activation": "rellu"}, "Received: activation='rellu'. Did you mean 'relu'?"),
     "instance": (

@@ -44,9 +44,9 @@ def setup(
         class), `momentum` (None unless it keeps moving statistics) and `trainable`; `parameters`;
         `trainable_parameters`; `frozen_layers`; `output_activation`; `hidden_activations`, how often each comes before
         the last kernel, or None where a layer of the user's own may have another; `input_shape`; `output_shape`;
-        `dropout`, the largest rate; `penalty`, the largest L2 penalty on a kernel; `dtype_policy`, that of most layers
-        with weights; `backend`; `devices`; `jit_compile`; `model`; `accumulation_steps`; `clip`, the optimizer's own
-        clipping, or None.
+        `dropout`, the largest rate; `penalty`, the largest L2 penalty on a kernel, and `l1_penalty`; `dtype_policy`,
+        that of most layers with weights; `backend`; `devices`; `jit_compile`; `model`; `accumulation_steps`; `clip`,
+        the optimizer's own clipping, or None.
 
     Example:
         >>> import numpy as np
@@ -75,7 +75,8 @@ def setup(
         "input_shape": lambda: _input_shape(model),
         "output_shape": lambda: _output_shape(model),
         "dropout": lambda: max((_dropout(layer) for layer in _layers(model)), default=0.0),
-        "penalty": lambda: max((_penalty(layer) for layer in _layers(model)), default=0.0),
+        "penalty": lambda: _largest_penalty(model, "l2"),
+        "l1_penalty": lambda: _largest_penalty(model, "l1"),
         "dtype_policy": lambda: _dtype_policy(model),
         "backend": keras.config.backend,
         "devices": lambda: _devices(model),
@@ -225,9 +226,9 @@ def _operations(model: keras.Model) -> Iterator[Any]:
             yield operation
 
 
-def _penalty(layer: keras.Layer) -> float:
-    kernel = getattr(layer, "kernel", None)
-    return float(getattr(getattr(kernel, "regularizer", None), "l2", 0.0))
+def _largest_penalty(model: keras.Model, kind: str) -> float:
+    kernels = [getattr(layer, "kernel", None) for layer in _layers(model)]
+    return max((float(getattr(getattr(kernel, "regularizer", None), kind, 0.0)) for kernel in kernels), default=0.0)
 
 
 def _maker(tensor: Any) -> Any:

@@ -7,6 +7,8 @@ import keras
 from unetdyn import losses, metrics, models
 from unetdyn.experiment.config import Config
 from unetdyn.experiment.learning_rate import learning_rate
+from unetdyn.experiment.optimizer_config import KERAS_ARGUMENTS
+from unetdyn.optimizers import weight_decay_groups
 
 
 def build_model(config: Config, channels: int, steps_per_epoch: int) -> keras.Model:
@@ -18,14 +20,22 @@ def build_model(config: Config, channels: int, steps_per_epoch: int) -> keras.Mo
         steps_per_epoch: Batches per epoch, in which schedules are counted.
     """
     model = _network(config, channels)
+    compile_model(model, config, steps_per_epoch)
+    return model
+
+
+def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> None:
+    """Compile as the experiment says, with an optimizer that is new; arguments as of `build_model`."""
     model.compile(
         optimizer=build_optimizer(config, steps_per_epoch),
         loss=build_loss(config),
         metrics=build_metrics(config),
         jit_compile=config.fit.jit_compile,
         steps_per_execution=config.fit.steps_per_execution,
+        auto_scale_loss=config.optimizer.loss_scale_factor is None,  # Keras would drop a fixed one
     )
-    return model
+    if config.optimizer.weight_decay_groups:
+        weight_decay_groups(model.optimizer, model)
 
 
 def _network(config: Config, channels: int) -> keras.Model:
@@ -42,11 +52,14 @@ def _network(config: Config, channels: int) -> keras.Model:
 
 
 def build_optimizer(config: Config, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Keras' own optimizer, with its learning rate or the schedule of it."""
-    settings = config.optimizer
-    options = settings.model_dump(include={"weight_decay", "global_clipnorm"}, exclude_none=True)
+    """Keras' own optimizer, with its learning rate or the schedule of it; in a `LossScaleOptimizer` where asked for."""
+    settings = config.optimizer.for_batch(config.fit.batch_size)
+    options = settings.model_dump(include=set(KERAS_ARGUMENTS), exclude_none=True)
     options["learning_rate"] = learning_rate(settings, config.fit.epochs, steps_per_epoch)
-    return keras.optimizers.get({"class_name": settings.kind, "config": options})
+    optimizer = keras.optimizers.get({"class_name": settings.kind, "config": options})
+    if settings.dynamic_loss_scale is None:
+        return optimizer
+    return keras.optimizers.LossScaleOptimizer(optimizer, **settings.dynamic_loss_scale.model_dump())
 
 
 def build_loss(config: Config) -> keras.losses.Loss:

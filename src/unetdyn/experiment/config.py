@@ -8,8 +8,9 @@ from pydantic import Field, PositiveFloat, PositiveInt, create_model, model_vali
 from unetdyn._checks import unknown_choice
 from unetdyn.analysis.declarations import STABILITY
 from unetdyn.experiment.monitors import section_fields, watched_names
+from unetdyn.experiment.optimizer_config import OptimizerConfig
 from unetdyn.experiment.part import Part
-from unetdyn.experiment.schedule_config import RISING, SCHEDULE_KINDS, ConstantSchedule, Schedule
+from unetdyn.experiment.schedule_config import SCHEDULE_KINDS
 
 Sections = tuple[int, int]  # first and last, both included
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -42,6 +43,7 @@ class AugmentationConfig(Part):
     rotation: float = Field(0.0, ge=0, le=180, description="largest angle, degrees")
     brightness: float = Field(0.0, ge=0, description="largest shift, in standard deviations of the image")
     contrast: float = Field(0.0, ge=0, lt=1, description="largest relative change")
+    noise: float = Field(0.0, ge=0, description="σ of Gaussian noise, in standard deviations of the image")
 
 
 class _Images(Part):
@@ -83,6 +85,8 @@ class ModelConfig(Part):
     norm_momentum: float | None = Field(None, gt=0, lt=1, description="absent: 0.9, and 0.99 in variant bnsreenu")
     activation: str = "relu"
     dropout: float = Field(0.0, ge=0, lt=1)
+    l1: float = Field(0.0, ge=0, description="of a penalty λ Σ|w| on each kernel, which is part of the loss")
+    l2: float = Field(0.0, ge=0, description="of a penalty λ Σ w²")
     upsample: Literal["nearest", "linear", "transpose"] = "nearest"
     gate: Literal["oktay", "additive"] = "oktay"
     output: Literal["probabilities", "logits"] = "probabilities"
@@ -106,37 +110,6 @@ class LossConfig(Part):
         if focal and self.kind != "binary_focal":
             raise ValueError(f"{sorted(focal)} belong to kind: binary_focal. Received: kind={self.kind!r}")
         return self
-
-
-class OptimizerConfig(Part):
-    """The optimizer, and the path of its learning rate."""
-
-    kind: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
-    learning_rate: PositiveFloat = 1e-3
-    schedule: Schedule = ConstantSchedule()
-    warmup_epochs: float = Field(0.0, ge=0, description="rise to the learning rate, before the schedule begins")
-    warmup_shape: Literal["linear", "exponential", "cosine", "constant"] = "linear"
-    warmup_start: float = Field(0.1, ge=0, lt=1, description="of the learning rate, at the first step")
-    weight_decay: float | None = Field(None, ge=0)
-    global_clipnorm: PositiveFloat | None = None
-
-    @model_validator(mode="after")
-    def _warmup_fits(self) -> "OptimizerConfig":
-        if self.warmup_epochs and self.schedule.kind in RISING:
-            raise ValueError(
-                f"`warmup_epochs` has no place before schedule: {self.schedule.kind}, which rises by itself. "
-                f"Received: warmup_epochs={self.warmup_epochs}"
-            )
-        if self.warmup_epochs and self.warmup_start == 0 and self.warmup_shape in ("exponential", "constant"):
-            raise ValueError(
-                f"`warmup_start` must be above 0 with warmup_shape: {self.warmup_shape}. Received: warmup_start=0"
-            )
-        return self
-
-    @property
-    def rate_is_scheduled(self) -> bool:
-        """Whether the rate follows a plan, which no callback can change."""
-        return bool(self.warmup_epochs) or not isinstance(self.schedule, ConstantSchedule)
 
 
 class FitConfig(Part):
@@ -244,6 +217,11 @@ class Config(Part):
                 "and `optimizer.warmup_epochs`, or this section. Received: "
                 f"schedule={self.optimizer.schedule.kind!r}, warmup_epochs={self.optimizer.warmup_epochs}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _rate_is_that_of_the_batch(self) -> "Config":
+        object.__setattr__(self, "optimizer", self.optimizer.for_batch(self.fit.batch_size))
         return self
 
 

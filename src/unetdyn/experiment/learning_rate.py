@@ -5,7 +5,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 from unetdyn import schedules
 from unetdyn.callbacks import MomentumCycle
 from unetdyn.experiment import schedule_config as kinds
-from unetdyn.experiment.config import OptimizerConfig
+from unetdyn.experiment.optimizer_config import OptimizerConfig
 
 
 def learning_rate(settings: OptimizerConfig, epochs: int, steps_per_epoch: int) -> float | LearningRateSchedule:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from unetdyn import data
 from unetdyn.experiment.config import Config, SyntheticData
 
@@ -80,9 +82,7 @@ def _dataset(stack: data.Stack, config: Config, training: bool) -> data.TileData
     source = config.data
     normalised = data.Stack(data.normalise(stack.images, source.normalise), stack.masks, stack.names)
     tiles = data.tile(normalised, source.tile, (source.stride or source.tile) if training else source.tile)
-    augmentation = None
-    if training and source.augmentation is not None:
-        augmentation = data.Augmentation(**source.augmentation.model_dump(), seed=config.seed)
+    augmentation = _augmentation(normalised.images, config) if training else None
     return data.TileDataset(
         tiles.images,
         tiles.masks,
@@ -92,3 +92,15 @@ def _dataset(stack: data.Stack, config: Config, training: bool) -> data.TileData
         seed=config.seed,
         augmentation=augmentation,
     )
+
+
+def _augmentation(images: np.ndarray, config: Config) -> data.Augmentation | None:
+    """With grey values in standard deviations of the image, also where normalised images have another than 1."""
+    if config.data.augmentation is None:
+        return None
+    settings = config.data.augmentation.model_dump()
+    if config.data.normalise == "unit":
+        deviation = float(images.std(axis=(1, 2)).mean())
+        for name in ("brightness", "noise"):
+            settings[name] *= deviation
+    return data.Augmentation(**settings, seed=config.seed)

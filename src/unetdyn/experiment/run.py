@@ -10,6 +10,7 @@ import keras
 from unetdyn import callbacks, runs
 from unetdyn.analysis.metric_names import less_is_better
 from unetdyn.analysis.recorded_settings import stability_settings
+from unetdyn.experiment.averaged_weights import AveragedWeights
 from unetdyn.experiment.build import build_model
 from unetdyn.experiment.config import Config, EarlyStoppingConfig, ReduceLROnPlateauConfig
 from unetdyn.experiment.learning_rate import momentum_cycle
@@ -87,9 +88,9 @@ def _callbacks(
         save_best=settings.save_best,
         monitors=monitors,
     )
-    watching = [*monitors, Progress(stream, COLUMNS), recorder]
+    watching = [AveragedWeights(), *monitors, Progress(stream, COLUMNS), recorder]
     if settings.reduce_lr_on_plateau is not None:  # it notes the rate that the epoch had, before it lowers it
-        watching.insert(len(monitors), keras.callbacks.ReduceLROnPlateau(**_told(settings.reduce_lr_on_plateau)))
+        watching.insert(1 + len(monitors), keras.callbacks.ReduceLROnPlateau(**_told(settings.reduce_lr_on_plateau)))
     if settings.early_stopping is not None:
         watching.append(keras.callbacks.EarlyStopping(**_told(settings.early_stopping)))
     return recorder, watching

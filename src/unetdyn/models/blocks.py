@@ -24,7 +24,14 @@ def convolve(
     layer = layer_class("Conv{}D", options)
     kernel = initializer(leads_to, options, name)
     return layer(
-        filters, size, padding="same", data_format="channels_last", kernel_initializer=kernel, name=name, **kwargs
+        filters,
+        size,
+        padding="same",
+        data_format="channels_last",
+        kernel_initializer=kernel,
+        kernel_regularizer=options.penalty,
+        name=name,
+        **kwargs,
     )(x)
 
 
@@ -104,6 +111,7 @@ def upsample_like(x: Any, reference: Any, options: Options, block: str) -> Any:
             strides=2,
             data_format="channels_last",
             kernel_initializer=kernel_initializer,
+            kernel_regularizer=options.penalty,
             name=name,
         )
         return crop_like(layer(x), reference, block)

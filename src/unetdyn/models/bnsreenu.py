@@ -13,7 +13,15 @@ from unetdyn.models.blocks import activate, convolve, crop_like, initializer, la
 from unetdyn.models.gates import attention
 from unetdyn.models.options import Options
 
-FIXED = {"depth": 4, "norm": "batch", "activation": "relu", "upsample": "nearest", "gate": "oktay"}
+FIXED = {
+    "depth": 4,
+    "norm": "batch",
+    "activation": "relu",
+    "upsample": "nearest",
+    "gate": "oktay",
+    "l1": 0.0,
+    "l2": 0.0,
+}
 
 
 def refuse_contradictions(options: Options) -> None:

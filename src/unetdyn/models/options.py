@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from unetdyn._checks import check_choice, check_count, check_fraction, is_count, nearest
+from unetdyn._checks import check_choice, check_count, check_fraction, check_range, is_count, nearest
 
 NORMS = ("batch", "group", "instance", "layer", None)
 UPSAMPLINGS = ("nearest", "linear", "transpose")
@@ -34,6 +34,8 @@ class Options:
     variant: str
     seed: int | None
     gate: str = "oktay"
+    l1: float = 0.0
+    l2: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "input_shape", _checked_shape(self.input_shape))
@@ -49,6 +51,8 @@ class Options:
         check_choice("output", self.output, OUTPUTS)
         check_choice("variant", self.variant, VARIANTS)
         check_fraction("dropout", self.dropout, zero=True)
+        for penalty in ("l1", "l2"):
+            check_range(penalty, getattr(self, penalty), 0)
         if self.norm_momentum is not None:
             check_fraction("norm_momentum", self.norm_momentum, otherwise="or None for the variant's own")
         _check_activation(self.activation)
@@ -79,6 +83,13 @@ class Options:
         noise to full-size steps, and every measurement of gradients and updates would have to look past it.
         """
         return self.norm is None or self.tutorial
+
+    @property
+    def penalty(self) -> keras.Regularizer | None:
+        """The penalty on each kernel; None where there is none."""
+        if self.l1 == self.l2 == 0:
+            return None
+        return keras.regularizers.L1L2(float(self.l1), float(self.l2))
 
     def level_filters(self, level: int) -> int:
         """The channels of level 1, 2, ...: they double with every halving of the resolution."""

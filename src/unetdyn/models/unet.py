@@ -19,6 +19,8 @@ def UNet(
     norm_momentum: float | None = None,
     activation: str | Callable = "relu",
     dropout: float = 0.0,
+    l1: float = 0.0,
+    l2: float = 0.0,
     upsample: str = "nearest",
     output: str = "probabilities",
     variant: str = "default",
@@ -53,6 +55,13 @@ def UNet(
         activation: A name from `keras.activations` or a function. Default `"relu"`, for which the kernels'
             initialiser (He normal) is derived.
         dropout: Rate in [0, 1) at each block's end. Default 0: none, and no layer.
+        l1: λ ≥ 0 of a penalty λ Σ|w| on each kernel, not on biases, scales and offsets. Default 0: none. Keras adds
+            penalties to the loss, so `loss` and `val_loss` hold them: compare metrics, not losses, with a run that
+            has another λ. The gradients that monitors measure hold theirs too.
+        l2: λ ≥ 0 of a penalty λ Σ w², in the same way; where a text writes λ/2 · Σ w², its λ is twice this one. Default
+            0. It is no weight decay, because Adam divides by the gradient's size; for that see
+            `unetdyn.optimizers.weight_decay_groups`. Before a norm, which doesn't feel a kernel's scale, L2 changes
+            only how large the steps are.
         upsample: `"nearest"` (default: no weights, no checkerboard, cheap), `"linear"` (bilinear or trilinear,
             half-pixel centres), or `"transpose"` (the paper's: a 2×2 transposed convolution of stride 2 that halves
             the channels). The first two have no convolution and keep the channels, which the next block then halves.
@@ -97,7 +106,9 @@ def UNet(
         arXiv:1505.04597. `UNet(shape, classes=2, norm=None, upsample="transpose")` is its network, with `same` padding.
         Çiçek et al., "3D U-Net", 2016, arXiv:1606.06650. He et al., "Delving Deep into Rectifiers", 2015,
         arXiv:1502.01852. Wu and He, "Group Normalization", 2018, arXiv:1803.08494. Liu et al., "A ConvNet for
-        the 2020s", 2022, arXiv:2201.03545. Odena et al., "Deconvolution and Checkerboard Artifacts", 2016, Distill.
+        the 2020s", 2022, arXiv:2201.03545. Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019,
+        arXiv:1711.05101. van Laarhoven, "L2 Regularization versus Batch and Weight Normalization", 2017,
+        arXiv:1706.05350. Odena et al., "Deconvolution and Checkerboard Artifacts", 2016, Distill.
     """
     options = Options(
         input_shape=input_shape,  # type: ignore[arg-type]  # checked there
@@ -108,6 +119,8 @@ def UNet(
         norm_momentum=norm_momentum,
         activation=activation,
         dropout=dropout,
+        l1=l1,
+        l2=l2,
         upsample=upsample,
         output=output,
         variant=variant,
@@ -126,6 +139,8 @@ def AttentionUNet(
     norm_momentum: float | None = None,
     activation: str | Callable = "relu",
     dropout: float = 0.0,
+    l1: float = 0.0,
+    l2: float = 0.0,
     upsample: str = "nearest",
     gate: str = "oktay",
     output: str = "probabilities",
@@ -147,6 +162,8 @@ def AttentionUNet(
         norm_momentum: Momentum of batch norm's moving statistics. None is 0.9, for the reason that `UNet` gives.
         activation: A name from `keras.activations` or a function. Default `"relu"`.
         dropout: Rate in [0, 1) at each block's end. Default 0.
+        l1: λ of a penalty λ Σ|w| on each kernel. Default 0: none. It is in `loss` and `val_loss`.
+        l2: λ of a penalty λ Σ w² on each kernel. Default 0: none. It is in `loss` and `val_loss`.
         upsample: `"nearest"` (default), `"linear"` or `"transpose"`.
         gate: `"oktay"`, the paper's and the default: the map is computed on the grid of the next coarser level, at a
             quarter of the cost in 2D, and interpolated linearly. `"additive"`: on the skip's own grid from the
@@ -181,6 +198,8 @@ def AttentionUNet(
         norm_momentum=norm_momentum,
         activation=activation,
         dropout=dropout,
+        l1=l1,
+        l2=l2,
         upsample=upsample,
         gate=gate,
         output=output,
@@ -200,6 +219,8 @@ def AttentionResUNet(
     norm_momentum: float | None = None,
     activation: str | Callable = "relu",
     dropout: float = 0.0,
+    l1: float = 0.0,
+    l2: float = 0.0,
     upsample: str = "nearest",
     gate: str = "oktay",
     output: str = "probabilities",
@@ -222,6 +243,8 @@ def AttentionResUNet(
         norm_momentum: Momentum of batch norm's moving statistics. None is 0.9, for the reason that `UNet` gives.
         activation: A name from `keras.activations` or a function. Default `"relu"`.
         dropout: Rate in [0, 1), on F before the sum. Default 0.
+        l1: λ of a penalty λ Σ|w| on each kernel. Default 0: none. It is in `loss` and `val_loss`.
+        l2: λ of a penalty λ Σ w² on each kernel. Default 0: none. It is in `loss` and `val_loss`.
         upsample: `"nearest"` (default), `"linear"` or `"transpose"`.
         gate: `"oktay"` (default) or `"additive"`.
         output: `"probabilities"` (default) or `"logits"`.
@@ -254,6 +277,8 @@ def AttentionResUNet(
         norm_momentum=norm_momentum,
         activation=activation,
         dropout=dropout,
+        l1=l1,
+        l2=l2,
         upsample=upsample,
         gate=gate,
         output=output,

@@ -169,6 +169,11 @@ class Evidence:
         found = self.told(*keys)
         return float(found) if _is_number(found) else None
 
+    @property
+    def penalised(self) -> bool:
+        """Whether the loss holds a penalty on the weights, which no answer can bring down."""
+        return any(self.told_number(kind) for kind in ("penalty", "l1_penalty"))
+
     def told_names(self, key: str) -> list[str] | None:
         """The same where it is a list of names, else None."""
         found = self.told(key)

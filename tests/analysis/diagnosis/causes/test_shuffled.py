@@ -95,8 +95,12 @@ def test_updates_that_are_small_can_have_learned_nothing_yet(by, expected):
 
 @pytest.mark.parametrize(
     "setup",
-    [set_up(penalty=1e-4), set_up(loss={"name": "binary_crossentropy", "config": {"label_smoothing": 0.1}})],
-    ids=["penalty", "label smoothing"],
+    [
+        set_up(penalty=1e-4),
+        set_up(l1_penalty=1e-4),
+        set_up(loss={"name": "binary_crossentropy", "config": {"label_smoothing": 0.1}}),
+    ],
+    ids=["L2", "L1", "label smoothing"],
 )
 def test_loss_that_is_kept_up_says_nothing_of_the_masks(setup):
     curves = {"loss": np.full(EPOCHS, UNLEARNED), "jaccard": np.full(EPOCHS, 0.2)}

@@ -33,7 +33,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if not len(loss) or constant is None or not np.isfinite(constant[0]).any():
         return
     best = float(np.nanmedian(constant[0]))
-    if best > 0 and loss[0] > max(TIMES * best, SURE) and not evidence.told_number("penalty"):
+    if best > 0 and loss[0] > max(TIMES * best, SURE) and not evidence.penalised:
         text = f"training loss {number(float(loss[0]))} in the first epoch; a constant answer costs {number(best)}"
         confidence = "high" if loss[0] > FAR * best or _dead_at_once(evidence) else "low"
         why = "its weights begin too large"

@@ -79,7 +79,7 @@ def by_heart(evidence: Evidence, trained: float) -> bool:
 
 def raised(evidence: Evidence) -> bool:
     """Whether a penalty or smoothed labels keep the training loss up, whatever is learned."""
-    return any(evidence.told_number(*keys) for keys in (("penalty",), ("loss", "config", "label_smoothing")))
+    return evidence.penalised or bool(evidence.told_number("loss", "config", "label_smoothing"))
 
 
 def approaching(loss: NDArray[np.float64], constant: float) -> bool:

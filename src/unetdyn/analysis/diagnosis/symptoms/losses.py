@@ -101,7 +101,7 @@ def _descent(evidence: Evidence, name: str, values: NDArray[np.float64]) -> Find
         return FELL.finding("unknown", _NAME, text)
     constant = _constant(evidence, "" if name == "loss" else "val_")
     learned = constant is not None and lowest <= CONSTANT * constant
-    if name == "loss" and constant is not None and not learned and not evidence.told_number("penalty"):
+    if name == "loss" and constant is not None and not learned and not evidence.penalised:
         text += f"; the best constant answer costs {number(constant)}"
         why = f"its training loss ({number(lowest)}) is no better than a constant answer's ({number(constant)})"
         return CONSTANT_ANSWER.finding("ill", _NAME, text, why, curves=[name])
