@@ -18,6 +18,12 @@ def build_model(config: Config, channels: int, steps_per_epoch: int) -> keras.Mo
         steps_per_epoch: Batches per epoch, in which schedules are counted.
     """
     model = _network(config, channels)
+    compile_model(model, config, steps_per_epoch)
+    return model
+
+
+def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> None:
+    """Compile as the experiment says, with an optimizer that is new; arguments as of `build_model`."""
     model.compile(
         optimizer=build_optimizer(config, steps_per_epoch),
         loss=build_loss(config),
@@ -25,7 +31,6 @@ def build_model(config: Config, channels: int, steps_per_epoch: int) -> keras.Mo
         jit_compile=config.fit.jit_compile,
         steps_per_execution=config.fit.steps_per_execution,
     )
-    return model
 
 
 def _network(config: Config, channels: int) -> keras.Model:
