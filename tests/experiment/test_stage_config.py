@@ -1,6 +1,9 @@
 """What a configuration may say of stages, and what a stage has that says nothing."""
 
+import re
+
 import pytest
+import yaml
 
 from unetdyn.experiment import ConfigError, load_config, parse_config
 
@@ -25,7 +28,11 @@ def test_stages_inherit_what_they_do_not_say():
 
 def test_stages_of_another_kind_inherit_nothing():
     (stage,) = config({"epochs": 1, "optimizer": {"kind": "sgd"}, "loss": {"kind": "soft_jaccard"}}).stages
-    assert (stage.optimizer.weight_decay, stage.optimizer.learning_rate, stage.optimizer.warmup_epochs) == (None, 1e-3, 0)
+    assert (stage.optimizer.weight_decay, stage.optimizer.learning_rate, stage.optimizer.warmup_epochs) == (
+        None,
+        1e-3,
+        0,
+    )
     assert (stage.loss.kind, stage.loss.gamma) == ("soft_jaccard", 2.0)
 
 
@@ -121,3 +128,11 @@ def test_load_config_overrides_reach_into_a_list(tmp_path):
     path.write_text("data: {kind: synthetic}\nstages: []\n")
     with pytest.raises(ConfigError, match=r"must be nothing, for it is empty\. Received: '0' in the override 'stages"):
         load_config(path, ["stages.0=2"])
+
+
+def test_progressive_training_of_the_docs_is_a_configuration(repository):
+    (example,) = re.findall(r"```yaml\n(.*?)```", (repository / "docs/command_line.md").read_text(), re.DOTALL)
+    chosen = parse_config({"data": {"kind": "synthetic"}, **yaml.safe_load(example)})
+    assert [stage.epochs for stage in chosen.stages] == [30, 50, 20]
+    assert [stage.optimizer.learning_rate for stage in chosen.stages] == [1e-3, 3e-4, 1e-4]
+    assert chosen.fit.epochs == 100

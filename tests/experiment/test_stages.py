@@ -186,9 +186,12 @@ def test_run_experiment_interrupted_in_a_later_stage_says_so(tmp_path):
     [
         (
             {"frozen": ["enc2"]},
-            r"`stages\.1\.frozen` must be one of 'enc1', 'bottleneck', 'dec1', 'head'\. .*'enc2'\. Did you mean 'enc1'\?",
+            r"`stages\.1\.frozen` must be one of 'enc1', 'bottleneck', 'dec1', 'head'\. .* Did you mean 'enc1'\?",
         ),
-        ({"frozen": ["enc1", "bottleneck", "dec1", "head"]}, r"`stages\.1\.frozen` must leave a block to learn\. Rec.*"),
+        (
+            {"frozen": ["enc1", "bottleneck", "dec1", "head"]},
+            r"`stages\.1\.frozen` must leave a block to learn\.",
+        ),
         ({"optimizer": {"kind": "sgd", "schedule": "onecycle"}}, r"Received: SGD without one\. In a configuration: "),
     ],
 )

@@ -17,7 +17,6 @@ from unetdyn.analysis.log_keys import NOTHING, LogKeys, log_keys_of, log_keys_of
 from unetdyn.analysis.metric_names import best_epoch, direction, is_metric, less_is_better, overlap_rank
 from unetdyn.analysis.series import Curve, whole_epochs
 
-
 Stage = tuple[int, str]
 """The first epoch of a stage, from 0, and its name."""
 

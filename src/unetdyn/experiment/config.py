@@ -228,7 +228,8 @@ class Config(Part):
     def _stages_inherit(cls, stages: Any, info: ValidationInfo) -> Any:
         if not isinstance(stages, list | tuple):
             return stages
-        general = {key: info.data[key] for key in ("optimizer", "loss") if key in info.data}  # those that are right
+        sections: list[str] = ["optimizer", "loss"]
+        general = {key: info.data[key] for key in sections if key in info.data}  # those that are right
         return [inherited(stage, number, general) for number, stage in enumerate(stages, start=1)]
 
     @field_validator("stages")

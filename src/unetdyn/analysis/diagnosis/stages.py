@@ -16,7 +16,8 @@ def loss_since(recorded: Sequence[Any], curves: Curves) -> int:
         curves: What was logged.
 
     Example:
-        >>> stages = [{"epoch": 0, "setup": {"loss": {"name": "dice"}}}, {"epoch": 2, "setup": {"loss": {"name": "focal"}}}]
+        >>> losses = {0: "dice", 2: "focal"}
+        >>> stages = [{"epoch": epoch, "setup": {"loss": {"name": name}}} for epoch, name in losses.items()]
         >>> loss_since(stages, Curves({"loss": ([0, 1, 2], [0.9, 0.8, 0.1])}))
         2
     """
