@@ -51,8 +51,9 @@ class Look(keras.callbacks.Callback):
         self.status.append(runs.open(self.path).status)
 
     def _weights(self):
-        """By path; on JAX they are in the model during `fit` only where a callback asks for them."""
-        return {each.path: value for each, value in zip(self.model.weights, self.model.get_weights(), strict=True)}
+        """By path; copies, because those of PyTorch share their memory."""
+        values = (value.copy() for value in self.model.get_weights())
+        return {variable.path: value for variable, value in zip(self.model.weights, values, strict=True)}
 
 
 def trained(path, stages, **parts):
