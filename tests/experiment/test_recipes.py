@@ -9,8 +9,8 @@ from unetdyn.experiment import load_config, run_experiment
 
 LESS = {
     "two_stage": ["stages.0.epochs=1", "stages.1.epochs=1"],
-    "studies_broken": ["fit.epochs=1", "model.depth=2", "callbacks.update=null"],
-    "studies_mended": ["fit.epochs=1", "model.depth=2", "callbacks.update=null"],
+    "studies_broken": ["fit.epochs=1", "callbacks.update=null"],
+    "studies_mended": ["fit.epochs=1", "callbacks.update=null"],
 }
 SMALL = ["data.sections=5", "data.size=64", "data.tile=32", "model.filters=2", "fit.batch_size=4"]
 SPLIT = "data.split={train: [0, 1], validation: [3, 3], test: [4, 4], gap: 0}"

@@ -27,6 +27,7 @@ SMALL = {
     "fit": {"batch_size": 4},
     "callbacks": {"save_best": "val_loss", "stability": {"window": 3}},
 }
+UNWATCHED = dict.fromkeys(("update", "noise_scale", "batch", "mode_gap", "flips"))
 STEPS = 2  # an epoch: two sections of four tiles
 ENCODER = {"name": "decoder", "epochs": 2, "frozen": ["enc1", "bottleneck"]}
 ONE_CYCLE = {"kind": "onecycle", "max": 0.01, "pct_start": 0.5}
@@ -56,7 +57,7 @@ class Look(keras.callbacks.Callback):
         return {variable.path: value for variable, value in zip(self.model.weights, values, strict=True)}
 
 
-def trained(path, stages, **parts):
+def trained(path, stages, monitors=(), **parts):
     """What `run_experiment` does, with a look at each epoch."""
     keras.utils.set_random_seed(0)
     config = parse_config({**SMALL, **parts, "stages": stages})
@@ -64,7 +65,6 @@ def trained(path, stages, **parts):
     model = build_model(config, prepared.channels, STEPS)
     cycles = momentum_cycles(config)
     check_stages(model, config, STEPS, cycles)
-    monitors = [StabilityMonitor(window=3), GradientMonitor(), UpdateMonitor(), BatchMonitor()]
     recorder = RunRecorder(path, save_best="val_loss", monitors=[*monitors, *cycles.values()])
     look, stream = Look(path, prepared.train), io.StringIO()
     train(model, config, prepared, recorder, [*monitors, Progress(stream, ("loss",)), recorder, look], cycles)
@@ -76,7 +76,8 @@ def two_stages(tmp_path_factory):
     second = {"name": "whole", "epochs": 3, "optimizer": {"kind": "adamw", "schedule": ONE_CYCLE}}
     optimizer = {"kind": "sgd", "learning_rate": 0.02}
     second["loss"] = {"kind": "binary_crossentropy"}
-    return trained(tmp_path_factory.mktemp("runs") / "run", [ENCODER, second], optimizer=optimizer)
+    monitors = [StabilityMonitor(window=3), GradientMonitor(), UpdateMonitor(), BatchMonitor()]
+    return trained(tmp_path_factory.mktemp("runs") / "run", [ENCODER, second], monitors, optimizer=optimizer)
 
 
 def test_train_has_one_history_whose_epochs_count_on(two_stages):
@@ -150,7 +151,7 @@ def test_train_keeps_the_model_of_the_best_epoch_of_all_stages(tmp_path, rates, 
 
 def test_run_experiment_early_stopping_ends_a_stage_and_not_the_training(tmp_path):
     early = {"monitor": "val_loss", "mode": "max", "min_delta": 10.0, "patience": 1}
-    callbacks = {"stability": {"window": 3}, "early_stopping": early, "gradient": None, "update": None}
+    callbacks = {"stability": {"window": 3}, "early_stopping": early, "gradient": None, **UNWATCHED}
     stages = [{"epochs": 9}, {"epochs": 8}]
     config = parse_config({**SMALL, "run_directory": tmp_path / "run", "stages": stages, "callbacks": callbacks})
     shown = io.StringIO()
@@ -172,7 +173,7 @@ def test_run_experiment_interrupted_in_a_later_stage_says_so(tmp_path):
                 raise KeyboardInterrupt
             return super().write(text)
 
-    config = {**SMALL, "run_directory": tmp_path / "run", "stages": [ENCODER, {"epochs": 3}]}
+    config = {**SMALL, "run_directory": tmp_path / "run", "stages": [ENCODER, {"epochs": 3}], "callbacks": UNWATCHED}
     with pytest.raises(KeyboardInterrupt):
         run_experiment(parse_config(config), Interrupted())
     run = runs.open(tmp_path / "run")
