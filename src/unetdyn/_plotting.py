@@ -1,5 +1,6 @@
 """What every picture shares, live or in a report: colours, epoch and log axes, gaps and crosses in a curve."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,32 @@ def epoch_axis(ax: Axes, epochs: NDArray[Any]) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if len(epochs):
         ax.set_xlim(epochs.min() + 0.5, epochs.max() + 1.5)
+
+
+def mark_stages(ax: Axes, stages: Iterable[tuple[int, str]], names: bool = True) -> None:
+    """A line where each stage of a training begins, left of its first epoch, with its name beside it.
+
+    A loss begins high and ends low: so the first name is written at the bottom, and the others at the top.
+
+    Args:
+        ax: Over epochs as a person counts them, from 1.
+        stages: First epoch, from 0, and name.
+        names: Whether the names are written, or only the lines drawn.
+    """
+    for place, (epoch, name) in enumerate(stages):
+        ax.axvline(epoch + 0.5, color=GREY, linewidth=1.0, linestyle="--", zorder=0.5)
+        if names:
+            ax.annotate(
+                name,
+                (epoch + 0.5, 1.0 if place else 0.0),
+                xycoords=ax.get_xaxis_transform(),
+                xytext=(3, -3 if place else 3),
+                textcoords="offset points",
+                rotation=90,
+                va="top" if place else "bottom",
+                fontsize=8,
+                color="0.35",
+            )
 
 
 def log_axis(ax: Axes, which: str = "y") -> None:

@@ -209,7 +209,10 @@ LOGS = history()
         (lambda: check_convergence({"val_jacard_coef": [0.5]}), "'val_loss' was not logged in history"),
         (lambda: compute_training_health({"val_jacard_coef": [0.5]}), "'jacard_coef' was not logged in history"),
         (lambda: compute_training_health({"jacard_coef": [0.5]}), "'val_jacard_coef' was not logged in history"),
-        (lambda: compute_training_health({"loss": [0.5]}), "no Jaccard was logged in history, which has loss: compile with"),
+        (
+            lambda: compute_training_health({"loss": [0.5]}),
+            "no Jaccard was logged in history, which has loss: compile with",
+        ),
         (lambda: compute_training_health(LOGS, metric="loss"), "`metric` must be one of which more is better"),
         (
             lambda: compute_training_health({"jaccard": [math.nan], "val_jaccard": [math.nan]}),

@@ -374,3 +374,49 @@ def test_recorder_refuses_bad_arguments_before_it_makes_the_folder(tmp_path):
 def test_recorder_overrides_no_batch_hook():
     for hook in ("on_batch_end", "on_train_batch_end", "on_test_batch_end", "on_predict_batch_end"):
         assert getattr(RunRecorder, hook) is getattr(keras.callbacks.Callback, hook)
+
+
+def test_recorder_keeps_one_run_of_several_stages(tmp_path):
+    recorder, model, seen = RunRecorder(tmp_path, save_best="loss"), make_model(0.1), []
+    look = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append(runs.open(tmp_path).status))
+    recorder.begin_stage("coarse", more=True)
+    fit(recorder, look, model=model, epochs=2)
+    between = runs.open(tmp_path)
+    assert (between.status, recorder.next_epoch) == ("running", 2)
+    assert between.stages == [{"name": "coarse", "epoch": 0, "setup": between.setup}]
+    model.compile(keras.optimizers.SGD(0.01), "mae")
+    recorder.begin_stage("fine")
+    fit(recorder, look, model=model, initial_epoch=2, epochs=3)
+    run = runs.open(tmp_path)
+    assert (run.status, run.summary["epochs"], seen) == ("finished", 3, ["running"] * 3)
+    told = [(stage["name"], stage["epoch"], stage["setup"]["loss"]["name"]) for stage in run.stages]
+    assert told == [("coarse", 0, "mean_squared_error"), ("fine", 2, "mean_absolute_error")]
+    rates = [stage["setup"]["optimizer"]["learning_rate"] for stage in run.stages]
+    assert rates == pytest.approx([0.1, 0.01])
+    assert run.setup == run.stages[1]["setup"]
+    kinds = [event["kind"] for event in run.events if event["kind"] != "best"]
+    assert kinds == ["train_begin", "stage", "train_begin", "stage", "train_end"]
+
+
+def test_recorder_refuses_stages_of_one_name(tmp_path):
+    recorder = RunRecorder(tmp_path, save_best="loss")
+    recorder.begin_stage("coarse", more=True)
+    fit(recorder, epochs=1)
+    text = r"`name` must be a text that no earlier stage has; those are \['coarse'\]\. Received: name="
+    for name in ("coarse", "", 3):
+        with pytest.raises(ValueError, match=text):
+            recorder.begin_stage(name)
+
+
+def test_recorder_says_what_a_stage_was_made_with_that_failed_in_its_first_epoch(tmp_path):
+    recorder, model = RunRecorder(tmp_path, save_best="loss"), make_model()
+    recorder.begin_stage("coarse", more=True)
+    fit(recorder, model=model, epochs=1)
+    model.compile(keras.optimizers.Adam(), "mse")
+    recorder.begin_stage("fine")
+    with pytest.raises(RuntimeError) as caught:
+        fit(Raise(RuntimeError("broken"), epoch=1), recorder, model=model, initial_epoch=1, epochs=2)
+    recorder.fail(caught.value)
+    run = runs.open(tmp_path)
+    assert (run.status, run.history["epoch"].tolist()) == ("failed", [0])
+    assert [stage["setup"]["optimizer"]["name"] for stage in run.stages] == ["SGD", "Adam"]

@@ -204,3 +204,18 @@ def test_what_measures_is_a_monitor_and_what_acts_is_none(tmp_path):
         control = make(tmp_path)
         assert isinstance(control, StepControl)
         assert not isinstance(control, Monitor)
+
+
+def test_count_from_numbers_the_steps_of_a_training_that_began_without():
+    model, monitor = compiled(), GradientMonitor()
+    monitor.count_from(7)
+    fit(model, dense_data(), epochs=3, initial_epoch=1, callbacks=[monitor])
+    assert steps(monitor) == list(range(7, 13))
+    monitor.count_from(2)  # these are in the record already
+    fit(model, dense_data(), epochs=4, initial_epoch=3, callbacks=[monitor])
+    assert steps(monitor) == list(range(7, 16))
+
+
+def test_count_from_refuses_what_is_no_number_of_steps():
+    with pytest.raises(ValueError, match=r"`step` must be .* steps.* Received: step=-1"):
+        GradientMonitor().count_from(-1)

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from unetdyn.dynamics import blocks
+from unetdyn.dynamics import blocks, layers_by_block
+from unetdyn.models import AttentionUNet
 
 
 def unet(name=None):
@@ -117,3 +118,18 @@ def test_blocks_number_the_variables_that_are_given():
 def test_blocks_refuse_a_model_that_is_not_built():
     with pytest.raises(ValueError, match="`model` must be built"):
         blocks(keras.Sequential([keras.layers.Dense(1)]))
+
+
+def test_layers_by_block_has_frozen_layers_too():
+    model = AttentionUNet((16, 16, 1), filters=2, depth=1)
+    every = {block: [layer.name for layer in layers] for block, layers in layers_by_block(model).items()}
+    assert list(every) == list(blocks(model)) == ["enc1", "bottleneck", "gate1", "dec1", "head"]
+    assert all(name.startswith(f"{block}_") for block, names in every.items() for name in names)
+    model.get_layer("head_conv").trainable = False
+    assert "head" not in blocks(model)
+    assert "head" in layers_by_block(model)
+
+
+def test_layers_by_block_of_a_model_that_is_not_built_is_refused():
+    with pytest.raises(ValueError, match=r"`model` must be built before its variables can be told apart"):
+        layers_by_block(keras.Sequential([keras.layers.Dense(1)]))

@@ -148,7 +148,8 @@ def test_load_config_every_recipe_is_valid(repository):
     recipes = sorted((repository / "configs").glob("*.yaml"))
     names = {load_config(path).name for path in recipes}
     own_data = {"vnc_unet", "vnc_attention_unet", "vnc_attention_resunet"}
-    assert names == {"quickstart", "unstable_baseline", "onecycle"} | own_data
+    synthetic = {"quickstart", "unstable_baseline", "onecycle", "two_stage", "studies_broken", "studies_mended"}
+    assert names == synthetic | own_data
 
 
 def test_load_config_unstable_baseline_shares_the_quickstart_data(repository):
@@ -157,3 +158,15 @@ def test_load_config_unstable_baseline_shares_the_quickstart_data(repository):
     assert broken.data.model_copy(update={"augmentation": mended.data.augmentation}) == mended.data
     assert (broken.optimizer.learning_rate, broken.fit.batch_size, broken.model.norm_momentum) == (1e-2, 8, 0.99)
     assert broken.metrics.soft_jaccard
+
+
+def test_load_config_studies_mended_is_their_recipe_on_the_data_of_the_broken(repository):
+    broken, mended = (load_config(repository / f"configs/studies_{name}.yaml") for name in ("broken", "mended"))
+    assert (broken.data, broken.model, broken.loss) == (mended.data, mended.model, mended.loss)
+    assert broken.data.split.train == (0, 11)  # twelve sections
+    assert (broken.optimizer.learning_rate, broken.fit.batch_size) == (1e-2, 8)
+    assert (mended.optimizer.learning_rate, mended.fit.batch_size, mended.fit.epochs) == (1e-3, 16, 100)
+    assert (broken.callbacks.save_best, mended.callbacks.save_best) == ("val_soft_jaccard", "val_jaccard")
+    early, plateau = mended.callbacks.early_stopping, mended.callbacks.reduce_lr_on_plateau
+    assert (early.monitor, early.patience, early.restore_best_weights) == ("val_jaccard", 15, True)
+    assert (plateau.monitor, plateau.factor, plateau.patience) == ("val_jaccard", 0.5, 5)

@@ -143,3 +143,14 @@ def test_describe_shows_a_summary_of_any_kind(tmp_path):
     shown = rows(describe([run_of(tmp_path / "run", [{"loss": 1.0}], summary)]))
     assert shown["test jaccard"].strip() == "n/a"
     assert shown["test classes"].strip() == "[0.5, 0.6]"
+
+
+def test_describe_shows_stages_with_their_epochs(tmp_path):
+    run = run_of(tmp_path / "run", [{"loss": 1.0}] * 3)
+    writer = runs.RunWriter(tmp_path / "other")
+    writer.declare(stages=[{"name": "coarse", "epoch": 0}, {"name": "fine", "epoch": 2}, {"name": "last", "epoch": 3}])
+    for epoch in range(3):
+        writer.log_epoch(epoch, {"loss": 1.0})
+    assert "stages" not in rows(describe([run]))
+    shown = rows(describe([runs.open(writer.path)]))
+    assert shown["stages"].strip() == "coarse 1–2, fine 3–3, last from 4 on"

@@ -187,3 +187,22 @@ def test_many_epochs_have_no_markers_and_keep_all_values():
     drawn = lines(HistoryDisplay.from_history({"loss": values}).plot().axes_["loss"])["training"]
     assert drawn.get_marker() == ""
     assert points(drawn)[1] == values
+
+
+def test_display_marks_where_each_stage_begins(tmp_path):
+    writer = RunWriter(tmp_path / "run")
+    for epoch in range(5):
+        writer.log_epoch(epoch, {name: values[epoch] for name, values in HISTORY.items()})
+    writer.declare(stages=[{"name": "coarse", "epoch": 0, "setup": {}}, {"name": "fine_$x$", "epoch": 3, "setup": {}}])
+    display = HistoryDisplay.from_run(tmp_path / "run", window=3).plot()
+    assert display.stages == ((0, "coarse"), (3, "fine_$x$"))
+    for ax in display.axes_.values():
+        dashed = [points(line)[0] for line in ax.get_lines() if line.get_linestyle() == "--"]
+        assert dashed == [[0.5, 0.5], [3.5, 3.5]]  # left of epochs 1 and 4
+    names = {panel: [text.get_text() for text in ax.texts] for panel, ax in display.axes_.items()}
+    assert names == {"loss": ["coarse", r"fine_\$x\$"], "jaccard": [], "learning_rate": []}
+    assert not any(
+        line.get_linestyle() == "--"
+        for ax in HistoryDisplay.from_history(HISTORY).plot().axes_.values()
+        for line in ax.get_lines()
+    )

@@ -166,3 +166,17 @@ def test_run_is_readable_after_kill_at_any_moment(tmp_path):
             model = run.model_path.read_bytes()
             assert len(model) == 200_000
             assert len(set(model)) == 1
+
+
+def test_stages_are_given_back_and_of_older_runs_there_are_none(tmp_path):
+    writer = RunWriter(tmp_path / "run")
+    assert runs.open(writer.path).stages == []
+    stage = {"name": "coarse", "epoch": 0, "setup": {"rate": float("inf")}}
+    writer.declare(stages=[stage])
+    assert runs.open(writer.path).stages == [stage]
+    writer.declare(metrics={"jaccard": "up"})
+    assert runs.open(writer.path).stages == [stage]
+    header = json.loads((writer.path / "run.json").read_text())
+    del header["stages"]
+    (writer.path / "run.json").write_text(json.dumps(header))
+    assert runs.open(writer.path).stages == []

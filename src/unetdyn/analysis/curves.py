@@ -17,6 +17,9 @@ from unetdyn.analysis.log_keys import NOTHING, LogKeys, log_keys_of, log_keys_of
 from unetdyn.analysis.metric_names import best_epoch, direction, is_metric, less_is_better, overlap_rank
 from unetdyn.analysis.series import Curve, whole_epochs
 
+Stage = tuple[int, str]
+"""The first epoch of a stage, from 0, and its name."""
+
 
 class Curves(Mapping[str, Curve]):
     """What a training logged: name → `Curve`; made by `read_history`.
@@ -26,6 +29,7 @@ class Curves(Mapping[str, Curve]):
         source: Where they come from, as a person would name it; it is shown in reports and errors.
         log_keys: What the run recorded of its log keys: which are metrics of the model, and what monitors declared.
             Default nothing, as of a History or a CSV file: names must tell then.
+        stages: Of a training in stages, the first epoch (from 0) and the name of each, oldest first. Default none.
     """
 
     def __init__(
@@ -33,10 +37,12 @@ class Curves(Mapping[str, Curve]):
         curves: Mapping[str, tuple[NDArray[Any], NDArray[Any]]],
         source: str = "history",
         log_keys: LogKeys = NOTHING,
+        stages: Sequence[Stage] = (),
     ) -> None:
         self._curves = {name: _in_order(*columns) for name, columns in curves.items()}
         self.source = source
         self.log_keys = log_keys
+        self.stages = tuple(stages)
 
     def __getitem__(self, name: str) -> Curve:
         return self._curves[name]
@@ -223,4 +229,15 @@ def _from_path(path: Path) -> Curves:
 
 def _from_run(run: "unetdyn.runs.Run") -> Curves:
     curves = {name: run.series(name) for name in run.history if name != "epoch"}
-    return Curves(curves, run.path.name, log_keys_of(run))
+    return Curves(curves, run.path.name, log_keys_of(run), stages_of(run.stages))
+
+
+def stages_of(recorded: Any) -> list[Stage]:
+    """The first epochs and names of stages, of what a run says of them; what is damaged is left out.
+
+    >>> stages_of([{"name": "coarse", "epoch": 0, "setup": {}}, {"name": "fine", "epoch": 30}, "damaged"])
+    [(0, 'coarse'), (30, 'fine')]
+    """
+    known = [each for each in recorded if isinstance(each, Mapping)] if isinstance(recorded, list | tuple) else []
+    told = [(each.get("epoch"), each.get("name")) for each in known]
+    return [(epoch, name) for epoch, name in told if type(epoch) is int and epoch >= 0 and isinstance(name, str)]

@@ -7,7 +7,9 @@ import numpy as np
 
 from unetdyn._checks import nearest
 from unetdyn.analysis import Curves, diagnosis
+from unetdyn.analysis.curves import stages_of
 from unetdyn.analysis.diagnosis.finding import Finding
+from unetdyn.analysis.diagnosis.stages import comparable, loss_since
 from unetdyn.callbacks.logged_number import logged_number
 from unetdyn.callbacks.monitor import Recorded
 from unetdyn.callbacks.run_recorder import RunRecorder
@@ -88,11 +90,13 @@ def evidence_so_far(recorder: RunRecorder, metric: str | None = None, window: in
         {name: (epochs.astype(np.int64), values) for name, (epochs, values) in columns.items()},
         recorder.path.name,
         recorder.log_keys,
+        stages_of(recorder.stages),
     )
     base = None if metric is None else metric.removeprefix("val_")
     known = base is not None and not {base, f"val_{base}"}.isdisjoint(curves)
+    since = loss_since(recorder.stages, curves)
     return diagnosis.Evidence(
-        curves,
+        comparable(curves, since),
         curves.metric(base) if known and base is not None else curves.default_metric,
         window,
         status=recorder.writer.status,
@@ -100,6 +104,7 @@ def evidence_so_far(recorder: RunRecorder, metric: str | None = None, window: in
         events=recorder.events,
         records=_Records(recorder.monitors),
         setup=recorder.setup,
+        loss_since=since,
     )
 
 

@@ -47,6 +47,9 @@ class RunRecorder(keras.callbacks.Callback):
             recorder.fail(error)
             raise
 
+    A training in stages, each a `fit` of its own, is one run all the same: say `begin_stage` before each of them, and
+    give each the `initial_epoch` at which the one before ended, which is `next_epoch`.
+
     Args:
         path: The run directory: new or empty, refused otherwise.
         config: Anything worth keeping that JSON can hold: what the run was made from.
@@ -68,6 +71,7 @@ class RunRecorder(keras.callbacks.Callback):
         epochs: What it has written to `epochs.jsonl`, one dictionary an epoch.
         events: What it has written to `events.jsonl`, one dictionary an event, without the time.
         setup: What `run.json` says of the set-up; empty before the end of the first epoch.
+        stages: What `run.json` says of the stages that have begun: `name`, first `epoch` (from 0), `setup`.
 
     Raises:
         FileExistsError: If `path` holds something.
@@ -106,6 +110,7 @@ class RunRecorder(keras.callbacks.Callback):
         self.epochs: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.setup: dict[str, Any] = {}
+        self.stages: list[dict[str, Any]] = []
         self.writer = RunWriter(path, config, seed, keras.config.backend())
         self.path = self.writer.path
         declaring = [each for each in self.monitors if each.declaration is not UNDECLARED]
@@ -117,10 +122,53 @@ class RunRecorder(keras.callbacks.Callback):
         self._samples: float | None = None
         self._direction: Direction | None = {"max": "up", "min": "down"}.get(mode)  # type: ignore[assignment]
         self._last_epoch = -1
+        self._next_stage: str | None = None
+        self._more_stages = False
         self._seconds = 0.0
         self._started = False
         self._warned = False
         self._written_findings = {id(monitor): 0 for monitor in self.monitors}
+
+    @property
+    def next_epoch(self) -> int:
+        """The epoch at which a `fit` carries on, its `initial_epoch`; 0 before the first."""
+        return self._last_epoch + 1
+
+    def begin_stage(self, name: str, more: bool = False) -> None:
+        """Say that the next `fit` is a stage of the training, which is to be told from the others.
+
+        The stage's name, its first epoch and its own set-up go into `run.json`, and its beginning is an event `stage`.
+        The best model is that of all stages, as long as what it is chosen by is comparable: a metric, not a loss that
+        changes between them. A `fit` that is no stage counts to the one before.
+
+        Args:
+            name: As it is shown in pictures and tables.
+            more: Whether another stage follows. If so, the end of this one is not the end of the run, whose status
+                stays "running". Default False.
+
+        Raises:
+            ValueError: If the name is empty, or that of an earlier stage.
+
+        Example:
+            >>> import numpy as np, tempfile, unetdyn.runs
+            >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+            >>> recorder = RunRecorder(tempfile.mkdtemp(), save_best="loss")
+            >>> x = np.ones((4, 1))
+            >>> for name, rate, more in (("coarse", 0.1, True), ("fine", 0.01, False)):
+            ...     model.compile(keras.optimizers.SGD(rate), "mse")
+            ...     recorder.begin_stage(name, more)
+            ...     first = recorder.next_epoch
+            ...     _ = model.fit(x, x, initial_epoch=first, epochs=first + 2, verbose=0, callbacks=[recorder])
+            >>> run = unetdyn.runs.open(recorder.path)
+            >>> [(stage["name"], stage["epoch"]) for stage in run.stages], run.history["epoch"].tolist()
+            ([('coarse', 0), ('fine', 2)], [0.0, 1.0, 2.0, 3.0])
+        """
+        known = [stage["name"] for stage in self.stages]
+        if not isinstance(name, str) or not name or name in known:
+            raise ValueError(
+                f"`name` must be a text that no earlier stage has; those are {known}. Received: name={name!r}."
+            )
+        self._next_stage, self._more_stages = name, more
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Wait for the first epoch, whose number says whether this `fit` carries on."""
@@ -161,13 +209,16 @@ class RunRecorder(keras.callbacks.Callback):
             self._compare(epoch, self.save_best, logs)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Save the model where no best epoch was, and close the record."""
+        """Save the model where no best epoch was, and close the record, unless another stage follows."""
+        unlisten(self._hear)
+        if self._more_stages:
+            self._record_monitors()
+            return
         if self.best is None and self._last_epoch >= 0:
             self._save_model()
         self._record_monitors()
         self.event("train_end", f"Training ended after epoch {self._last_epoch + 1}.", epoch=self._last_epoch)
         self.writer.finish("finished", self._summary())
-        unlisten(self._hear)
 
     def fail(self, error: BaseException) -> None:
         """Record that training stopped with an error: status "failed", or "interrupted" for Ctrl-C.
@@ -191,11 +242,19 @@ class RunRecorder(keras.callbacks.Callback):
                 f"holds one training. Received: a fit that begins at epoch {epoch}. Give it a new RunRecorder, or pass "
                 f"initial_epoch={self._last_epoch + 1} to carry on."
             )
-        if self._last_epoch >= 0:
+        if self.writer.status != "running":
             self.writer.resume()
         self._started, self._declared_in_fit = True, False
         self._heard: set[str] = set()
         self.event("train_begin", f"Training began at epoch {epoch + 1}.", epoch=epoch, **(self.params or {}))
+        if self._next_stage is not None:
+            self._start_stage(self._next_stage, epoch)
+
+    def _start_stage(self, name: str, epoch: int) -> None:
+        self._next_stage, self._first_rate = None, None
+        self.stages.append({"name": name, "epoch": epoch, "setup": {}})
+        self.writer.declare(stages=self.stages)
+        self.event("stage", f"Stage {name!r} began at epoch {epoch + 1}.", epoch=epoch, stage=name)
 
     def _hear(self, code: str, message: str) -> None:
         """A warning of a metric or a data set, once a `fit`."""
@@ -211,9 +270,8 @@ class RunRecorder(keras.callbacks.Callback):
             for monitor in self.monitors:
                 monitor.read()
             self._record_monitors()
-            if not self.setup and self._started:
-                self.setup = self._read_setup()
-                self.writer.declare(setup=self.setup)
+            if self._started and not self._declared_in_fit:
+                self._note_setup()
         except Exception as error:  # whatever the backend raises; the training's own error is the one to report
             self._write_finding("warning", messages.epoch_unread(error))
 
@@ -229,8 +287,13 @@ class RunRecorder(keras.callbacks.Callback):
         found = metric_directions(self.model)
         self._metrics = {name: way for name, way in found.items() if {name, f"val_{name}"} & logs.keys()}
         self._declared_in_fit = True
+        self._note_setup()
+
+    def _note_setup(self) -> None:
         self.setup = self._read_setup()
-        self.writer.declare(metrics=self._metrics, setup=self.setup)
+        if self.stages:
+            self.stages[-1]["setup"] = self.setup
+        self.writer.declare(metrics=self._metrics, setup=self.setup, stages=self.stages)
 
     @property
     def log_keys(self) -> LogKeys:

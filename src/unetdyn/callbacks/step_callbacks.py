@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from unetdyn._checks import check_count
 from unetdyn.analysis.diagnosis.messages.steps import no_steps_seen
 from unetdyn.callbacks.monitor import Monitor, Recorded
 from unetdyn.callbacks.step_record import StepRecord
@@ -63,6 +64,15 @@ class StepReader(Recorded):
     def record(self) -> dict[str, Any]:
         """What was measured, as arrays with one element a step, or a dictionary of them by block."""
         return self._series.arrays
+
+    def count_from(self, step: int) -> None:
+        """Number the steps of the next `fit` from here on: a training goes on that began without this callback.
+
+        Args:
+            step: How many steps there were before it, ≥ 0. Numbers that are in the record already never come again.
+        """
+        check_count("step", step, 0, "steps")
+        self._next_step = max(self._next_step, step)
 
     @property
     def variables(self) -> list[keras.Variable]:

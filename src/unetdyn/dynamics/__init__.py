@@ -3,9 +3,9 @@
 # Keras first: importing it registers our serialisable objects, which must not find this room half imported.
 import keras  # noqa: F401  isort: skip
 
-from unetdyn.dynamics.blocks import blocks
+from unetdyn.dynamics.blocks import blocks, layers_by_block
 from unetdyn.dynamics.probe import Control, Probe, Step
 from unetdyn.dynamics.rows import Rows
 from unetdyn.dynamics.tap import OptimizerTap, detach_all
 
-__all__ = ["Control", "OptimizerTap", "Probe", "Rows", "Step", "blocks", "detach_all"]
+__all__ = ["Control", "OptimizerTap", "Probe", "Rows", "Step", "blocks", "detach_all", "layers_by_block"]

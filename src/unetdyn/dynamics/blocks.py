@@ -37,11 +37,7 @@ def blocks(model: keras.Model, variables: Sequence[keras.Variable] | None = None
         >>> blocks(keras.Model(inputs, x))
         {'enc1': [0, 1], 'bottleneck': [2, 3], 'head': [4, 5]}
     """
-    if not model.built:
-        raise ValueError(
-            "`model` must be built before its variables can be told apart: call it on a batch. "
-            f"Received: model={model!r}"
-        )
+    _check_built(model)
     variables = model.trainable_variables if variables is None else variables
     places = {id(variable): place for place, variable in enumerate(variables)}
     found: dict[str, list[int]] = {}
@@ -52,6 +48,38 @@ def blocks(model: keras.Model, variables: Sequence[keras.Variable] | None = None
     if places:
         found.setdefault(model.name, []).extend(places.values())
     return {name: sorted(own) for name, own in found.items()}
+
+
+def layers_by_block(model: keras.Model) -> dict[str, list[keras.Layer]]:
+    """The layers with weights of each block, in the order of the network; blocks as of `blocks`, frozen or not.
+
+    Args:
+        model: A built Keras model.
+
+    Returns:
+        Block name → layers.
+
+    Raises:
+        ValueError: If the model has not been built.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2, name="first"), keras.layers.ReLU()])
+        >>> {block: [layer.name for layer in layers] for block, layers in layers_by_block(model).items()}
+        {'first': ['first']}
+    """
+    _check_built(model)
+    found: dict[str, list[keras.Layer]] = {}
+    for name, layer in _named_layers(model):
+        found.setdefault(name, []).append(layer)
+    return found
+
+
+def _check_built(model: keras.Model) -> None:
+    if not model.built:
+        raise ValueError(
+            "`model` must be built before its variables can be told apart: call it on a batch. "
+            f"Received: model={model!r}"
+        )
 
 
 def _named_layers(model: keras.Model) -> Iterator[tuple[str, keras.Layer]]:

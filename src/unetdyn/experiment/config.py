@@ -1,12 +1,13 @@
 """The one typed configuration of an experiment: what a YAML file may say, and what it means when it says nothing."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, create_model, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, create_model, field_validator, model_validator
 
 from unetdyn._checks import unknown_choice
 from unetdyn.analysis.declarations import STABILITY
+from unetdyn.experiment.inherit import inherited
 from unetdyn.experiment.monitors import section_fields, watched_names
 from unetdyn.experiment.optimizer_config import OptimizerConfig
 from unetdyn.experiment.part import Part
@@ -106,16 +107,30 @@ class LossConfig(Part):
 
     @model_validator(mode="after")
     def _focal_arguments_with_focal_loss(self) -> "LossConfig":
-        focal = {"gamma", "alpha", "pos_weight", "label_smoothing"} & self.model_fields_set
+        fields = type(self).model_fields  # their defaults are no claim: a recorded configuration says them all
+        focal = sorted(name for name in fields if name != "kind" and getattr(self, name) != fields[name].default)
         if focal and self.kind != "binary_focal":
-            raise ValueError(f"{sorted(focal)} belong to kind: binary_focal. Received: kind={self.kind!r}")
+            raise ValueError(f"{focal} belong to kind: binary_focal. Received: kind={self.kind!r}")
         return self
+
+
+class StageConfig(Part):
+    """A part of the training with a `fit` of its own; what it leaves out of a section is as at the top level.
+
+    Each begins with a new optimizer, whose schedule is as long as the stage.
+    """
+
+    name: str = Field(pattern=r"^[\w.-]+$", description="absent: stage1, stage2, …")
+    epochs: PositiveInt = Field(description="at most, where `callbacks.early_stopping` may end the stage")
+    optimizer: OptimizerConfig = OptimizerConfig()
+    loss: LossConfig = LossConfig()
+    frozen: tuple[str, ...] = Field((), description="blocks that don't learn: enc1, …, bottleneck, gate1, dec1, head")
 
 
 class FitConfig(Part):
     """How long and how `fit` runs."""
 
-    epochs: PositiveInt = 30
+    epochs: PositiveInt = Field(30, description="with `stages`: absent, or their sum")
     batch_size: PositiveInt = 8
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     jit_compile: bool | Literal["auto"] = "auto"
@@ -176,18 +191,63 @@ class Config(Part):
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
+    stages: tuple[StageConfig, ...] = Field((), description="one after the other; absent: a training of one piece")
     fit: FitConfig = FitConfig()
     metrics: MetricsConfig = MetricsConfig()
     callbacks: CallbacksConfig = CallbacksConfig()
 
+    @field_validator("stages", mode="before")
+    @classmethod
+    def _stages_inherit(cls, stages: Any, info: ValidationInfo) -> Any:
+        if not isinstance(stages, list | tuple):
+            return stages
+        sections: list[str] = ["optimizer", "loss"]
+        general = {key: info.data[key] for key in sections if key in info.data}  # those that are right
+        return [inherited(stage, number, general) for number, stage in enumerate(stages, start=1)]
+
+    @field_validator("stages")
+    @classmethod
+    def _stages_are_told_apart(cls, stages: tuple[StageConfig, ...]) -> tuple[StageConfig, ...]:
+        names = [stage.name for stage in stages]
+        if len(set(names)) < len(names):
+            raise ValueError(f"stages must have different names. Received: {names}")
+        return stages
+
+    @field_validator("fit")
+    @classmethod
+    def _epochs_are_those_of_the_stages(cls, fit: FitConfig, info: ValidationInfo) -> FitConfig:
+        stages = info.data.get("stages")
+        if not stages:
+            return fit
+        total = sum(stage.epochs for stage in stages)
+        if "epochs" in fit.model_fields_set and fit.epochs != total:
+            raise ValueError(
+                f"`epochs` has no place beside `stages`, which have {total} together: leave it out, or change "
+                f"`stages.0.epochs` and the like. Received: epochs={fit.epochs}"
+            )
+        return fit.model_copy(update={"epochs": total})
+
+    @property
+    def trained(self) -> tuple[StageConfig, ...]:
+        """The stages; of a training of one piece, that one."""
+        whole = StageConfig(name="whole", epochs=self.fit.epochs, optimizer=self.optimizer, loss=self.loss)
+        return self.stages or (whole,)
+
+    def of_stage(self, stage: StageConfig) -> "Config":
+        """The configuration of a training that is this stage alone."""
+        fit = self.fit.model_copy(update={"epochs": stage.epochs})
+        own = {"optimizer": stage.optimizer, "loss": stage.loss, "fit": fit, "stages": ()}
+        return self.model_copy(update=own)
+
     @model_validator(mode="after")
     def _loss_fits_classes(self) -> "Config":
-        many = self.loss.kind == "sparse_categorical_crossentropy"
-        if many != (self.model.classes > 1):
-            raise ValueError(
-                "sparse_categorical_crossentropy goes with `model.classes` of 2 or more, every other loss with 1. "
-                f"Received: loss.kind={self.loss.kind!r}, model.classes={self.model.classes}"
-            )
+        for loss in (stage.loss for stage in self.trained):
+            if (loss.kind == "sparse_categorical_crossentropy") != (self.model.classes > 1):
+                raise ValueError(
+                    "sparse_categorical_crossentropy goes with `model.classes` of 2 or more, every other loss with 1. "
+                    f"Received: loss.kind={loss.kind!r}, model.classes={self.model.classes}"
+                )
+        many = self.model.classes > 1
         if many and self.metrics.soft_jaccard:
             raise ValueError("`metrics.soft_jaccard` is for binary masks. Received: soft_jaccard=True, several classes")
         return self
@@ -211,17 +271,21 @@ class Config(Part):
 
     @model_validator(mode="after")
     def _one_hand_on_the_rate(self) -> "Config":
-        if self.callbacks.reduce_lr_on_plateau is not None and self.optimizer.rate_is_scheduled:
-            raise ValueError(
-                "`callbacks.reduce_lr_on_plateau` needs a rate that nothing else moves: leave out `optimizer.schedule` "
-                "and `optimizer.warmup_epochs`, or this section. Received: "
-                f"schedule={self.optimizer.schedule.kind!r}, warmup_epochs={self.optimizer.warmup_epochs}"
-            )
+        for optimizer in (stage.optimizer for stage in self.trained):
+            if self.callbacks.reduce_lr_on_plateau is not None and optimizer.rate_is_scheduled:
+                raise ValueError(
+                    "`callbacks.reduce_lr_on_plateau` needs a rate that nothing else moves: leave out "
+                    "`optimizer.schedule` and `optimizer.warmup_epochs`, or this section. Received: "
+                    f"schedule={optimizer.schedule.kind!r}, warmup_epochs={optimizer.warmup_epochs}"
+                )
         return self
 
     @model_validator(mode="after")
     def _rate_is_that_of_the_batch(self) -> "Config":
-        object.__setattr__(self, "optimizer", self.optimizer.for_batch(self.fit.batch_size))
+        images = self.fit.batch_size
+        own = [stage.model_copy(update={"optimizer": stage.optimizer.for_batch(images)}) for stage in self.stages]
+        object.__setattr__(self, "optimizer", self.optimizer.for_batch(images))
+        object.__setattr__(self, "stages", tuple(own))
         return self
 
 

@@ -29,12 +29,12 @@ def learning_rate(settings: OptimizerConfig, epochs: int, steps_per_epoch: int) 
     return schedules.Warmup(rate, warmup, settings.warmup_shape, settings.warmup_start)
 
 
-def momentum_cycle(settings: OptimizerConfig) -> MomentumCycle | None:
-    """What moves the momentum against a one-cycle rate, where that is asked for."""
+def momentum_cycle(settings: OptimizerConfig, name: str = "momentum") -> MomentumCycle | None:
+    """What moves the momentum against a one-cycle rate, where that is asked for; `name` is that of its record."""
     chosen = settings.schedule
     if not isinstance(chosen, kinds.OneCycleSchedule) or not chosen.cycle_momentum:
         return None
-    return MomentumCycle(chosen.base_momentum, chosen.max_momentum)
+    return MomentumCycle(chosen.base_momentum, chosen.max_momentum, name=name)
 
 
 def _schedule(settings: OptimizerConfig, steps: int, steps_per_epoch: int) -> float | LearningRateSchedule:

@@ -21,7 +21,7 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
 
     Args:
         path: The YAML file.
-        overrides: Texts like `"fit.epochs=5"`; the value is read as YAML.
+        overrides: Texts like `"fit.epochs=5"` or, in a list, `"stages.0.epochs=5"`; the value is read as YAML.
 
     Returns:
         The checked, immutable configuration.
@@ -66,10 +66,22 @@ def _apply(values: dict[str, Any], override: str) -> None:
         raise ConfigError(f"An override must be key=value, like fit.epochs=5. Received: {override!r}.")
     *parents, last = key.strip().split(".")
     for parent in parents:
-        if not isinstance(values.get(parent), dict):
-            values[parent] = {}
-        values = values[parent]
-    values[last] = _read_yaml(text, f"--set {override}")
+        place = _place(values, parent, override)
+        if not isinstance(values[place], dict | list):
+            values[place] = {}
+        values = values[place]
+    values[_place(values, last, override)] = _read_yaml(text, f"--set {override}")
+
+
+def _place(values: Any, key: str, override: str) -> Any:
+    """Where the key leads: in a mapping, which has it from then on, or by its number in a list."""
+    if isinstance(values, dict):
+        values.setdefault(key, None)
+        return key
+    if not key.isdigit() or int(key) >= len(values):
+        known = f"a number from 0 to {len(values) - 1}" if values else "nothing, for it is empty"
+        raise ConfigError(f"In a list, a key must be {known}. Received: {key!r} in the override {override!r}.")
+    return int(key)
 
 
 def _sentence(error: Any) -> str:

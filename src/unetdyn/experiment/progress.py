@@ -27,7 +27,20 @@ class Progress(keras.callbacks.Callback):
         self.stream = stream
         self.columns = columns
         self._epoch = 0
+        self._last: int | None = None
         self._started = self._drawn = 0.0
+
+    def begin_stage(self, name: str, last: int) -> None:
+        """Count up to the last epoch of all stages, where `fit` knows that of one; say which begins, if it has a name.
+
+        Args:
+            name: Of the stage; empty where there is only one.
+            last: How many epochs there will be after all stages, as it is planned now.
+        """
+        self._last = last
+        if name:
+            self.stream.write(f"Stage {name}\n")
+            self.stream.flush()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Start the clock."""
@@ -60,7 +73,7 @@ class Progress(keras.callbacks.Callback):
         return "  ".join([self._label(), *shown, f"{seconds:.1f} s"])
 
     def _label(self) -> str:
-        epochs = self.params["epochs"]
+        epochs = self._last or self.params["epochs"]
         return f"epoch {self._epoch + 1:{len(str(epochs))}d}/{epochs}"
 
 

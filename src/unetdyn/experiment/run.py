@@ -13,11 +13,11 @@ from unetdyn.analysis.recorded_settings import stability_settings
 from unetdyn.experiment.averaged_weights import AveragedWeights
 from unetdyn.experiment.build import build_model
 from unetdyn.experiment.config import Config, EarlyStoppingConfig, ReduceLROnPlateauConfig
-from unetdyn.experiment.learning_rate import momentum_cycle
 from unetdyn.experiment.load import ConfigError
 from unetdyn.experiment.monitors import monitors_of
 from unetdyn.experiment.prepare import Prepared, prepare
 from unetdyn.experiment.progress import Progress
+from unetdyn.experiment.stages import Cycles, check_stages, momentum_cycles, train
 from unetdyn.report import HistoryDisplay
 
 COLUMNS = ("loss", "jaccard", "val_loss", "val_jaccard", "val_soft_jaccard", "stability")
@@ -42,19 +42,15 @@ def run_experiment(config: Config, stream: TextIO | None = None) -> runs.Run:
     stream.flush()
     try:
         prepared = prepare(config)
-        model = build_model(config, prepared.channels, steps_per_epoch=len(prepared.train))
-        recorder, watching = _callbacks(config, stream, model)
+        steps = len(prepared.train)
+        model = build_model(config, prepared.channels, steps)
+        cycles = momentum_cycles(config)
+        check_stages(model, config, steps, cycles)
+        recorder, watching = _callbacks(config, stream, cycles)
     except (ValueError, OSError) as error:
         raise ConfigError(str(error)) from error
     try:
-        model.fit(
-            prepared.train,
-            validation_data=prepared.validation,
-            epochs=config.fit.epochs,
-            shuffle=False,  # the dataset draws its own order from (seed, epoch)
-            verbose=0,
-            callbacks=watching,
-        )
+        train(model, config, prepared, recorder, watching, cycles)
         recorder.writer.finish("finished", _test(recorder.path, prepared))
     except BaseException as error:
         recorder.fail(error)
@@ -72,21 +68,20 @@ def _draw(path: Path) -> None:
 
 
 def _callbacks(
-    config: Config, stream: TextIO, model: keras.Model
+    config: Config, stream: TextIO, cycles: Cycles
 ) -> tuple[callbacks.RunRecorder, list[keras.callbacks.Callback]]:
-    """In the order in which they see `logs`: what adds to them first, what writes them down last."""
+    """In the order in which they see `logs`: what adds to them first, what writes them down last.
+
+    Cycles of the momentum belong to one stage each; what they record is kept with the rest.
+    """
     # Each leaves its arrays in the run directory's `dynamics/`, and what it says among its events.
     settings, monitors = config.callbacks, monitors_of(config.callbacks, config.fit)
-    cycle = momentum_cycle(config.optimizer)
-    if cycle is not None:
-        _check_momentum(cycle, model)
-        monitors.append(cycle)
     recorder = callbacks.RunRecorder(
         config.run_directory or _new_directory(config.name),
         config=config.model_dump(mode="json"),
         seed=config.seed,
         save_best=settings.save_best,
-        monitors=monitors,
+        monitors=[*monitors, *cycles.values()],
     )
     watching = [AveragedWeights(), *monitors, Progress(stream, COLUMNS), recorder]
     if settings.reduce_lr_on_plateau is not None:  # it notes the rate that the epoch had, before it lowers it
@@ -102,15 +97,6 @@ def _told(settings: EarlyStoppingConfig | ReduceLROnPlateauConfig) -> dict[str, 
     if settings.mode == "auto":
         options["mode"] = "min" if less_is_better(settings.monitor) else "max"
     return options
-
-
-def _check_momentum(cycle: callbacks.MomentumCycle, model: keras.Model) -> None:
-    try:
-        cycle.check(model.optimizer)
-    except ValueError as error:
-        raise ValueError(
-            f"{error} In a configuration: another `optimizer.kind`, or `cycle_momentum: false` in `optimizer.schedule`."
-        ) from None
 
 
 def _new_directory(name: str) -> Path:

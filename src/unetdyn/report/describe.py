@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from unetdyn.analysis import Curve, Diagnosis, diagnose, read_history
+from unetdyn.analysis.curves import Stage
 from unetdyn.analysis.metric_names import readable
 from unetdyn.analysis.recorded_settings import stability_settings
 from unetdyn.analysis.stability_classes import stability
@@ -56,6 +57,8 @@ def _rows(run: Run, found: Diagnosis | None) -> dict[str, str]:
         "epochs": str(epochs) if epochs else "none yet",
     }
     curves = read_history(run)
+    if curves.stages:
+        rows["stages"] = stages_in_words(curves.stages, epochs)
     if found is not None:
         rows["verdict"] = in_short(found)
     for metric in dict.fromkeys(name for name in (curves.default_panel, "soft_jaccard") if name):
@@ -73,6 +76,24 @@ def _rows(run: Run, found: Diagnosis | None) -> dict[str, str]:
     if picture.is_file():
         rows["picture"] = str(picture)
     return rows
+
+
+def stages_in_words(stages: Sequence[Stage], epochs: int) -> str:
+    """Each stage with its epochs, as a person counts them.
+
+    Args:
+        stages: First epoch, from 0, and name of each.
+        epochs: How many there are so far.
+
+    Example:
+        >>> stages_in_words([(0, "coarse"), (30, "fine"), (50, "finest")], 50)
+        'coarse 1–30, fine 31–50, finest from 51 on'
+    """
+    ends = [*(first for first, _ in stages[1:]), epochs]
+    return ", ".join(
+        f"{name} {first + 1}–{end}" if end > first else f"{name} from {first + 1} on"
+        for (first, name), end in zip(stages, ends, strict=True)
+    )
 
 
 def in_short(found: Diagnosis) -> str:

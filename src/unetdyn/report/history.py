@@ -9,8 +9,19 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 import unetdyn.runs
-from unetdyn._plotting import BLACK, GREY, TRAINING, VALIDATION, draw_epochs, epoch_axis, log_axis, spans_decades
+from unetdyn._plotting import (
+    BLACK,
+    GREY,
+    TRAINING,
+    VALIDATION,
+    draw_epochs,
+    epoch_axis,
+    log_axis,
+    mark_stages,
+    spans_decades,
+)
 from unetdyn.analysis import Stability, read_history, stability
+from unetdyn.analysis.curves import Stage
 from unetdyn.report.drawing import Display, escape_label, few_points, line_style, panel_title, readable
 from unetdyn.report.scatter import epochs_fallen, scatter_in_words
 
@@ -25,7 +36,8 @@ class HistoryDisplay(Display):
     In the loss panel the window over which stability is measured is shaded and carries σ and its class; its axis is
     logarithmic where the loss is positive and spans a factor of 20 or more, so that the end can be seen beside the
     beginning. In the metric's panel the best epoch is ringed. Panels without anything to show (no metric, no learning
-    rate) are left out. NaN and infinite values leave gaps, with crosses above.
+    rate) are left out. NaN and infinite values leave gaps, with crosses above. Of a training in stages, a dashed line
+    in each panel is where one begins, and its name is written in the first.
 
     In a notebook the object shows its picture.
 
@@ -38,6 +50,7 @@ class HistoryDisplay(Display):
             (default) where it never was a number.
         fallen: In how many epochs the metric had fallen to less than half of what it had reached; from one on, the
             loss's scatter has no class. Default: 0.
+        stages: Of a training in stages, the first epoch (from 0) and the name of each. Default: none.
 
     Attributes:
         figure_: The matplotlib figure, after `plot`.
@@ -61,12 +74,14 @@ class HistoryDisplay(Display):
         metric: str | None = None,
         best: int | None = None,
         fallen: int = 0,
+        stages: Sequence[Stage] = (),
     ) -> None:
         self.series = series
         self.stability = stability
         self.metric = metric
         self.best = best
         self.fallen = fallen
+        self.stages = stages
 
     @classmethod
     def from_history(
@@ -102,7 +117,7 @@ class HistoryDisplay(Display):
         if metric:
             best = curves.best(curves.watched(metric)[0])
         found = stability(curves.watched("loss")[1].values, **kwargs)
-        return cls(curves, found, metric, best, epochs_fallen(curves, metric))
+        return cls(curves, found, metric, best, epochs_fallen(curves, metric), curves.stages)
 
     @classmethod
     def from_run(cls, run: "unetdyn.runs.Run | str | Path", **kwargs: Any) -> "HistoryDisplay":
@@ -128,6 +143,7 @@ class HistoryDisplay(Display):
         axes = self._several_axes(axes, panels, height, width=7.0, sharex=True)
         for name, ax in self.axes_.items():
             self._draw_panel(name, ax, kwargs)
+            mark_stages(ax, [(first, escape_label(stage)) for first, stage in self.stages], names=name == "loss")
         self._shade_window(self.axes_["loss"])
         if self.metric:
             self._mark_best(self.axes_[self.metric])

@@ -2,7 +2,7 @@
 
 | file | what | how it is written |
 | --- | --- | --- |
-| `run.json` | status, times, versions, config, seed, metrics, monitors, set-up, summary | replaced atomically |
+| `run.json` | status, times, versions, config, seed, metrics, monitors, set-up, stages, summary | replaced atomically |
 | `epochs.jsonl` | one JSON object an epoch: `epoch` (from 0, as Keras counts) and the logs | appended and synced |
 | `events.jsonl` | one JSON object an event: `time`, `kind`, `message` and its numbers | appended and synced |
 | `dynamics/*.npz` | a monitor's arrays; those by block under `name/block` | replaced atomically |

@@ -118,9 +118,18 @@ class Run:
     def setup(self) -> dict[str, Any]:
         """Optimizer, loss, batch size, norms and the like, as they were read from the model; None in it is unknown.
 
+        Of a training in stages, those of the last stage that has begun; `stages` has them all.
         Empty for a run that was written before it was kept, not by `RunRecorder`, or that ended in its first epoch.
         """
         return strict_json.restore_numbers(self.header.get("setup") or {})
+
+    @property
+    def stages(self) -> list[dict[str, Any]]:
+        """Of a training in stages, those that have begun: `name`, first `epoch` (from 0), and `setup` as of `setup`.
+
+        Empty for a training of one piece, and for a run that was written before stages were kept.
+        """
+        return strict_json.restore_numbers(self.header.get("stages") or [])
 
     @property
     def summary(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -68,6 +68,7 @@ class RunWriter:
             "metrics": {},
             "monitors": {},
             "setup": {},
+            "stages": [],
             "summary": {},
         }
         strict_json.dumps(self._run)
@@ -85,6 +86,7 @@ class RunWriter:
         metrics: Mapping[str, str | None] | None = None,
         monitors: Mapping[str, Mapping[str, Any]] | None = None,
         setup: Mapping[str, Any] | None = None,
+        stages: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         """Say what the logged values are and how they were made, so that nobody has to guess it later.
 
@@ -93,10 +95,14 @@ class RunWriter:
                 where Keras does not say.
             monitors: Name of a record → what its monitor writes, as `unetdyn.analysis.declarations` puts it.
             setup: Optimizer, loss, batch size and the like, as `unetdyn.callbacks.RunRecorder` reads them.
+            stages: Of a training in several, those that have begun, as `Run.stages` gives them back; in place of what
+                was declared of them before.
         """
         self._run["metrics"] |= metrics or {}
         self._run["monitors"] |= monitors or {}
         self._run["setup"] |= setup or {}
+        if stages is not None:
+            self._run["stages"] = [dict(stage) for stage in stages]
         self._write_run()
 
     def log_epoch(self, epoch: int, logs: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 import unetdyn.runs
 from unetdyn.analysis import Curve, Curves, read_history
 from unetdyn.analysis.diagnosis.change import still_falls
+from unetdyn.analysis.diagnosis.stages import comparable, loss_since
 from unetdyn.analysis.metric_names import overlap_rank
 from unetdyn.analysis.stability_classes import DDOF, WINDOW
 
@@ -26,7 +27,7 @@ class Evidence:
     """What a training has left; made by `Evidence.read`.
 
     Attributes:
-        curves: What was logged.
+        curves: What was logged; of a training in stages with several losses, the losses from the last of these on.
         metric: The metric that performance is read from, without `val_`; None where there is none.
         window: Over how many of the last epochs the end is judged.
         ddof: 1 or 0, see `unetdyn.analysis.stability`.
@@ -38,6 +39,7 @@ class Evidence:
         records: The arrays of the monitors, by name; of a run, each file is read when it is first asked for.
         setup: What the run was made with, as `RunRecorder` keeps it; empty where it was not kept.
         tested: Metrics of the test set, without `test_`; empty where there was none.
+        loss_since: The epoch, from 0, from which on the loss is the one that the training ended with.
     """
 
     curves: Curves
@@ -51,6 +53,7 @@ class Evidence:
     records: Mapping[str, Record] = field(default_factory=dict, repr=False)
     setup: Mapping[str, Any] = field(default_factory=dict, repr=False)
     tested: Mapping[str, float] = field(default_factory=dict)
+    loss_since: int = 0
 
     @classmethod
     def read(cls, source: Any, metric: str | None = None, window: int = WINDOW, ddof: int = DDOF) -> "Evidence":
@@ -83,8 +86,11 @@ class Evidence:
             return cls(curves, chosen, window, ddof, epochs=curves.epochs)
         error = str(source.summary.get("error", ""))
         epochs, records = len(source.epochs), _Records(source)
-        setup, tested = source.setup, _tested(source.summary)
-        return cls(curves, chosen, window, ddof, source.status, error, epochs, source.events, records, setup, tested)
+        setup, tested, since = source.setup, _tested(source.summary), loss_since(source.stages, curves)
+        curves = comparable(curves, since)
+        return cls(
+            curves, chosen, window, ddof, source.status, error, epochs, source.events, records, setup, tested, since
+        )
 
     @property
     def watched_metric(self) -> tuple[str, Curve] | None:

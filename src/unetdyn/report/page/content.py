@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from unetdyn.analysis import Curves, RunSummary, summarise
+from unetdyn.analysis import Curves, RunSummary, read_history, summarise
 from unetdyn.analysis.diagnosis import Diagnosis, Evidence, Finding, diagnose, findings_of_events
 from unetdyn.analysis.recorded_settings import stability_settings
 from unetdyn.analysis.result import epoch, number
@@ -91,7 +91,7 @@ def content_of(run: Run, metric: str | None, name: str, anchor: str, most: int |
     """Everything that a report says of one run, with so many pictures at most."""
     settings = stability_settings(run.config)
     evidence = Evidence.read(run, metric, **settings)
-    curves, chosen = evidence.curves, evidence.metric
+    curves, chosen = read_history(run), evidence.metric  # of the losses too what the evidence leaves out
     diagnosis = diagnose(evidence)
     summary = summarise(run, name, metric=chosen, **settings) if chosen else None
     best = summary.peak_epoch if summary is not None else None

@@ -6,8 +6,9 @@ import numpy as np
 import yaml
 
 from unetdyn.analysis import Curves
+from unetdyn.analysis.curves import stages_of
 from unetdyn.analysis.result import number
-from unetdyn.report.describe import tested
+from unetdyn.report.describe import stages_in_words, tested
 from unetdyn.runs import Run
 
 MOST_EPOCHS = 30  # rows; the file of the run has them all
@@ -69,6 +70,8 @@ def origin(run: Run) -> list[tuple[str, str]]:
         ("seed", "not recorded" if run.seed is None else str(run.seed)),
         ("backend", str(header.get("backend") or "not recorded")),
     ]
+    if stages := stages_of(run.stages):
+        rows.append(("stages", stages_in_words(stages, len(run.epochs))))
     return rows + [(name, str(version)) for name, version in run.versions.items()]
 
 

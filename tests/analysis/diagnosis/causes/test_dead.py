@@ -1,9 +1,12 @@
 """Blocks that no gradient reaches, and frozen weights."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from planted_runs import EPOCHS, STEPS, gradients, planted, set_up
+from unetdyn.analysis import Curves
 from unetdyn.analysis.diagnosis.causes import dead
 
 ALL = EPOCHS * STEPS
@@ -71,6 +74,16 @@ def test_frozen_weights_are_graded_by_their_share(share, level):
     (one,) = found(frozen(share))
     assert (one.code, one.level, one.confidence) == ("weights.frozen", level, "medium")
     assert one.why == f"{share:.0%} of its weights are frozen"
+
+
+def test_frozen_weights_of_a_later_stage_may_have_learned_before():
+    evidence = planted(setup=frozen(0.9))
+    curves = Curves(dict(evidence.curves), stages=[(0, "coarse"), (20, "fine")])
+    (one,) = dead.find(replace(evidence, curves=curves))
+    assert (one.code, one.level) == ("weights.frozen", "info")
+    assert one.seen.endswith(", in the last stage (fine)")
+    (one,) = dead.find(replace(evidence, curves=Curves(dict(evidence.curves), stages=[(0, "coarse")])))
+    assert one.level == "ill"
 
 
 @pytest.mark.parametrize("setup", [set_up(), frozen(0.9, ()), set_up(frozen_layers=["a"], parameters=None), None])

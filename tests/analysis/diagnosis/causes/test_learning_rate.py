@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from planted_runs import CALM, EPOCHS, STEPS, descent, healthy, logged, planted, set_up
+from unetdyn.analysis import Curves
 from unetdyn.analysis.diagnosis import Evidence
 from unetdyn.analysis.diagnosis.causes import learning_rate
 from unetdyn.analysis.diagnosis.change import FALLS
@@ -253,3 +254,19 @@ def test_rate_that_is_over_in_most_epochs(over, expected):
     for one in learning_rate.find(planted(learning_rate=rates)):
         assert f"below a hundredth of its largest in {over} of {EPOCHS} epochs" in one.seen
         assert one.why == f"its learning rate was over in {over} of its epochs"
+
+
+def test_rate_that_falls_from_stage_to_stage_is_not_over():
+    """A hundredth of the first stage's rate in three quarters of the epochs, as it was meant; or over in each stage."""
+    first, epochs = EPOCHS // 4, np.arange(EPOCHS)
+    rates = np.where(epochs < first, 1e-2, 0.99e-4)
+    assert told(learning_rate=rates) == too_low("high")
+
+    def staged(rates):
+        columns = {name: (epochs, values) for name, values in healthy(learning_rate=rates).items()}
+        evidence = Evidence.read(Curves(columns, stages=[(0, "coarse"), (first, "fine")]))
+        return [(one.code, one.level, one.confidence) for one in learning_rate.find(evidence)]
+
+    assert staged(rates) == []
+    begins = (epochs % first == 0) & (epochs <= first)  # the first epoch of each stage
+    assert staged(np.where(begins, rates, rates / 1e3)) == too_low("high")

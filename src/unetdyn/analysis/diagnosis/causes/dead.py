@@ -52,7 +52,10 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if layers and total and trainable is not None:
         frozen = 1 - trainable / total
         text = f"{frozen:.0%} of the weights are frozen, in {len(layers)} layers ({', '.join(layers[:4])}, …)"
-        level = "ill" if frozen >= MOSTLY else "info"
+        # The set-up is that of the last stage; what rests there may have learned before.
+        later = evidence.curves.stages[1:]
+        text += f", in the last stage ({later[-1][1]})" if later else ""
+        level = "ill" if frozen >= MOSTLY and not later else "info"
         yield FROZEN.finding(level, "weights", text, f"{frozen:.0%} of its weights are frozen", confidence="medium")
 
 

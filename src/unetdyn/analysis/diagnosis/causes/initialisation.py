@@ -30,7 +30,7 @@ NEEDS = (Need(("constant_loss",), "BatchMonitor"),)
 def find(evidence: Evidence) -> Iterator[Finding]:
     """One finding, where both are known."""
     loss, constant = evidence.values("loss"), evidence.recorded("constant_loss")
-    if not len(loss) or constant is None or not np.isfinite(constant[0]).any():
+    if not len(loss) or evidence.loss_since or constant is None or not np.isfinite(constant[0]).any():
         return
     best = float(np.nanmedian(constant[0]))
     if best > 0 and loss[0] > max(TIMES * best, SURE) and not evidence.penalised:

@@ -164,9 +164,15 @@ def _low(evidence: Evidence, updates: NDArray[np.float64], rises: NDArray[np.boo
 
 
 def _over(evidence: Evidence) -> int:
-    """In how many epochs the rate was next to nothing, where these are most: a schedule that was too short."""
-    rates = evidence.values("learning_rate")
-    over = int((rates < NOTHING * np.max(rates, initial=0.0)).sum())
+    """In how many epochs the rate was next to nothing, where these are most: a schedule that was too short.
+
+    Next to the largest of its stage: that a later stage has a lower rate is meant to be so.
+    """
+    if "learning_rate" not in evidence.curves:
+        return 0
+    epochs, rates = evidence.curves["learning_rate"]
+    stage = np.searchsorted([first for first, _ in evidence.curves.stages], epochs, side="right")
+    over = sum(int((own < NOTHING * np.max(own)).sum()) for own in (rates[stage == each] for each in np.unique(stage)))
     return over if over > LONG * len(rates) else 0
 
 

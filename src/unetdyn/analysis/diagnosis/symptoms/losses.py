@@ -118,7 +118,7 @@ def _descent(evidence: Evidence, name: str, values: NDArray[np.float64]) -> Find
 
 def _began_elsewhere(evidence: Evidence) -> bool:
     """Whether the weights were trained before: such a loss has no way to go."""
-    return evidence.carried_on or evidence.began_well
+    return evidence.carried_on or evidence.began_well or evidence.loss_since > 0
 
 
 def _constant(evidence: Evidence, prefix: str) -> float | None:
