@@ -25,6 +25,16 @@ def test_step_decay_of_the_studies():
     close(rates(schedules.StepDecay(1e-2, 30), [0, 29, 30, 60, 90]), [1e-2, 1e-2, 1e-3, 1e-4, 1e-5], 1e-2)
 
 
+@pytest.mark.parametrize("factor", [0.1, 0.5, 0.9, 0.97, 0.99, 0.999, 1 - 1e-9])
+def test_step_decay_is_its_formula_after_many_drops(factor):
+    """Also where γ is no float32: rounding it first would cost 5e-6 at 0.999."""
+    close(rates(schedules.StepDecay(1.0, 1, factor), MANY), factor**MANY, 1.0)
+
+
+def test_step_decay_by_a_factor_below_float32_ends_at_nothing():
+    assert rates(schedules.StepDecay(1.0, 10, 1e-60), [9, 10, 20]).tolist() == [1, 0, 0]
+
+
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0, 3.0])
 @pytest.mark.parametrize("rate", [0.0, 1e-4, 0.3])
 def test_inverse_power_decay_is_its_formula(rate, power):

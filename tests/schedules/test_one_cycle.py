@@ -23,11 +23,15 @@ def of_torch(total_steps, max_lr=3e-3, read=lambda group: group["lr"], **argumen
     return np.array(found)
 
 
+TURNS_BETWEEN_STEPS = [(913, 0.93), (338, 0.863), (224, 0.816)]
+"""Rounding the steps since the turn to float32 costs five digits in the last place there."""
+
+
 @pytest.mark.parametrize("curve", ["cos", "linear"])
 @pytest.mark.parametrize("three_phase", [False, True])
 @pytest.mark.parametrize(
     ("total_steps", "pct_start"),
-    [(100, 0.2), (100, 0.3), (1, 0.3), (2, 0.3), (7, 0.5), (37, 0.0), (37, 1 / 3), (41, 0.437), (611, 0.25)],
+    [(100, 0.2), (100, 0.3), (1, 0.3), (2, 0.3), (7, 0.5), (37, 0.0), (37, 1 / 3), (41, 0.437), (611, 0.25), *TURNS_BETWEEN_STEPS],
 )
 def test_one_cycle_is_that_of_torch_value_by_value(total_steps, pct_start, three_phase, curve):
     arguments = {"pct_start": pct_start, "three_phase": three_phase, "anneal_strategy": curve}

@@ -1,5 +1,6 @@
 """The one-cycle schedule: up to a large rate, and down to almost none."""
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -7,7 +8,7 @@ import keras
 from keras import ops
 
 from unetdyn._checks import check_choice, check_count, check_fraction, check_positive, plain
-from unetdyn.schedules.annealing import CURVES, Curve, Tensor, annealed, as_float
+from unetdyn.schedules.annealing import CURVES, Curve, Tensor, annealed, as_float, as_int
 
 
 @keras.saving.register_keras_serializable(package="unetdyn")
@@ -112,10 +113,10 @@ def cycled(step: Tensor, corners: list[float], total_steps: int, pct_start: floa
     """
     turn = pct_start * total_steps - 1
     ends = [0.0, turn, *([2 * turn] if len(corners) == 4 else []), total_steps - 1.0]
-    step = ops.clip(as_float(step), 0.0, ends[-1])
-    value = corners[-1] * ops.ones_like(step)
+    step = ops.clip(as_int(step), 0, total_steps - 1)
+    value = corners[-1] * ops.ones_like(as_float(step))
     phases = list(zip(pairwise(ends), pairwise(corners), strict=True))
     for (start, end), (first, last) in reversed(phases):
         if end > start:  # a phase without a step has no slope
-            value = ops.where(step <= end, annealed(step, first, last, start, end, curve), value)
+            value = ops.where(step <= math.floor(end), annealed(step, first, last, start, end, curve), value)
     return value

@@ -1,8 +1,10 @@
 """A rate that drops every so many steps."""
 
+import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from unetdyn._checks import check_count, check_fraction, check_positive, plain
@@ -42,7 +44,9 @@ class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
     def __call__(self, step: Tensor) -> Tensor:
         """The rate at a step, which is counted from 0."""
         drops = as_float(ops.floor_divide(as_int(step), self.drop_steps))
-        return self.initial_learning_rate * ops.power(as_float(self.factor), drops)
+        rounded = float(np.float32(self.factor))
+        lost = math.log(self.factor / rounded) if rounded else 0.0  # by rounding, at each drop
+        return self.initial_learning_rate * ops.power(as_float(rounded), drops) * ops.exp(lost * drops)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, JSON-able."""

@@ -76,15 +76,15 @@ class Warmup(LearningRateSchedule):
         step = as_int(step)
         after = ops.maximum(step - self.steps, 0)
         rate = as_float(self.schedule(after) if isinstance(self.schedule, LearningRateSchedule) else self.schedule)
-        return ops.where(step < self.steps, rate * self._risen(as_float(step)), rate)
+        return ops.where(step < self.steps, rate * self._risen(step), rate)
 
     def _risen(self, step: Tensor) -> Tensor:
-        """w(t)."""
+        """w(t), of an int32 step."""
         start = STARTS[self.shape] if self.start is None else self.start
         if self.shape == "exponential":
-            return ops.exp((math.log(start) / self.steps) * (self.steps - step))
+            return ops.exp((math.log(start) / self.steps) * as_float(self.steps - step))
         if self.shape == "constant":
-            return start * ops.ones_like(step)
+            return start * ops.ones_like(as_float(step))
         return annealed(step, start, 1.0, 0, self.steps, "cos" if self.shape == "cosine" else "linear")
 
     def get_config(self) -> dict[str, Any]:
