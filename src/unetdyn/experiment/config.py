@@ -8,11 +8,10 @@ from pydantic import Field, PositiveFloat, PositiveInt, create_model, model_vali
 from unetdyn._checks import unknown_choice
 from unetdyn.analysis.declarations import STABILITY
 from unetdyn.experiment.monitors import section_fields, watched_names
-from unetdyn.experiment.part import Part
+from unetdyn.experiment.part import Fraction, Part
 from unetdyn.experiment.schedule_config import RISING, SCHEDULE_KINDS, ConstantSchedule, Schedule
 
 Sections = tuple[int, int]  # first and last, both included
-Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class SplitConfig(Part):
@@ -243,6 +242,15 @@ class Config(Part):
                 "`callbacks.reduce_lr_on_plateau` needs a rate that nothing else moves: leave out `optimizer.schedule` "
                 "and `optimizer.warmup_epochs`, or this section. Received: "
                 f"schedule={self.optimizer.schedule.kind!r}, warmup_epochs={self.optimizer.warmup_epochs}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _warmup_ends(self) -> "Config":
+        if self.optimizer.warmup_epochs >= self.fit.epochs:
+            raise ValueError(
+                "`optimizer.warmup_epochs` must be less than the epochs of the training. "
+                f"Received: warmup_epochs={self.optimizer.warmup_epochs}, fit.epochs={self.fit.epochs}"
             )
         return self
 

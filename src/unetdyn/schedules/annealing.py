@@ -1,4 +1,4 @@
-"""From one value to another over some steps, in float32 with errors below 1e-7 of the larger one."""
+"""From one value to another over some steps, in float32, to two units in the last place of the larger one."""
 
 import math
 from typing import Any, Literal

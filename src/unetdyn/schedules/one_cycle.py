@@ -7,8 +7,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from unetdyn._checks import check_choice, check_count, check_fraction, check_positive, plain
+from unetdyn._checks import check_choice, check_fraction, check_positive, plain
 from unetdyn.schedules.annealing import CURVES, Curve, Tensor, annealed, as_float, as_int
+from unetdyn.schedules.steps import check_steps
 
 
 @keras.saving.register_keras_serializable(package="unetdyn")
@@ -28,7 +29,8 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
         div_factor: `max_lr` over the first rate. Default 25, PyTorch's and the studies'.
         final_div_factor: The first rate over the last. Default 1e4, PyTorch's and the studies'.
         three_phase: Whether the rate falls to the first one as fast as it rose, and only then to the last, as in the
-            paper. Default False, PyTorch's: one fall.
+            paper. Default False, PyTorch's: one fall. With `pct_start` above ½ the training ends, as PyTorch's does,
+            before the rate is back at the first one, and the last fall never comes.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -89,7 +91,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
 
 def check_cycle(total_steps: object, pct_start: object, anneal_strategy: object) -> None:
     """Refuse what is no cycle."""
-    check_count("total_steps", total_steps, 1, "steps")
+    check_steps("total_steps", total_steps)
     check_fraction("pct_start", pct_start, zero=True, one=True)
     check_choice("anneal_strategy", anneal_strategy, CURVES)
 

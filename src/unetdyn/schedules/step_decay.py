@@ -7,8 +7,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from unetdyn._checks import check_count, check_fraction, check_positive, plain
+from unetdyn._checks import check_fraction, check_positive, plain
 from unetdyn.schedules.annealing import Tensor, as_float, as_int
+from unetdyn.schedules.steps import check_steps
 
 
 @keras.saving.register_keras_serializable(package="unetdyn")
@@ -35,7 +36,7 @@ class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, initial_learning_rate: float, drop_steps: int, factor: float = 0.1) -> None:
         check_positive("initial_learning_rate", initial_learning_rate)
-        check_count("drop_steps", drop_steps, 1, "steps")
+        check_steps("drop_steps", drop_steps)
         check_fraction("factor", factor)
         self.initial_learning_rate = plain(initial_learning_rate)
         self.drop_steps = plain(drop_steps)

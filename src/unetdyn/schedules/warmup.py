@@ -7,8 +7,9 @@ import keras
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
-from unetdyn._checks import check_choice, check_count, check_fraction, check_positive, is_number, plain
+from unetdyn._checks import check_choice, check_fraction, check_positive, is_number, plain
 from unetdyn.schedules.annealing import Tensor, annealed, as_float, as_int
+from unetdyn.schedules.steps import check_steps
 
 Shape = Literal["linear", "exponential", "cosine", "constant"]
 
@@ -62,7 +63,7 @@ class Warmup(LearningRateSchedule):
                 "`schedule` must be a `keras.optimizers.schedules.LearningRateSchedule`, or a number for a rate that "
                 f"stays. Received: {type(schedule).__name__}."
             )
-        check_count("steps", steps, 1, "steps")
+        check_steps("steps", steps)
         check_choice("shape", shape, STARTS)
         if start is not None:
             check_fraction("start", start, zero=STARTS[shape] == 0, otherwise=f"with shape={shape!r}")
