@@ -249,7 +249,7 @@ class Config(Part):
     def _warmup_ends(self) -> "Config":
         if self.optimizer.warmup_epochs >= self.fit.epochs:
             raise ValueError(
-                "`optimizer.warmup_epochs` must be less than the epochs of the training. "
+                "`optimizer.warmup_epochs` must be less than the epochs of the training; 0 for no warm-up. "
                 f"Received: warmup_epochs={self.optimizer.warmup_epochs}, fit.epochs={self.fit.epochs}"
             )
         return self
