@@ -15,7 +15,9 @@ def nearest(received: object, known: Iterable[str]) -> str:
     >>> nearest("bach", ["batch", "group"])
     " Did you mean 'batch'?"
     """
-    close = get_close_matches(str(received), list(known), n=1, cutoff=0.5)
+    if not isinstance(received, str):
+        return ""
+    close = get_close_matches(received, list(known), n=1, cutoff=0.5)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 

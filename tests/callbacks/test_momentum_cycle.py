@@ -1,6 +1,8 @@
 """MomentumCycle against PyTorch's own optimizer under its own OneCycleLR, and against update rules in NumPy."""
 
 import gc
+import inspect
+import json
 import warnings
 
 import keras
@@ -9,7 +11,7 @@ import pytest
 import torch
 
 from unetdyn.callbacks import MomentumCycle
-from unetdyn.dynamics import detach_all
+from unetdyn.dynamics import OptimizerTap, detach_all
 from unetdyn.schedules import OneCycle
 from ways_to_train import WAYS_TO_TRAIN, supported
 
@@ -176,18 +178,80 @@ def test_cycle_acts_within_a_loss_scale():
     np.testing.assert_allclose(weights(model), of_torch()[0], rtol=1e-5, atol=1e-6)
 
 
+def hooks(model):
+    """What is set on the optimizer that a fresh one has not."""
+    return {"apply", "_backend_update_step", "_unetdyn_attachments"} & set(vars(model.optimizer))
+
+
+def test_one_cycle_an_optimizer_and_the_second_is_refused_before_training():
+    model = model_with(keras.optimizers.Adam(OneCycle(RATE, **CYCLE), beta_1=0.8))
+    theirs = OptimizerTap(model)
+    first = MomentumCycle(**MOMENTA)
+    with pytest.raises(
+        ValueError, match=r"one MomentumCycle an optimizer.*Received: a second one, 'again', for .*Adam"
+    ):
+        fit(model, [first, MomentumCycle(0.1, 0.2, name="again")])
+    assert not weights(model).any()
+    assert "_backend_update_step" not in vars(model.optimizer)
+    assert theirs.attached
+    theirs.detach()
+    assert hooks(model) == set()
+    fit(model, [first])
+    assert model.optimizer.beta_1 == 0.8
+    assert hooks(model) == set()
+
+
+def test_cycle_that_an_exception_left_is_no_second_one():
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise RuntimeError("stopped")
+
+    model, left = model_with(keras.optimizers.Adam(OneCycle(RATE, **CYCLE))), MomentumCycle()
+    with pytest.raises(RuntimeError, match="stopped"):
+        fit(model, [left, Stop()])
+    fit(model, [MomentumCycle()])
+    assert hooks(model) == set()
+
+
+@pytest.mark.parametrize("beta", [0, 0.0, np.float32(0.7)])
+def test_cycle_takes_any_number_for_the_optimizers_own(beta):
+    model, cycle = (
+        model_with(keras.optimizers.Adam(OneCycle(RATE, **CYCLE), beta, epsilon=1e-12)),
+        MomentumCycle(**MOMENTA),
+    )
+    fit(model, [cycle])
+    np.testing.assert_allclose(weights(model), of_torch()[0], rtol=1e-5, atol=1e-6)
+    assert model.optimizer.beta_1 is beta
+
+
+NO_MOMENTUM = r"needs an optimizer with a momentum that may change: Adam, .* above 0\. Received: {} without one"
+
+
 @pytest.mark.parametrize(
     ("optimizer", "message"),
     [
-        (lambda: keras.optimizers.SGD(OneCycle(RATE, **CYCLE)), r"needs an optimizer with a momentum.*Received: SGD"),
+        (lambda: keras.optimizers.SGD(OneCycle(RATE, **CYCLE)), NO_MOMENTUM.format("SGD")),
+        (lambda: keras.optimizers.RMSprop(OneCycle(RATE, **CYCLE)), NO_MOMENTUM.format("RMSprop")),
+        (lambda: keras.optimizers.Adagrad(OneCycle(RATE, **CYCLE)), NO_MOMENTUM.format("Adagrad")),
+        (lambda: keras.optimizers.Muon(OneCycle(RATE, **CYCLE)), NO_MOMENTUM.format("Muon")),
+        (lambda: keras.optimizers.ScheduleFreeAdamW(OneCycle(RATE, **CYCLE)), NO_MOMENTUM.format("ScheduleFreeAdamW")),
         (lambda: keras.optimizers.Adam(1e-3), r"follows the learning rate's `OneCycle`: compile .*Received: a learn"),
     ],
 )
-def test_cycle_refuses_an_optimizer_that_has_none(optimizer, message):
+def test_cycle_refuses_before_training_an_optimizer_that_has_none(optimizer, message):
     model = model_with(optimizer())
     with pytest.raises(ValueError, match=message):
         fit(model, [MomentumCycle()])
-    assert "apply" not in vars(model.optimizer)
+    assert not weights(model).any()
+    assert hooks(model) == set()
+
+
+@pytest.mark.parametrize("cycle", [None, OneCycle(RATE, **CYCLE)])
+def test_cycle_comes_back_from_its_config(cycle):
+    made = MomentumCycle(0.5, 0.6, cycle, 1, "again")
+    config = json.loads(json.dumps(made.get_config()))
+    assert MomentumCycle.from_config(config).get_config() == made.get_config()
+    assert set(inspect.signature(MomentumCycle).parameters) == set(config)
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,14 @@ def test_load_config_overrides_reach_nested_keys(tmp_path):
     assert (config.fit.epochs, config.optimizer.learning_rate, config.data.split.validation) == (3, 1e-4, 0.25)
 
 
+def test_load_config_overrides_reach_the_arguments_of_a_kind_that_is_only_named(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("data: {kind: synthetic}\noptimizer: {schedule: cosine}\n")
+    schedule = load_config(path, ["optimizer.schedule.floor=0.1"]).optimizer.schedule
+    assert schedule.model_dump() == {"kind": "cosine", "floor": 0.1}
+    assert load_config(path, ["optimizer.schedule=onecycle"]).optimizer.schedule.kind == "onecycle"
+
+
 @pytest.mark.parametrize("override", ["fit.epochs", "=3"])
 def test_load_config_override_without_a_value_is_refused(tmp_path, override):
     path = tmp_path / "c.yaml"

@@ -149,7 +149,23 @@ def test_momentum_cycles_with_onecycle_alone():
             ["`optimizer.schedule.kind` must be one of 'constant', ", "='onecycel'", "Did you mean 'onecycle'?"],
         ),
         ({"schedule": {"every": 3}}, ["`optimizer.schedule.kind` must be one of", "schedule.kind=None"]),
-        ({"schedule": 3}, ["`optimizer.schedule`: ", "Received: 3"]),
+        *(
+            ({"schedule": wrong}, ["`optimizer.schedule`: must be a name, or a mapping with a `kind`. ", f": {wrong}"])
+            for wrong in (3, None, True, ["cosine"])
+        ),
+        (
+            {"schedule": {"kind": "onecycle", "anneal_strategy": "cosine"}},
+            ["`optimizer.schedule.anneal_strategy`: input should be 'cos' or 'linear'. ", " Did you mean 'cos'?"],
+        ),
+        ({"warmup_shape": "cos"}, ["`optimizer.warmup_shape`: ", "Received: 'cos'. Did you mean 'cosine'?"]),
+        (
+            {"schedule": {"kind": "onecycle", "three_phase": True, "pct_start": 0.6}},
+            ["with `three_phase`, `pct_start` must be at most 0.5", "Received: pct_start=0.6"],
+        ),
+        (
+            {"warmup_epochs": 30},
+            ["`optimizer.warmup_epochs` must be less than the epochs of the training", "=30.0, fit.epochs=30"],
+        ),
         (
             {"schedule": {"kind": "onecycle", "pct_stat": 0.2}},
             ["in `optimizer.schedule`, unknown key 'pct_stat'", "Did you mean 'pct_start'?"],
@@ -178,6 +194,30 @@ def test_schedule_that_can_not_be_is_refused(optimizer, texts):
         config(**optimizer)
     for text in texts:
         assert text in str(caught.value)
+
+
+def test_nothing_is_near_to_a_kind_that_was_not_given():
+    with pytest.raises(ConfigError) as caught:
+        config(schedule={"floor": 0.1})
+    assert "Did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"kind": "step", "every": 1e9},
+        {"kind": "step", "every": 1e308},
+        {"kind": "cosine_restarts", "period": 1e9},
+    ],
+)
+def test_schedule_longer_than_int32_is_refused_before_training(schedule):
+    with pytest.raises(ValueError, match=r"`optimizer\.schedule\.(every|period)` is too long: .* at most 2147483647"):
+        build_optimizer(config(schedule=schedule), steps_per_epoch=4)
+
+
+def test_warmup_is_a_step_at_least_and_leaves_one():
+    assert rate_of(warmup_epochs=0.01).steps == 1
+    assert rate_of(warmup_epochs=EPOCHS - 0.01).steps == EPOCHS * STEPS - 1
 
 
 PLATEAU = {"reduce_lr_on_plateau": {}}

@@ -20,10 +20,42 @@ def test_display_draws_each_schedule_at_every_step():
     assert display.ax_.get_legend_handles_labels()[1] == ["line", "stays"]
 
 
-def test_display_of_a_long_training_looks_at_some_steps_with_both_ends():
+def test_display_of_a_long_training_looks_at_every_step_and_draws_some_with_both_ends():
     display = ScheduleDisplay.from_schedules(lambda step: step, total_steps=1_000_000)
-    assert (len(display.step), display.step[0], display.step[-1]) == (600, 0, 999_999)
-    np.testing.assert_array_equal(display.rates["learning rate"], display.step)
+    np.testing.assert_array_equal(display.rates["learning rate"], np.arange(1_000_000))
+    drawn = lines(display)["learning rate"]
+    assert len(drawn.get_xdata()) == 1200
+    np.testing.assert_array_equal(drawn.get_xdata(), drawn.get_ydata())
+    assert drawn.get_xdata()[[0, -1]].tolist() == [0, 999_999]
+
+
+def test_display_looks_at_many_of_more_than_a_million_steps():
+    display = ScheduleDisplay.from_schedules(lambda step: step, total_steps=10**8)
+    assert (len(display.step), display.step[0], display.step[-1]) == (1_000_000, 0, 10**8 - 1)
+
+
+@pytest.mark.parametrize(
+    ("waves", "total"),
+    [(lambda step: 1 - step % 10 / 10, 5991), (lambda step: 1 - int(step) % 10 / 10, 3991)],
+    ids=["arrays", "one by one"],
+)
+def test_display_shows_periods_that_are_shorter_than_a_pixel(waves, total):
+    """Each tenth of 5991 steps is the first of its period."""
+    drawn = lines(ScheduleDisplay.from_schedules(waves, total))["learning rate"].get_ydata()
+    assert (np.mean(drawn >= 0.6), np.mean(drawn <= 0.5)) == pytest.approx((0.5, 0.5), abs=0.01)
+    assert (drawn.max(), drawn.min()) == pytest.approx((1, 0.1))
+
+
+def test_display_finds_the_peak_between_what_is_drawn():
+    display = ScheduleDisplay.from_schedules(lambda step: np.where(step == 1999, 3.0, 1.0), 10_000).plot()
+    assert display.ax_.get_title("left") == "from 1 to 1, largest 3 at step 1999"
+    assert 1999 in display.ax_.get_lines()[0].get_xdata()
+
+
+def test_display_believes_no_array_that_says_something_else():
+    """The function takes arrays, but means something else by them."""
+    display = ScheduleDisplay.from_schedules(lambda step: step * 0 + np.max(step), total_steps=30)
+    np.testing.assert_array_equal(display.rates["learning rate"], np.arange(30))
 
 
 def test_display_of_one_says_where_it_begins_is_largest_and_ends():

@@ -25,6 +25,16 @@ def test_step_decay_of_the_studies():
     close(rates(schedules.StepDecay(1e-2, 30), [0, 29, 30, 60, 90]), [1e-2, 1e-2, 1e-3, 1e-4, 1e-5], 1e-2)
 
 
+@pytest.mark.parametrize("factor", [0.1, 0.5, 0.9, 0.97, 0.99, 0.999, 1 - 1e-9])
+def test_step_decay_is_its_formula_after_many_drops(factor):
+    """Also where γ is no float32: rounding it first would cost 5e-6 at 0.999."""
+    close(rates(schedules.StepDecay(1.0, 1, factor), MANY), factor**MANY, 1.0)
+
+
+def test_step_decay_by_a_factor_below_float32_ends_at_nothing():
+    assert rates(schedules.StepDecay(1.0, 10, 1e-60), [9, 10, 20]).tolist() == [1, 0, 0]
+
+
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0, 3.0])
 @pytest.mark.parametrize("rate", [0.0, 1e-4, 0.3])
 def test_inverse_power_decay_is_its_formula(rate, power):
@@ -99,24 +109,35 @@ def test_cosine_restarts_stay_in_range_to_the_last_step_that_int32_holds():
     ("make", "message"),
     [
         (lambda: schedules.StepDecay(0, 10), r"`initial_learning_rate` must be a finite number above 0"),
-        (lambda: schedules.StepDecay(1, 0), r"`drop_steps` must be a whole number of steps, 1 or more"),
+        (lambda: schedules.StepDecay(1, 0), r"`drop_steps` must be a whole number of steps, from 1 to 2147483647"),
         (lambda: schedules.StepDecay(1, 10, 10), r"`factor` must lie between 0 and 1, without 0 and 1.*factor=10"),
+        (lambda: schedules.StepDecay(1, 2**31), r"`drop_steps` must be a whole number of .*, from 1 to 2147483647"),
+        (lambda: schedules.CosineRestarts(1, 2**31), r"`first_steps` must be a whole .*, from 1 to 2147483647"),
+        (lambda: schedules.CosineRestarts(1, 1, 2**31), r"`multiplier` must be a whole .*, from 1 to 2147483647"),
+        (lambda: schedules.cosine(1, 2**31), r"`total_steps` must be a whole number of .*, from 1 to 2147483647"),
+        (lambda: schedules.warmup_cosine(1, 2**31), r"`total_steps` must be a whole number .*, from 2 to 2147483647"),
         (lambda: schedules.InversePowerDecay(-1, 1), r"`initial_learning_rate` must be .*=-1\."),
         (lambda: schedules.InversePowerDecay(1, -1), r"`decay_rate` must be a finite number, 0 or above.*=-1\."),
         (lambda: schedules.InversePowerDecay(1, 1, -1), r"`power` must be a finite number, 0 or above.*=-1\."),
         (lambda: schedules.CosineRestarts(0, 10), r"`initial_learning_rate` must be a finite number above 0"),
-        (lambda: schedules.CosineRestarts(1, 0), r"`first_steps` must be a whole number of steps, 1 or more"),
-        (lambda: schedules.CosineRestarts(1, 10, 1.5), r"`multiplier` must be a whole number of times, 1 or more"),
+        (
+            lambda: schedules.CosineRestarts(1, 0),
+            r"`first_steps` must be a whole number of steps, from 1 to 2147483647",
+        ),
+        (
+            lambda: schedules.CosineRestarts(1, 10, 1.5),
+            r"`multiplier` must be a whole number of times, from 1 to 2147483647",
+        ),
         (lambda: schedules.CosineRestarts(1, 10, floor=1), r"`floor` must lie between 0 and 1, without 1.*floor=1"),
         (lambda: schedules.exponential_decay(0, 1), r"`initial_learning_rate` must be a finite number above 0"),
         (lambda: schedules.exponential_decay(1, 0), r"`decay_rate` must be a finite number above 0"),
         (lambda: schedules.inverse_time_decay(0, 1), r"`initial_learning_rate` must be a finite number above 0"),
         (lambda: schedules.inverse_time_decay(1, 0), r"`decay_rate` must be a finite number above 0"),
         (lambda: schedules.cosine(0, 10), r"`initial_learning_rate` must be a finite number above 0"),
-        (lambda: schedules.cosine(1, 0), r"`total_steps` must be a whole number of steps, 1 or more"),
+        (lambda: schedules.cosine(1, 0), r"`total_steps` must be a whole number of steps, from 1 to 2147483647"),
         (lambda: schedules.cosine(1, 10, 1), r"`floor` must lie between 0 and 1, without 1"),
         (lambda: schedules.warmup_cosine(0, 10), r"`max_lr` must be a finite number above 0"),
-        (lambda: schedules.warmup_cosine(1, 1), r"`total_steps` must be a whole number of steps, 2 or more"),
+        (lambda: schedules.warmup_cosine(1, 1), r"`total_steps` must be a whole number of steps, from 2 to 2147483647"),
         (
             lambda: schedules.warmup_cosine(1, 10, 10),
             r"`warmup_steps` must be a whole number of steps, from 1 to 9, less than `total_steps`.*=10\.",

@@ -67,7 +67,12 @@ def test_warmup_with_a_schedule_in_it_is_kept_by_a_saved_optimizer():
     [
         ({"schedule": "cosine"}, TypeError, r"`schedule` must be a .*, or a number .*Received: str\."),
         ({"schedule": 0.0}, ValueError, r"`schedule` must be a finite number above 0"),
-        ({"steps": 0}, ValueError, r"`steps` must be a whole number of steps, 1 or more\. Received: steps=0"),
+        (
+            {"steps": 0},
+            ValueError,
+            r"`steps` must be a whole number of steps, from 1 to 2147483647\. Received: steps=0",
+        ),
+        ({"steps": 2**31}, ValueError, r"`steps` must be a whole number of steps, from 1 to 2147483647"),
         ({"shape": "lineal"}, ValueError, r"`shape` must be one of 'linear', .* Did you mean 'linear'\?"),
         ({"start": 1.0}, ValueError, r"`start` must lie between 0 and 1, without 1, with shape='linear'"),
         (

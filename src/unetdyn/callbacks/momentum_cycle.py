@@ -10,10 +10,10 @@ from unetdyn._checks import check_fraction, plain
 from unetdyn.analysis import declarations
 from unetdyn.callbacks.step_callbacks import StepControl
 from unetdyn.callbacks.step_record import StepRecord
-from unetdyn.dynamics import Control, OptimizerTap, Rows, Step
+from unetdyn.dynamics import Control, OptimizerTap, Rows, Step, detach_all
 from unetdyn.dynamics.backend import backend
 from unetdyn.dynamics.hooks import Overrides
-from unetdyn.dynamics.momentum import hook_momentum, momentum_name
+from unetdyn.dynamics.momentum import hook_momentum, momentum_is_hooked, momentum_name
 from unetdyn.dynamics.optimizers import inner
 from unetdyn.dynamics.probe import Tensor
 from unetdyn.schedules import OneCycle
@@ -48,7 +48,7 @@ class MomentumCycle(StepControl):
     Raises:
         TypeError: If `cycle` is not a `OneCycle`.
         ValueError: If a momentum is out of its range; or, when training begins, if the optimizer has no momentum, or
-            no `OneCycle` for its learning rate and none was given.
+            no `OneCycle` for its learning rate and none was given, or another MomentumCycle acts on it.
 
     Example:
         >>> import keras, numpy as np
@@ -62,7 +62,7 @@ class MomentumCycle(StepControl):
         0.9
 
     Reference:
-        Smith (2018), A disciplined approach to neural network hyper-parameters, section 4.2.
+        Smith (2018), A disciplined approach to neural network hyper-parameters, on cyclical momentum.
     """
 
     declaration = declarations.MOMENTUM
@@ -91,10 +91,15 @@ class MomentumCycle(StepControl):
         super().__init__(name, verbose)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments it was made with."""
+        """The arguments it was made with, JSON-able; `from_config` takes them."""
         arguments = ("base_momentum", "max_momentum", "verbose", "name")
         cycle = keras.saving.serialize_keras_object(self.cycle)
         return {argument: getattr(self, argument) for argument in arguments} | {"cycle": cycle}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "MomentumCycle":
+        """The control that `get_config` told of, with the cycle in it."""
+        return cls(**config | {"cycle": keras.saving.deserialize_keras_object(config["cycle"])})
 
     def check(self, optimizer: keras.Optimizer) -> OneCycle:
         """The cycle to follow with this optimizer.
@@ -105,8 +110,9 @@ class MomentumCycle(StepControl):
         updating = inner(optimizer)
         if momentum_name(updating) is None:
             raise ValueError(
-                "MomentumCycle needs an optimizer with a momentum: Adam and its kin, or "
-                f"SGD(momentum=0.9). Received: {type(updating).__name__} without one."
+                "MomentumCycle needs an optimizer with a momentum that may change: Adam, AdamW, Adamax, Nadam, Lamb or "
+                "Lion with a number for `beta_1`; SGD or RMSprop with a `momentum` above 0. "
+                f"Received: {type(updating).__name__} without one."
             )
         cycle = self.cycle or getattr(updating, "_learning_rate", None)
         if not isinstance(cycle, OneCycle):
@@ -126,6 +132,12 @@ class MomentumCycle(StepControl):
         self._overrides = Overrides()
         probe, updating = self.probe(), inner(self.model.optimizer)
         tap = OptimizerTap(self.model, probe, session=self.params, on_detach=self._overrides.restore)
+        if momentum_is_hooked(updating):  # asked after the tap has come, which drops what an exception left
+            detach_all(self.model, session=self.params)
+            raise ValueError(
+                "There must be one MomentumCycle an optimizer: leave out the others, or give each training its own. "
+                f"Received: a second one, {self.name!r}, for the model's {type(updating).__name__}."
+            )
         hook_momentum(updating, probe.cycle, self._overrides)
         weakref.finalize(tap, self._overrides.restore)  # where nobody keeps this callback after an exception
         return tap

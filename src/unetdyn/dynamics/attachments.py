@@ -99,9 +99,9 @@ class Attachments:
         self._serve()
         self._settle()
 
-    def detach_all(self) -> None:
-        """Measure for nobody."""
-        self.detach(list(self._attached))
+    def detach_all(self, session: object = None) -> None:
+        """Measure for nobody, or for nobody of this session."""
+        self.detach([name for name, each in self._attached.items() if session is None or each.session is session])
 
     def drain(self) -> None:
         """Take the ring's rows to the host and give them to all taps."""

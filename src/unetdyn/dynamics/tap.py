@@ -125,8 +125,13 @@ class OptimizerTap:
             self._attachments.detach([self._name])
 
 
-def detach_all(model: keras.Model) -> None:
-    """Take every tap off the model's optimizer, whoever attached it: what an exception left behind, for instance."""
+def detach_all(model: keras.Model, session: object = None) -> None:
+    """Take every tap off the model's optimizer, whoever attached it: what an exception left behind, for instance.
+
+    Args:
+        model: The one that was given to the taps.
+        session: Where it is given, only the taps of this session; see `OptimizerTap`.
+    """
     attachments = Attachments.found_on(getattr(model, "optimizer", None))
     if attachments is not None:
-        attachments.detach_all()
+        attachments.detach_all(session)

@@ -10,11 +10,10 @@ from unetdyn.analysis.declarations import STABILITY
 from unetdyn.experiment.inherit import inherited
 from unetdyn.experiment.monitors import section_fields, watched_names
 from unetdyn.experiment.optimizer_config import OptimizerConfig
-from unetdyn.experiment.part import Part
+from unetdyn.experiment.part import Fraction, Part
 from unetdyn.experiment.schedule_config import SCHEDULE_KINDS
 
 Sections = tuple[int, int]  # first and last, both included
-Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class SplitConfig(Part):
@@ -286,6 +285,16 @@ class Config(Part):
         own = [stage.model_copy(update={"optimizer": stage.optimizer.for_batch(images)}) for stage in self.stages]
         object.__setattr__(self, "optimizer", self.optimizer.for_batch(images))
         object.__setattr__(self, "stages", tuple(own))
+        return self
+
+    @model_validator(mode="after")
+    def _warmup_ends(self) -> "Config":
+        for stage in self.trained:
+            if stage.optimizer.warmup_epochs >= stage.epochs:
+                raise ValueError(
+                    "`optimizer.warmup_epochs` must be less than the epochs of the training; 0 for no warm-up. "
+                    f"Received: warmup_epochs={stage.optimizer.warmup_epochs}, epochs={stage.epochs}"
+                )
         return self
 
 

@@ -22,10 +22,11 @@ def learning_rate(settings: OptimizerConfig, epochs: int, steps_per_epoch: int) 
         >>> [float(rate(step)) for step in (0, 14, 15, 30)]
         [0.5, 0.5, 0.25, 0.125]
     """
-    warmup = round(settings.warmup_epochs * steps_per_epoch)
-    rate = _schedule(settings, max(1, epochs * steps_per_epoch - warmup), steps_per_epoch)
-    if not warmup:
-        return rate
+    steps = epochs * steps_per_epoch
+    if not settings.warmup_epochs:
+        return _schedule(settings, steps, steps_per_epoch)
+    warmup = min(schedules.count_steps(settings.warmup_epochs, steps_per_epoch, 1), max(1, steps - 1))
+    rate = _schedule(settings, max(1, steps - warmup), steps_per_epoch)
     return schedules.Warmup(rate, warmup, settings.warmup_shape, settings.warmup_start)
 
 
@@ -49,7 +50,7 @@ def _schedule(settings: OptimizerConfig, steps: int, steps_per_epoch: int) -> fl
             )
             return schedules.OneCycle(chosen.max or highest, steps, **shape)
         case kinds.StepSchedule():
-            return schedules.StepDecay(highest, _whole(chosen.every * steps_per_epoch), chosen.factor)
+            return schedules.StepDecay(highest, _steps("every", chosen.every, steps_per_epoch), chosen.factor)
         case kinds.ExponentialSchedule():
             return schedules.exponential_decay(highest, chosen.rate / steps_per_epoch)
         case kinds.InverseTimeSchedule():
@@ -57,15 +58,17 @@ def _schedule(settings: OptimizerConfig, steps: int, steps_per_epoch: int) -> fl
         case kinds.InversePowerSchedule():
             return schedules.InversePowerDecay(highest, chosen.rate / steps_per_epoch, chosen.power)
         case kinds.CosineRestartsSchedule():
-            period = _whole(chosen.period * steps_per_epoch)
+            period = _steps("period", chosen.period, steps_per_epoch)
             return schedules.CosineRestarts(highest, period, chosen.multiplier, chosen.floor)
         case kinds.WarmupCosineSchedule():
             steps = max(2, steps)
-            rise = min(_whole(chosen.warmup * steps), steps - 1)
+            rise = min(schedules.count_steps(chosen.warmup, steps, 1), steps - 1)
             return schedules.warmup_cosine(highest, steps, rise, chosen.floor)
     return highest
 
 
-def _whole(steps: float) -> int:
-    """To the nearest step, at least one."""
-    return max(1, round(steps))
+def _steps(key: str, epochs: float, steps_per_epoch: int) -> int:
+    try:
+        return schedules.count_steps(epochs, steps_per_epoch, 1)
+    except ValueError as error:
+        raise ValueError(f"`optimizer.schedule.{key}` is too long: {error}") from None

@@ -1,5 +1,6 @@
 """From a YAML file and `--set` overrides to a checked configuration, with errors a person can act on."""
 
+import re
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from unetdyn._checks import unknown_choice
+from unetdyn._checks import nearest, unknown_choice
 from unetdyn.experiment.config import KINDS, Config
 
 
@@ -67,6 +68,8 @@ def _apply(values: dict[str, Any], override: str) -> None:
     *parents, last = key.strip().split(".")
     for parent in parents:
         place = _place(values, parent, override)
+        if parent in KINDS and isinstance(values[place], str):
+            values[place] = {"kind": values[place]}
         if not isinstance(values[place], dict | list):
             values[place] = {}
         values = values[place]
@@ -96,5 +99,8 @@ def _sentence(error: Any) -> str:
         return unknown_choice(f"{where}.kind", error["input"].get("kind"), KINDS[location[-1]])
     if message.startswith("unknown key"):
         return f"in `{where}`, {message}"
+    if error["type"] == "literal_error":
+        hint = nearest(error["input"], re.findall(r"'(.*?)'", error["ctx"]["expected"]))
+        return f"`{where}`: {message[:1].lower()}{message[1:]}. Received: {error['input']!r}.{hint}"
     received = "" if "Received:" in message or error["type"] == "missing" else f". Received: {error['input']!r}"
     return f"`{where}`: {message[:1].lower()}{message[1:]}{received}"

@@ -1,10 +1,12 @@
 """What every part of the configuration is."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from unetdyn._checks import nearest
+
+Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Part(BaseModel):

@@ -7,10 +7,9 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, model_validator
 
-from unetdyn.experiment.part import Part
+from unetdyn.experiment.part import Fraction, Part
 
 Floor = Annotated[float, Field(ge=0, lt=1, description="last rate over the largest")]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
 Momentum = Annotated[float, Field(ge=0, lt=1)]
 PerEpoch = Annotated[float, Field(gt=0, description="an epoch")]
 Epochs = Annotated[float, Field(gt=0, description="epochs; fractions are allowed")]
@@ -42,6 +41,15 @@ class OneCycleSchedule(Part):
     cycle_momentum: bool = Field(True, description="the optimizer's momentum moves against the rate")
     base_momentum: Momentum = 0.85
     max_momentum: Momentum = 0.95
+
+    @model_validator(mode="after")
+    def _three_phases_fit(self) -> "OneCycleSchedule":
+        if self.three_phase and self.pct_start > 0.5:
+            raise ValueError(
+                "with `three_phase`, `pct_start` must be at most 0.5: the rate falls as long as it rose, before "
+                f"the third phase. Received: pct_start={self.pct_start}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _momenta_in_order(self) -> "OneCycleSchedule":
@@ -115,6 +123,8 @@ AnySchedule = (
 
 def _named(value: Any) -> Any:
     """`cosine` means `{kind: cosine}`."""
+    if not isinstance(value, str | dict | Part):
+        raise ValueError(f"must be a name, or a mapping with a `kind`. Received: {value!r}")
     return {"kind": value} if isinstance(value, str) else value
 
 

@@ -13,12 +13,15 @@ import unetdyn.runs
 from unetdyn._checks import check_count, check_positive, is_number
 from unetdyn._plotting import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, drawable, log_axis
 from unetdyn.report.drawing import Display, add_legend, arrays_of, escape_label, line_style, panel_title
+from unetdyn.report.envelope import envelope
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 DASHES = ("-", "--", "-.")  # more curves than colours: the same again, dashed
-MOST_POINTS = 600  # of a curve: more than a picture has pixels, and each may cost a call into a backend
+MOST_BINS = 600  # of a curve, each drawn with its least and largest: more than a picture has pixels
+MOST_STEPS = 1_000_000  # that are looked at together
+MOST_CALLS = 4000  # of a function that takes one step at a time: each may cost a call into a backend
 
-Schedule = Callable[[int], Any] | float
+RateOfStep = Callable[[int], Any] | float
 """From a step's number, counted from 0, to its rate: a schedule of Keras, a function; or a number, which stays."""
 
 
@@ -64,7 +67,7 @@ class ScheduleDisplay(Display):
     @classmethod
     def from_schedules(
         cls,
-        schedules: "Mapping[str, Schedule] | Schedule",
+        schedules: "Mapping[str, RateOfStep] | RateOfStep",
         total_steps: int,
         *,
         steps_per_epoch: float | None = None,
@@ -75,7 +78,8 @@ class ScheduleDisplay(Display):
         Args:
             schedules: By name, each a function from a step to its rate, as Keras' schedules are, or a number; or a
                 single one.
-            total_steps: Steps to draw. Of many, 600 are looked at, evenly spread.
+            total_steps: Steps to draw. All are looked at, also those that share a pixel: of more than a million, as
+                many evenly spread; 4000 where a function takes no array of steps.
             steps_per_epoch: As of the class.
             log: As of the class.
 
@@ -87,7 +91,7 @@ class ScheduleDisplay(Display):
         named = dict(schedules) if isinstance(schedules, Mapping) else {"learning rate": schedules}
         if not named:
             raise ValueError("`schedules` must hold at least one. Received: none.")
-        step = np.unique(np.linspace(0, total_steps - 1, min(total_steps, MOST_POINTS)).round().astype(int))
+        step = _spread(total_steps, MOST_STEPS)
         rates = {name: _rates(name, schedule, step) for name, schedule in named.items()}
         return cls(step, rates, steps_per_epoch=steps_per_epoch, log=log)
 
@@ -143,7 +147,9 @@ class ScheduleDisplay(Display):
         for number, (name, values) in enumerate(self.rates.items()):
             colour, dashes = COLOURS[number % len(COLOURS)], DASHES[number // len(COLOURS) % len(DASHES)]
             style = line_style(kwargs, color=colour, linestyle=dashes, linewidth=1.4, label=escape_label(name))
-            ax.plot(across, drawable(values, log=self.log), **style)
+            shown = drawable(values, log=self.log)
+            places = np.arange(len(shown)) if len(shown) <= 2 * MOST_BINS else envelope(shown, MOST_BINS)
+            ax.plot(across[places], shown[places], **style)
         panel_title(ax, self._summary())
         ax.set_xlabel("step" if self.steps_per_epoch is None else "epochs trained")
         ax.set_ylabel("learning rate")
@@ -169,7 +175,7 @@ class ScheduleDisplay(Display):
         return f"from {values[0]:.3g} to {values[-1]:.3g}, largest {values[top]:.3g} at step {int(self.step[top])}"
 
 
-def _rates(name: str, schedule: Schedule, step: NDArray[np.int64]) -> NDArray[np.float64]:
+def _rates(name: str, schedule: RateOfStep, step: NDArray[np.int64]) -> NDArray[np.float64]:
     if is_number(schedule):
         return np.full(len(step), float(schedule))  # type: ignore[arg-type]
     if not callable(schedule):
@@ -177,4 +183,31 @@ def _rates(name: str, schedule: Schedule, step: NDArray[np.int64]) -> NDArray[np
             f"`schedules` must hold functions from a step to its rate, or numbers. "
             f"Received: {name}={type(schedule).__name__}."
         )
+    found = _together(schedule, step)
+    if found is not None:
+        return found
+    asked = step[_spread(len(step), MOST_CALLS)]
+    return np.interp(step, asked, _one_by_one(schedule, asked))
+
+
+def _one_by_one(schedule: Callable[[int], Any], step: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.array([float(schedule(int(each))) for each in step])
+
+
+def _together(schedule: Callable[[Any], Any], step: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    """What one call with all steps gives; None where it fails, or says something else than calls one by one."""
+    try:
+        found = np.asarray(schedule(step), dtype=np.float64)
+    except Exception:  # a backend's, or of a function that was made for one step
+        return None
+    if found.shape != step.shape:
+        return None
+    some = _spread(len(step), 7)
+    close = 1e-6 * np.abs(found[np.isfinite(found)]).max(initial=0.0)
+    agrees = np.allclose(found[some], _one_by_one(schedule, step[some]), rtol=0, atol=close, equal_nan=True)
+    return found if agrees else None
+
+
+def _spread(count: int, most: int) -> NDArray[np.int64]:
+    """Whole numbers from 0 to count − 1: all of them, or `most`, evenly spread."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))

@@ -9,8 +9,7 @@ from keras import ops
 
 from unetdyn._checks import check_count, check_fraction, check_positive, plain
 from unetdyn.schedules.annealing import Tensor, along_cosine, as_float, as_int
-
-_MOST = 2**31 - 1  # steps: what int32 holds
+from unetdyn.schedules.steps import MOST_STEPS, check_steps
 
 
 @keras.saving.register_keras_serializable(package="unetdyn")
@@ -43,8 +42,8 @@ class CosineRestarts(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, initial_learning_rate: float, first_steps: int, multiplier: int = 2, floor: float = 0.0) -> None:
         check_positive("initial_learning_rate", initial_learning_rate)
-        check_count("first_steps", first_steps, 1, "steps")
-        check_count("multiplier", multiplier, 1, "times")
+        check_steps("first_steps", first_steps)
+        check_count("multiplier", multiplier, 1, "times", most=MOST_STEPS)
         check_fraction("floor", floor, zero=True)
         self.initial_learning_rate = plain(initial_learning_rate)
         self.first_steps = plain(first_steps)
@@ -58,8 +57,9 @@ class CosineRestarts(keras.optimizers.schedules.LearningRateSchedule):
             step = ops.mod(step, self.first_steps)
         begins = np.array(self._begins())
         lengths = np.diff(begins)
-        period = ops.sum(ops.cast(step >= ops.array(begins[:-1], "int32"), "int32")) - 1
-        done = as_float(step - ops.take(ops.array(begins[:-1], "int32"), period))
+        starts = ops.array(begins[:-1], "int32")
+        period = ops.sum(ops.cast(ops.expand_dims(step, -1) >= starts, "int32"), axis=-1) - 1
+        done = as_float(step - ops.take(starts, period))
         left = ops.take(ops.array(lengths, "float32"), period) - done
         quarter_turn = ops.take(ops.array(math.pi / 2 / lengths, "float32"), period)
         return along_cosine(done, left, quarter_turn, highest, self.floor * highest)
@@ -67,7 +67,7 @@ class CosineRestarts(keras.optimizers.schedules.LearningRateSchedule):
     def _begins(self) -> list[int]:
         """The first step of each period, and where the last one ends; with a multiplier of 1 all are the first."""
         begins, length = [0, self.first_steps], self.first_steps
-        while self.multiplier > 1 and begins[-1] < _MOST:
+        while self.multiplier > 1 and begins[-1] < MOST_STEPS:
             length *= self.multiplier
             begins.append(begins[-1] + length)
         return begins

@@ -5,6 +5,7 @@ import math
 from keras.optimizers.schedules import CosineDecay, ExponentialDecay, InverseTimeDecay
 
 from unetdyn._checks import check_count, check_fraction, check_positive
+from unetdyn.schedules.steps import check_steps
 
 
 def exponential_decay(initial_learning_rate: float, decay_rate: float) -> ExponentialDecay:
@@ -70,7 +71,7 @@ def cosine(initial_learning_rate: float, total_steps: int, floor: float = 0.0) -
         Loshchilov & Hutter (2017), SGDR, equation 5, without restarts.
     """
     check_positive("initial_learning_rate", initial_learning_rate)
-    check_count("total_steps", total_steps, 1, "steps")
+    check_steps("total_steps", total_steps)
     check_fraction("floor", floor, zero=True)
     return CosineDecay(float(initial_learning_rate), int(total_steps), alpha=float(floor))
 
@@ -83,7 +84,8 @@ def warmup_cosine(max_lr: float, total_steps: int, warmup_steps: int | None = No
     Args:
         max_lr: The largest rate, at the step `warmup_steps`.
         total_steps: Steps of the whole training, the warm-up included; see `count_steps`.
-        warmup_steps: Below `total_steps`. Default: a tenth of `total_steps`, as the studies and BERT have it.
+        warmup_steps: Below `total_steps`. Default: a tenth of `total_steps`, as the studies and BERT's code for
+            fine-tuning have it; its pre-training has a hundredth.
         floor: The last rate over `max_lr`, in [0, 1). Default 0.03, the studies'.
 
     Raises:
@@ -98,7 +100,7 @@ def warmup_cosine(max_lr: float, total_steps: int, warmup_steps: int | None = No
         Devlin et al. (2019), BERT, appendix A.2, for the warm-up; Loshchilov & Hutter (2017), SGDR, for the fall.
     """
     check_positive("max_lr", max_lr)
-    check_count("total_steps", total_steps, 2, "steps")
+    check_steps("total_steps", total_steps, 2)
     if warmup_steps is None:
         warmup_steps = max(1, round(total_steps / 10))
     check_count("warmup_steps", warmup_steps, 1, "steps", "less than `total_steps`", most=total_steps - 1)

@@ -1,13 +1,15 @@
 """The one-cycle schedule: up to a large rate, and down to almost none."""
 
+import math
 from itertools import pairwise
 from typing import Any
 
 import keras
 from keras import ops
 
-from unetdyn._checks import check_choice, check_count, check_fraction, check_positive, plain
-from unetdyn.schedules.annealing import CURVES, Curve, Tensor, annealed, as_float
+from unetdyn._checks import check_choice, check_fraction, check_positive, plain
+from unetdyn.schedules.annealing import CURVES, Curve, Tensor, annealed, as_float, as_int
+from unetdyn.schedules.steps import check_steps
 
 
 @keras.saving.register_keras_serializable(package="unetdyn")
@@ -27,7 +29,8 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
         div_factor: `max_lr` over the first rate. Default 25, PyTorch's and the studies'.
         final_div_factor: The first rate over the last. Default 1e4, PyTorch's and the studies'.
         three_phase: Whether the rate falls to the first one as fast as it rose, and only then to the last, as in the
-            paper. Default False, PyTorch's: one fall.
+            paper. Default False, PyTorch's: one fall. With `pct_start` above ½ the training ends, as PyTorch's does,
+            before the rate is back at the first one, and the last fall never comes.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -88,7 +91,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
 
 def check_cycle(total_steps: object, pct_start: object, anneal_strategy: object) -> None:
     """Refuse what is no cycle."""
-    check_count("total_steps", total_steps, 1, "steps")
+    check_steps("total_steps", total_steps)
     check_fraction("pct_start", pct_start, zero=True, one=True)
     check_choice("anneal_strategy", anneal_strategy, CURVES)
 
@@ -112,10 +115,10 @@ def cycled(step: Tensor, corners: list[float], total_steps: int, pct_start: floa
     """
     turn = pct_start * total_steps - 1
     ends = [0.0, turn, *([2 * turn] if len(corners) == 4 else []), total_steps - 1.0]
-    step = ops.clip(as_float(step), 0.0, ends[-1])
-    value = corners[-1] * ops.ones_like(step)
+    step = ops.clip(as_int(step), 0, total_steps - 1)
+    value = corners[-1] * ops.ones_like(as_float(step))
     phases = list(zip(pairwise(ends), pairwise(corners), strict=True))
     for (start, end), (first, last) in reversed(phases):
         if end > start:  # a phase without a step has no slope
-            value = ops.where(step <= end, annealed(step, first, last, start, end, curve), value)
+            value = ops.where(step <= math.floor(end), annealed(step, first, last, start, end, curve), value)
     return value

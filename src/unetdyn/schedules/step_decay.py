@@ -1,12 +1,15 @@
 """A rate that drops every so many steps."""
 
+import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
-from unetdyn._checks import check_count, check_fraction, check_positive, plain
+from unetdyn._checks import check_fraction, check_positive, plain
 from unetdyn.schedules.annealing import Tensor, as_float, as_int
+from unetdyn.schedules.steps import check_steps
 
 
 @keras.saving.register_keras_serializable(package="unetdyn")
@@ -33,7 +36,7 @@ class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(self, initial_learning_rate: float, drop_steps: int, factor: float = 0.1) -> None:
         check_positive("initial_learning_rate", initial_learning_rate)
-        check_count("drop_steps", drop_steps, 1, "steps")
+        check_steps("drop_steps", drop_steps)
         check_fraction("factor", factor)
         self.initial_learning_rate = plain(initial_learning_rate)
         self.drop_steps = plain(drop_steps)
@@ -42,7 +45,9 @@ class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
     def __call__(self, step: Tensor) -> Tensor:
         """The rate at a step, which is counted from 0."""
         drops = as_float(ops.floor_divide(as_int(step), self.drop_steps))
-        return self.initial_learning_rate * ops.power(as_float(self.factor), drops)
+        rounded = float(np.float32(self.factor))
+        lost = math.log(self.factor / rounded) if rounded else 0.0  # by rounding, at each drop
+        return self.initial_learning_rate * ops.power(as_float(rounded), drops) * ops.exp(lost * drops)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, JSON-able."""

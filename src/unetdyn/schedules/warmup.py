@@ -7,8 +7,9 @@ import keras
 from keras import ops
 from keras.optimizers.schedules import LearningRateSchedule
 
-from unetdyn._checks import check_choice, check_count, check_fraction, check_positive, is_number, plain
+from unetdyn._checks import check_choice, check_fraction, check_positive, is_number, plain
 from unetdyn.schedules.annealing import Tensor, annealed, as_float, as_int
+from unetdyn.schedules.steps import check_steps
 
 Shape = Literal["linear", "exponential", "cosine", "constant"]
 
@@ -62,7 +63,7 @@ class Warmup(LearningRateSchedule):
                 "`schedule` must be a `keras.optimizers.schedules.LearningRateSchedule`, or a number for a rate that "
                 f"stays. Received: {type(schedule).__name__}."
             )
-        check_count("steps", steps, 1, "steps")
+        check_steps("steps", steps)
         check_choice("shape", shape, STARTS)
         if start is not None:
             check_fraction("start", start, zero=STARTS[shape] == 0, otherwise=f"with shape={shape!r}")
@@ -76,15 +77,15 @@ class Warmup(LearningRateSchedule):
         step = as_int(step)
         after = ops.maximum(step - self.steps, 0)
         rate = as_float(self.schedule(after) if isinstance(self.schedule, LearningRateSchedule) else self.schedule)
-        return ops.where(step < self.steps, rate * self._risen(as_float(step)), rate)
+        return ops.where(step < self.steps, rate * self._risen(step), rate)
 
     def _risen(self, step: Tensor) -> Tensor:
-        """w(t)."""
+        """w(t), of an int32 step."""
         start = STARTS[self.shape] if self.start is None else self.start
         if self.shape == "exponential":
-            return ops.exp((math.log(start) / self.steps) * (self.steps - step))
+            return ops.exp((math.log(start) / self.steps) * as_float(self.steps - step))
         if self.shape == "constant":
-            return start * ops.ones_like(step)
+            return start * ops.ones_like(as_float(step))
         return annealed(step, start, 1.0, 0, self.steps, "cos" if self.shape == "cosine" else "linear")
 
     def get_config(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 from matplotlib.figure import Figure
 
-from unetdyn.report.page.svg import envelope, inline_svg
+from unetdyn.report.page.svg import inline_svg
 
 
 def figure_of(values, **kwargs):
@@ -65,15 +65,6 @@ def test_long_lines_are_thinned_but_keep_their_peaks_and_gaps():
     gap = (drawn.get_xdata() >= 60_000) & (drawn.get_xdata() < 61_000)
     assert gap.any()
     assert np.isnan(drawn.get_ydata()[gap]).all()
-
-
-def test_envelope_equals_the_lowest_and_highest_of_each_stretch():
-    values = np.random.default_rng(0).normal(size=1000)
-    kept = envelope(values, 10)
-    expected = [
-        place + 100 * i for i, part in enumerate(values.reshape(10, 100)) for place in (part.argmin(), part.argmax())
-    ]
-    assert kept.tolist() == sorted(expected)
 
 
 def test_picture_stands_in_a_page():
