@@ -49,7 +49,9 @@ def spread_choices(runs: Sequence[RunSummary]) -> tuple[list[Choice], dict[str, 
     for run in (run for model in several for run in model if len(common) < 2 or _pair(run) not in common):
         is_only_one = len(common) == 1 and _pair(run) in common
         missing = "not every model was trained with its learning rate and batch size"
-        excluded[run.name] = "all models share its learning rate and batch size, and no other" if is_only_one else missing
+        excluded[run.name] = (
+            "all models share its learning rate and batch size, and no other" if is_only_one else missing
+        )
     if len(common) < 2:
         return [], excluded
     kept = [[run for run in model if _pair(run) in common] for model in several]

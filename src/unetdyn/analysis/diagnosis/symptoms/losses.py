@@ -9,6 +9,7 @@ from unetdyn.analysis.diagnosis.change import LITTLE, NOISE_SCALES, NOTHING, end
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding, graded
 from unetdyn.analysis.diagnosis.limit import Limit, share, times
+from unetdyn.analysis.diagnosis.symptoms.metric_level import FEW, learned
 from unetdyn.analysis.metric_names import readable
 from unetdyn.analysis.result import number
 from unetdyn.analysis.robust import finite_median
@@ -61,7 +62,8 @@ CONSTANT_ANSWER = Limit(
     ill=f"never fell below {CONSTANT:g} of what the best constant answer costs",
     advice=_LEARN_FIRST,
     expected="the training loss of two images falls to near 0.",
-    normal="in the first epochs of a long training with few positive pixels.",
+    normal="in the first epochs of a long training with few positive pixels; an observation where the metric is far from "
+    "a constant answer's, as of a focal loss whose probabilities keep near ½.",
 )
 _FALLS = "the training loss falls in the first epochs."
 _COMPARE = "look whether both sets were made and normalised alike; compare the two modes of the network on one set."
@@ -104,7 +106,8 @@ def _descent(evidence: Evidence, name: str, values: NDArray[np.float64]) -> Find
     if name == "loss" and constant is not None and not learned and not evidence.penalised:
         text += f"; the best constant answer costs {number(constant)}"
         why = f"its training loss ({number(lowest)}) is no better than a constant answer's ({number(constant)})"
-        return CONSTANT_ANSWER.finding("ill", _NAME, text, why, curves=[name])
+        level = "info" if _masks_are_learned(evidence) else "ill"
+        return CONSTANT_ANSWER.finding(level, _NAME, text, why, curves=[name])
     if len(values) >= evidence.window and end - lowest > NOISE_SCALES * noise(values):
         given_back = (end - lowest) / (first - lowest) if first > lowest else float("inf")
         level = graded(given_back, *GIVEN_BACK[name])
@@ -114,6 +117,15 @@ def _descent(evidence: Evidence, name: str, values: NDArray[np.float64]) -> Find
         level = "ill" if FLAT[name].ill else "watch"
         return FLAT[name].finding(level, _NAME, text, f"its {words} never fell by more than noise", curves=[name])
     return FELL.finding("good", _NAME, text, curves=[name])
+
+
+def _masks_are_learned(evidence: Evidence) -> bool:
+    """Whether the metric is far from a constant answer's: then probabilities are only less sure than they might be."""
+    best = None if evidence.watched_metric is None else evidence.curves.best(evidence.watched_metric[0])
+    if best is None or evidence.watched_metric is None:
+        return False
+    far = learned(evidence, float(evidence.watched_metric[1].values[best]))
+    return far is not None and FEW < far[0] < 1
 
 
 def _began_elsewhere(evidence: Evidence) -> bool:
