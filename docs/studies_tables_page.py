@@ -15,8 +15,8 @@ _BEGINNING = """\
 
 Made from `unetdyn.analysis.STUDIES_TABLES` by `make docs-studies`. They are quoted from [the studies](studies.md), each
 with its place in them; below each, what is wrong or easily misread in it. Where experiments differ
-their tables contradict each other, and what the Jaccards around 0.93 are a mean of, the object alone or both classes, is
-not said.
+their tables contradict each other, and what the Jaccards around 0.93 are a mean of, the object alone or both classes,
+is not said.
 
 `recommend(priority=...)` prints those that bear on a priority, below what your own runs say. What answers the same
 question from your runs: `recommend` and `best_within` for the matrix, the guide and the configurations;

@@ -20,5 +20,7 @@ def page(monkeypatch):
 
 
 def test_page_is_what_the_measurement_makes_of_it(page):
-    measured = json.loads(page.MEASURED.read_text(encoding="utf-8"))
-    assert page.reproduction_page(measured) == page.PAGE.read_text(encoding="utf-8"), "run `make docs-reproduction`"
+    measured, small = (json.loads(path.read_text(encoding="utf-8")) for path in (page.MEASURED, page.SMALL))
+    assert page.reproduction_page(measured, small) == page.PAGE.read_text(encoding="utf-8"), (
+        "run `make docs-reproduction`"
+    )

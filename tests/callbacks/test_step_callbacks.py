@@ -196,6 +196,7 @@ def test_what_measures_is_a_monitor_and_what_acts_is_none(tmp_path):
         "GradientMonitor",
         "NoiseScaleMonitor",
         "UpdateMonitor",
+        "MathematicalMonitor",
         "BatchMonitor",
         "TrainInferenceGapMonitor",
         "ThresholdFlipMonitor",

@@ -62,8 +62,8 @@ CONSTANT_ANSWER = Limit(
     ill=f"never fell below {CONSTANT:g} of what the best constant answer costs",
     advice=_LEARN_FIRST,
     expected="the training loss of two images falls to near 0.",
-    normal="in the first epochs of a long training with few positive pixels; an observation where the metric is far from "
-    "a constant answer's, as of a focal loss whose probabilities keep near ½.",
+    normal="in the first epochs of a long training with few positive pixels; an observation where the metric is far "
+    "from a constant answer's, as of a focal loss whose probabilities keep near ½.",
 )
 _FALLS = "the training loss falls in the first epochs."
 _COMPARE = "look whether both sets were made and normalised alike; compare the two modes of the network on one set."
