@@ -109,7 +109,8 @@ def _how(made: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> list[str
             f"{sum(row['seconds'] for row in rows) / 60:.0f} minutes of training in all, compiling included. Seeds: "
             f"{', '.join(map(str, sorted({row['seed'] for row in rows})))}."
         ),
-    ] + _missing(rows)
+        *_missing(rows),
+    ]
 
 
 def _missing(rows: Sequence[Mapping[str, Any]]) -> list[str]:
