@@ -19,7 +19,7 @@ COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 DASHES = ("-", "--", "-.")  # more curves than colours: the same again, dashed
 MOST_BINS = 600  # of a curve, each drawn with its least and largest: more than a picture has pixels
 MOST_STEPS = 1_000_000  # that are looked at together
-MOST_CALLS = 4000  # of a function that takes one step at a time: each may cost a call into a backend
+MOST_CALLS = 600  # of a function that takes one step at a time: each may cost a tenth of a second in a backend
 
 RateOfStep = Callable[[int], Any] | float
 """From a step's number, counted from 0, to its rate: a schedule of Keras, a function; or a number, which stays."""
@@ -79,7 +79,7 @@ class ScheduleDisplay(Display):
             schedules: By name, each a function from a step to its rate, as Keras' schedules are, or a number; or a
                 single one.
             total_steps: Steps to draw. All are looked at, also those that share a pixel: of more than a million, as
-                many evenly spread; 4000 where a function takes no array of steps.
+                many evenly spread; 600 where a function takes no array of steps.
             steps_per_epoch: As of the class.
             log: As of the class.
 
