@@ -8,7 +8,6 @@ import warnings
 import keras
 import numpy as np
 import pytest
-import torch
 
 from unetdyn.callbacks import MomentumCycle
 from unetdyn.dynamics import OptimizerTap, detach_all
@@ -44,6 +43,7 @@ def gradient(w):
 
 def of_torch(steps=STEPS, three_phase=False):
     """Weights of Adam under OneCycleLR in double precision, and its momenta."""
+    torch = pytest.importorskip("torch")
     w = torch.zeros(3, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.Adam([w], eps=1e-12)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, **CYCLE, **MOMENTA, three_phase=three_phase)

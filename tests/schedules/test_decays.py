@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-import torch
 
 from rates import close, rates
 from unetdyn import schedules
@@ -84,6 +83,7 @@ def test_warmup_cosine_is_that_of_the_studies(total, warmup, given):
 
 @pytest.mark.parametrize(("first", "multiplier", "floor"), [(10, 1, 0.0), (10, 2, 0.01), (7, 3, 0.0), (1, 2, 0.0)])
 def test_cosine_restarts_are_those_of_torch(first, multiplier, floor):
+    torch = pytest.importorskip("torch")
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.5)
     restarts = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, first, multiplier, floor * 0.5)
     steps = [*range(45), 69, 70, 71, 150, 309, 310, 630, 801, 5000]

@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 import pytest
-import torch
 
 from rates import close, rates
 from unetdyn.schedules import OneCycle
@@ -12,6 +11,7 @@ from unetdyn.schedules.one_cycle import cycled
 
 
 def of_torch(total_steps, max_lr=3e-3, read=lambda group: group["lr"], **arguments):
+    torch = pytest.importorskip("torch")
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0, momentum=0.9)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr, total_steps, **arguments)
     found = [read(optimizer.param_groups[0])]

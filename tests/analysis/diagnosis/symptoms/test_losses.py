@@ -10,6 +10,9 @@ from planted_runs import CALM, CONSTANT_LOSS, EPOCHS, batches, descent, healthy,
 from unetdyn.analysis.diagnosis import Evidence
 from unetdyn.analysis.diagnosis.change import LAST, NOTHING
 from unetdyn.analysis.diagnosis.symptoms import losses
+from unetdyn.analysis.diagnosis.symptoms.metric_level import FEW
+
+LEARNED_NOTHING = np.full(EPOCHS, 0.01)
 
 
 def found(evidence):
@@ -78,13 +81,19 @@ def test_loss_no_better_than_a_constant_answers():
     for part, code in ((1e-3, "loss.constant"), (-1e-3, "loss.fell")):
         lowest = (losses.CONSTANT + part) * CONSTANT_LOSS
         values = lowest + 0.6 * np.exp(-np.arange(EPOCHS) / 2)
-        one = found(planted({"batch": batches()}, loss=values))["training"]
+        one = found(planted({"batch": batches()}, loss=values, val_jaccard=LEARNED_NOTHING))["training"]
         assert one.code == code
         assert one.level == ("ill" if code == "loss.constant" else "good")
-    assert (
-        f"the best constant answer costs {CONSTANT_LOSS:.3g}"
-        in found(planted({"batch": batches()}, loss=np.full(EPOCHS, 0.5)))["training"].seen
-    )
+    evidence = planted({"batch": batches()}, loss=np.full(EPOCHS, 0.5), val_jaccard=LEARNED_NOTHING)
+    assert f"the best constant answer costs {CONSTANT_LOSS:.3g}" in found(evidence)["training"].seen
+
+
+def test_loss_of_masks_that_are_good_is_an_observation():
+    """A focal loss keeps probabilities near ½ while the masks are right."""
+    records, loss = {"batch": batches(val_constant_jaccard=0.1)}, np.full(EPOCHS, CONSTANT_LOSS)
+    for best, level in ((0.1 + 0.9 * FEW + 1e-6, "info"), (0.1 + 0.9 * FEW - 1e-6, "ill")):
+        one = found(planted(records, loss=loss, val_jaccard=np.full(EPOCHS, best)))["training"]
+        assert (one.code, one.level) == ("loss.constant", level)
 
 
 def test_loss_that_fell_within_the_first_epoch_is_not_flat():
@@ -125,9 +134,11 @@ def test_validation_is_not_measured_by_the_trainings_constant_answer():
 def test_loss_that_still_falls_while_training_runs_says_nothing_yet():
     loss = descent(20, EPOCHS)["loss"] + CONSTANT_LOSS
     for status, told in (("running", ("loss.fell", "unknown")), ("finished", ("loss.constant", "ill"))):
-        one = found(replace(planted({"batch": batches()}, loss=loss), status=status))["training"]
+        evidence = planted({"batch": batches()}, loss=loss, val_jaccard=LEARNED_NOTHING)
+        one = found(replace(evidence, status=status))["training"]
         assert (one.code, one.level) == told
-    still = replace(planted({"batch": batches()}, loss=np.full(EPOCHS, CONSTANT_LOSS)), status="running")
+    flat = planted({"batch": batches()}, loss=np.full(EPOCHS, CONSTANT_LOSS), val_jaccard=LEARNED_NOTHING)
+    still = replace(flat, status="running")
     assert found(still)["training"].level == "ill"
 
 
