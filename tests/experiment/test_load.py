@@ -168,10 +168,16 @@ def test_load_config_unstable_baseline_shares_the_quickstart_data(repository):
     assert broken.metrics.soft_jaccard
 
 
-def test_load_config_studies_mended_is_their_recipe_on_the_data_of_the_broken(repository):
+def test_load_config_studies_mended_is_their_recipe_on_14_times_as_many_tiles(repository):
     broken, mended = (load_config(repository / f"configs/studies_{name}.yaml") for name in ("broken", "mended"))
-    assert (broken.data, broken.model, broken.loss) == (mended.data, mended.model, mended.loss)
+    assert (broken.model, broken.loss) == (mended.model, mended.loss)
+    more = {"sections": broken.data.sections, "split": broken.data.split}
+    assert mended.data.model_copy(update=more) == broken.data
     assert broken.data.split.train == (0, 11)  # twelve sections
+    tiles = (mended.data.size // mended.data.tile) ** 2  # theirs were 1,980, and 200 to validate on
+    train, validation = mended.data.split.train, mended.data.split.validation
+    assert [tiles * (last - first + 1) for first, last in (train, validation)] == [1984, 208]
+    assert (mended.optimizer.clipnorm, mended.optimizer.kind) == (1.0, "adam")
     assert (broken.optimizer.learning_rate, broken.fit.batch_size) == (1e-2, 8)
     assert (mended.optimizer.learning_rate, mended.fit.batch_size, mended.fit.epochs) == (1e-3, 16, 100)
     assert (broken.callbacks.save_best, mended.callbacks.save_best) == ("val_soft_jaccard", "val_jaccard")
