@@ -6,6 +6,9 @@ import pytest
 import yaml
 
 from unetdyn.experiment import ConfigError, load_config, parse_config
+from unetdyn.experiment.config import Config, LossConfig, StageConfig, SyntheticData
+from unetdyn.experiment.optimizer_config import OptimizerConfig
+from unetdyn.experiment.schedule_config import CosineSchedule
 
 TOP = {
     "data": {"kind": "synthetic"},
@@ -42,6 +45,23 @@ def test_stages_replace_a_schedule_as_a_whole():
     assert stage.optimizer.schedule.kind == "cosine"
 
 
+@pytest.mark.parametrize(
+    "stage",
+    [
+        {"epochs": 2, "optimizer": {"learning_rate": 0.5}},
+        {"epochs": 2, "optimizer": OptimizerConfig(learning_rate=0.5)},
+        StageConfig(name="stage1", epochs=2, optimizer=OptimizerConfig(learning_rate=0.5)),
+        StageConfig(name="stage1", epochs=2, optimizer={"kind": "adamw", "learning_rate": 0.5}),
+    ],
+)
+def test_stages_inherit_from_parts_of_a_configuration_and_in_them(stage):
+    """Parts say their `kind` by being of it, and don't count their defaults among what was said."""
+    general = OptimizerConfig(kind="adamw", weight_decay=0.1, schedule=CosineSchedule())
+    made = Config(data=SyntheticData(), optimizer=general, loss=LossConfig(gamma=1.5), stages=[stage])
+    expected = general.model_copy(update={"learning_rate": 0.5})
+    assert made.stages == (StageConfig(name="stage1", epochs=2, optimizer=expected, loss=LossConfig(gamma=1.5)),)
+
+
 @pytest.mark.parametrize("fit", [{}, {"batch_size": 4}, {"epochs": 7}])
 def test_fit_epochs_are_those_of_the_stages(fit):
     chosen = config({"epochs": 3}, {"epochs": 4}, fit=fit)
@@ -71,7 +91,9 @@ def test_recorded_stages_are_read_back():
     [
         ([{}], {}, "`stages.0.epochs`: field required"),
         ([3], {}, "`stages.0`: "),
-        (3, {}, "`stages`: input should be a valid tuple. Received: 3"),
+        (3, {}, "`stages`: input should be a list. Received: 3"),
+        (None, {}, "`stages`: input should be a list. Received: None"),
+        ([{"epochs": 1, "frozen": "enc1"}], {}, "`stages.0.frozen`: input should be a list. Received: 'enc1'"),
         ([{"epochs": 1, "freeze": []}], {}, "in `stages.0`, unknown key 'freeze'. Did you mean 'frozen'?"),
         (
             [{"epochs": 1}, {"epochs": 1, "optimizer": {"learning_rat": 1}}],
