@@ -150,7 +150,7 @@ class EarlyStoppingConfig(Part):
     mode: Literal["auto", "min", "max"] = "auto"
     patience: PositiveInt = Field(10, description="epochs")
     min_delta: float = Field(0.0, ge=0, description="least change that counts as better")
-    start_from_epoch: int = Field(0, ge=0)
+    start_from_epoch: int = Field(0, ge=0, description="epochs without it; with `stages`, at the beginning of each")
     restore_best_weights: bool = Field(False, description="`model.keras` is of the best epoch in any case")
 
 
