@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from unetdyn.experiment import ConfigError, load_config, parse_config
-from unetdyn.experiment.config import Config, LossConfig, StageConfig, SyntheticData
+from unetdyn.experiment.config import Config, LossConfig, StageConfig
+from unetdyn.experiment.data_config import SyntheticData
 from unetdyn.experiment.optimizer_config import OptimizerConfig
 from unetdyn.experiment.schedule_config import CosineSchedule
 

@@ -1,77 +1,19 @@
 """The one typed configuration of an experiment: what a YAML file may say, and what it means when it says nothing."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, create_model, field_validator, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator, model_validator
 
 from unetdyn._checks import unknown_choice
 from unetdyn.analysis.declarations import STABILITY
+from unetdyn.experiment.callbacks_config import CallbacksConfig
+from unetdyn.experiment.data_config import FolderData, SyntheticData
 from unetdyn.experiment.inherit import inherited
-from unetdyn.experiment.monitors import section_fields, watched_names
+from unetdyn.experiment.monitors import watched_names
 from unetdyn.experiment.optimizer_config import OptimizerConfig
-from unetdyn.experiment.part import Fraction, Part
+from unetdyn.experiment.part import Part
 from unetdyn.experiment.schedule_config import SCHEDULE_KINDS
-
-Sections = tuple[int, int]  # first and last, both included
-
-
-class SplitConfig(Part):
-    """Which sections train, validate and test: all as inclusive ranges, or as shares of the stack in its own order."""
-
-    train: Sections | None = Field(None, description="first and last section; absent: what the shares leave")
-    validation: Sections | Fraction = 0.2
-    test: Sections | Fraction | None = None
-    gap: int = Field(1, ge=0, description="sections left out between two parts, because neighbours look alike")
-
-    @model_validator(mode="after")
-    def _ranges_or_shares(self) -> "SplitConfig":
-        kinds = {isinstance(part, tuple) for part in (self.validation, self.test) if part is not None}
-        if kinds != {self.train is not None}:
-            raise ValueError(
-                "give `train`, `validation` and `test` all as [first, last] sections, or leave `train` out and give "
-                f"the others as shares. Received: train={self.train}, validation={self.validation}, test={self.test}"
-            )
-        return self
-
-
-class AugmentationConfig(Part):
-    """Random changes to training tiles, image and mask together; see `unetdyn.data.Augmentation`."""
-
-    flip: bool = True
-    rotate90: bool = True
-    rotation: float = Field(0.0, ge=0, le=180, description="largest angle, degrees")
-    brightness: float = Field(0.0, ge=0, description="largest shift, in standard deviations of the image")
-    contrast: float = Field(0.0, ge=0, lt=1, description="largest relative change")
-    noise: float = Field(0.0, ge=0, description="σ of Gaussian noise, in standard deviations of the image")
-
-
-class _Images(Part):
-    downsample: PositiveInt = 1
-    tile: PositiveInt = Field(128, description="side of the square tiles, pixels after downsampling")
-    stride: PositiveInt | None = Field(None, description="step between training tiles, pixels; absent: the tile's side")
-    normalise: Literal["per_image", "unit"] = "per_image"
-    split: SplitConfig = SplitConfig()
-    augmentation: AugmentationConfig | None = None
-
-
-class SyntheticData(_Images):
-    """The embedded synthetic electron microscope."""
-
-    kind: Literal["synthetic"] = "synthetic"
-    sections: PositiveInt = 16
-    size: PositiveInt = Field(256, description="side of a section, pixels")
-    seed: int = 0
-
-
-class FolderData(_Images):
-    """A folder of images and masks, or of one multi-page TIFF of each."""
-
-    kind: Literal["folder"] = "folder"
-    path: Path
-    images: str = "images"
-    masks: str = "masks"
-    mask_threshold: Fraction | None = Field(None, description="for masks with greys between background and object")
 
 
 class ModelConfig(Part):
@@ -141,43 +83,6 @@ class MetricsConfig(Part):
 
     threshold: float = Field(0.5, gt=0, lt=1)
     soft_jaccard: bool = Field(False, description="add the soft Jaccard, as `soft_jaccard`, for comparison")
-
-
-class EarlyStoppingConfig(Part):
-    """See `keras.callbacks.EarlyStopping`; the studies have a patience of 15."""
-
-    monitor: str = "val_jaccard"
-    mode: Literal["auto", "min", "max"] = "auto"
-    patience: PositiveInt = Field(10, description="epochs")
-    min_delta: float = Field(0.0, ge=0, description="least change that counts as better")
-    start_from_epoch: int = Field(0, ge=0, description="epochs without it; with `stages`, at the beginning of each")
-    restore_best_weights: bool = Field(False, description="`model.keras` is of the best epoch in any case")
-
-
-class ReduceLROnPlateauConfig(Part):
-    """See `keras.callbacks.ReduceLROnPlateau`; factor, patience and least rate are those of the studies."""
-
-    monitor: str = "val_loss"
-    mode: Literal["auto", "min", "max"] = "auto"
-    factor: Fraction = 0.5
-    patience: PositiveInt = Field(8, description="epochs")
-    min_delta: float = Field(1e-4, ge=0, description="least change that counts as better")
-    cooldown: int = Field(0, ge=0, description="epochs after a reduction in which none is counted")
-    min_lr: float = Field(1e-6, ge=0)
-
-
-if TYPE_CHECKING:
-    _Monitors = Part
-else:
-    _Monitors = create_model("_Monitors", __base__=Part, __module__=__name__, **section_fields(Part))
-
-
-class CallbacksConfig(_Monitors):
-    """What watches the training, with a section for each monitor that declares one, and what may stop it."""
-
-    save_best: str = Field("val_jaccard", description="`model.keras` is the epoch where this was best")
-    early_stopping: EarlyStoppingConfig | None = None
-    reduce_lr_on_plateau: ReduceLROnPlateauConfig | None = None
 
 
 class Config(Part):

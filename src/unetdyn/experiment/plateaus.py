@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from unetdyn.analysis.metric_names import less_is_better
-from unetdyn.experiment.config import EarlyStoppingConfig, ReduceLROnPlateauConfig
+from unetdyn.experiment.callbacks_config import EarlyStoppingConfig, ReduceLROnPlateauConfig
 
 
 def early_stopping(settings: EarlyStoppingConfig, first: int) -> keras.callbacks.EarlyStopping:
