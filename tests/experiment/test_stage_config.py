@@ -84,7 +84,11 @@ def test_recorded_stages_are_read_back():
         {"epochs": 4, "optimizer": {"kind": "sgd"}, "loss": {"kind": "binary_crossentropy"}},
         loss={"kind": "soft_jaccard"},
     )
-    assert parse_config(chosen.model_dump(mode="json")) == chosen
+    dumped = chosen.model_dump(mode="json")
+    assert parse_config(dumped) == chosen
+    dumped["stages"][0]["epochs"] = 5  # without a word of their sum
+    assert parse_config(dumped).fit.epochs == 9
+    assert parse_config(TOP).model_dump()["fit"]["epochs"] == 30
 
 
 @pytest.mark.parametrize(
@@ -117,13 +121,19 @@ def test_recorded_stages_are_read_back():
         (
             [{"epochs": 1, "loss": {"kind": "sparse_categorical_crossentropy"}}],
             {},
-            "every other loss with 1. Received: loss.kind='sparse_categorical_crossentropy', model.classes=1",
+            "every other loss with 1. Received: stages.0.loss.kind='sparse_categorical_crossentropy', model.classes=1",
         ),
         (
             [{"epochs": 1}, {"epochs": 1, "optimizer": {"schedule": "cosine", "warmup_epochs": 0}}],
             {"callbacks": {"reduce_lr_on_plateau": {}}, "optimizer": {}},
-            "needs a rate that nothing else moves: leave out `optimizer.schedule` and `optimizer.warmup_epochs`, or "
-            "this section. Received: schedule='cosine'",
+            "needs a rate that nothing else moves: leave out `stages.1.optimizer.schedule` and "
+            "`stages.1.optimizer.warmup_epochs`, or this section. Received: schedule='cosine'",
+        ),
+        (
+            [{"epochs": 9}, {"epochs": 3, "optimizer": {"warmup_epochs": 5}}],
+            {},
+            "`stages.1.optimizer.warmup_epochs` must be less than the epochs of the stage; 0 for no warm-up. Received: "
+            "warmup_epochs=5.0, stages.1.epochs=3",
         ),
     ],
 )

@@ -3,7 +3,16 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from unetdyn._checks import unknown_choice
 from unetdyn.analysis.declarations import STABILITY
@@ -117,6 +126,14 @@ class Config(Part):
             raise ValueError(f"stages must have different names. Received: {names}")
         return stages
 
+    @model_serializer(mode="wrap")
+    def _without_epochs_beside_stages(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Who changes the epochs of a stage in what was recorded need not know their sum."""
+        dumped: dict[str, Any] = dump(self)
+        if self.stages and isinstance(dumped.get("fit"), dict):
+            dumped["fit"].pop("epochs", None)
+        return dumped
+
     @field_validator("fit")
     @classmethod
     def _epochs_are_those_of_the_stages(cls, fit: FitConfig, info: ValidationInfo) -> FitConfig:
@@ -137,6 +154,10 @@ class Config(Part):
         whole = StageConfig(name="whole", epochs=self.fit.epochs, optimizer=self.optimizer, loss=self.loss)
         return self.stages or (whole,)
 
+    def _placed(self) -> list[tuple[str, StageConfig]]:
+        """What is trained, each with how its keys begin: `stages.1.`, and nothing in a training of one piece."""
+        return [(f"stages.{place}." if self.stages else "", stage) for place, stage in enumerate(self.trained)]
+
     def of_stage(self, stage: StageConfig) -> "Config":
         """The configuration of a training that is this stage alone."""
         fit = self.fit.model_copy(update={"epochs": stage.epochs})
@@ -145,11 +166,11 @@ class Config(Part):
 
     @model_validator(mode="after")
     def _loss_fits_classes(self) -> "Config":
-        for loss in (stage.loss for stage in self.trained):
-            if (loss.kind == "sparse_categorical_crossentropy") != (self.model.classes > 1):
+        for place, stage in self._placed():
+            if (stage.loss.kind == "sparse_categorical_crossentropy") != (self.model.classes > 1):
                 raise ValueError(
                     "sparse_categorical_crossentropy goes with `model.classes` of 2 or more, every other loss with 1. "
-                    f"Received: loss.kind={loss.kind!r}, model.classes={self.model.classes}"
+                    f"Received: {place}loss.kind={stage.loss.kind!r}, model.classes={self.model.classes}"
                 )
         many = self.model.classes > 1
         if many and self.metrics.soft_jaccard:
@@ -175,11 +196,14 @@ class Config(Part):
 
     @model_validator(mode="after")
     def _one_hand_on_the_rate(self) -> "Config":
-        for optimizer in (stage.optimizer for stage in self.trained):
-            if self.callbacks.reduce_lr_on_plateau is not None and optimizer.rate_is_scheduled:
+        if self.callbacks.reduce_lr_on_plateau is None:
+            return self
+        for place, stage in self._placed():
+            optimizer, key = stage.optimizer, f"{place}optimizer"
+            if optimizer.rate_is_scheduled:
                 raise ValueError(
                     "`callbacks.reduce_lr_on_plateau` needs a rate that nothing else moves: leave out "
-                    "`optimizer.schedule` and `optimizer.warmup_epochs`, or this section. Received: "
+                    f"`{key}.schedule` and `{key}.warmup_epochs`, or this section. Received: "
                     f"schedule={optimizer.schedule.kind!r}, warmup_epochs={optimizer.warmup_epochs}"
                 )
         return self
@@ -194,11 +218,12 @@ class Config(Part):
 
     @model_validator(mode="after")
     def _warmup_ends(self) -> "Config":
-        for stage in self.trained:
+        for place, stage in self._placed():
             if stage.optimizer.warmup_epochs >= stage.epochs:
+                whole = "stage" if place else "training"
                 raise ValueError(
-                    "`optimizer.warmup_epochs` must be less than the epochs of the training; 0 for no warm-up. "
-                    f"Received: warmup_epochs={stage.optimizer.warmup_epochs}, epochs={stage.epochs}"
+                    f"`{place}optimizer.warmup_epochs` must be less than the epochs of the {whole}; 0 for no warm-up. "
+                    f"Received: warmup_epochs={stage.optimizer.warmup_epochs}, {place or 'fit.'}epochs={stage.epochs}"
                 )
         return self
 
