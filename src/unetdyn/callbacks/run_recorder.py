@@ -137,9 +137,10 @@ class RunRecorder(keras.callbacks.Callback):
     def begin_stage(self, name: str, more: bool = False) -> None:
         """Say that the next `fit` is a stage of the training, which is to be told from the others.
 
-        The stage's name, its first epoch and its own set-up go into `run.json`, and its beginning is an event `stage`.
-        The best model is that of all stages, as long as what it is chosen by is comparable: a metric, not a loss that
-        changes between them. A `fit` that is no stage counts to the one before.
+        The stage's name, its first epoch and its own set-up go into `run.json`; its beginning is an event `stage`, its
+        end an event `stage_end` where another follows. The best model is that of all stages, as long as what it is
+        chosen by is comparable: a metric, not a loss that changes between them. A `fit` that is no stage counts to the
+        one before, and ends the run. Epochs before the first stage are a stage `before`.
 
         Args:
             name: As it is shown in pictures and tables.
@@ -163,12 +164,15 @@ class RunRecorder(keras.callbacks.Callback):
             >>> [(stage["name"], stage["epoch"]) for stage in run.stages], run.history["epoch"].tolist()
             ([('coarse', 0), ('fine', 2)], [0.0, 1.0, 2.0, 3.0])
         """
-        known = [stage["name"] for stage in self.stages]
+        stages = self.stages
+        if not stages and self.epochs:
+            stages = [{"name": "before", "epoch": self.epochs[0]["epoch"], "setup": self.setup}]
+        known = [stage["name"] for stage in stages]
         if not isinstance(name, str) or not name or name in known:
             raise ValueError(
                 f"`name` must be a text that no earlier stage has; those are {known}. Received: name={name!r}."
             )
-        self._next_stage, self._more_stages = name, more
+        self.stages, self._next_stage, self._more_stages = stages, name, more
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Wait for the first epoch, whose number says whether this `fit` carries on."""
@@ -213,6 +217,9 @@ class RunRecorder(keras.callbacks.Callback):
         unlisten(self._hear)
         if self._more_stages:
             self._record_monitors()
+            name = self.stages[-1]["name"]
+            text = f"Stage {name!r} ended after epoch {self._last_epoch + 1}."
+            self.event("stage_end", text, epoch=self._last_epoch, stage=name)
             return
         if self.best is None and self._last_epoch >= 0:
             self._save_model()
@@ -247,7 +254,9 @@ class RunRecorder(keras.callbacks.Callback):
         self._started, self._declared_in_fit = True, False
         self._heard: set[str] = set()
         self.event("train_begin", f"Training began at epoch {epoch + 1}.", epoch=epoch, **(self.params or {}))
-        if self._next_stage is not None:
+        if self._next_stage is None:
+            self._more_stages = False
+        else:
             self._start_stage(self._next_stage, epoch)
 
     def _start_stage(self, name: str, epoch: int) -> None:
@@ -291,7 +300,7 @@ class RunRecorder(keras.callbacks.Callback):
 
     def _note_setup(self) -> None:
         self.setup = self._read_setup()
-        if self.stages:
+        if self.stages and not self.stages[-1]["setup"]:  # a `fit` that is no stage may come after it
             self.stages[-1]["setup"] = self.setup
         self.writer.declare(metrics=self._metrics, setup=self.setup, stages=self.stages)
 
