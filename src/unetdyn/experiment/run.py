@@ -10,7 +10,7 @@ import keras
 from unetdyn import callbacks, runs
 from unetdyn.analysis.recorded_settings import stability_settings
 from unetdyn.experiment.averaged_weights import AveragedWeights
-from unetdyn.experiment.build import build_model
+from unetdyn.experiment.build import build_model, precision_of
 from unetdyn.experiment.config import Config
 from unetdyn.experiment.load import ConfigError
 from unetdyn.experiment.monitors import monitors_of
@@ -51,7 +51,7 @@ def run_experiment(config: Config, stream: TextIO | None = None) -> runs.Run:
         raise ConfigError(str(error)) from error
     try:
         train(model, config, prepared, recorder, watching, cycles)
-        recorder.writer.finish("finished", _test(recorder.path, prepared))
+        recorder.writer.finish("finished", _test(recorder.path, config, prepared))
     except BaseException as error:
         recorder.fail(error)
         _draw(recorder.path)
@@ -97,10 +97,11 @@ def _new_directory(name: str) -> Path:
     return path
 
 
-def _test(path: Path, prepared: Prepared) -> dict[str, Any]:
+def _test(path: Path, config: Config, prepared: Prepared) -> dict[str, Any]:
     """The saved model's figures on the test sections, which neither training nor the choice of the epoch saw."""
     if prepared.test is None:
         return {}
-    best = keras.saving.load_model(path / "model.keras")
+    with precision_of(config):  # in another one, Keras would not expect an optimizer that scales the loss
+        best = keras.saving.load_model(path / "model.keras")
     figures = best.evaluate(prepared.test, verbose=0, return_dict=True)
     return {f"test_{name}": float(value) for name, value in figures.items()}
