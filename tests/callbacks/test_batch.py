@@ -169,6 +169,15 @@ def test_reads_what_an_exception_left_and_carries_on():
     assert monitor.read() == {}
 
 
+def test_constant_loss_is_that_of_the_loss_compiled_last():
+    model, monitor = model_of("mean_squared_error"), BatchMonitor()
+    watched(model=model, monitor=monitor)
+    model.compile(keras.optimizers.SGD(0.0), "binary_crossentropy")
+    model.fit(X, Y, batch_size=4, initial_epoch=1, epochs=2, verbose=0, callbacks=[monitor])
+    share = Y.mean(dtype="float64")
+    np.testing.assert_allclose(monitor.record["constant_loss"], [share * (1 - share), entropy(share)], rtol=1e-3)
+
+
 def test_what_a_model_of_the_users_own_hands_over():
     """Its own `compute_metrics` is called as ever; one that its `test_step` does not call is not seen."""
 

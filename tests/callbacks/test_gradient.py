@@ -132,6 +132,19 @@ def test_spikes_do_not_depend_on_where_epochs_end():
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
+@pytest.mark.parametrize(("anew", "spikes"), [(True, 0), (False, 1)])
+def test_what_is_usual_is_that_of_the_optimizer(anew, spikes):
+    """A new one comes with a new loss; a training that goes on with its own goes on with what is usual."""
+    monitor, x = GradientMonitor(window=20), np.exp(0.1 * np.sin(np.arange(30.0)))[:, None].astype("float32")
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])
+    train(model, (x, 0 * x), monitor, keras.optimizers.SGD(0.0), batch_size=1)
+    if anew:
+        model.compile(keras.optimizers.SGD(0.0), "mse")
+    model.fit(5 * x[:1], 0 * x[:1], initial_epoch=1, epochs=2, verbose=0, callbacks=[monitor])
+    assert monitor.record["spike"].sum() == spikes
+    assert len(monitor.record["step"]) == 31
+
+
 def test_messages_come_when_trouble_begins_and_not_while_it_lasts():
     monitor = GradientMonitor()
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")])

@@ -147,6 +147,16 @@ def test_budget_leaves_out_epochs_but_the_first_and_the_last():
     assert monitor.results["cost"].measured == 3
 
 
+def test_budget_leaves_out_what_each_fit_compiles():
+    monitor, model = TrainInferenceGapMonitor(probe=(X, Y), budget=1e-9), network()
+    model.fit(X, Y, epochs=2, verbose=0, callbacks=[monitor])
+    spent = monitor._spent
+    model.fit(X, Y, epochs=3, initial_epoch=2, verbose=0, callbacks=[monitor])
+    assert monitor._spent == spent > 0
+    model.fit(X, Y, epochs=6, initial_epoch=3, verbose=0, callbacks=[monitor])
+    assert np.isfinite(monitor.record["training_loss"]).tolist() == [True, True, True, True, False, True]
+
+
 @pytest.mark.skipif(keras.config.backend() == "torch", reason="PyTorch compiles nothing")
 def test_each_mode_is_compiled_once_a_fit():
     traced = []

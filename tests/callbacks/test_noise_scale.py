@@ -245,6 +245,19 @@ def test_monitor_starts_anew_with_a_new_training_and_carries_on_with_an_old_one(
     assert monitor.record["raw_step"].dtype == monitor.record["step"].dtype == np.int64
 
 
+def test_monitor_pools_no_observations_of_two_optimizers(data):
+    """Under ten times the loss both sums are a hundred times as large, and their ratio is the same."""
+    monitor, model = NoiseScaleMonitor(window=300), regression()
+    fit(monitor, data, model, epochs=1)
+    model.compile(keras.optimizers.SGD(RATE), "mse", loss_weights=10.0)
+    fit(monitor, data, model, epochs=2, initial_epoch=1)
+    assert monitor.record["observations"].tolist() == [199, 199]
+    assert len(monitor.record["raw_step"]) == 2 * 199
+    for name in ("gradient_sq", "trace_covariance"):
+        before, after = monitor.record[name]
+        assert after == pytest.approx(100 * before, rel=0.01)
+
+
 def test_monitor_of_whole_batches_has_nothing_to_compare(data):
     monitor = NoiseScaleMonitor()
     history = fit(monitor, data, batch_size=SAMPLES)

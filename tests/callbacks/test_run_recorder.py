@@ -395,7 +395,36 @@ def test_recorder_keeps_one_run_of_several_stages(tmp_path):
     assert rates == pytest.approx([0.1, 0.01])
     assert run.setup == run.stages[1]["setup"]
     kinds = [event["kind"] for event in run.events if event["kind"] != "best"]
-    assert kinds == ["train_begin", "stage", "train_begin", "stage", "train_end"]
+    assert kinds == ["train_begin", "stage", "stage_end", "train_begin", "stage", "train_end"]
+    (end,) = [event for event in run.events if event["kind"] == "stage_end"]
+    assert (end["message"], end["epoch"], end["stage"]) == ("Stage 'coarse' ended after epoch 2.", 1, "coarse")
+
+
+def test_recorder_ends_a_run_with_a_fit_that_is_no_stage(tmp_path):
+    """More were announced, and none came: what was said of the stage stays."""
+    recorder, model = RunRecorder(tmp_path, save_best="loss"), make_model()
+    recorder.begin_stage("coarse", more=True)
+    fit(recorder, model=model, epochs=1)
+    model.compile(keras.optimizers.Adam(), "mae")
+    fit(recorder, model=model, initial_epoch=1, epochs=2)
+    run = runs.open(tmp_path)
+    assert (run.status, run.summary["epochs"]) == ("finished", 2)
+    assert [(stage["name"], stage["setup"]["optimizer"]["name"]) for stage in run.stages] == [("coarse", "SGD")]
+    assert run.setup["optimizer"]["name"] == "Adam"
+
+
+def test_recorder_has_a_stage_of_the_epochs_before_the_first(tmp_path):
+    recorder, model = RunRecorder(tmp_path, save_best="loss"), make_model()
+    fit(recorder, model=model, epochs=1)
+    assert recorder.stages == []
+    with pytest.raises(ValueError, match=r"those are \['before'\]. Received: name='before'"):
+        recorder.begin_stage("before")
+    model.compile("sgd", "mae")
+    recorder.begin_stage("fine")
+    fit(recorder, model=model, initial_epoch=1, epochs=2)
+    told = [(stage["name"], stage["epoch"], stage["setup"]["loss"]["name"]) for stage in runs.open(tmp_path).stages]
+    assert told == [("before", 0, "mean_squared_error"), ("fine", 1, "mean_absolute_error")]
+    assert Evidence.read(tmp_path).loss_since == 1
 
 
 def test_recorder_refuses_stages_of_one_name(tmp_path):

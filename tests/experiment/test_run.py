@@ -47,6 +47,15 @@ def test_run_experiment_leaves_a_whole_run_directory(run):
     assert run.config["model"]["norm"] == "batch"  # defaults are recorded too
 
 
+def test_run_experiment_tests_in_the_precision_it_trained_in(tmp_path):
+    """Keras would warn of an optimizer that scales the loss, and doesn't expect one in float32."""
+    settings = {**SMALL, "run_directory": tmp_path / "run", "fit": {"epochs": 1, "precision": "mixed_float16"}}
+    unwatched = {declared.name: None for declared, section in offered() if not section.required}
+    run = run_experiment(parse_config({**settings, "callbacks": unwatched}), io.StringIO())
+    assert np.isfinite(run.summary["test_loss"])
+    assert keras.config.dtype_policy().name == "float32"
+
+
 def test_run_experiment_stability_is_that_of_the_recorded_losses(run):
     recorded = run.history["stability"][-1]
     assert recorded == pytest.approx(np.std(run.history["val_loss"][-3:], ddof=1))

@@ -6,6 +6,10 @@ import pytest
 import yaml
 
 from unetdyn.experiment import ConfigError, load_config, parse_config
+from unetdyn.experiment.config import Config, LossConfig, StageConfig
+from unetdyn.experiment.data_config import SyntheticData
+from unetdyn.experiment.optimizer_config import OptimizerConfig
+from unetdyn.experiment.schedule_config import CosineSchedule
 
 TOP = {
     "data": {"kind": "synthetic"},
@@ -42,6 +46,23 @@ def test_stages_replace_a_schedule_as_a_whole():
     assert stage.optimizer.schedule.kind == "cosine"
 
 
+@pytest.mark.parametrize(
+    "stage",
+    [
+        {"epochs": 2, "optimizer": {"learning_rate": 0.5}},
+        {"epochs": 2, "optimizer": OptimizerConfig(learning_rate=0.5)},
+        StageConfig(name="stage1", epochs=2, optimizer=OptimizerConfig(learning_rate=0.5)),
+        StageConfig(name="stage1", epochs=2, optimizer={"kind": "adamw", "learning_rate": 0.5}),
+    ],
+)
+def test_stages_inherit_from_parts_of_a_configuration_and_in_them(stage):
+    """Parts say their `kind` by being of it, and don't count their defaults among what was said."""
+    general = OptimizerConfig(kind="adamw", weight_decay=0.1, schedule=CosineSchedule())
+    made = Config(data=SyntheticData(), optimizer=general, loss=LossConfig(gamma=1.5), stages=[stage])
+    expected = general.model_copy(update={"learning_rate": 0.5})
+    assert made.stages == (StageConfig(name="stage1", epochs=2, optimizer=expected, loss=LossConfig(gamma=1.5)),)
+
+
 @pytest.mark.parametrize("fit", [{}, {"batch_size": 4}, {"epochs": 7}])
 def test_fit_epochs_are_those_of_the_stages(fit):
     chosen = config({"epochs": 3}, {"epochs": 4}, fit=fit)
@@ -63,7 +84,11 @@ def test_recorded_stages_are_read_back():
         {"epochs": 4, "optimizer": {"kind": "sgd"}, "loss": {"kind": "binary_crossentropy"}},
         loss={"kind": "soft_jaccard"},
     )
-    assert parse_config(chosen.model_dump(mode="json")) == chosen
+    dumped = chosen.model_dump(mode="json")
+    assert parse_config(dumped) == chosen
+    dumped["stages"][0]["epochs"] = 5  # without a word of their sum
+    assert parse_config(dumped).fit.epochs == 9
+    assert parse_config(TOP).model_dump()["fit"]["epochs"] == 30
 
 
 @pytest.mark.parametrize(
@@ -71,7 +96,9 @@ def test_recorded_stages_are_read_back():
     [
         ([{}], {}, "`stages.0.epochs`: field required"),
         ([3], {}, "`stages.0`: "),
-        (3, {}, "`stages`: input should be a valid tuple. Received: 3"),
+        (3, {}, "`stages`: input should be a list. Received: 3"),
+        (None, {}, "`stages`: input should be a list. Received: None"),
+        ([{"epochs": 1, "frozen": "enc1"}], {}, "`stages.0.frozen`: input should be a list. Received: 'enc1'"),
         ([{"epochs": 1, "freeze": []}], {}, "in `stages.0`, unknown key 'freeze'. Did you mean 'frozen'?"),
         (
             [{"epochs": 1}, {"epochs": 1, "optimizer": {"learning_rat": 1}}],
@@ -94,13 +121,19 @@ def test_recorded_stages_are_read_back():
         (
             [{"epochs": 1, "loss": {"kind": "sparse_categorical_crossentropy"}}],
             {},
-            "every other loss with 1. Received: loss.kind='sparse_categorical_crossentropy', model.classes=1",
+            "every other loss with 1. Received: stages.0.loss.kind='sparse_categorical_crossentropy', model.classes=1",
         ),
         (
             [{"epochs": 1}, {"epochs": 1, "optimizer": {"schedule": "cosine", "warmup_epochs": 0}}],
             {"callbacks": {"reduce_lr_on_plateau": {}}, "optimizer": {}},
-            "needs a rate that nothing else moves: leave out `optimizer.schedule` and `optimizer.warmup_epochs`, or "
-            "this section. Received: schedule='cosine'",
+            "needs a rate that nothing else moves: leave out `stages.1.optimizer.schedule` and "
+            "`stages.1.optimizer.warmup_epochs`, or this section. Received: schedule='cosine'",
+        ),
+        (
+            [{"epochs": 9}, {"epochs": 3, "optimizer": {"warmup_epochs": 5}}],
+            {},
+            "`stages.1.optimizer.warmup_epochs` must be less than the epochs of the stage; 0 for no warm-up. Received: "
+            "warmup_epochs=5.0, stages.1.epochs=3",
         ),
     ],
 )

@@ -150,17 +150,17 @@ def test_train_keeps_the_model_of_the_best_epoch_of_all_stages(tmp_path, rates, 
 
 
 def test_run_experiment_early_stopping_ends_a_stage_and_not_the_training(tmp_path):
-    early = {"monitor": "val_loss", "mode": "max", "min_delta": 10.0, "patience": 1}
+    early = {"monitor": "val_loss", "mode": "max", "min_delta": 10.0, "patience": 1, "start_from_epoch": 1}
     callbacks = {"stability": {"window": 3}, "early_stopping": early, "gradient": None, **UNWATCHED}
     stages = [{"epochs": 9}, {"epochs": 8}]
     config = parse_config({**SMALL, "run_directory": tmp_path / "run", "stages": stages, "callbacks": callbacks})
     shown = io.StringIO()
     run = run_experiment(config, shown)
-    # Nothing is better than the first epoch of a stage: each ends after its second, with a patience of its own.
-    assert [(stage["name"], stage["epoch"]) for stage in run.stages] == [("stage1", 0), ("stage2", 2)]
-    assert run.history["epoch"].tolist() == [0, 1, 2, 3]
+    # The first epoch of each stage does not count, and nothing is better than the second: each ends after its third.
+    assert [(stage["name"], stage["epoch"]) for stage in run.stages] == [("stage1", 0), ("stage2", 3)]
+    assert run.history["epoch"].tolist() == [0, 1, 2, 3, 4, 5]
     assert "epoch  1/17" in shown.getvalue()
-    assert "epoch  3/10" in shown.getvalue()
+    assert "epoch  4/11" in shown.getvalue()
     assert run.status == "finished"
     assert parse_config(run.config) == config
     assert "test_jaccard" in run.summary

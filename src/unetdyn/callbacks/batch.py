@@ -99,7 +99,8 @@ class BatchMonitor(Monitor):
         self._validation: dict[str, float] | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Attach to the model."""
+        """Attach to the model, whose loss may be another than that of an earlier `fit`."""
+        self._constants = {}
         if self._statistics is not None:
             self._statistics.detach()
         self._statistics = BatchStatistics(self.model, self.threshold, session=self.params)

@@ -122,6 +122,10 @@ class GradientMonitor(StepMonitor):
     def _restart(self) -> None:
         super()._restart()
         self.first_nonfinite: NonFinite | None = None
+        self._new_optimizer()
+
+    def _new_optimizer(self) -> None:
+        """What is usual is learned anew: gradients of another loss are of another size."""
         self._usual = np.zeros(0)
 
     def _empty_record(self) -> StepRecord:

@@ -1,7 +1,8 @@
-"""How a value of `logs` is read."""
+"""How a value of `logs` is read, and the learning rate, which is logged beside it."""
 
 from typing import Any
 
+import keras
 import numpy as np
 
 
@@ -15,3 +16,14 @@ def logged_number(value: Any) -> float | None:
         return float(np.asarray(value).reshape(()))
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def plain_value(value: Any) -> Any:
+    """A number as it is; a metric with a value a class is still a tensor in `logs`."""
+    return value if isinstance(value, int | float | str) else keras.ops.convert_to_numpy(value)
+
+
+def learning_rate_of(model: keras.Model) -> dict[str, float]:
+    """The learning rate of the step to come, whether constant, scheduled or set by a callback."""
+    rate = getattr(getattr(model, "optimizer", None), "learning_rate", None)
+    return {} if rate is None else {"learning_rate": float(rate)}

@@ -2,6 +2,7 @@
 
 import abc
 import warnings
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -108,3 +109,17 @@ class Monitor(Recorded):
         >>> Headroom().name, Headroom("mine").name
         ('headroom', 'mine')
     """
+
+
+def checked_monitors(monitors: Sequence[Recorded]) -> tuple[Recorded, ...]:
+    """What may be given to a recorder: monitors and controls whose names differ."""
+    for monitor in monitors:
+        if not isinstance(monitor, Recorded):
+            raise TypeError(
+                "`monitors` must be monitors or controls of `unetdyn.callbacks`, or subclasses of its `Monitor`. "
+                f"Received: {type(monitor).__name__}."
+            )
+    names = [monitor.name for monitor in monitors]
+    if len(set(names)) < len(names):
+        raise ValueError(f"`monitors` must have different names, which become file names. Received: {names}.")
+    return tuple(monitors)

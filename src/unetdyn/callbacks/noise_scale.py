@@ -159,11 +159,7 @@ class NoiseScaleMonitor(StepMonitor):
 
     def _restart(self) -> None:
         super()._restart()
-        self._latest: Series = {
-            "step": np.zeros(0, np.int64),
-            "gradient_sq": np.zeros(0),
-            "trace_covariance": np.zeros(0),
-        }
+        self._new_optimizer()
         self._raw = StepRecord(**self._latest)
         self._samples, self._steps = None, 0
         self._size = self.batch_size
@@ -172,6 +168,14 @@ class NoiseScaleMonitor(StepMonitor):
         self._told_of_size = False
         self._spoilt = -1
         self.result: NoiseScale | None = None
+
+    def _new_optimizer(self) -> None:
+        """No window pools observations of two trainings: those of another loss are of another size."""
+        self._latest: Series = {
+            "step": np.zeros(0, np.int64),
+            "gradient_sq": np.zeros(0),
+            "trace_covariance": np.zeros(0),
+        }
 
     def _measure(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
         del blocks

@@ -26,7 +26,7 @@ class ProbeCost:
     """What looking at the probe set cost.
 
     Attributes:
-        seconds: All in all, the first epoch's compilation with it.
+        seconds: All in all, the compilation in the first epoch of each `fit` with it.
         training_seconds: Of all epochs, without this.
         measured: In how many epochs it looked.
         epochs: How many there were.
@@ -48,8 +48,8 @@ class ProbeMonitor(Monitor):
     A subclass gives `_measure`, what it records of an epoch, and `_modes`, whether it calls the model for inference,
     for training or both.
 
-    The first epoch, in which the training's step and the look are compiled, is always measured and counts on neither
-    side of the budget; so is the last one, where `fit` tells which that is.
+    The first epoch of each `fit`, in which the training's step and the look are compiled, is always measured and counts
+    on neither side of the budget; the last one is measured too, where `fit` tells which that is.
 
     Args:
         probe: (images, masks), or None for images of the validation data.
@@ -81,6 +81,7 @@ class ProbeMonitor(Monitor):
             check_fraction("budget", budget, one=True, otherwise="or None for every epoch")
         self.probe, self.images, self.batch_size, self.budget = probe, images, batch_size, budget
         self._looks: dict[bool, Callable[..., Any]] = {}
+        self._compiles = True  # as long as this `fit` has looked at nothing
         self._began = time.perf_counter()
         super().__init__(name, verbose)
 
@@ -94,7 +95,7 @@ class ProbeMonitor(Monitor):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """What was compiled belongs to another `fit`, and maybe to another model."""
-        self._looks = {}
+        self._looks, self._compiles = {}, True
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start the clock."""
@@ -185,13 +186,14 @@ class ProbeMonitor(Monitor):
     def _due(self) -> bool:
         last = self._epoch + 1 == (self.params or {}).get("epochs") or self.model.stop_training
         within = self.budget is None or self._spent <= self.budget * self._trained
-        return within or last or not self._epochs
+        return within or last or self._compiles
 
     def _count(self, training: float, own: float) -> None:
-        """The first epoch that was measured is left out of the budget's both sides, and not of the cost."""
-        if len(self._epochs) > 1:
+        """The first epoch that a `fit` measured is left out of the budget's both sides, and not of the cost."""
+        if not self._compiles:
             self._spent += own
             self._trained += training
+        self._compiles = self._compiles and self._probe is None
         before = self.results.get("cost", ProbeCost())
         measured = sum(map(bool, self._rows))
         self.results["cost"] = ProbeCost(

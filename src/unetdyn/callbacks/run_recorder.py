@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
-from unetdyn._checks import check_choice
 from unetdyn._warnings import listen, unlisten
 from unetdyn.analysis.declarations import UNDECLARED, Direction
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.messages import recorder as messages
 from unetdyn.analysis.log_keys import LogKeys
-from unetdyn.analysis.metric_names import best_epoch, direction, overlap_rank
-from unetdyn.callbacks.logged_number import logged_number
+from unetdyn.callbacks.best_model import BestModel
+from unetdyn.callbacks.logged_number import learning_rate_of, plain_value
 from unetdyn.callbacks.metric_directions import metric_directions
-from unetdyn.callbacks.monitor import Recorded
+from unetdyn.callbacks.monitor import Recorded, checked_monitors
 from unetdyn.callbacks.noise_scale_sources import samples_counted
 from unetdyn.callbacks.setup import batch_size_of, setup
 from unetdyn.runs import RunWriter, replacing
@@ -102,11 +100,9 @@ class RunRecorder(keras.callbacks.Callback):
         monitors: Sequence[Recorded] = (),
     ) -> None:
         super().__init__()
-        check_choice("mode", mode, ["auto", "max", "min"])
-        self.monitors = _checked_monitors(monitors)
-        self.save_best = save_best
+        self._chosen = BestModel(save_best, mode)
+        self.monitors = checked_monitors(monitors)
         self.mode = mode
-        self.best: tuple[int, float] | None = None
         self.epochs: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.setup: dict[str, Any] = {}
@@ -120,14 +116,22 @@ class RunRecorder(keras.callbacks.Callback):
         self._declared_in_fit = False
         self._first_rate: float | None = None
         self._samples: float | None = None
-        self._direction: Direction | None = {"max": "up", "min": "down"}.get(mode)  # type: ignore[assignment]
         self._last_epoch = -1
         self._next_stage: str | None = None
         self._more_stages = False
         self._seconds = 0.0
         self._started = False
-        self._warned = False
         self._written_findings = {id(monitor): 0 for monitor in self.monitors}
+
+    @property
+    def save_best(self) -> str | None:
+        """What the best epoch is chosen by."""
+        return self._chosen.name
+
+    @property
+    def best(self) -> tuple[int, float] | None:
+        """(epoch, value) of the best epoch, or None."""
+        return self._chosen.best
 
     @property
     def next_epoch(self) -> int:
@@ -137,9 +141,10 @@ class RunRecorder(keras.callbacks.Callback):
     def begin_stage(self, name: str, more: bool = False) -> None:
         """Say that the next `fit` is a stage of the training, which is to be told from the others.
 
-        The stage's name, its first epoch and its own set-up go into `run.json`, and its beginning is an event `stage`.
-        The best model is that of all stages, as long as what it is chosen by is comparable: a metric, not a loss that
-        changes between them. A `fit` that is no stage counts to the one before.
+        The stage's name, its first epoch and its own set-up go into `run.json`; its beginning is an event `stage`, its
+        end an event `stage_end` where another follows. The best model is that of all stages, as long as what it is
+        chosen by is comparable: a metric, not a loss that changes between them. A `fit` that is no stage counts to the
+        one before, and ends the run. Epochs before the first stage are a stage `before`.
 
         Args:
             name: As it is shown in pictures and tables.
@@ -163,12 +168,15 @@ class RunRecorder(keras.callbacks.Callback):
             >>> [(stage["name"], stage["epoch"]) for stage in run.stages], run.history["epoch"].tolist()
             ([('coarse', 0), ('fine', 2)], [0.0, 1.0, 2.0, 3.0])
         """
-        known = [stage["name"] for stage in self.stages]
+        stages = self.stages
+        if not stages and self.epochs:
+            stages = [{"name": "before", "epoch": self.epochs[0]["epoch"], "setup": self.setup}]
+        known = [stage["name"] for stage in stages]
         if not isinstance(name, str) or not name or name in known:
             raise ValueError(
                 f"`name` must be a text that no earlier stage has; those are {known}. Received: name={name!r}."
             )
-        self._next_stage, self._more_stages = name, more
+        self.stages, self._next_stage, self._more_stages = stages, name, more
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Wait for the first epoch, whose number says whether this `fit` carries on."""
@@ -179,7 +187,7 @@ class RunRecorder(keras.callbacks.Callback):
         if not self._started:
             self._start(epoch)
         if self._first_rate is None:
-            self._first_rate = _learning_rate(self.model).get("learning_rate")
+            self._first_rate = learning_rate_of(self.model).get("learning_rate")
         self._samples = None
         self._epoch = epoch
         listen(self._hear, self.params)
@@ -192,10 +200,10 @@ class RunRecorder(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Record the epoch."""
-        logs = {name: _plain(value) for name, value in (logs or {}).items()}
+        logs = {name: plain_value(value) for name, value in (logs or {}).items()}
         seconds = time.perf_counter() - self._began
         self._seconds += seconds
-        rates = {} if "learning_rate" in logs else _learning_rate(self.model)
+        rates = {} if "learning_rate" in logs else learning_rate_of(self.model)
         row = {**logs, **rates, "seconds": round(seconds, 3)}
         self.writer.log_epoch(epoch, row)
         self.epochs.append({"epoch": epoch, **row})
@@ -203,16 +211,18 @@ class RunRecorder(keras.callbacks.Callback):
         self._record_monitors()
         if not self._declared_in_fit:
             self._declare(logs)
-        if self.save_best == "auto":
-            self.save_best = self._automatic(logs) or "auto"
+        self._chosen.settle(logs, self._metrics)
         if self.save_best not in (None, "auto"):
-            self._compare(epoch, self.save_best, logs)
+            self._compare(epoch, logs)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Save the model where no best epoch was, and close the record, unless another stage follows."""
         unlisten(self._hear)
         if self._more_stages:
             self._record_monitors()
+            name = self.stages[-1]["name"]
+            text = f"Stage {name!r} ended after epoch {self._last_epoch + 1}."
+            self.event("stage_end", text, epoch=self._last_epoch, stage=name)
             return
         if self.best is None and self._last_epoch >= 0:
             self._save_model()
@@ -247,7 +257,9 @@ class RunRecorder(keras.callbacks.Callback):
         self._started, self._declared_in_fit = True, False
         self._heard: set[str] = set()
         self.event("train_begin", f"Training began at epoch {epoch + 1}.", epoch=epoch, **(self.params or {}))
-        if self._next_stage is not None:
+        if self._next_stage is None:
+            self._more_stages = False
+        else:
             self._start_stage(self._next_stage, epoch)
 
     def _start_stage(self, name: str, epoch: int) -> None:
@@ -291,7 +303,7 @@ class RunRecorder(keras.callbacks.Callback):
 
     def _note_setup(self) -> None:
         self.setup = self._read_setup()
-        if self.stages:
+        if self.stages and not self.stages[-1]["setup"]:  # a `fit` that is no stage may come after it
             self.stages[-1]["setup"] = self.setup
         self.writer.declare(metrics=self._metrics, setup=self.setup, stages=self.stages)
 
@@ -307,45 +319,25 @@ class RunRecorder(keras.callbacks.Callback):
         batch_size = batch_size_of(self.model, self.monitors, samples, params.get("steps"))
         return setup(self.model, params, self._first_rate, batch_size)
 
-    def _automatic(self, logs: Mapping[str, Any]) -> str | None:
-        """What to choose the best epoch by; None as long as nothing was validated."""
-        names = [f"val_{name}" for name, way in self._metrics.items() if way is not None]
-        names = [name for name in names if logged_number(logs.get(name)) is not None]
-        return min(names, key=overlap_rank, default="val_loss" if "val_loss" in logs else None)
+    def _compare(self, epoch: int, logs: Mapping[str, Any]) -> None:
+        chosen = self._chosen
+        if (concern := chosen.concern(epoch, logs, self.log_keys)) is not None:
+            self._warn(epoch, concern, stacklevel=2)
+        if (value := chosen.value(logs)) is None:
+            return
+        self._declare_direction(str(chosen.name), chosen.direction)
+        if chosen.is_better(value):
+            self._save_model()
+            chosen.best = (epoch, value)
+            text = f"Epoch {epoch + 1} is the best so far: {chosen.name} {value:.4g}."
+            self.event("best", text, epoch=epoch, value=value)
 
-    def _compare(self, epoch: int, name: str, logs: Mapping[str, Any]) -> None:
-        if name in logs and np.size(logs[name]) == 1:
-            self._direction = self._direction or self._decided(epoch, name)
-            self._declare_direction(name, self._direction)
-            self._keep_if_best(epoch, name, float(logs[name]))
-        elif not self._warned:
-            self._warned = True
-            missing = messages.best_not_logged(name, epoch, list(logs))
-            several = messages.best_not_single(name, epoch, np.size(logs[name])) if name in logs else missing
-            self._warn(epoch, several, stacklevel=2)
-
-    def _declare_direction(self, name: str, direction: Direction) -> None:
+    def _declare_direction(self, name: str, direction: Direction | None) -> None:
         """What the best epoch was chosen by holds for whoever reads the run."""
         base = name.removeprefix("val_")
         if self._metrics.get(base, direction) != direction:
             self._metrics[base] = direction
             self.writer.declare(metrics=self._metrics)
-
-    def _decided(self, epoch: int, name: str) -> Direction:
-        """Whether more of it is better; where nothing tells, it is taken to be, and that is said."""
-        found = direction(name, self.log_keys)
-        if found in ("up", "down"):
-            return found
-        self._warn(epoch, messages.direction_assumed(name), stacklevel=3)
-        return "up"
-
-    def _keep_if_best(self, epoch: int, name: str, value: float) -> None:
-        before = [] if self.best is None else [self.best[1]]
-        if best_epoch(np.array([*before, value]), self._direction) != len(before):
-            return
-        self._save_model()
-        self.best = (epoch, value)
-        self.event("best", f"Epoch {epoch + 1} is the best so far: {name} {value:.4g}.", epoch=epoch, value=value)
 
     def _save_model(self) -> None:
         with replacing(self.path / "model.keras") as temporary:
@@ -374,27 +366,3 @@ class RunRecorder(keras.callbacks.Callback):
             if monitor.results:
                 summary[monitor.name] = {name: asdict(result) for name, result in monitor.results.items()}
         return summary
-
-
-def _checked_monitors(monitors: Sequence[Recorded]) -> tuple[Recorded, ...]:
-    for monitor in monitors:
-        if not isinstance(monitor, Recorded):
-            raise TypeError(
-                "`monitors` must be monitors or controls of `unetdyn.callbacks`, or subclasses of its `Monitor`. "
-                f"Received: {type(monitor).__name__}."
-            )
-    names = [monitor.name for monitor in monitors]
-    if len(set(names)) < len(names):
-        raise ValueError(f"`monitors` must have different names, which become file names. Received: {names}.")
-    return tuple(monitors)
-
-
-def _plain(value: Any) -> Any:
-    """A number as it is; a metric with a value a class is still a tensor in `logs`."""
-    return value if isinstance(value, int | float | str) else keras.ops.convert_to_numpy(value)
-
-
-def _learning_rate(model: keras.Model) -> dict[str, float]:
-    """The learning rate of the step to come, whether constant, scheduled or set by a callback."""
-    rate = getattr(getattr(model, "optimizer", None), "learning_rate", None)
-    return {} if rate is None else {"learning_rate": float(rate)}

@@ -30,6 +30,7 @@ class StepReader(Recorded):
 
     def __init__(self, name: str | None = None, verbose: int = 0) -> None:
         self._tap: OptimizerTap | None = None
+        self._optimizer: keras.Optimizer | None = None
         self._blocks: Blocks = {}
         self._shift: int | None = None
         self._warned = False
@@ -54,6 +55,12 @@ class StepReader(Recorded):
 
     def _attach(self) -> OptimizerTap:
         return OptimizerTap(self.model, self.probe(), session=self.params)
+
+    def _new_optimizer(self) -> None:
+        """A `fit` begins with another optimizer, as a stage of a training does, whose loss may be another one too.
+
+        A subclass forgets here what steps that come are compared or pooled with; the record is kept.
+        """
 
     def _restart(self) -> None:
         super()._restart()
@@ -84,6 +91,9 @@ class StepReader(Recorded):
         if self._tap is not None:
             self._tap.detach()
         self._tap = self._attach()
+        if self._optimizer is not self.model.optimizer:
+            self._optimizer = self.model.optimizer
+            self._new_optimizer()
         self._blocks = {}
         self._shift = None
 

@@ -1,5 +1,7 @@
 """From the configuration to a compiled Keras model."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -43,10 +45,17 @@ def _network(config: Config, channels: int) -> keras.Model:
     if config.model.architecture == "UNet":
         arguments.pop("gate")
     shape = (config.data.tile, config.data.tile, channels)
+    with precision_of(config):
+        return getattr(models, config.model.architecture)(shape, **arguments, seed=config.seed)
+
+
+@contextlib.contextmanager
+def precision_of(config: Config) -> Iterator[None]:
+    """Within it, Keras makes and loads layers in the experiment's precision."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.fit.precision)
     try:
-        return getattr(models, config.model.architecture)(shape, **arguments, seed=config.seed)
+        yield
     finally:
         keras.config.set_dtype_policy(before)
 

@@ -1,77 +1,28 @@
 """The one typed configuration of an experiment: what a YAML file may say, and what it means when it says nothing."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationInfo, create_model, field_validator, model_validator
+from pydantic import (
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from unetdyn._checks import unknown_choice
 from unetdyn.analysis.declarations import STABILITY
+from unetdyn.experiment.callbacks_config import CallbacksConfig
+from unetdyn.experiment.data_config import FolderData, SyntheticData
 from unetdyn.experiment.inherit import inherited
-from unetdyn.experiment.monitors import section_fields, watched_names
+from unetdyn.experiment.monitors import watched_names
 from unetdyn.experiment.optimizer_config import OptimizerConfig
-from unetdyn.experiment.part import Fraction, Part
+from unetdyn.experiment.part import Part
 from unetdyn.experiment.schedule_config import SCHEDULE_KINDS
-
-Sections = tuple[int, int]  # first and last, both included
-
-
-class SplitConfig(Part):
-    """Which sections train, validate and test: all as inclusive ranges, or as shares of the stack in its own order."""
-
-    train: Sections | None = Field(None, description="first and last section; absent: what the shares leave")
-    validation: Sections | Fraction = 0.2
-    test: Sections | Fraction | None = None
-    gap: int = Field(1, ge=0, description="sections left out between two parts, because neighbours look alike")
-
-    @model_validator(mode="after")
-    def _ranges_or_shares(self) -> "SplitConfig":
-        kinds = {isinstance(part, tuple) for part in (self.validation, self.test) if part is not None}
-        if kinds != {self.train is not None}:
-            raise ValueError(
-                "give `train`, `validation` and `test` all as [first, last] sections, or leave `train` out and give "
-                f"the others as shares. Received: train={self.train}, validation={self.validation}, test={self.test}"
-            )
-        return self
-
-
-class AugmentationConfig(Part):
-    """Random changes to training tiles, image and mask together; see `unetdyn.data.Augmentation`."""
-
-    flip: bool = True
-    rotate90: bool = True
-    rotation: float = Field(0.0, ge=0, le=180, description="largest angle, degrees")
-    brightness: float = Field(0.0, ge=0, description="largest shift, in standard deviations of the image")
-    contrast: float = Field(0.0, ge=0, lt=1, description="largest relative change")
-    noise: float = Field(0.0, ge=0, description="σ of Gaussian noise, in standard deviations of the image")
-
-
-class _Images(Part):
-    downsample: PositiveInt = 1
-    tile: PositiveInt = Field(128, description="side of the square tiles, pixels after downsampling")
-    stride: PositiveInt | None = Field(None, description="step between training tiles, pixels; absent: the tile's side")
-    normalise: Literal["per_image", "unit"] = "per_image"
-    split: SplitConfig = SplitConfig()
-    augmentation: AugmentationConfig | None = None
-
-
-class SyntheticData(_Images):
-    """The embedded synthetic electron microscope."""
-
-    kind: Literal["synthetic"] = "synthetic"
-    sections: PositiveInt = 16
-    size: PositiveInt = Field(256, description="side of a section, pixels")
-    seed: int = 0
-
-
-class FolderData(_Images):
-    """A folder of images and masks, or of one multi-page TIFF of each."""
-
-    kind: Literal["folder"] = "folder"
-    path: Path
-    images: str = "images"
-    masks: str = "masks"
-    mask_threshold: Fraction | None = Field(None, description="for masks with greys between background and object")
 
 
 class ModelConfig(Part):
@@ -143,43 +94,6 @@ class MetricsConfig(Part):
     soft_jaccard: bool = Field(False, description="add the soft Jaccard, as `soft_jaccard`, for comparison")
 
 
-class EarlyStoppingConfig(Part):
-    """See `keras.callbacks.EarlyStopping`; the studies have a patience of 15."""
-
-    monitor: str = "val_jaccard"
-    mode: Literal["auto", "min", "max"] = "auto"
-    patience: PositiveInt = Field(10, description="epochs")
-    min_delta: float = Field(0.0, ge=0, description="least change that counts as better")
-    start_from_epoch: int = Field(0, ge=0)
-    restore_best_weights: bool = Field(False, description="`model.keras` is of the best epoch in any case")
-
-
-class ReduceLROnPlateauConfig(Part):
-    """See `keras.callbacks.ReduceLROnPlateau`; factor, patience and least rate are those of the studies."""
-
-    monitor: str = "val_loss"
-    mode: Literal["auto", "min", "max"] = "auto"
-    factor: Fraction = 0.5
-    patience: PositiveInt = Field(8, description="epochs")
-    min_delta: float = Field(1e-4, ge=0, description="least change that counts as better")
-    cooldown: int = Field(0, ge=0, description="epochs after a reduction in which none is counted")
-    min_lr: float = Field(1e-6, ge=0)
-
-
-if TYPE_CHECKING:
-    _Monitors = Part
-else:
-    _Monitors = create_model("_Monitors", __base__=Part, __module__=__name__, **section_fields(Part))
-
-
-class CallbacksConfig(_Monitors):
-    """What watches the training, with a section for each monitor that declares one, and what may stop it."""
-
-    save_best: str = Field("val_jaccard", description="`model.keras` is the epoch where this was best")
-    early_stopping: EarlyStoppingConfig | None = None
-    reduce_lr_on_plateau: ReduceLROnPlateauConfig | None = None
-
-
 class Config(Part):
     """One experiment: with nothing but the data named, a sensible one."""
 
@@ -212,6 +126,14 @@ class Config(Part):
             raise ValueError(f"stages must have different names. Received: {names}")
         return stages
 
+    @model_serializer(mode="wrap")
+    def _without_epochs_beside_stages(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Who changes the epochs of a stage in what was recorded need not know their sum."""
+        dumped: dict[str, Any] = dump(self)
+        if self.stages and isinstance(dumped.get("fit"), dict):
+            dumped["fit"].pop("epochs", None)
+        return dumped
+
     @field_validator("fit")
     @classmethod
     def _epochs_are_those_of_the_stages(cls, fit: FitConfig, info: ValidationInfo) -> FitConfig:
@@ -232,6 +154,10 @@ class Config(Part):
         whole = StageConfig(name="whole", epochs=self.fit.epochs, optimizer=self.optimizer, loss=self.loss)
         return self.stages or (whole,)
 
+    def _placed(self) -> list[tuple[str, StageConfig]]:
+        """What is trained, each with how its keys begin: `stages.1.`, and nothing in a training of one piece."""
+        return [(f"stages.{place}." if self.stages else "", stage) for place, stage in enumerate(self.trained)]
+
     def of_stage(self, stage: StageConfig) -> "Config":
         """The configuration of a training that is this stage alone."""
         fit = self.fit.model_copy(update={"epochs": stage.epochs})
@@ -240,11 +166,11 @@ class Config(Part):
 
     @model_validator(mode="after")
     def _loss_fits_classes(self) -> "Config":
-        for loss in (stage.loss for stage in self.trained):
-            if (loss.kind == "sparse_categorical_crossentropy") != (self.model.classes > 1):
+        for place, stage in self._placed():
+            if (stage.loss.kind == "sparse_categorical_crossentropy") != (self.model.classes > 1):
                 raise ValueError(
                     "sparse_categorical_crossentropy goes with `model.classes` of 2 or more, every other loss with 1. "
-                    f"Received: loss.kind={loss.kind!r}, model.classes={self.model.classes}"
+                    f"Received: {place}loss.kind={stage.loss.kind!r}, model.classes={self.model.classes}"
                 )
         many = self.model.classes > 1
         if many and self.metrics.soft_jaccard:
@@ -270,11 +196,14 @@ class Config(Part):
 
     @model_validator(mode="after")
     def _one_hand_on_the_rate(self) -> "Config":
-        for optimizer in (stage.optimizer for stage in self.trained):
-            if self.callbacks.reduce_lr_on_plateau is not None and optimizer.rate_is_scheduled:
+        if self.callbacks.reduce_lr_on_plateau is None:
+            return self
+        for place, stage in self._placed():
+            optimizer, key = stage.optimizer, f"{place}optimizer"
+            if optimizer.rate_is_scheduled:
                 raise ValueError(
                     "`callbacks.reduce_lr_on_plateau` needs a rate that nothing else moves: leave out "
-                    "`optimizer.schedule` and `optimizer.warmup_epochs`, or this section. Received: "
+                    f"`{key}.schedule` and `{key}.warmup_epochs`, or this section. Received: "
                     f"schedule={optimizer.schedule.kind!r}, warmup_epochs={optimizer.warmup_epochs}"
                 )
         return self
@@ -289,11 +218,12 @@ class Config(Part):
 
     @model_validator(mode="after")
     def _warmup_ends(self) -> "Config":
-        for stage in self.trained:
+        for place, stage in self._placed():
             if stage.optimizer.warmup_epochs >= stage.epochs:
+                whole = "stage" if place else "training"
                 raise ValueError(
-                    "`optimizer.warmup_epochs` must be less than the epochs of the training; 0 for no warm-up. "
-                    f"Received: warmup_epochs={stage.optimizer.warmup_epochs}, epochs={stage.epochs}"
+                    f"`{place}optimizer.warmup_epochs` must be less than the epochs of the {whole}; 0 for no warm-up. "
+                    f"Received: warmup_epochs={stage.optimizer.warmup_epochs}, {place or 'fit.'}epochs={stage.epochs}"
                 )
         return self
 

@@ -92,7 +92,7 @@ def _sentence(error: Any) -> str:
     keys = [None, *error["loc"]]
     location = [str(part) for before, part in pairwise(keys) if before not in KINDS]
     where = ".".join(part for part in location if part.isidentifier() or part.isdigit()) or ""
-    message = error["msg"].removeprefix("Value error, ")
+    message = error["msg"].removeprefix("Value error, ").replace("a valid tuple", "a list")
     if not where:
         return message
     if error["type"].startswith("union_tag"):

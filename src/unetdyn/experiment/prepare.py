@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from unetdyn import data
-from unetdyn.experiment.config import Config, SyntheticData
+from unetdyn.experiment.config import Config
+from unetdyn.experiment.data_config import SyntheticData
 
 
 @dataclass(frozen=True)

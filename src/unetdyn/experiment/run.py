@@ -8,13 +8,13 @@ from typing import Any, TextIO
 import keras
 
 from unetdyn import callbacks, runs
-from unetdyn.analysis.metric_names import less_is_better
 from unetdyn.analysis.recorded_settings import stability_settings
 from unetdyn.experiment.averaged_weights import AveragedWeights
-from unetdyn.experiment.build import build_model
-from unetdyn.experiment.config import Config, EarlyStoppingConfig, ReduceLROnPlateauConfig
+from unetdyn.experiment.build import build_model, precision_of
+from unetdyn.experiment.config import Config
 from unetdyn.experiment.load import ConfigError
 from unetdyn.experiment.monitors import monitors_of
+from unetdyn.experiment.plateaus import reduce_lr_on_plateau
 from unetdyn.experiment.prepare import Prepared, prepare
 from unetdyn.experiment.progress import Progress
 from unetdyn.experiment.stages import Cycles, check_stages, momentum_cycles, train
@@ -51,7 +51,7 @@ def run_experiment(config: Config, stream: TextIO | None = None) -> runs.Run:
         raise ConfigError(str(error)) from error
     try:
         train(model, config, prepared, recorder, watching, cycles)
-        recorder.writer.finish("finished", _test(recorder.path, prepared))
+        recorder.writer.finish("finished", _test(recorder.path, config, prepared))
     except BaseException as error:
         recorder.fail(error)
         _draw(recorder.path)
@@ -85,18 +85,8 @@ def _callbacks(
     )
     watching = [AveragedWeights(), *monitors, Progress(stream, COLUMNS), recorder]
     if settings.reduce_lr_on_plateau is not None:  # it notes the rate that the epoch had, before it lowers it
-        watching.insert(1 + len(monitors), keras.callbacks.ReduceLROnPlateau(**_told(settings.reduce_lr_on_plateau)))
-    if settings.early_stopping is not None:
-        watching.append(keras.callbacks.EarlyStopping(**_told(settings.early_stopping)))
+        watching.insert(1 + len(monitors), reduce_lr_on_plateau(settings.reduce_lr_on_plateau))
     return recorder, watching
-
-
-def _told(settings: EarlyStoppingConfig | ReduceLROnPlateauConfig) -> dict[str, Any]:
-    """With what is better: of a monitor's key, such as `stability`, Keras itself would not know."""
-    options = settings.model_dump()
-    if settings.mode == "auto":
-        options["mode"] = "min" if less_is_better(settings.monitor) else "max"
-    return options
 
 
 def _new_directory(name: str) -> Path:
@@ -107,10 +97,11 @@ def _new_directory(name: str) -> Path:
     return path
 
 
-def _test(path: Path, prepared: Prepared) -> dict[str, Any]:
+def _test(path: Path, config: Config, prepared: Prepared) -> dict[str, Any]:
     """The saved model's figures on the test sections, which neither training nor the choice of the epoch saw."""
     if prepared.test is None:
         return {}
-    best = keras.saving.load_model(path / "model.keras")
+    with precision_of(config):  # in another one, Keras would not expect an optimizer that scales the loss
+        best = keras.saving.load_model(path / "model.keras")
     figures = best.evaluate(prepared.test, verbose=0, return_dict=True)
     return {f"test_{name}": float(value) for name, value in figures.items()}

@@ -10,6 +10,7 @@ from unetdyn.dynamics import layers_by_block
 from unetdyn.experiment.build import compile_model
 from unetdyn.experiment.config import Config
 from unetdyn.experiment.learning_rate import momentum_cycle
+from unetdyn.experiment.plateaus import early_stopping
 from unetdyn.experiment.prepare import Prepared
 from unetdyn.experiment.progress import Progress
 
@@ -95,9 +96,9 @@ def train(
         prepared: The data.
         recorder: Of the run; it is in `watching` too.
         watching: The callbacks of all stages, in their order.
-        cycles: The callbacks of one stage, which come first.
+        cycles: The callbacks of one stage, which come first; its early stopping comes last.
     """
-    stages, steps = config.trained, len(prepared.train)
+    stages, steps, stopping = config.trained, len(prepared.train), config.callbacks.early_stopping
     for number, stage in enumerate(stages):
         first = recorder.next_epoch
         last = first + sum(each.epochs for each in stages[number:])
@@ -119,7 +120,11 @@ def train(
             epochs=first + stage.epochs,
             shuffle=False,  # the dataset draws its own order from (seed, epoch)
             verbose=0,
-            callbacks=[*([cycle] if cycle is not None else []), *watching],
+            callbacks=[
+                *([cycle] if cycle is not None else []),
+                *watching,
+                *([early_stopping(stopping, first)] if stopping is not None else []),
+            ],
         )
 
 

@@ -67,6 +67,20 @@ def test_diagnose_does_not_compare_a_loss_with_another_one(run):
     assert (evidence.loss_since, evidence.epochs, len(evidence.values("loss"))) == (SECOND, EPOCHS, EPOCHS - SECOND)
 
 
+def test_constant_answers_of_an_earlier_loss_do_not_count(run):
+    """The last loss, 2, is below its own constant answer's, 4, and above that of the first loss."""
+    epochs = np.arange(EPOCHS)
+    costs = np.where(epochs < SECOND, 0.1, 4.0)  # the median of all is 2.05
+    run.declare(stages=stages("focal", "dice"))
+    run.save_arrays("batch", epoch=epochs, constant_loss=costs, val_constant_loss=costs + 1)
+    evidence = Evidence.read(run.path)
+    np.testing.assert_array_equal(evidence.constant_loss(), costs[SECOND:])
+    np.testing.assert_array_equal(evidence.constant_loss("val_"), costs[SECOND:] + 1)
+    assert not {"loss.constant"} & {found.code for found in diagnose(run.path).findings}
+    run.declare(stages=[])
+    assert len(Evidence.read(run.path).constant_loss()) == EPOCHS
+
+
 def test_report_shows_what_the_diagnosis_leaves_out(run):
     run.declare(stages=stages("focal", "dice"))
     content = content_of(open_run(run.path), None, "run", "a")

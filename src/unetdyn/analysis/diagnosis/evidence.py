@@ -144,6 +144,23 @@ class Evidence:
         record = self.record(*keys)
         return tuple(np.asarray(record[key], dtype=np.float64) for key in keys) if record else None
 
+    def constant_loss(self, prefix: str = "") -> NDArray[np.float64] | None:
+        """What the best constant answer costs, an epoch each, under the loss that the training ended with.
+
+        Args:
+            prefix: `val_` for the validation.
+
+        >>> record = {"epoch": np.arange(3), "constant_loss": np.array([0.1, 0.6, 0.7])}
+        >>> Evidence(Curves({}), records={"batch": record}, loss_since=1).constant_loss()
+        array([0.6, 0.7])
+        """
+        key = f"{prefix}constant_loss"
+        if self.loss_since and (found := self.recorded("epoch", key)) is not None:
+            epochs, costs = found
+            return costs[epochs >= self.loss_since]
+        found = self.recorded(key)
+        return None if found is None else found[0]
+
     @property
     def steps_per_epoch(self) -> int | None:
         """How many steps an epoch had; None where that is not known."""

@@ -32,8 +32,8 @@ LIMITS = (LIMIT,)
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """One finding, where the training loss does."""
-    constant = evidence.recorded("constant_loss")
-    best = float("nan") if constant is None else finite_median(constant[0])
+    constant = evidence.constant_loss()
+    best = float("nan") if constant is None else finite_median(constant)
     if best < -ZERO:
         text = f"the best constant answer has a loss of {number(best)}: wrong answers are rewarded"
         why = "its loss rewards wrong answers"

@@ -64,5 +64,5 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 
 def _learned(evidence: Evidence) -> bool:
     """Whether the training loss is far below a constant answer's: then it is a matter of balance."""
-    constant = evidence.recorded("constant_loss")
-    return constant is not None and ending(evidence.values("loss")) < LEARNED * finite_median(constant[0])
+    constant = evidence.constant_loss()
+    return constant is not None and ending(evidence.values("loss")) < LEARNED * finite_median(constant)

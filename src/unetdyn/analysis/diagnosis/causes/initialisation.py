@@ -29,10 +29,10 @@ NEEDS = (Need(("constant_loss",), "BatchMonitor"),)
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """One finding, where both are known."""
-    loss, constant = evidence.values("loss"), evidence.recorded("constant_loss")
-    if not len(loss) or evidence.loss_since or constant is None or not np.isfinite(constant[0]).any():
+    loss, constant = evidence.values("loss"), evidence.constant_loss()
+    if not len(loss) or evidence.loss_since or constant is None or not np.isfinite(constant).any():
         return
-    best = float(np.nanmedian(constant[0]))
+    best = float(np.nanmedian(constant))
     if best > 0 and loss[0] > max(TIMES * best, SURE) and not evidence.penalised:
         text = f"training loss {number(float(loss[0]))} in the first epoch; a constant answer costs {number(best)}"
         confidence = "high" if loss[0] > FAR * best or _dead_at_once(evidence) else "low"

@@ -46,8 +46,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         curves = [str(evidence.metric), f"val_{evidence.metric}"]
         yield LIMIT.finding("ill", _NAME, text, _WHY, confidence="medium", curves=curves)
         return
-    constant, end = evidence.recorded("constant_loss"), ending(evidence.values("loss"))
-    floor = float("nan") if constant is None else FLOOR * finite_median(constant[0])
+    constant, end = evidence.constant_loss(), ending(evidence.values("loss"))
+    floor = float("nan") if constant is None else FLOOR * finite_median(constant)
     if (
         end > floor
         and ending(evidence.values(str(evidence.metric))) < KNOWN

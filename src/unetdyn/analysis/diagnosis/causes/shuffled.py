@@ -46,10 +46,10 @@ NEEDS = (Need(("constant_loss",), "BatchMonitor"),)
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """One finding, where a network that moves learns nothing of its own training set, or nothing but that."""
-    constant, loss = evidence.recorded("constant_loss"), evidence.values("loss")
-    if constant is None or not np.isfinite(constant[0]).any() or len(loss) < 5 or not evidence.is_overlap:
+    constant, loss = evidence.constant_loss(), evidence.values("loss")
+    if constant is None or not np.isfinite(constant).any() or len(loss) < 5 or not evidence.is_overlap:
         return
-    best, end = float(np.nanmedian(constant[0])), ending(loss)
+    best, end = float(np.nanmedian(constant)), ending(loss)
     trained = ending(evidence.values(str(evidence.metric)))
     if by_heart(evidence, trained):
         text = f"training reaches {number(trained)}, and validation is no better than a constant answer in either mode"

@@ -135,8 +135,8 @@ def _began_elsewhere(evidence: Evidence) -> bool:
 
 def _constant(evidence: Evidence, prefix: str) -> float | None:
     """What the best constant answer costs on that set; None where that is not known, or nothing."""
-    recorded = evidence.recorded(f"{prefix}constant_loss")
+    recorded = evidence.constant_loss(prefix)
     if recorded is None:
         return None
-    median = finite_median(recorded[0])
+    median = finite_median(recorded)
     return median if median > 0 else None

@@ -1,0 +1,68 @@
+"""What a configuration may say of the images: where they are, how they are split, cut and changed."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from unetdyn.experiment.part import Fraction, Part
+
+Sections = tuple[int, int]  # first and last, both included
+
+
+class SplitConfig(Part):
+    """Which sections train, validate and test: all as inclusive ranges, or as shares of the stack in its own order."""
+
+    train: Sections | None = Field(None, description="first and last section; absent: what the shares leave")
+    validation: Sections | Fraction = 0.2
+    test: Sections | Fraction | None = None
+    gap: int = Field(1, ge=0, description="sections left out between two parts, because neighbours look alike")
+
+    @model_validator(mode="after")
+    def _ranges_or_shares(self) -> "SplitConfig":
+        kinds = {isinstance(part, tuple) for part in (self.validation, self.test) if part is not None}
+        if kinds != {self.train is not None}:
+            raise ValueError(
+                "give `train`, `validation` and `test` all as [first, last] sections, or leave `train` out and give "
+                f"the others as shares. Received: train={self.train}, validation={self.validation}, test={self.test}"
+            )
+        return self
+
+
+class AugmentationConfig(Part):
+    """Random changes to training tiles, image and mask together; see `unetdyn.data.Augmentation`."""
+
+    flip: bool = True
+    rotate90: bool = True
+    rotation: float = Field(0.0, ge=0, le=180, description="largest angle, degrees")
+    brightness: float = Field(0.0, ge=0, description="largest shift, in standard deviations of the image")
+    contrast: float = Field(0.0, ge=0, lt=1, description="largest relative change")
+    noise: float = Field(0.0, ge=0, description="σ of Gaussian noise, in standard deviations of the image")
+
+
+class _Images(Part):
+    downsample: PositiveInt = 1
+    tile: PositiveInt = Field(128, description="side of the square tiles, pixels after downsampling")
+    stride: PositiveInt | None = Field(None, description="step between training tiles, pixels; absent: the tile's side")
+    normalise: Literal["per_image", "unit"] = "per_image"
+    split: SplitConfig = SplitConfig()
+    augmentation: AugmentationConfig | None = None
+
+
+class SyntheticData(_Images):
+    """The embedded synthetic electron microscope."""
+
+    kind: Literal["synthetic"] = "synthetic"
+    sections: PositiveInt = 16
+    size: PositiveInt = Field(256, description="side of a section, pixels")
+    seed: int = 0
+
+
+class FolderData(_Images):
+    """A folder of images and masks, or of one multi-page TIFF of each."""
+
+    kind: Literal["folder"] = "folder"
+    path: Path
+    images: str = "images"
+    masks: str = "masks"
+    mask_threshold: Fraction | None = Field(None, description="for masks with greys between background and object")
