@@ -35,6 +35,17 @@ def test_slight_gap_is_told_beside_only_for_causes_that_are_certain():
     assert gap.SLIGHT.slight
 
 
+def test_some_epochs_far_behind_are_a_slight_gap_too():
+    few = TRAINED * 0.9
+    for count, codes in ((gap.SOON, ["metric.gap", "validation.behind"]), (gap.SOON - 1, ["metric.gap"])):
+        validated = few.copy()
+        validated[20 : 20 + count] = 0.01
+        findings = found(validated)
+        assert [one.code for one in findings] == codes
+        assert findings[0].level == "good"
+    assert findings[0].why.startswith("its validation Jaccard ends at")
+
+
 def behind(count, factor=gap.BEHIND - 1e-6):
     validated = TRAINED * 0.9
     validated[20 : 20 + count] = TRAINED[20 : 20 + count] * factor
@@ -44,7 +55,7 @@ def behind(count, factor=gap.BEHIND - 1e-6):
 def test_epochs_far_behind_are_counted_where_the_training_is_known():
     known = int((TRAINED > gap.KNOWN).sum())
     least = max(gap.SOON, int(np.ceil(gap.OFTEN * known)))
-    (ill,), (good,) = found(behind(least)), found(behind(least - 1))
+    (ill,), (good, _) = found(behind(least)), found(behind(least - 1))
     assert (ill.level, good.level) == ("ill", "good")
     assert f"in {least} of {known} epochs" in ill.seen
     assert ill.epochs == ((20, 20 + least - 1),)

@@ -34,7 +34,7 @@ LIMIT = Limit(
     refuted="the two modes agree on the same images (`TrainInferenceGapMonitor`): then the sets differ.",
     normal="in the first 1 / (1 − momentum) steps.",
     explains=("metric.falls", "metric.jumps", "metric.gap", "metric.end", "metric.nothing", "metric.low", "metric.flat",
-              "loss.rose", "loss.flat", "stability"),
+              "loss.rose", "loss.flat", "stability", "validation.behind"),
 )  # fmt: skip
 LIMITS = (LIMIT,)
 NEEDS = (

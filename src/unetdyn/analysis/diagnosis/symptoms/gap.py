@@ -30,7 +30,8 @@ LIMIT = Limit(
 SLIGHT = Limit(
     "validation.behind",
     normal="in any training that goes on until it knows its images by heart.",
-    source=f"{RULE_OF_THUMB}: {share(SOME)} of the training's metric",
+    source=f"{RULE_OF_THUMB}: {share(SOME)} of the training's metric at the end, or below {share(BEHIND)} of it in "
+    f"{SOON} epochs",
     slight=True,
 )
 LIMITS = (LIMIT, SLIGHT)
@@ -55,12 +56,12 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     often = behind.sum() >= max(OFTEN * known.sum(), SOON)
     text = f"training {number(end)}, validation {number(val_end)} at the end"
     why = f"its {readable(logged)} ends at {number(val_end)} beside {number(end)} in training"
-    if often:
+    if behind.sum() >= SOON:
         text += f"; below {share(BEHIND)} of the training's in {behind.sum()} of {known.sum()} epochs"
         why = f"its {readable(logged)} lay below {share(BEHIND)} of the training's in {behind.sum()} epochs"
     where = spans(epochs[behind].tolist()) if behind.any() else [(int(epochs[0]), int(epochs[-1]))]
     level = "ill" if often else level
     found = LIMIT.finding(level, "gap", text, why, epochs=where, curves=[evidence.metric, logged])
     yield for_few_images(evidence, found)
-    if level == "good" and lacking > SOME:
+    if level == "good" and (lacking > SOME or behind.sum() >= SOON):
         yield for_few_images(evidence, SLIGHT.finding("info", "gap", text, why, curves=[evidence.metric, logged]))
