@@ -175,10 +175,7 @@ def test_penalties_reach_every_kernel_and_come_back():
         ({"kind": "adamw", "weight_decay": 0, "weight_decay_groups": True}, ["Received: weight_decay=0.0"]),
         ({"ema_momentum": 0.9}, ["`ema_momentum` needs `use_ema: true`. Received: use_ema=False, ema_momentum=0.9"]),
         ({"ema_overwrite_frequency": 3}, ["`ema_overwrite_frequency` needs `use_ema: true`"]),
-        (
-            {"scale_from_batch": 8, "schedule": {"kind": "onecycle", "max": 0.1}},
-            ["`schedule.max` takes its place: leave `max` out", "Received: max=0.1"],
-        ),
+        ({"schedule": {"kind": "onecycle", "max": 0.1}}, ["unknown key 'max'"]),
         ({"scale_rule": "square"}, ["`optimizer.scale_rule`", "'linear' or 'sqrt'", "Received: 'square'"]),
         ({"scale_from_batch": 0}, ["`optimizer.scale_from_batch`", "greater than 0", "Received: 0"]),
         ({"beta_1": 1}, ["`optimizer.beta_1`", "less than 1", "Received: 1"]),

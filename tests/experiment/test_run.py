@@ -140,7 +140,7 @@ def test_run_experiment_early_stopping_knows_what_is_better_of_a_monitors_key(tm
 
 
 def test_run_experiment_moves_the_momentum_against_one_cycle(tmp_path):
-    optimizer = {"schedule": {"kind": "onecycle", "max": 0.01, "pct_start": 0.5}}
+    optimizer = {"learning_rate": 0.01, "schedule": {"kind": "onecycle", "pct_start": 0.5}}
     config = {**SMALL, "run_directory": str(tmp_path / "run"), "optimizer": optimizer}
     run = run_experiment(parse_config(config), io.StringIO())
     assert run.arrays("momentum")["momentum"] == pytest.approx([0.95, 0.85, 0.9, 0.95], abs=1e-6)

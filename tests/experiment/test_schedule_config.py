@@ -20,7 +20,6 @@ ALL_KEYS = {
     "constant": {},
     "cosine": {"floor": 0.1},
     "onecycle": {
-        "max": 0.03,
         "pct_start": 0.2,
         "anneal_strategy": "linear",
         "div_factor": 10.0,
@@ -111,7 +110,7 @@ def test_schedule_is_counted_in_epochs(kind):
 def test_onecycle_is_that_of_the_whole_training():
     """Against torch in tests/schedules; here only what the configuration makes of it."""
     made = rate_of(schedule={"kind": "onecycle", **ALL_KEYS["onecycle"]})
-    assert made.get_config() == schedules.OneCycle(0.03, 70, 0.2, "linear", 10.0, 100.0, True).get_config()
+    assert made.get_config() == schedules.OneCycle(RATE, 70, 0.2, "linear", 10.0, 100.0, True).get_config()
     assert rate_of(schedule="onecycle").max_lr == RATE
 
 

@@ -30,7 +30,7 @@ SMALL = {
 UNWATCHED = dict.fromkeys(("update", "noise_scale", "batch", "mode_gap", "flips"))
 STEPS = 2  # an epoch: two sections of four tiles
 ENCODER = {"name": "decoder", "epochs": 2, "frozen": ["enc1", "bottleneck"]}
-ONE_CYCLE = {"kind": "onecycle", "max": 0.01, "pct_start": 0.5}
+ONE_CYCLE = {"kind": "onecycle", "pct_start": 0.5}
 
 
 class Look(keras.callbacks.Callback):
@@ -73,7 +73,11 @@ def trained(path, stages, monitors=(), **parts):
 
 @pytest.fixture(scope="module")
 def two_stages(tmp_path_factory):
-    second = {"name": "whole", "epochs": 3, "optimizer": {"kind": "adamw", "schedule": ONE_CYCLE}}
+    second = {
+        "name": "whole",
+        "epochs": 3,
+        "optimizer": {"kind": "adamw", "learning_rate": 0.01, "schedule": ONE_CYCLE},
+    }
     optimizer = {"kind": "sgd", "learning_rate": 0.02}
     second["loss"] = {"kind": "binary_crossentropy"}
     monitors = [StabilityMonitor(window=3), GradientMonitor(), UpdateMonitor(), BatchMonitor()]

@@ -48,7 +48,7 @@ def _schedule(settings: OptimizerConfig, steps: int, steps_per_epoch: int) -> fl
             shape = chosen.model_dump(
                 include={"pct_start", "anneal_strategy", "div_factor", "final_div_factor", "three_phase"}
             )
-            return schedules.OneCycle(chosen.max or highest, steps, **shape)
+            return schedules.OneCycle(highest, steps, **shape)
         case kinds.StepSchedule():
             return schedules.StepDecay(highest, _steps("every", chosen.every, steps_per_epoch), chosen.factor)
         case kinds.ExponentialSchedule():

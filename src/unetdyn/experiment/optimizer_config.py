@@ -9,7 +9,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from unetdyn.analysis import scale_learning_rate
 from unetdyn.experiment.part import Part
-from unetdyn.experiment.schedule_config import RISING, ConstantSchedule, OneCycleSchedule, Schedule
+from unetdyn.experiment.schedule_config import RISING, ConstantSchedule, Schedule
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -122,12 +122,6 @@ class OptimizerConfig(Part):
             value = getattr(self, argument)
             if value is not None and not self.use_ema:
                 raise ValueError(f"`{argument}` needs `use_ema: true`. Received: use_ema=False, {argument}={value}")
-        highest = getattr(self.schedule, "max", None)
-        if self.scale_from_batch is not None and isinstance(self.schedule, OneCycleSchedule) and highest is not None:
-            raise ValueError(
-                "`scale_from_batch` scales `learning_rate`, and `schedule.max` takes its place: leave `max` out, and "
-                f"give it as `learning_rate`. Received: max={highest}"
-            )
         return self
 
     @property

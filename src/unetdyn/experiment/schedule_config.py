@@ -1,6 +1,6 @@
 """The path of the learning rate, as a configuration may say it: a kind, with its arguments in epochs.
 
-`optimizer.learning_rate` is the largest rate, where a kind has no `max` of its own.
+`optimizer.learning_rate` is the largest rate, of each kind.
 """
 
 from typing import Annotated, Any, Literal, get_args
@@ -32,7 +32,6 @@ class OneCycleSchedule(Part):
     """See `unetdyn.schedules.OneCycle`, over the whole training, and `unetdyn.callbacks.MomentumCycle`."""
 
     kind: Literal["onecycle"] = "onecycle"
-    max: PositiveFloat | None = Field(None, description="largest rate; absent: `optimizer.learning_rate`")
     pct_start: float = Field(0.3, ge=0, le=1, description="fraction of the training in which the rate rises")
     anneal_strategy: Literal["cos", "linear"] = "cos"
     div_factor: PositiveFloat = 25.0
