@@ -172,5 +172,7 @@ def test_validation_that_still_falls_is_looked_at_though_it_has_not_converged():
 def test_validation_whose_slope_is_not_known_ends_in_no_error(seed):
     noise = np.random.default_rng(seed).normal(size=(2, 40))
     logs = {"loss": 0.3 + 0.001 * noise[0], "val_loss": 0.5 + 0.1 * noise[1], "jaccard": np.full(40, 0.4)}
-    training_regime(logs)
-    training_regime(logs | {"val_loss": np.r_[logs["val_loss"][:30], np.full(10, np.nan)]})
+    for val_loss in (logs["val_loss"], np.r_[logs["val_loss"][:30], np.full(10, np.nan)]):
+        found = training_regime(logs | {"val_loss": val_loss})
+        assert found.regime is None
+        assert found.reason.endswith("whether it stands still can't be told")

@@ -73,53 +73,58 @@ def _are_masks(evidence: Evidence) -> bool:
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """A finding on each set whose masks are none; without a record, what our metrics warned of."""
-    sparse, classes = "sparse" in str(evidence.told("loss", "name")), _classes(evidence)
-    told = set()
+    looked_at: set[str] = set()
     for prefix, words in _SETS.items() if _are_masks(evidence) else ():
-        keys = ("target_min", "target_max", "target_fractional", "foreground")
-        found = evidence.recorded(*(f"{prefix}{key}" for key in keys))
-        if found is None or not all(np.isfinite(array).any() for array in found[:3]):
-            continue
-        low, high, fractional, foreground = (array[np.isfinite(array)] for array in found)
-        if (low.min() < 0 or high.max() > max(1, classes - 1)) and not sparse and not (fractional > SOFT).any():
-            told.add(SCALE.code)
-            text = f"the {words} masks hold values from {number(low.min())} to {number(high.max())}"
-            why = f"its {words} masks reach {number(high.max())} instead of 1"
-            yield SCALE.finding("ill", f"{words} masks", text, why, confidence="high")
-        elif _smoothed(low, high):
-            told.add(FRACTIONAL.code)
-        elif (fractional > SOFT).any() and high.max() < 1:
-            told |= {SCALE.code, FRACTIONAL.code}
-            text = (
-                f"{fractional.max():.0%} of the values of the {words} masks lie between whole numbers, and none "
-                f"reaches 1 (at most {number(high.max())})"
-            )
-            why = f"its {words} masks reach {number(high.max())} instead of 1"
-            yield SCALE.finding("watch", f"{words} masks", text, why, confidence="high")
-        elif (fractional > SOFT).any():
-            told.add(FRACTIONAL.code)
-            text = f"{fractional.max():.0%} of the values of the {words} masks lie between whole numbers"
-            confidence = "medium" if fractional.max() > MUCH else "low"
-            yield FRACTIONAL.finding(
-                "ill", f"{words} masks", text, f"its {words} masks are soft", confidence=confidence
-            )
-        if len(foreground) and foreground.max() == 0 and high.max() <= 0:
-            why = f"its {words} masks hold no foreground"
-            text = f"the {words} masks hold no foreground"
-            yield EMPTY.finding("ill", f"{words} masks", text, why, confidence="high")
+        codes, findings = _of_one_set(evidence, prefix, words)
+        looked_at |= codes
+        yield from findings
     yield from _missing(evidence)
+    yield from _warned(evidence, looked_at)
+
+
+def _of_one_set(evidence: Evidence, prefix: str, words: str) -> tuple[set[str], list[Finding]]:
+    """What the masks of a set are, and the codes of warnings that this says better, or answers."""
+    keys = ("target_min", "target_max", "target_fractional", "foreground")
+    found = evidence.recorded(*(f"{prefix}{key}" for key in keys))
+    if found is None or not all(np.isfinite(array).any() for array in found[:3]):
+        return set(), []
+    low, high, fractional, foreground = (array[np.isfinite(array)] for array in found)
+    soft, sparse = bool((fractional > SOFT).any()), "sparse" in str(evidence.told("loss", "name"))
+    name, most = f"{words} masks", number(high.max())
+    codes: set[str] = set()
+    findings: list[Finding] = []
+    if (low.min() < 0 or high.max() > max(1, _classes(evidence) - 1)) and not sparse and not soft:
+        codes = {SCALE.code}
+        text = f"the {name} hold values from {number(low.min())} to {most}"
+        findings.append(SCALE.finding("ill", name, text, f"its {name} reach {most} instead of 1", confidence="high"))
+    elif _smoothed(low, high):
+        codes = {FRACTIONAL.code}
+    elif soft:
+        text = f"{fractional.max():.0%} of the values of the {name} lie between whole numbers"
+        if high.max() < 1:
+            codes = {SCALE.code, FRACTIONAL.code}
+            text, why = f"{text}, and none reaches 1 (at most {most})", f"its {name} reach {most} instead of 1"
+            findings.append(SCALE.finding("watch", name, text, why, confidence="high"))
+        else:
+            codes = {FRACTIONAL.code}
+            confidence = "medium" if fractional.max() > MUCH else "low"
+            findings.append(FRACTIONAL.finding("ill", name, text, f"its {name} are soft", confidence=confidence))
+    if len(foreground) and foreground.max() == 0 and high.max() <= 0:
+        text = f"the {name} hold no foreground"
+        findings.append(EMPTY.finding("ill", name, text, f"its {name} hold no foreground", confidence="high"))
+    return codes, findings
+
+
+def _warned(evidence: Evidence, looked_at: set[str]) -> Iterator[Finding]:
+    """What our metrics warned of, once, where the record says nothing of it."""
+    told = set(looked_at)
     for event in evidence.events:
         limit = _CODED.get(str(event.get("code")))
         if limit is not None and limit.code not in told and event.get("kind") == "warning":
             told.add(limit.code)
             level = "ill" if limit is SCALE else "watch"
-            yield limit.finding(
-                level,
-                "masks",
-                str(event.get("message") or "a metric warned of them"),
-                "its masks are no masks",
-                confidence="high",
-            )
+            text = str(event.get("message") or "a metric warned of them")
+            yield limit.finding(level, "masks", text, "its masks are no masks", confidence="high")
 
 
 def _smoothed(low: NDArray[np.float64], high: NDArray[np.float64]) -> bool:

@@ -13,6 +13,7 @@ from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit, share
 from unetdyn.analysis.diagnosis.symptoms.metric_level import FEW, learned
 from unetdyn.analysis.metric_names import readable
 from unetdyn.analysis.result import number
+from unetdyn.analysis.stability_classes import WINDOW
 
 FALL = 0.1  # part of itself by which the training loss of a short training fell in its last third of the epochs
 FOLLOWS = 0.85  # of the training's metric: validation that keeps up with it says that there is more to learn
@@ -22,9 +23,9 @@ LEAST = 4
 LIMIT = Limit(
     "training.short",
     "the metric",
-    watch=f"still rises by {STRONG:.0%} of its best over the last third of the epochs; or, in fewer than 10 epochs, "
-    f"the training loss still falls by {FALL:.0%} in the last third of them while the metric is little better than a "
-    f"constant answer's, or validation keeps up with {share(FOLLOWS)} of training",
+    watch=f"still rises by {STRONG:.0%} of its best over the last third of the epochs; or, in fewer than {WINDOW} "
+    f"epochs, the training loss still falls by {FALL:.0%} in the last third of them while the metric is little better "
+    f"than a constant answer's, or validation keeps up with {share(FOLLOWS)} of training",
     source=f"{RULE_OF_THUMB}; the slope of Theil (1950) and Sen (1968), with its interval of 95 %",
     advice="more epochs, until the metric stands still for a third of them.",
     expected="the metric rises further.",
