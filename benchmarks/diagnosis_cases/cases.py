@@ -11,6 +11,7 @@ from .unseen import FAULTS, UNSEEN
 
 NETS = ("unet", "attention_res_unet")
 SEEDS = (0, 1, 2)
+STRATA = {"all": 1, "half": 2, "quarter": 4}  # one in so many pairs of net and data set
 PLAIN_SEEDS = (0, 1, 2, 3, 4, 5)
 TWINS = ("plain", *sorted({fault.twin for fault in FAULTS.values()} - {"plain"}))
 
@@ -78,8 +79,9 @@ def cases(
 
     Args:
         backend: `"jax"` or `"tensorflow"`.
-        stratum: `"all"`; `"quarter"`: of each fault and severity one pair of net and data set, in turn, with all its
-            seeds, counted anew for the unseen families, and every plain training, which the others are compared with.
+        stratum: `"all"`; `"half"`: each fault and severity with all its seeds and both nets, on one of the data sets,
+            in turn; `"quarter"`: of one net. Counted anew for the unseen families. Every plain training, which the
+            others are compared with, is in both.
         families: Names of faults or healthy variants; None for all.
         data: Data sets that are there.
         advice: The faults with the advised change, instead of all others. Where that is the healthy twin's own set-up
@@ -87,18 +89,19 @@ def cases(
     """
     known, unseen = ([family for family in FAULTS if (family in UNSEEN) == new] for new in (False, True))
     places = [(net, name) for net in NETS for name in NAMES]
+    every = STRATA[stratum]
     for seed in PLAIN_SEEDS:
         for number, (net, name) in enumerate(places):
             if name not in data:
                 continue
             for index, family in enumerate(HEALTHY):
                 seeds = PLAIN_SEEDS if family in TWINS else (0,)
-                counts = stratum == "all" or family in TWINS or (index + number) % 4 == 0
+                counts = family in TWINS or (index + number) % every == 0
                 if not advice and seed in seeds and counts and (families is None or family in families):
                     yield Case(family, -1, seed, net, name, backend)
             for index, family in (*enumerate(known), *enumerate(unseen)):
                 for severity in SEVERITIES:
-                    counts = stratum == "all" or (index + severity + number) % 4 == 0
+                    counts = (index + severity + number) % every == 0
                     case = Case(family, severity, seed, net, name, backend, mended=advice)
                     wanted = seed in SEEDS and counts and (families is None or family in families)
                     if wanted and not case.is_twin:

@@ -51,9 +51,9 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if measured is None:
         yield from _by_curves(evidence)
         return
-    *modes, epochs = measured
-    found = list(_measured(evidence, *modes, epochs))
-    apart, looked = _apart(*modes), np.isfinite(modes[0])
+    found = list(_measured(evidence, *measured))
+    (*modes, epochs), looked = measured, np.isfinite(measured[0])
+    apart = _apart(*modes)
     looked[:BEGIN] = False
     yield from found or _by_curves(evidence, epochs[looked & ~apart], "high" if apart.any() else "medium")
 
