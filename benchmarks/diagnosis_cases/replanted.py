@@ -139,7 +139,7 @@ add("detached", altered(lambda block, model: parts.activated(block, "detached", 
     "weights.dead weights.frozen gradient.vanishing", "No stop_gradient.")  # fmt: skip
 add("weights_alike", altered(parts.alike, ("enc", "bottleneck"), ""),
     "init.bad weights.dead outputs.constant gradient.vanishing background", "He's initialisation.")  # fmt: skip
-add("weights_positive", altered(parts.positive, "enc", ""), "init.bad gradient.exploding outputs.constant",
+add("weights_positive", altered(parts.positive, "enc", ""), "init.bad gradient.exploding outputs.constant weights.dead",
     "He's initialisation.", None, NO_NORM, twin="no_norm")  # fmt: skip
 add("slope_of_one", [{**altered(partial(parts.activated, ""), "slope of one")[0], **change}
                      for change in ({}, {"norm": None, "learning_rate": 2e-3})],
