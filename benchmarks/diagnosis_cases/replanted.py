@@ -118,8 +118,8 @@ add("clipped_together", optimizers("SGD", *({"learning_rate": 0.2, "momentum": 0
                                             "global_clipnorm": norm} for norm in (3e-3, 3e-5))),
     "clipping.tight learning_rate.low training.short", "Clipping at the usual norm, or none.")  # fmt: skip
 add("batch_of_one_gathered", [{"norm_momentum": momentum, "batch_size": 1, "accumulation": 16, "epochs": 12}
-                              for momentum in (0.9, 0.5)],
-    "batch.one statistics.lag training.short", "Batches of 16: to a norm, gathered ones are none.")  # fmt: skip
+                              for momentum in (0.1, 0.01)],
+    "batch.one statistics.lag training.short", "Batches of 16, and a momentum of 0.9.")  # fmt: skip
 add("float16_whole", each("epsilon", 1e-3, 1e-7, policy="float16"),
     "gradient.nonfinite inputs.nonfinite outputs.constant", "Mixed precision, or float32.")  # fmt: skip
 
@@ -139,7 +139,7 @@ add("detached", altered(lambda block, model: parts.activated(block, "detached", 
     "weights.dead weights.frozen gradient.vanishing", "No stop_gradient.")  # fmt: skip
 add("weights_alike", altered(parts.alike, ("enc", "bottleneck"), ""),
     "init.bad weights.dead outputs.constant gradient.vanishing background", "He's initialisation.")  # fmt: skip
-add("weights_positive", altered(parts.positive, "enc", ""), "init.bad gradient.exploding outputs.constant",
+add("weights_positive", altered(parts.positive, "enc", ""), "init.bad gradient.exploding outputs.constant weights.dead",
     "He's initialisation.", None, NO_NORM, twin="no_norm")  # fmt: skip
 add("slope_of_one", [{**altered(partial(parts.activated, ""), "slope of one")[0], **change}
                      for change in ({}, {"norm": None, "learning_rate": 2e-3})],
