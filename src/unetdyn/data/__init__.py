@@ -5,7 +5,9 @@ import keras  # noqa: F401  # isort: skip
 
 from unetdyn.data.augment import Augmentation
 from unetdyn.data.dataset import TileDataset, epoch_order
-from unetdyn.data.files import read_image, read_stack
+from unetdyn.data.files import read_image
+from unetdyn.data.folders import read_stack
+from unetdyn.data.groups import read_groups
 from unetdyn.data.normalise import normalise
 from unetdyn.data.read import read_folder
 from unetdyn.data.split import (
@@ -33,6 +35,7 @@ __all__ = [
     "epoch_order",
     "normalise",
     "read_folder",
+    "read_groups",
     "read_image",
     "read_stack",
     "split_by_fraction",
