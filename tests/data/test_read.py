@@ -82,6 +82,23 @@ def test_read_folder_pairs_pages_of_files_inside_folders(folder):
     assert stack.masks.all()
 
 
+def test_read_folder_reads_files_of_several_pages_beside_single_ones(folder):
+    tifffile.imwrite(folder / "images" / "a.tif", np.zeros((2, 4, 4), "uint8"), photometric="minisblack")
+    tifffile.imwrite(folder / "masks" / "a.tif", np.ones((2, 4, 4), "uint8"), photometric="minisblack")
+    pair(folder, "b")
+    stack = read_folder(folder)
+    assert stack.names == ("a[0]", "a[1]", "b")
+    assert stack.masks.sum(axis=(1, 2, 3)).tolist() == [16, 16, 4]
+
+
+def test_read_folder_refuses_a_mask_of_fewer_pages(folder):
+    tifffile.imwrite(folder / "images" / "a.tif", np.zeros((2, 4, 4), "uint8"), photometric="minisblack")
+    pair(folder, "b", mask_name="a")
+    (folder / "images" / "b.png").unlink()
+    with pytest.raises(ValueError, match=r"image 'a' with 2 pages of images, 1 of masks in 'a\.png'\."):
+        read_folder(folder)
+
+
 def test_read_folder_lists_what_is_unpaired(folder):
     for name in ("a", "b"):
         pair(folder, name)

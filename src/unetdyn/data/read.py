@@ -125,10 +125,11 @@ def _sources(root: Path, name: str, argument: str, recursive: bool | None) -> di
     found = next((candidate for candidate in candidates if candidate.exists()), None)
     if found is not None and (found.is_file() or not recursive):
         return {"": found}
-    below = subfolders_named(root, name)
-    if recursive and below:
+    below = subfolders_named(root, name) if recursive else {}
+    if below:
         return below
-    instead = f"; {len(below)} of its sub-folders hold one: pass `recursive=True` to read these" if below else ""
+    holding = sum((entry / name).is_dir() for entry in root.iterdir() if entry.is_dir())
+    instead = f"; {holding} of its sub-folders hold one: pass `recursive=True` to read these" if holding else ""
     raise FileNotFoundError(
         f"`{argument}` must be a sub-folder or a multi-page TIFF inside {str(root)!r}. "
         f"Received: {argument}={name!r}, which is not there; {describe_nearest(root / name)}{instead}."
