@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 _ORIENTATION = 274
+_GIF_PIXELS_PER_BYTE = 4096  # at most: one code of 12 bits stands for up to 4096 pixels
 
 
 def read_picture(path: Path, mask: bool) -> list[np.ndarray]:
@@ -79,8 +80,10 @@ def _png(path: Path, mask: bool) -> tuple[np.ndarray, int]:
     header = read_png_header(path)
     with PngImageFile(path) as file:
         _refuse_animation(file, path)
-        read = _without_palette(file, path, mask) if file.mode == "P" else _png_values(file, path, header, mask)
-        return read, _orientation(file)
+        if file.mode == "P":
+            without_palette = palette_mask if mask else palette_colours
+            return without_palette(np.asarray(file), _table(file), path), _orientation(file)
+        return _png_values(file, path, header, mask), _orientation(file)
 
 
 def _png_values(file: ImageFile, path: Path, header: PngHeader, mask: bool) -> np.ndarray:
@@ -107,7 +110,13 @@ def _sixteen_bits(path: Path) -> np.ndarray:
 def _jpeg(path: Path, mask: bool) -> tuple[np.ndarray, int]:
     from PIL.JpegImagePlugin import JpegImageFile
 
-    with JpegImageFile(path) as file:
+    try:
+        file = JpegImageFile(path)
+    except SyntaxError as error:
+        if "-bit layers" in str(error):
+            raise RefusedFile(path, "a JPEG of more than 8 bits", "Save it as 16-bit PNG or TIFF.") from error
+        raise
+    with file:
         if file.mode not in ("L", "RGB"):
             raise RefusedFile(path, f"a JPEG whose colours are {file.mode}", "Save it as grey or RGB.")
         pixels = np.asarray(file)
@@ -120,25 +129,28 @@ def _gif(path: Path, mask: bool) -> np.ndarray:
     from PIL.GifImagePlugin import GifImageFile
 
     with GifImageFile(path) as file:
+        if file.width * file.height > _GIF_PIXELS_PER_BYTE * path.stat().st_size:
+            raise ValueError(f"it claims {file.height}×{file.width} pixels, more than its bytes can hold")
         _refuse_animation(file, path)
         if file.mode != "P":
             return np.asarray(file)[..., np.newaxis]
-        pixels = _without_palette(file, path, mask)
-        is_grey = (pixels == pixels[..., :1]).all()
-        return pixels[..., :1] if is_grey else pixels
+        table = _table(file)
+        if mask:
+            return palette_mask(np.asarray(file), table, path, chosen=False)
+        colours = palette_colours(np.asarray(file), table, path)
+        return colours[..., :1] if (table[:, :3] == table[:, :1]).all() else colours
 
 
-def _without_palette(file: ImageFile, path: Path, mask: bool) -> np.ndarray:
-    indices = np.asarray(file)
+def _table(file: ImageFile) -> np.ndarray:
+    """The palette with its transparency, of shape `(entries, 4)`."""
     colours = np.array(file.getpalette("RGB"), np.uint8).reshape(-1, 3)
     opacity = np.full((len(colours), 1), 255, np.uint8)
     transparent = file.info.get("transparency", b"")
     if isinstance(transparent, int):
-        opacity[transparent] = 0
+        opacity[transparent : transparent + 1] = 0
     else:
-        opacity[: len(transparent), 0] = list(transparent)
-    table = np.concatenate([colours, opacity], axis=1)
-    return palette_mask(indices, table, path, file.format != "GIF") if mask else palette_colours(indices, table, path)
+        opacity[: len(transparent), 0] = list(transparent[: len(colours)])
+    return np.concatenate([colours, opacity], axis=1)
 
 
 def _refuse_animation(file: ImageFile, path: Path) -> None:

@@ -38,8 +38,8 @@ def read_tiff(path: Path, mask: bool) -> list[np.ndarray]:
 
     - ImageJ, OME and other descriptions of stacks rule the axes: channels come last, all others count pages.
     - Reduced copies (a pyramid's levels, a thumbnail that is marked as one) and transparency masks are no pages.
-    - White at zero is turned round, so that larger is brighter: v becomes 2ᵇ - 1 - v with b bits. Signed and
-      floating values have no white and stay.
+    - White at zero is turned round, so that larger is brighter: v becomes 2ᵇ - 1 - v with b bits. Signed and floating
+      values, and those of more than 16 bits, are measurements without a white, and stay.
     - A palette is replaced by its colours; `palette_mask` decides for masks. Alpha goes to `without_alpha`.
 
     Args:
@@ -124,7 +124,8 @@ def _understood(
     """Pages as a viewer shows them, of an array whose meaning the tags of `page` tell."""
     _refuse_turned(page, path)
     _refuse_other_colours(page, path)
-    white_is_zero = page.photometric == _MINISWHITE and np.dtype(page.dtype).kind in "ub"
+    has_white = np.dtype(page.dtype).kind in "ub" and page.dtype.itemsize <= 2
+    white_is_zero = page.photometric == _MINISWHITE and has_white
     if white_is_zero:
         _refuse_unsure_white(page, path, mask and imagej)
     for image in _split(array, axes):
