@@ -226,39 +226,3 @@ def test_read_pages_refuses_a_mask_with_the_inverting_table_of_imagej(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "a.tif")[..., 0], 255 - GREY)
     with pytest.raises(ValueError, match=r"255 is shown black\. In ImageJ choose"):
         read_pages(tmp_path / "a.tif", mask=True)
-
-
-def test_read_stack_refuses_a_stack_of_imagej_that_is_cut_short(tmp_path):
-    with tifffile.TiffWriter(tmp_path / "a.tif", imagej=True) as file:
-        file.write(np.stack([NOISE] * 6))
-    (tmp_path / "a.tif").write_bytes((tmp_path / "a.tif").read_bytes()[:14000])
-    with pytest.raises(ValueError, match=r"cannot be read .*corrupted.*cut short"):
-        read_stack(tmp_path / "a.tif")
-
-
-def test_read_stack_refuses_a_multi_page_file_that_is_cut_between_pages(tmp_path):
-    write_pages(tmp_path / "a.tif", *[(NOISE + page, {}) for page in range(6)])
-    with tifffile.TiffFile(tmp_path / "a.tif") as file:
-        end = file.pages[3].offset
-    (tmp_path / "a.tif").write_bytes((tmp_path / "a.tif").read_bytes()[:end])
-    with pytest.raises(ValueError, match=r"cannot be read .*page offset.*cut short"):
-        read_stack(tmp_path / "a.tif")
-
-
-@pytest.mark.parametrize("compression", ["lzw", "zlib", "packbits", "jpeg"])
-def test_read_image_refuses_a_compressed_tiff_that_is_cut_short(tmp_path, compression):
-    tifffile.imwrite(tmp_path / "a.tif", NOISE, photometric="minisblack", compression=compression)
-    (tmp_path / "a.tif").write_bytes((tmp_path / "a.tif").read_bytes()[:-500])
-    with pytest.raises(ValueError, match=r"ends \d+ bytes before its pixels do"):
-        read_image(tmp_path / "a.tif")
-
-
-def test_read_pages_refuses_an_ome_file_whose_other_file_is_missing(tmp_path):
-    tifffile.imwrite(tmp_path / "a.ome.tif", np.stack([NOISE, NOISE]), metadata={"axes": "ZYX"})
-    with tifffile.TiffFile(tmp_path / "a.ome.tif") as file:
-        whole = file.ome_metadata
-    plane = '<TiffData IFD="0" FirstZ="{0}" PlaneCount="1"><UUID FileName="{1}.ome.tif">urn:uuid:{1}</UUID></TiffData>'
-    parts = whole.replace('<TiffData IFD="0" PlaneCount="2"/>', plane.format(0, "a") + plane.format(1, "b"))
-    tifffile.imwrite(tmp_path / "a.ome.tif", NOISE, description=parts.encode(), **PLAIN)
-    with pytest.raises(ValueError, match=r"of whose 2 pages 1 are missing here\. Are they in other files"):
-        read_pages(tmp_path / "a.ome.tif")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,23 +12,28 @@ from unetdyn.data.depth import stretched
 from unetdyn.data.palettes import palette_colours, palette_mask
 from unetdyn.data.refused import RefusedFile
 from unetdyn.data.smeared import refuse_smeared_indices
+from unetdyn.data.tiff_whole import (
+    PLAIN,
+    errors_of_tifffile,
+    is_beside,
+    refuse_cut,
+    refuse_missing,
+    refuse_unfit_description,
+)
 from unetdyn.data.transparency import without_alpha
 
 if TYPE_CHECKING:
-    from tifffile import TiffFile, TiffFrame, TiffPage
+    from tifffile import TiffFile, TiffPage
 
 # Values of tags, as the TIFF 6.0 specification numbers them.
 _PHOTOMETRIC, _ORIENTATION = 262, 274
-_MINISWHITE, _MINISBLACK, _RGB, _PALETTE, _MASK, _YCBCR = 0, 1, 2, 3, 4, 6
-_UNCOMPRESSED = 1
+_MINISWHITE, _PALETTE, _YCBCR = 0, 3, 6
 _JPEG = {6, 7}  # decoding turns their YCbCr into RGB
 _UNREAD_COLOURS = {
     5: "CMYK", 6: "YCbCr", 8: "CIELab", 9: "ICCLab", 10: "ITULab", 32803: "a camera's colour filters",
     32844: "LogL", 32845: "LogLuv", 34892: "a camera's linear raw",
 }  # fmt: skip
 _ALPHA = {1, 2}
-# Files whose pages mean what their own tags say; any other kind describes the whole stack in one place.
-_PLAIN = {"generic", "uniform"}
 
 
 def read_tiff(path: Path, mask: bool) -> list[np.ndarray]:
@@ -53,11 +56,16 @@ def read_tiff(path: Path, mask: bool) -> list[np.ndarray]:
     """
     from tifffile import TiffFile
 
-    with _errors_of_tifffile(), TiffFile(path) as file:
-        series = file.series
-        kinds = {one.kind for one in series}
-    with _errors_of_tifffile(), TiffFile(path) as file:
-        pages = list(_plain_pages(file, path, mask) if kinds <= _PLAIN else _described_pages(file, path, mask))
+    with errors_of_tifffile(), TiffFile(path) as file:
+        plain = {series.kind for series in file.series} <= PLAIN
+        refuse_unfit_description(file, path)
+        pages = [] if plain else list(_described_pages(file, path, mask))
+    if plain:
+        with (
+            errors_of_tifffile(),
+            TiffFile(path) as file,
+        ):  # anew: the series may have left its pages without their tags
+            pages = list(_plain_pages(file, path, mask))
     if not pages:
         raise RefusedFile(
             path, "in which every page is marked as a reduced copy or a mask", "Save the full image alone."
@@ -75,47 +83,30 @@ def read_tiff(path: Path, mask: bool) -> list[np.ndarray]:
 
 def _plain_pages(file: TiffFile, path: Path, mask: bool) -> Iterator[np.ndarray]:
     for page in file.pages:
-        if not _is_beside(page):
+        if not is_beside(page):
             _refuse_inner_images(page, path)
-            _refuse_cut(page, file)
+            refuse_cut(page, file)
             yield from _understood(page.asarray(), page.axes, page, path, mask, file.is_imagej)
 
 
 def _described_pages(file: TiffFile, path: Path, mask: bool) -> Iterator[np.ndarray]:
     for series in file.series:
-        if _is_beside(series.keyframe):
+        if is_beside(series.keyframe):
             continue
-        missing = sum(page is None for page in series.pages)
-        if missing:
-            raise RefusedFile(
-                path,
-                f"of whose {len(series.pages)} pages {missing} are missing here",
-                "Are they in other files that belong to it, or is it cut short? Put them beside it.",
-            )
+        refuse_missing(series, path)
         for page in series.pages:
-            _refuse_cut(page, file)
+            refuse_cut(page, file)
         yield from _understood(series.asarray(), series.axes, series.keyframe, path, mask, file.is_imagej)
-
-
-def _is_beside(page: TiffPage) -> bool:
-    return page.is_reduced or page.is_mask
 
 
 def _refuse_inner_images(page: TiffPage, path: Path) -> None:
     """Smaller images inside a page are its levels; one as large is another image."""
     for inner in page.pages or ():
         as_large = inner.imagewidth * inner.imagelength >= page.imagewidth * page.imagelength
-        if as_large and not _is_beside(inner):
+        if as_large and not is_beside(inner):
             raise RefusedFile(
                 path, "a page of which holds another image of its size (SubIFD)", "Save them as two files."
             )
-
-
-def _refuse_cut(page: TiffPage | TiffFrame, file: TiffFile) -> None:
-    """Some decoders fill in what is missing at the end of a file."""
-    ends = [start + count for start, count in zip(page.dataoffsets, page.databytecounts, strict=False)]
-    if page.compression != _UNCOMPRESSED and page.parent is file and max(ends, default=0) > file.filehandle.size:
-        raise ValueError(f"it ends {max(ends) - file.filehandle.size} bytes before its pixels do")
 
 
 def _understood(
@@ -201,31 +192,3 @@ def _refuse_unsure_white(page: TiffPage, path: Path, imagej_mask: bool) -> None:
             "a mask with the inverting lookup table of ImageJ, in which 255 is shown black",
             "In ImageJ choose Image > Lookup Tables > Invert LUT, see that what you want is white, and save it again.",
         )
-
-
-class _Collected(logging.Filter):
-    """Keeps what tifffile logs as errors, and then goes on without: pages that it could not find, above all."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.errors: list[str] = []
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.levelno < logging.ERROR:
-            return True
-        self.errors.append(record.getMessage())
-        return False
-
-
-@contextmanager
-def _errors_of_tifffile() -> Iterator[None]:
-    from tifffile import TiffFileError
-
-    logger, collected = logging.getLogger("tifffile"), _Collected()
-    logger.addFilter(collected)
-    try:
-        yield
-    finally:
-        logger.removeFilter(collected)
-    if collected.errors:
-        raise TiffFileError(collected.errors[0])
