@@ -93,9 +93,7 @@ def _described_pages(file: TiffFile, path: Path, mask: bool) -> Iterator[np.ndar
     for series in file.series:
         if is_beside(series.keyframe):
             continue
-        refuse_missing(series, path)
-        for page in series.pages:
-            refuse_cut(page, file)
+        refuse_missing(series, file, path)
         yield from _understood(series.asarray(), series.axes, series.keyframe, path, mask, file.is_imagej)
 
 
@@ -121,7 +119,7 @@ def _understood(
         _refuse_unsure_white(page, path, mask and imagej)
     for image in _split(array, axes):
         alphas = _alphas(page, image.shape[-1])
-        pixels, alpha = np.delete(image, alphas, axis=-1), image[..., alphas[:1]]
+        pixels, alpha = np.delete(image, alphas, axis=-1) if alphas else image, image[..., alphas[:1]]
         if white_is_zero:
             pixels = ~pixels if pixels.dtype == np.bool_ else 2**page.bitspersample - 1 - pixels
         if page.photometric == _PALETTE:

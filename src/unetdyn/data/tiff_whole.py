@@ -56,9 +56,14 @@ def refuse_cut(page: TiffPage | TiffFrame, file: TiffFile) -> None:
         raise ValueError(f"it ends {max(ends) - file.filehandle.size} bytes before its pixels do")
 
 
-def refuse_missing(series: TiffPageSeries, path: Path) -> None:
+def refuse_missing(series: TiffPageSeries, file: TiffFile, path: Path) -> None:
     """Refuse a series some pages of which are in other files that aren't there: tifffile would fill in zeros."""
-    missing = sum(page is None for page in series.pages)
+    missing = 0
+    for page in series.pages:
+        if page is None:
+            missing += 1
+        else:
+            refuse_cut(page, file)
     if missing:
         raise RefusedFile(
             path,
