@@ -138,8 +138,8 @@ def test_read_stack_refuses_an_empty_folder(tmp_path):
 
 def test_read_stack_refuses_a_format_it_does_not_read(tmp_path):
     png(tmp_path / "a.png", GREY)
-    png(tmp_path / "b.bmp", GREY)
-    with pytest.raises(ValueError, match=r"Received: '.*b\.bmp'\. Convert that file"):
+    png(tmp_path / "b.tga", GREY)
+    with pytest.raises(ValueError, match=r"Received: '.*b\.tga'\. Convert that file"):
         read_stack(tmp_path)
 
 

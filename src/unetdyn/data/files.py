@@ -22,6 +22,7 @@ READERS: dict[str, Callable[[Path, bool], list[np.ndarray]]] = {
     ".jpg": read_picture,
     ".jpeg": read_picture,
     ".gif": read_picture,
+    ".bmp": read_picture,
 }
 EXTENSIONS = tuple(READERS)
 _NOT_IMAGES = {".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".yaml", ".yml", ".log", ".ini", ".db", ".html", ".pdf"}
@@ -37,7 +38,7 @@ def read_image(path: str | Path) -> np.ndarray:
     orientation of a PNG or JPEG is applied. What can be read in two ways is refused; docs/image_files.md lists it all.
 
     Args:
-        path: A `.png`, `.tif`, `.tiff`, `.jpg`, `.jpeg` or `.gif` file with one page.
+        path: A `.png`, `.tif`, `.tiff`, `.jpg`, `.jpeg`, `.gif` or `.bmp` file with one page.
 
     Returns:
         Array of shape `(height, width, channels)`.

@@ -56,8 +56,8 @@ def palette_mask(indices: np.ndarray, table: np.ndarray, path: Path, chosen: boo
         indices: Array of shape `(height, width)`.
         table: `uint8` array of shape `(entries, 4)`, as in `palette_colours`. Transparent counts as black.
         path: The file, for messages.
-        chosen: Whether whoever saved the file had the choice not to use a palette. False for a GIF, which has no other
-            form: an even ramp is then nothing but grey values. Default True.
+        chosen: Whether whoever saved the file had the choice not to use a palette. False for a GIF or BMP, which have
+            no other grey: an even ramp is then nothing but grey values. Default True.
 
     Returns:
         `uint8` or the indices' dtype, of shape `(height, width, 1)`.
