@@ -2,8 +2,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
 
+from unetdyn.data.files import read_pages
 from unetdyn.data.palettes import palette_colours, palette_mask
+from unetdyn.data.refused import RefusedFile
 
 PATH = Path("a.png")
 SIX = np.array([[0, 1, 2], [2, 1, 0]], "uint8")
@@ -99,3 +104,27 @@ def test_palette_colours_are_those_of_the_table():
     np.testing.assert_array_equal(palette_colours(SIX, table(RED, GREEN, BLUE), PATH), np.eye(3)[SIX] * 200)
     with pytest.raises(ValueError, match=r"an image of one colour that is drawn in its transparency"):
         palette_colours(SIX % 2, table((0, 0, 0, 0), BLACK), PATH)
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 999),
+    frequency=st.sampled_from([0, 0.1, 0.5, 0.75, 1]),
+    colour=st.sampled_from([(255, 255, 255), (128, 128, 128), (255, 0, 0), (0, 128, 0)]),
+    colours=st.sampled_from([2, 3, 8, 256, "web"]),
+    name=st.sampled_from(["a.png", "a.gif", "a.bmp", "a.tif"]),
+)
+def test_no_mask_on_black_is_read_in_another_shape_than_a_viewer_shows(
+    tmp_path_factory, seed, frequency, colour, colours, name
+):
+    shape = np.random.default_rng(seed).random((6, 9)) < frequency
+    image = Image.fromarray((shape[..., None] * np.array(colour)).astype("uint8"))
+    path = tmp_path_factory.getbasetemp() / name
+    (image.convert("P") if colours == "web" else image.quantize(colours)).save(path)
+    try:
+        mask = read_pages(path, mask=True)[0]
+    except RefusedFile:
+        assert shape.all()  # one colour fills the image: nothing tells whether it is the foreground
+        assert colour[0] != colour[1]
+    else:
+        np.testing.assert_array_equal(mask[..., 0] != 0, shape)

@@ -146,6 +146,16 @@ def test_read_image_reads_bmp(tmp_path, pixels):
     np.testing.assert_array_equal(read_image(tmp_path / "a.bmp"), expected)
 
 
+@pytest.mark.parametrize("mask", [False, True])
+@pytest.mark.parametrize("black", [0, 1])
+def test_read_pages_reads_a_bmp_of_two_colours_in_8_bits(tmp_path, mask, black):
+    indices = (np.arange(40).reshape(5, 8) % 3 > 0).astype("uint8")
+    image = Image.fromarray(indices).convert("P")
+    image.putpalette([255 * black] * 3 + [255 - 255 * black] * 3)
+    image.save(tmp_path / "a.bmp")
+    np.testing.assert_array_equal(read_pages(tmp_path / "a.bmp", mask)[0][..., 0], 255 * (indices != black))
+
+
 def test_read_pages_takes_the_shape_of_a_mask_from_the_alpha_of_a_bmp(tmp_path):
     shape = np.where(GREY > 100, 255, 0).astype("uint8")
     bits = struct.pack("<IiiHHIIiiII", 108, 8, -8, 1, 32, 3, 0, 0, 0, 0, 0)

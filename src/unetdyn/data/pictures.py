@@ -141,7 +141,16 @@ def _bmp(path: Path, mask: bool) -> np.ndarray:
     from PIL.BmpImagePlugin import BmpImageFile
 
     with BmpImageFile(path) as file:
+        if file.mode == "1" and _bmp_bits(path) != 1:  # two colours in more bits, which Pillow unpacks as single bits
+            from imagecodecs import bmp_decode
+
+            return bmp_decode(path.read_bytes()).reshape(file.height, file.width, -1)[..., :1]
         return _values(file, path, mask)
+
+
+def _bmp_bits(path: Path) -> int:
+    with path.open("rb") as file:
+        return int.from_bytes(file.read(30)[28:], "little")
 
 
 def _values(file: ImageFile, path: Path, mask: bool) -> np.ndarray:
