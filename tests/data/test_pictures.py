@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from unetdyn.data import read_image, read_stack
+from unetdyn.data import read_image
 from unetdyn.data.files import read_pages
 from unetdyn.data.pictures import turned
 
@@ -202,30 +202,3 @@ def test_read_image_goes_by_the_content_of_a_picture(tmp_path, content):
     else:
         with pytest.raises(ValueError, match=r"begins neither as a PNG.*another format than its extension says"):
             read_image(tmp_path / "a.png")
-
-
-def test_read_image_refuses_a_png_with_one_bit_flipped(tmp_path):
-    Image.fromarray(np.dstack([RGB, GREY])).save(tmp_path / "a.png")
-    whole = (tmp_path / "a.png").read_bytes()
-    start = whole.index(b"IDAT") + 12
-    for position in range(start, len(whole) - 20, 7):
-        damaged = bytearray(whole)
-        damaged[position] ^= 4
-        (tmp_path / "a.png").write_bytes(damaged)
-        with pytest.raises(ValueError, match=r"checksum of chunk IDAT in the PNG file is wrong"):
-            read_image(tmp_path / "a.png")
-
-
-def test_read_image_refuses_a_png_without_its_last_chunk(tmp_path):
-    Image.fromarray(GREY).save(tmp_path / "a.png")
-    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:-12])
-    with pytest.raises(ValueError, match=r"ends before its last chunk"):
-        read_image(tmp_path / "a.png")
-
-
-def test_read_stack_gives_one_bit_the_range_of_the_grey_images_beside_it(tmp_path):
-    Image.fromarray(GREY).save(tmp_path / "a.png")
-    Image.fromarray(np.ones((8, 8), bool)).save(tmp_path / "b.png")  # a white section, made smaller without loss
-    assert read_stack(tmp_path)[0].max(axis=(1, 2, 3)).tolist() == [252, 255]
-    (tmp_path / "a.png").unlink()
-    assert read_stack(tmp_path)[0].max() == 1
