@@ -92,6 +92,14 @@ def test_of_two_causes_the_surer_stays_and_names_the_other(judged):
     assert found.sentence == "Its cause.second. Its sick.one. It may also be that its cause.first."
 
 
+def test_two_of_the_causes_that_were_outdone_are_named(judged):
+    others = [Limit(f"other.{place}", "it", ill="is", explains=("sick.one",)) for place in range(3)]
+    causes = [rule(limit, "ill", sure) for limit, sure in zip(others, ("low", "medium", "low"), strict=True)]
+    found = judged([rule(SICK, "ill")], [rule(CAUSE, "ill", "high"), *causes])
+    assert found.headline[0].others == ("other.1", "other.0", "other.2")
+    assert found.sentence.endswith("It may also be that its other.1 or its other.0.")
+
+
 def test_causes_that_are_as_sure_stand_beside_each_other_in_the_order_of_the_rules(judged):
     found = judged([rule(SICK, "ill")], [rule(CAUSE, "ill", "medium"), rule(OTHER, "ill", "medium")])
     assert codes(found.headline) == ["cause.first", "cause.second"]
