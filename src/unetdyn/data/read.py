@@ -27,10 +27,11 @@ def read_folder(
 ) -> Stack:
     """Images and their masks, paired by name, in natural order.
 
-    Images and masks are sub-folders of image files, or multi-page TIFF files, read as `read_image` says; a mask's palette
-    as `docs/image_files.md` says. Files are paired by their stem; a mask's stem may end in `_mask`, `-mask`, `_masks`, `_label`, `-label` or `_labels`, and other names are
-    told by `pair`. Pages of paired files are paired by number. Nothing is paired by guess and nothing left out: what
-    has no partner is an error. Both may lie in one folder (`images="data", masks="data"`, or `"."` for `path` itself).
+    Images and masks are sub-folders of image files, or multi-page TIFF files, read as `read_image` says; what a mask's
+    palette means is told in `docs/image_files.md`. Files are paired by their stem; a mask's stem may end in `_mask`,
+    `-mask`, `_masks`, `_label`, `-label` or `_labels`, and other names are told by `pair`. Pages of paired files are
+    paired by number. Nothing is paired by guess and nothing left out: what has no partner is an error. Both may lie in
+    one folder (`images="data", masks="data"`, or `"."` for `path` itself).
 
     Args:
         path: The folder that holds both.
