@@ -278,6 +278,15 @@ def test_read_folder_refuses_a_mask_of_another_size(folder):
         read_folder(folder)
 
 
+def test_read_folder_names_the_orientation_where_a_mask_fits_turned_by_a_quarter(folder):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(np.zeros((4, 8), "uint8")).save(folder / "images" / "a.png", exif=exif)
+    save(folder / "masks" / "a.png", np.eye(4, 8, dtype=bool))
+    with pytest.raises(ValueError, match=r"image 'a' of 8×4 pixels, but its mask of 4×8.*EXIF orientation"):
+        read_folder(folder)
+
+
 def test_read_folder_refuses_images_of_two_sizes(folder):
     pair(folder, "a")
     save(folder / "images" / "b.png", np.zeros((8, 4), "uint8"))

@@ -172,9 +172,11 @@ def _check_sizes(images: dict[str, np.ndarray], masks: dict[str, np.ndarray]) ->
     for name, image in images.items():
         (height, width), (mask_height, mask_width) = image.shape[:2], masks[name].shape[:2]
         if (height, width) != (mask_height, mask_width):
+            turned = (height, width) == (mask_width, mask_height)
+            hint = " Or was it made without regard to the EXIF orientation of one of them?" if turned else ""
             raise ValueError(
                 f"An image and its mask must have the same size. Received: image {name!r} of {height}×{width} pixels, "
-                f"but its mask of {mask_height}×{mask_width}. Does this mask belong to this image?"
+                f"but its mask of {mask_height}×{mask_width}. Does this mask belong to this image?{hint}"
             )
 
 
