@@ -15,7 +15,8 @@ from unetdyn.data.files import (
     describe_nearest,
     list_some,
     natural,
-    read_pages,
+    one_bit_as_the_others,
+    pages_with_bits,
 )
 
 _TABLES = {".csv", ".tsv", ".xls", ".xlsx", ".ods"}
@@ -28,6 +29,8 @@ _NOT_DOWNLOADED = ".icloud"
 
 def read_stack(path: str | Path, recursive: bool | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
     """All sections of a folder or of a multi-page TIFF, in their natural order (2 before 10).
+
+    They are read as `read_image` says, but 1-bit images among those with grey levels have the values 0 and 255.
 
     Args:
         path: A folder of image files, or one file with one or more pages. In a folder, hidden files and files that are
@@ -58,7 +61,8 @@ def read_stack(path: str | Path, recursive: bool | None = None) -> tuple[np.ndar
     """
     named: dict[str, np.ndarray] = {}
     for name, file in name_files({"": Path(path)}, recursive).items():
-        add_pages(named, name, read_pages(file))
+        add_pages(named, name, pages_with_bits(file))
+    named = one_bit_as_the_others(named)
     check_alike(named)
     return np.stack(list(named.values())), tuple(named)
 

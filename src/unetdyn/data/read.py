@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from unetdyn._checks import check_count, check_fraction
-from unetdyn.data.files import check_alike, describe_nearest, read_pages
+from unetdyn.data.files import check_alike, describe_nearest, one_bit_as_the_others, pages_with_bits, read_pages
 from unetdyn.data.folders import add_pages, name_files, subfolders_named
 from unetdyn.data.masks import class_indices
 from unetdyn.data.pairing import Pair, check_pair, pair_names, tell_apart
@@ -27,10 +27,11 @@ def read_folder(
 ) -> Stack:
     """Images and their masks, paired by name, in natural order.
 
-    Images and masks are sub-folders of PNG, TIFF or JPEG files, or multi-page TIFF files. Files are paired by their
-    stem; a mask's stem may end in `_mask`, `-mask`, `_masks`, `_label`, `-label` or `_labels`, and other names are
-    told by `pair`. Pages of paired files are paired by number. Nothing is paired by guess and nothing left out: what
-    has no partner is an error. Both may lie in one folder (`images="data", masks="data"`, or `"."` for `path` itself).
+    Images and masks are sub-folders of image files, or multi-page TIFF files, read as `read_image` says; what a mask's
+    palette means is told in `docs/image_files.md`. Files are paired by their stem; a mask's stem may end in `_mask`,
+    `-mask`, `_masks`, `_label`, `-label` or `_labels`, and other names are told by `pair`. Pages of paired files are
+    paired by number. Nothing is paired by guess and nothing left out: what has no partner is an error. Both may lie in
+    one folder (`images="data", masks="data"`, or `"."` for `path` itself).
 
     Args:
         path: The folder that holds both.
@@ -141,7 +142,7 @@ def _read_pairs(files: Paired, classes: int) -> tuple[dict[str, np.ndarray], dic
     images: dict[str, np.ndarray] = {}
     masks: dict[str, np.ndarray] = {}
     for name, (image_file, mask_files) in files.items():
-        pages = read_pages(image_file)
+        pages = pages_with_bits(image_file)
         mask_pages = _united(name, [read_pages(file, mask=True) for file in mask_files], classes)
         if len(pages) != len(mask_pages):
             raise ValueError(
@@ -150,7 +151,7 @@ def _read_pairs(files: Paired, classes: int) -> tuple[dict[str, np.ndarray], dic
             )
         add_pages(images, name, pages)
         add_pages(masks, name, mask_pages)
-    return images, masks
+    return one_bit_as_the_others(images), masks
 
 
 def _united(name: str, masks: list[list[np.ndarray]], classes: int) -> list[np.ndarray]:
@@ -171,9 +172,11 @@ def _check_sizes(images: dict[str, np.ndarray], masks: dict[str, np.ndarray]) ->
     for name, image in images.items():
         (height, width), (mask_height, mask_width) = image.shape[:2], masks[name].shape[:2]
         if (height, width) != (mask_height, mask_width):
+            turned = (height, width) == (mask_width, mask_height)
+            hint = " Or was it made without regard to the EXIF orientation of one of them?" if turned else ""
             raise ValueError(
                 f"An image and its mask must have the same size. Received: image {name!r} of {height}×{width} pixels, "
-                f"but its mask of {mask_height}×{mask_width}. Does this mask belong to this image?"
+                f"but its mask of {mask_height}×{mask_width}. Does this mask belong to this image?{hint}"
             )
 
 
