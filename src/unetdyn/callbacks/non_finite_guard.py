@@ -1,6 +1,7 @@
 """Skip the updates whose gradients are not finite, say where they came from, and stop when nothing else comes."""
 
 import weakref
+from collections.abc import Hashable
 from typing import Any
 
 import keras
@@ -202,6 +203,9 @@ class _SkipNonFinite(Control):
 
     def __init__(self, optimizer: keras.Optimizer) -> None:
         self._optimizer = optimizer
+
+    def key(self) -> Hashable:
+        return type(self)
 
     def columns(self) -> dict[str, int]:
         return {"loss_scale": 1}
