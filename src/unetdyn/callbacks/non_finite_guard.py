@@ -205,7 +205,7 @@ class _SkipNonFinite(Control):
         self._optimizer = optimizer
 
     def key(self) -> Hashable:
-        return type(self)
+        return (type(self),)
 
     def columns(self) -> dict[str, int]:
         return {"loss_scale": 1}

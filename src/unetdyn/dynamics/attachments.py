@@ -261,10 +261,10 @@ class Attachments:
         kept, old = self._functions, self._program
         if old is not None and old is not program and not old.ran:
             kept.forget(old)
-        if program is not None:
-            kept.programs = [*(each for each in kept.programs if each is not program), program]
-            for each in kept.programs[: -KEPT - 1]:
-                kept.forget(each)
+        others = [each for each in kept.programs if each is not program]
+        for each in others[:-KEPT]:
+            kept.forget(each)
+        kept.programs = others[-KEPT:] if program is None else [*others[-KEPT:], program]
         self._program, self._readers = program, list(self._attached)
         kept.program, kept.watched = program, self._watched if program is not None else None
         self._carried.carry([] if program is None else program.variables)

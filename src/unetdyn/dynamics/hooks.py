@@ -77,7 +77,7 @@ class _Hooked:
         if len(grads) == 0:
             return None
         given = trainable_variables is not None
-        variables = list(trainable_variables) if given else self._optimizer._trainable_variables
+        variables = self._optimizer._trainable_variables if trainable_variables is None else list(trainable_variables)
 
         def original(grads: Sequence[Tensor], variables: list[keras.Variable]) -> Any:
             return self._apply(grads, variables if given or args else None, *args, **kwargs)

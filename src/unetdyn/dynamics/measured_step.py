@@ -9,7 +9,7 @@ from keras import ops
 
 from unetdyn.dynamics.acting import Acted, in_the_order_of
 from unetdyn.dynamics.backend import backend
-from unetdyn.dynamics.optimizers import has_loss_scale, inner, replicas
+from unetdyn.dynamics.optimizers import counts_steps, has_loss_scale, inner, replicas
 from unetdyn.dynamics.probe import AddVariable, Control, Probe, Step, check_columns
 from unetdyn.dynamics.rows import Columns, Ring
 
@@ -81,14 +81,15 @@ class MeasuredStep:
         values["controlled"] = _differ(seen.grad_norm_sq, acted.seen.grad_norm_sq)
         values |= self._applied_norms(acted, iteration)
         skip = acted.skip
+        nonfinite = ops.sum(seen.nonfinite) > 0
         if has_loss_scale(self.optimizer) and skip is not None:
-            skip = ops.logical_and(skip, ops.equal(ops.sum(seen.nonfinite), 0))
+            skip = ops.logical_and(skip, ops.logical_not(nonfinite))
         handed = [acted.handed[place] for place in places]
         changes = [*self.variables, *self.optimizer.variables]
         result = backend.apply_unless(skip, lambda gradients: apply(gradients, list(variables)), handed, changes)
         sums = backend.weight_and_change_norms(self.variables, weights, seen.weight_norm_sq)
         values["weight_norm_sq"], values["update_norm_sq"] = sums
-        values["skipped"] = self._skipped(skip, iteration)
+        values["skipped"] = self._skipped(skip, iteration, nonfinite)
         values["applied"] = self._applied(values["skipped"], iteration)
         values["applied_grad_norm_sq"] = ops.where(values["applied"], values["applied_grad_norm_sq"], float("nan"))
         with backend.behind(seen.grad_norm_sq):
@@ -134,8 +135,9 @@ class MeasuredStep:
         )
 
     def _measured(self, seen: Step, iteration: Tensor, local: list[Tensor | None]) -> dict[str, Tensor]:
+        number = seen.number
         values = {
-            "skipped_before": seen.number - ops.cast(iteration, seen.number.dtype),
+            "skipped_before": number - ops.cast(iteration, number.dtype) if counts_steps(self.inner) else 0,
             "learning_rate": seen.learning_rate,
             "grad_norm_sq": seen.grad_norm_sq,
             "nonfinite": seen.nonfinite,
@@ -162,8 +164,10 @@ class MeasuredStep:
         values["applied_grad_norm_sq"] = ops.sum(squares)
         return values
 
-    def _skipped(self, skip: Tensor | None, iteration: Tensor) -> Tensor:
+    def _skipped(self, skip: Tensor | None, iteration: Tensor, nonfinite: Tensor) -> Tensor:
         """By what withheld it. A loss scale doesn't tell, and counts no step that it skips; others may count none."""
+        if has_loss_scale(self.optimizer) and not counts_steps(self.inner):
+            return nonfinite
         if has_loss_scale(self.optimizer):
             return ops.equal(backend.snapshot([self.inner._iterations])[0], iteration)
         return ops.zeros((), "bool") if skip is None else skip

@@ -24,7 +24,7 @@ class ConsecutiveProbe(Probe):
 
     def key(self) -> Hashable:
         """They are all alike."""
-        return type(self)
+        return (type(self),)
 
     def columns(self) -> dict[str, int]:
         """One number a step."""

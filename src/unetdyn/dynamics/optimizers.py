@@ -20,12 +20,17 @@ def inner(optimizer: keras.Optimizer | None) -> keras.Optimizer:
     >>> has_loss_scale(scaled), type(inner(scaled)).__name__, type(inner(inner(scaled))).__name__
     (True, 'SGD', 'SGD')
     """
-    return optimizer.inner_optimizer if has_loss_scale(optimizer) else optimizer
+    return optimizer.inner_optimizer if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) else optimizer
 
 
 def trained_variables(optimizer: keras.Optimizer, model: keras.Model) -> list[keras.Variable]:
     """What a built optimizer updates, in its order; the model's where it hands all on to others and keeps no list."""
     return list(inner(optimizer)._trainable_variables) or list(model.trainable_variables)
+
+
+def counts_steps(optimizer: keras.Optimizer) -> bool:
+    """Whether its `iterations` surely go up with each step: one with an `apply` of its own may leave that to others."""
+    return type(optimizer).apply is keras.Optimizer.apply
 
 
 def takes_gradients_elsewhere(optimizer: keras.Optimizer) -> bool:

@@ -152,14 +152,13 @@ def apply_unless(
     """
     if skip is None:
         return apply(gradients)
-    context = tf.distribute.get_replica_context()
-    if context is not None and context.num_replicas_in_sync > 1:
+    if tf.distribute.has_strategy():
 
         def across_replicas(strategy: Any, skips: Any, handed: Any) -> Any:
             first = strategy.experimental_local_results(skips)[0]
             return _unless(first, lambda: strategy.extended.call_for_each_replica(apply, args=(handed,)))
 
-        return context.merge_call(across_replicas, args=(skip, gradients))
+        return tf.distribute.get_replica_context().merge_call(across_replicas, args=(skip, gradients))
     if tf.executing_eagerly():
         return _unless(skip, lambda: apply(gradients))
     update = tf.function(lambda: apply(gradients), autograph=False).get_concrete_function()
