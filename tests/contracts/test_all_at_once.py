@@ -1,4 +1,4 @@
-"""The contract of monitors and controls in trainings that are rarer, or dearer: all of them at once, beside one another.
+"""The contract of monitors and controls in trainings that are rarer, or dearer: all of them at once.
 
 What each owes alone is in test_monitor_contract.py.
 """

@@ -222,7 +222,7 @@ def test_optimizer_that_hides_its_variables_is_refused_in_words():
     class Hiding(SGD):
         @property
         def variables(self):
-            return [v for v in super().variables if "tap" not in v.name and v.shape != () or v.name == "iteration"]
+            return [v for v in super().variables if ("tap" not in v.name and v.shape != ()) or v.name == "iteration"]
 
     model = dense_model()
     model.compile(Hiding(0.1), "mse")

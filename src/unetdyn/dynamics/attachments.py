@@ -1,6 +1,5 @@
 """The taps attached to one optimizer: who is there, what is read when, what is put back after the last of them."""
 
-import contextlib
 import itertools
 import math
 import weakref
@@ -15,7 +14,17 @@ from unetdyn.dynamics.hooks import CarriedVariables, Overrides, hook_apply, hook
 from unetdyn.dynamics.measured_step import MeasuredStep
 from unetdyn.dynamics.optimizers import inner, strategy, trained_variables
 from unetdyn.dynamics.probe import Probe
-from unetdyn.dynamics.programs import KEPT, Program, Slot, again, prefix, probes_of, taking, with_state
+from unetdyn.dynamics.programs import (
+    KEPT,
+    Program,
+    Slot,
+    again,
+    columns_for,
+    probes_of,
+    taking,
+    variable_of_state,
+    with_state,
+)
 from unetdyn.dynamics.rows import Chunk
 from unetdyn.dynamics.sessions import called_by_fit, is_of_a_fit, runs
 from unetdyn.dynamics.train_functions import TrainFunctions
@@ -141,19 +150,9 @@ class Attachments:
                 for name, each in list(self._attached.items()):  # a listener may attach
                     reader = each.reader()
                     if reader is not None:
-                        reader.receive((numbers, self._columns_of(name, columns)))
+                        reader.receive((numbers, columns_for(name, columns, self._readers)))
             finally:
                 self._serving = False
-
-    def _columns_of(self, name: str, columns: dict[str, Any]) -> dict[str, Any]:
-        """Those of all taps, and of the tap's own probe, under the tap's name."""
-        of_probes = {prefix(place): reader for place, reader in enumerate(self._readers)}
-        found = {}
-        for column, values in columns.items():
-            start = next((each for each in of_probes if column.startswith(each)), "")
-            if not start or of_probes[start] == name:
-                found[name + column.removeprefix(start) if start else column] = values
-        return found
 
     def _left_behind(self, session: object = None, by_fit: bool = True) -> list[str]:
         """Taps whose owner is gone, or whose training is over although nobody said so.
@@ -281,18 +280,9 @@ class Attachments:
         initial: float = 0.0,
         like: keras.Variable | None = None,
     ) -> keras.Variable:
-        shared = strategy(self._optimizer)
-        with shared.scope() if shared is not None else contextlib.nullcontext():
-            return keras.Variable(
-                keras.initializers.Constant(initial),
-                shape=tuple(like.shape) if like is not None else tuple(shape),
-                dtype=dtype,
-                trainable=False,
-                autocast=False,
-                aggregation="only_first_replica",
-                layout=getattr(like, "_layout", None),
-                name=next(self._variable_names),
-            )
+        name = next(self._variable_names)
+        shape = tuple(shape if like is None else like.shape)
+        return variable_of_state(strategy(self._optimizer), shape, dtype, initial, getattr(like, "_layout", None), name)
 
     def _watched(self, run: Callable[..., Any]) -> Callable[..., Any]:
         """The train function, which empties the ring before it would overflow.

@@ -32,8 +32,9 @@ class BatchStatistics:
     """A reader of what goes through a model from now on, in training and in evaluation.
 
     Readers of one model share its sums. Everything is reduced on the device, in the step; the host reads a few hundred
-    bytes when somebody asks, or when Keras resets the metrics. The train and the test function are others meanwhile, which
-    are traced once and kept. Keep the object: a reader that nobody holds is dropped when somebody else attaches.
+    bytes when somebody asks, or when Keras resets the metrics. Meanwhile the train and the test function are other
+    ones, which are traced once and kept. Keep the object: a reader that nobody holds is dropped when somebody else
+    attaches.
 
     A model of several inputs has no input statistics, one of several targets or outputs none of these: they are NaN.
     A `train_step` that never calls `compute_metrics` is not seen. Sample weights do not count. Under

@@ -81,15 +81,14 @@ class MeasuredStep:
         values["controlled"] = _differ(seen.grad_norm_sq, acted.seen.grad_norm_sq)
         values |= self._applied_norms(acted, iteration)
         skip = acted.skip
-        nonfinite = ops.sum(seen.nonfinite) > 0
         if has_loss_scale(self.optimizer) and skip is not None:
-            skip = ops.logical_and(skip, ops.logical_not(nonfinite))
+            skip = ops.logical_and(skip, ops.equal(ops.sum(seen.nonfinite), 0))
         handed = [acted.handed[place] for place in places]
         changes = [*self.variables, *self.optimizer.variables]
         result = backend.apply_unless(skip, lambda gradients: apply(gradients, list(variables)), handed, changes)
         sums = backend.weight_and_change_norms(self.variables, weights, seen.weight_norm_sq)
         values["weight_norm_sq"], values["update_norm_sq"] = sums
-        values["skipped"] = self._skipped(skip, iteration, nonfinite)
+        values["skipped"] = self._skipped(skip, iteration, seen)
         values["applied"] = self._applied(values["skipped"], iteration)
         values["applied_grad_norm_sq"] = ops.where(values["applied"], values["applied_grad_norm_sq"], float("nan"))
         with backend.behind(seen.grad_norm_sq):
@@ -164,10 +163,10 @@ class MeasuredStep:
         values["applied_grad_norm_sq"] = ops.sum(squares)
         return values
 
-    def _skipped(self, skip: Tensor | None, iteration: Tensor, nonfinite: Tensor) -> Tensor:
+    def _skipped(self, skip: Tensor | None, iteration: Tensor, seen: Step) -> Tensor:
         """By what withheld it. A loss scale doesn't tell, and counts no step that it skips; others may count none."""
         if has_loss_scale(self.optimizer) and not counts_steps(self.inner):
-            return nonfinite
+            return ops.sum(seen.nonfinite) > 0
         if has_loss_scale(self.optimizer):
             return ops.equal(backend.snapshot([self.inner._iterations])[0], iteration)
         return ops.zeros((), "bool") if skip is None else skip

@@ -1,6 +1,7 @@
 """What is measured by one set of taps, kept with its variables for the next training with an equal set."""
 
-from collections.abc import Callable, Hashable, Sequence
+import contextlib
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,3 +109,40 @@ def taking(before: list[keras.Variable], make: Callable[..., keras.Variable], ow
         return variable
 
     return add_variable
+
+
+def variable_of_state(
+    shared: Any, shape: tuple[int, ...], dtype: str, initial: float, layout: Any, name: str
+) -> keras.Variable:
+    """One that belongs to no layer: not trained, in its own precision, the same for all replicas."""
+    with shared.scope() if shared is not None else contextlib.nullcontext():
+        return keras.Variable(
+            keras.initializers.Constant(initial),
+            shape=shape,
+            dtype=dtype,
+            trainable=False,
+            autocast=False,
+            aggregation="only_first_replica",
+            layout=layout,
+            name=name,
+        )
+
+
+def columns_for(name: str, columns: Mapping[str, Any], readers: Sequence[str]) -> dict[str, Any]:
+    """What a tap is given of a row's columns: those of all taps, and of its own probe, under the tap's name.
+
+    Args:
+        name: The tap's.
+        columns: By name; those of a probe begin with the prefix of its slot.
+        readers: The names of the taps, by slot.
+
+    Example:
+        >>> columns_for("mine_", {"norm": 1, "probe0_dot": 2, "probe1_dot": 3}, ["theirs_", "mine_"])
+        {'norm': 1, 'mine_dot': 3}
+    """
+    own = prefix(readers.index(name)) if name in readers else None
+    of_probes = tuple(map(prefix, range(len(readers))))
+    found = {column: values for column, values in columns.items() if not column.startswith(of_probes)}
+    if own is not None:
+        found |= {name + c.removeprefix(own): values for c, values in columns.items() if c.startswith(own)}
+    return found
