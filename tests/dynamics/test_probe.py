@@ -414,3 +414,17 @@ def test_factors_multiply_slices_and_tensors_alike():
     assert_same_weights(halved, reference, rounding=True)
     np.testing.assert_array_equal(halved[0][6:], before[0][6:])
     assert np.abs(whole[0][:6] - before[0][:6]).min() > 0
+
+
+@pytest.mark.parametrize("given", [Factors([0.5]), [None]], ids=["factors", "gradients"])
+def test_control_must_return_as_many_as_there_are_variables(given):
+    class Short(Control):
+        def transform(self, step):
+            return given, None, {}
+
+    model = dense_model()
+    model.compile("sgd", "mse", run_eagerly=True)
+    tap = OptimizerTap(model, Short())
+    with pytest.raises(ValueError, match=r"`Short.transform` must return .* each of the 2 variables.* Received: 1\."):
+        fit(model, dense_data(4))
+    tap.detach()

@@ -211,22 +211,26 @@ class Attachments:
                 left_behind = self._left_behind(object(), called_by_fit())
                 if left_behind or self._changed:
                     self.detach(left_behind)
+            compiled_anew = self._model.train_function is None
             original(force=force)
-            if self._attached and not self._functions.making:
-                self._follow()
+            # One that somebody else forces stands as it is, until a tap comes or goes.
+            if compiled_anew and self._attached and self._follow():
+                self._functions.use(self._model)
 
         self._overrides.set(self._model, "make_train_function", make_train_function)
 
-    def _follow(self) -> None:
-        """Stay with a model that was compiled anew with this optimizer, or whose function somebody else has made."""
+    def _follow(self) -> bool:
+        """Go with a model whose function is new, under the same optimizer; tells whether it is."""
         functions = TrainFunctions.of(self._model)
-        if functions is not self._functions and self._model.optimizer is self._optimizer:
-            self._functions = functions
-            functions.program, functions.watched = self._program, self._watched
-            functions.use(self._model)
+        if functions is self._functions or self._model.optimizer is not self._optimizer:
+            return False
+        functions.program, functions.watched = self._program, self._watched
+        self._functions = functions
+        return True
 
     def _rebuild(self) -> None:
         """A ring with the columns that those now attached ask for, and a train function traced with it."""
+        self._follow()
         if self._optimizer.built:
             self._fill()
         else:

@@ -138,6 +138,7 @@ def transformed(control: Control, step: Step) -> tuple[Gradients | Factors | Non
 
     Raises:
         TypeError: If it is not the three that `Control.transform` says.
+        ValueError: If there are more or fewer gradients, or factors, than variables.
 
     Example:
         >>> class Cut(Control):
@@ -150,6 +151,7 @@ def transformed(control: Control, step: Step) -> tuple[Gradients | Factors | Non
     told = control.transform(step)
     if isinstance(told, tuple | list) and len(told) == 3 and isinstance(told[2], Mapping):
         gradients, skip, columns = told
+        _check_number(control, gradients, step)
         return gradients, skip, dict(columns)
     kinds = ["None" if each is None else type(each).__name__ for each in (told if isinstance(told, tuple) else [told])]
     received = f"({', '.join(kinds)})" if isinstance(told, tuple) else kinds[0]
@@ -157,6 +159,14 @@ def transformed(control: Control, step: Step) -> tuple[Gradients | Factors | Non
         f"`{type(control).__name__}.transform` must return (gradients or None, skip or None, columns or {{}}). "
         f"Received: {received}."
     )
+
+
+def _check_number(control: Control, gradients: Gradients | None, step: Step) -> None:
+    if gradients is not None and len(gradients) != len(step.gradients):
+        raise ValueError(
+            f"`{type(control).__name__}.transform` must return a gradient, or a factor, for each of the "
+            f"{len(step.gradients)} variables, None where there is none. Received: {len(gradients)}."
+        )
 
 
 def check_columns(probe: Probe, given: Iterable[str]) -> None:

@@ -160,7 +160,7 @@ def apply_unless(
 
         return tf.distribute.get_replica_context().merge_call(across_replicas, args=(skip, gradients))
     if tf.executing_eagerly():
-        return _unless(skip, lambda: apply(gradients))
+        return None if skip else apply(gradients)
     update = tf.function(lambda: apply(gradients), autograph=False).get_concrete_function()
     _count_beside_the_data(update.graph, variables, skip)
     return _unless(skip, update)
@@ -175,11 +175,13 @@ def _unless(skip: Tensor, do: Callable[[], Any]) -> Any:
         return found[0]
 
     def nothing() -> Any:
-        return tf.nest.map_structure(
-            lambda t: None if t is None else tf.zeros([d or 0 for d in t.shape], t.dtype), found[:1]
-        )[0]
+        return None if found[0] is None else tf.nest.map_structure(_zeros, found[0])
 
     return ops.cond(ops.logical_not(skip), done, nothing)
+
+
+def _zeros(like: Tensor) -> Tensor | None:
+    return None if like is None else tf.zeros([size or 0 for size in like.shape], like.dtype)
 
 
 def _count_beside_the_data(update: tf.Graph, variables: Sequence[keras.Variable], skip: Tensor) -> None:
