@@ -1,0 +1,51 @@
+"""A history in arrays of NumPy: `np.savez("history.npz", **history.history)`."""
+
+from pathlib import Path
+
+import numpy as np
+
+from unetdyn.analysis.history_logs import Frequency, read_logs
+from unetdyn.analysis.log_names import with_keras_names
+from unetdyn.analysis.log_table import Columns
+
+
+def read_arrays(path: Path, validation_freq: Frequency | None = None) -> Columns:
+    """Name → (epochs, values) of the last training in an `.npz` file, or in an `.npy` file of a structured array.
+
+    Args:
+        path: Of the file.
+        validation_freq: See `read_history`.
+
+    Raises:
+        ValueError: If it is damaged, holds pickled objects, or no arrays of numbers by name.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "history.npz"
+        >>> np.savez(path, loss=[0.9, 0.5], val_loss=[0.8, 0.6])
+        >>> read_arrays(path)["val_loss"]
+        (array([0, 1]), array([0.8, 0.6]))
+    """
+    try:
+        with path.open("rb") as opened:
+            found = np.load(opened, allow_pickle=False)
+            if isinstance(found, np.ndarray):
+                arrays = {name: found[name] for name in found.dtype.names or ()}
+            else:
+                arrays = {name: found[name] for name in found.files}
+    except OSError:
+        raise
+    except Exception as error:  # what zip files and headers that are damaged raise is almost anything
+        pickled = "pickle" in str(error) or "Object arrays" in str(error)
+        hint = "pickled objects, which can run any code" if pickled else f"a damaged file ({error})"
+        raise ValueError(
+            f"{path} must hold one array of numbers for each logged value, as "
+            f"`np.savez(path, **history.history)` writes. Received: {hint}."
+        ) from error
+    logs = {name: array for name, array in arrays.items() if array.ndim == 1}
+    if not logs:
+        raise ValueError(
+            f"{path} must hold one array of numbers for each logged value, as `np.savez(path, **history.history)` "
+            f"writes. Received: {', '.join(arrays) or 'no names'}."
+        )
+    return read_logs(with_keras_names(logs), None, validation_freq)
