@@ -1,11 +1,11 @@
 """What a configuration may say of the images: where they are, how they are split, cut and changed."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
 from unetdyn.experiment.part import Fraction, Part
+from unetdyn.experiment.paths import InnerPath, UserPath
 
 Sections = tuple[int, int]  # first and last, both included
 
@@ -62,7 +62,7 @@ class FolderData(_Images):
     """A folder of images and masks, or of one multi-page TIFF of each."""
 
     kind: Literal["folder"] = "folder"
-    path: Path
-    images: str = "images"
-    masks: str = "masks"
+    path: UserPath
+    images: InnerPath = "images"
+    masks: InnerPath = "masks"
     mask_threshold: Fraction | None = Field(None, description="for masks with greys between background and object")
