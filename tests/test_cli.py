@@ -42,14 +42,14 @@ def test_train_then_show(invoke, tmp_path):
 
 def test_train_wrong_key_is_one_clear_sentence(invoke):
     result = invoke("train", "c.yaml", "--set", "fit.epoch=2")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "in `fit`, unknown key 'epoch'. Did you mean 'epochs'?" in result.output
     assert "Traceback" not in result.output
 
 
 def test_train_wrong_path_is_one_clear_sentence(invoke):
     result = invoke("train", "c.yaml", "--set", "data={kind: folder, path: nowhere}")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "nowhere" in result.output
     assert "Traceback" not in result.output
 
@@ -63,7 +63,7 @@ def test_train_failing_import_is_shown(invoke):
 
 def test_show_without_a_run_says_what_a_run_is(invoke):
     result = invoke("show", "c.yaml")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "`path` must be a run directory" in result.output
 
 
@@ -114,7 +114,7 @@ def test_report_of_runs_is_a_file(invoke, run, tmp_path):
 )
 def test_report_errors_are_one_clear_sentence(invoke, run, arguments, words):
     result = invoke("report", *arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert words in result.output
     assert "Traceback" not in result.output
     assert len(result.output.strip().splitlines()) == 1
