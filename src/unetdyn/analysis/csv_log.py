@@ -145,6 +145,8 @@ def _check_one_run(path: Path, names: set[str]) -> None:
 
 def _checked_line(path: Path, line: _Line, header: Sequence[str]) -> _Line:
     cells = line.cells
+    if len(cells) == len(header):
+        return line
     while len(cells) > len(header) and not cells[-1]:
         cells = cells[:-1]  # a separator at the line's end
     if len(cells) != len(header):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 _AXES = re.compile(
@@ -18,6 +19,7 @@ _TRAINING = re.compile(
 )
 
 
+@cache  # asked of each cell of a long log
 def is_epoch(name: str) -> bool:
     """Whether a column numbers the epochs.
 
@@ -27,6 +29,7 @@ def is_epoch(name: str) -> bool:
     return _EPOCHS.fullmatch(name) is not None
 
 
+@cache  # asked of each cell of a long log
 def is_step(name: str) -> bool:
     """Whether a column numbers the steps.
 
@@ -36,6 +39,7 @@ def is_step(name: str) -> bool:
     return _STEPS.fullmatch(name) is not None
 
 
+@cache  # asked of each cell of a long log
 def is_axis(name: str) -> bool:
     """Whether a column says when something was logged, and is no curve itself.
 

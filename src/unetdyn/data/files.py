@@ -129,12 +129,9 @@ def read_pages(path: Path, mask: bool = False) -> list[np.ndarray]:
             f"`path` must be an image file. Received: path={str(path)!r}, which is not one; {describe_nearest(path)}."
         )
     _check_extension(path)
-    from PIL import UnidentifiedImageError
-    from tifffile import TiffFileError
-
     try:
         pages = _tiff_pages(path, mask) if path.suffix.lower() in _TIFF else _pillow_pages(path, mask)
-    except (UnidentifiedImageError, TiffFileError, OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # decoders raise what they like at a damaged file
         raise ValueError(
             f"`path` must be a whole image file, but {str(path)!r} cannot be read ({error}). "
             f"Received: path={str(path)!r}. Is it cut short, or of another format than its extension says?"

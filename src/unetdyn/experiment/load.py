@@ -64,6 +64,7 @@ def _checked(values: dict[str, Any], source: str, line_of: Callable[[Keys], int 
         return Config.model_validate(values)
     except ValidationError as error:
         told = [(line_of(_place_of(one)), _sentence(one)) for one in error.errors()]
+        told.sort(key=lambda one: one[0] or 0)
         sentences = [sentence if line is None else f"line {line}: {sentence}" for line, sentence in told]
         raise ConfigError(f"{source}: " + "; ".join(sentences)) from None
 

@@ -38,4 +38,8 @@ def load_model(run: runs.Run | str | Path, custom_objects: Mapping[str, Any] | N
         raise FileNotFoundError(f"`run` must have saved a model. Received: {opened.path}, which has no model.keras.")
     known = {**keras.saving.get_custom_objects(), **(custom_objects or {})}
     check_model_file(file, known)
-    return keras.saving.load_model(file, custom_objects=dict(custom_objects or {}), safe_mode=True)
+    try:
+        return keras.saving.load_model(file, custom_objects=dict(custom_objects or {}), safe_mode=True)
+    except Exception as error:  # Keras, and the reader of its weights, raise almost anything
+        why = str(error).strip().splitlines()[-1:] or [type(error).__name__]
+        raise runs.RunError(f"{file} is damaged, or another version of Keras made it: {why[0][:200]}") from error

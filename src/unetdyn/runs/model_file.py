@@ -9,7 +9,6 @@ from unetdyn.runs import strict_json
 from unetdyn.runs.records import RunError
 
 _OWN = ("keras", "unetdyn")
-_PLAIN = ("__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__typespec__", "__tuple__", "__shape__")
 _CODE = ("Lambda", "__lambda__", "TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer")
 _LARGEST = 64 * 2**20  # bytes of a description; that of a hundred layers has a few hundred thousand
 
@@ -36,16 +35,15 @@ def check_model_file(file: Path, known: Container[str] = ()) -> None:
         >>> check_model_file(file)
     """
     for made in _made(_description(file)):
-        name, registered, module = (made.get(key) for key in ("class_name", "registered_name", "module"))
-        told = name if name != "function" else made.get("config")
+        name, module = made["class_name"], made.get("module")
+        registered = made["registered_name"] if isinstance(made.get("registered_name"), str) else None
+        told = made["config"] if name == "function" and isinstance(made.get("config"), str) else name
         if told in known or registered in known:
             continue
         if told in _CODE:
             raise RunError(f"{file} is not opened: it holds a {told}, which would run code that came with the file.")
-        ours = module is None or (isinstance(module, str) and module.split(".")[0] in (*_OWN, "builtins"))
-        foreign = isinstance(registered, str) and ">" in registered and not registered.startswith("unetdyn>")
-        if not ours or foreign:
-            where = registered if foreign else f"{module}.{told}"
+        if not (isinstance(module, str) and module.split(".")[0] in _OWN):
+            where = registered if registered not in (None, "function") else f"{module or 'some module'}.{told}"
             raise RunError(
                 f"{file} is not opened: it holds {where}, which is of neither Keras nor unetdyn. If it is your own, "
                 f"pass custom_objects={{{told!r}: ...}}."
@@ -53,16 +51,15 @@ def check_model_file(file: Path, known: Container[str] = ()) -> None:
 
 
 def _description(file: Path) -> Any:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            entry = archive.getinfo("config.json")
-            if entry.file_size > _LARGEST:
-                raise ValueError(f"its description has {entry.file_size} bytes")
-            return strict_json.loads(archive.read(entry))
-    except OSError:
-        raise
-    except Exception as error:  # archives that are damaged raise almost anything
-        raise RunError(f"{file} must be a `.keras` file. It is damaged, or of another kind: {error}.") from error
+    with file.open("rb") as opened:
+        try:
+            with zipfile.ZipFile(opened) as archive:
+                entry = archive.getinfo("config.json")
+                if entry.file_size > _LARGEST:
+                    raise ValueError(f"its description has {entry.file_size} bytes")
+                return strict_json.loads(archive.read(entry))
+        except Exception as error:  # archives that are damaged raise almost anything
+            raise RunError(f"{file} must be a `.keras` file. It is damaged, or of another kind: {error}.") from error
 
 
 def _made(described: Any) -> Iterator[dict[str, Any]]:
@@ -71,8 +68,13 @@ def _made(described: Any) -> Iterator[dict[str, Any]]:
     while waiting:
         part = waiting.pop()
         if isinstance(part, dict):
-            if isinstance(part.get("class_name"), str) and part["class_name"] not in _PLAIN:
+            if isinstance(part.get("class_name"), str) and not _is_plain(part["class_name"]):
                 yield part
             waiting.extend(part.values())
         elif isinstance(part, list):
             waiting.extend(part)
+
+
+def _is_plain(name: str) -> bool:
+    """Whether it is no class, but how Keras writes a tuple, a tensor or a slice."""
+    return name.startswith("__") and name.endswith("__") and name not in _CODE

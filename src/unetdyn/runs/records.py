@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unetdyn.runs import strict_json
 from unetdyn.runs.nesting import unflatten
@@ -95,21 +94,16 @@ def read_arrays(file: Path) -> dict[str, Any]:
     Raises:
         RunError: If the file is damaged.
     """
-    try:
-        # Opened here, because NumPy leaves a file open that turns out to be no archive.
-        with file.open("rb") as opened:
+    # Opened here, because NumPy leaves a file open that turns out to be no archive.
+    with file.open("rb") as opened:
+        try:
             loaded = np.load(opened, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
                 raise ValueError("it is a single array")
             with loaded:
-                flat: dict[str, NDArray[Any]] = {name: loaded[name] for name in loaded.files}
-        return unflatten(flat)
-    except OSError as error:
-        if error.errno is not None:  # of the system, not of what the file holds
-            raise
-        raise RunError(f"{file} is damaged: {error}.") from error
-    except Exception as error:  # archives that are damaged raise almost anything: a flipped bit asks for encryption
-        raise RunError(f"{file} is damaged: {error or type(error).__name__}.") from error
+                return unflatten({name: loaded[name] for name in loaded.files})
+        except Exception as error:  # archives that are damaged raise almost anything: a flipped bit asks for encryption
+            raise RunError(f"{file} is damaged: {error or type(error).__name__}.") from error
 
 
 def _records(content: bytes, name: str, kind: str, is_whole: Any) -> tuple[list[dict[str, Any]], list[str]]:

@@ -8,6 +8,8 @@ from unetdyn.analysis.history_logs import Frequency, read_logs
 from unetdyn.analysis.log_names import with_keras_names
 from unetdyn.analysis.log_table import Columns
 
+_EXPECTED = "one array of numbers for each logged value, as `np.savez(path, **history.history)` writes"
+
 
 def read_arrays(path: Path, validation_freq: Frequency | None = None) -> Columns:
     """Name → (epochs, values) of the last training in an `.npz` file, or in an `.npy` file of a structured array.
@@ -26,26 +28,16 @@ def read_arrays(path: Path, validation_freq: Frequency | None = None) -> Columns
         >>> read_arrays(path)["val_loss"]
         (array([0, 1]), array([0.8, 0.6]))
     """
-    try:
-        with path.open("rb") as opened:
+    with path.open("rb") as opened:
+        try:
             found = np.load(opened, allow_pickle=False)
-            if isinstance(found, np.ndarray):
-                arrays = {name: found[name] for name in found.dtype.names or ()}
-            else:
-                arrays = {name: found[name] for name in found.files}
-    except OSError:
-        raise
-    except Exception as error:  # what zip files and headers that are damaged raise is almost anything
-        pickled = "pickle" in str(error) or "Object arrays" in str(error)
-        hint = "pickled objects, which can run any code" if pickled else f"a damaged file ({error})"
-        raise ValueError(
-            f"{path} must hold one array of numbers for each logged value, as "
-            f"`np.savez(path, **history.history)` writes. Received: {hint}."
-        ) from error
+            names = (found.dtype.names or ()) if isinstance(found, np.ndarray) else found.files
+            arrays = {name: np.asarray(found[name]) for name in names}
+        except Exception as error:  # what archives and headers that are damaged raise is almost anything
+            pickled = "pickle" in str(error) or "Object arrays" in str(error)
+            received = "pickled objects, which can run any code" if pickled else f"a damaged file ({error})"
+            raise ValueError(f"{path} must hold {_EXPECTED}. Received: {received}.") from error
     logs = {name: array for name, array in arrays.items() if array.ndim == 1}
     if not logs:
-        raise ValueError(
-            f"{path} must hold one array of numbers for each logged value, as `np.savez(path, **history.history)` "
-            f"writes. Received: {', '.join(arrays) or 'no names'}."
-        )
+        raise ValueError(f"{path} must hold {_EXPECTED}. Received: {', '.join(arrays)[:80] or 'no names'}.")
     return read_logs(with_keras_names(logs), None, validation_freq)

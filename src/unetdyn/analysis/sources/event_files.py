@@ -4,17 +4,25 @@ import struct
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from unetdyn.analysis.log_table import Columns, Row, curves_of_rows
+from unetdyn.analysis.series import last_training
 
 PATTERN = "events.out.tfevents.*"
 _TRAINING = ("train", "training")
 _VALIDATION = ("validation", "val", "valid", "eval")
 _HEAD = struct.Struct("<QI")
 _OF_EPOCHS = "epoch_"  # how Keras begins the tags whose step is the epoch
+
+
+class _Scalar(NamedTuple):
+    step: int
+    prefix: str
+    tag: str
+    value: float
 
 
 def event_files(path: Path) -> list[Path]:
@@ -47,10 +55,9 @@ def read_events(path: Path) -> Columns:
     if len(runs) > 1:
         some = ", ".join(sorted(run.as_posix() for run in runs)[:3])
         raise ValueError(f"{path} must hold one training. Received: {len(runs)}, {some}; name the folder of one.")
-    rows: list[Row] = []
-    for file in files:
-        rows += _rows(file, file.parent.name.lower())
-    curves = curves_of_rows(rows, path.name)
+    folders = {file.parent: [each for each in files if each.parent == file.parent] for file in files}
+    scalars = [found for folder, held in folders.items() for found in _last_training(folder, held)]
+    curves = curves_of_rows(_as_rows(scalars), path.name)
     if not curves:
         raise ValueError(f"{path} must hold scalars, as the callback TensorBoard writes. It has none.")
     return curves
@@ -60,12 +67,33 @@ def _run_of(folder: Path) -> Path:
     return folder.parent if folder.name.lower() in (*_TRAINING, *_VALIDATION) else folder
 
 
-def _rows(file: Path, folder: str) -> Iterator[Row]:
-    prefix = "val_" if folder in _VALIDATION else ""
-    for step, tag, value in _scalars(file):
-        of_epochs = tag.startswith(_OF_EPOCHS)
-        name = tag.removeprefix(_OF_EPOCHS) if of_epochs else tag
-        yield {"epoch" if of_epochs else "step": float(step), prefix + name: value}
+def _last_training(folder: Path, files: list[Path]) -> list[_Scalar]:
+    """Of the files of one folder, which several trainings may have written to, each tag's values of the last."""
+    prefix = "val_" if folder.name.lower() in _VALIDATION else ""
+    by_tag: dict[str, list[_Scalar]] = {}
+    for step, tag, value in (found for file in files for found in _scalars(file)):
+        by_tag.setdefault(tag, []).append(_Scalar(step, prefix, tag, value))
+    kept = []
+    with warnings.catch_warnings():
+        for place, found in enumerate(by_tag.values()):
+            last = last_training(np.array([each.step for each in found]), folder.name)
+            kept += [each for each, is_kept in zip(found, last, strict=True) if is_kept]
+            if place == 0:  # the other tags would say the same
+                warnings.simplefilter("ignore", UserWarning)
+    return kept
+
+
+def _as_rows(scalars: list[_Scalar]) -> list[Row]:
+    """Ordered by step, which is the epoch of Keras' own tags, and of others that go no further."""
+    epochs = [each.step for each in scalars if each.tag.startswith(_OF_EPOCHS)]
+    furthest = {tag: max(each.step for each in scalars if each.tag == tag) for tag in {each.tag for each in scalars}}
+    rows: list[Row] = []
+    for each in sorted(scalars, key=lambda scalar: scalar.step):
+        if not epochs:
+            rows.append({"step": float(each.step), each.prefix + each.tag: each.value})
+        elif furthest[each.tag] <= max(epochs):
+            rows.append({"epoch": float(each.step), each.prefix + each.tag.removeprefix(_OF_EPOCHS): each.value})
+    return rows
 
 
 def _scalars(file: Path) -> Iterator[tuple[int, str, float]]:
