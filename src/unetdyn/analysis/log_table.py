@@ -21,8 +21,9 @@ def curves_of_rows(rows: Sequence[Row], source: str, header: str = "") -> Column
     """The curves of a table whose rows are epochs, or parts of epochs.
 
     A column `epoch` numbers the epochs; where it begins with 1, it counts from 1. A row without one belongs to the
-    next that has one. Without any, a column of steps tells: where all was logged at the same steps, each is an epoch;
-    otherwise each validation ends one, which is told by a warning. Without steps each row is an epoch.
+    next that has one. Fractions are the share that has passed, where there are steps too. Without any epoch, a column
+    of steps tells: where all was logged at the same steps, each is an epoch; otherwise each validation ends one, which
+    is told by a warning. Without steps each row is an epoch.
 
     Of several values of an epoch the last counts; those of several steps of the training are averaged, as Keras
     averages over batches. Names become those of Keras, see `keras_names`.
@@ -62,7 +63,7 @@ def _epochs(rows: Sequence[Row], names: Mapping[str, str], source: str) -> NDArr
     told = [next((value for name, value in row.items() if is_epoch(name)), None) for row in rows]
     if any(value is not None for value in told):
         try:
-            epochs = whole_epochs(_filled(told))
+            epochs = whole_epochs(_begun(_filled(told), rows))
         except ValueError as error:
             raise ValueError(f"{source} must number its epochs: {error}") from error
         return epochs - 1 if len(epochs) and epochs.min() == 1 else epochs
@@ -84,6 +85,14 @@ def _filled(told: Sequence[float | None]) -> list[float]:
         known = known if value is None else value
         filled.append(known)
     return filled[::-1]
+
+
+def _begun(told: list[float], rows: Sequence[Row]) -> list[float]:
+    """Where steps are logged with the share of epochs that has passed, as Hugging Face does, the epoch of each."""
+    shares = np.array(told)
+    if np.all(np.isfinite(shares) & (shares >= 0)) and np.any(shares % 1) and _steps(rows) is not None:
+        return list(np.maximum(np.ceil(shares) - 1, 0))
+    return told
 
 
 def _steps(rows: Sequence[Row]) -> NDArray[np.float64] | None:

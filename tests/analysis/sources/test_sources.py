@@ -185,3 +185,14 @@ def test_run_directory_is_still_one(tmp_path):
     (writer.path / "metrics.csv").write_text("epoch,loss\n0,9\n")
     assert read_history(writer.path)["loss"].values.tolist() == [0.5]
     assert read_history(writer.path / "run.json")["loss"].values.tolist() == [0.5]
+
+
+def test_fractions_of_epochs_are_of_the_epoch_that_has_begun(tmp_path):
+    """As `trainer_state.json` of Hugging Face has them: losses every ten steps, a validation after each epoch."""
+    losses = [{"epoch": step / 20, "step": step, "loss": 1 / step} for step in (10, 20, 30, 40)]
+    evaluated = [{"epoch": step / 20, "step": step, "eval_loss": 2 / step, "eval_runtime": 9} for step in (20, 40)]
+    state = {"log_history": sorted(losses + evaluated, key=lambda row: row["step"]), "global_step": 40}
+    curves = read_history(text(tmp_path, "trainer_state.json", json.dumps(state)))
+    np.testing.assert_allclose(curves["loss"].values, [(1 / 10 + 1 / 20) / 2, (1 / 30 + 1 / 40) / 2])
+    assert curves["val_loss"].values.tolist() == [0.1, 0.05]
+    assert curves.default_metric is None
