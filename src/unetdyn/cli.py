@@ -66,13 +66,16 @@ def show(run: tuple[Path, ...]) -> None:
     from unetdyn.report.describe import describe
 
     opened, failures = [], []
-    for path in run:
-        try:
-            opened.append(runs.open(path))
-        except (OSError, ValueError) as error:
-            failures.append(_Failure(error))
+    with _in_sentences():
+        for path in run:
+            try:
+                found = runs.open(path)
+                describe([found])  # what fails for one must not hide the others
+                opened.append(found)
+            except (OSError, ValueError) as error:
+                failures.append(_Failure(error))
     if opened:
-        with _in_sentences():
+        with warnings.catch_warnings(action="ignore"):  # all was said above
             click.echo(_printable(describe(opened)))
     for failure in failures[:-1]:
         failure.show()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 
 import numpy as np
 import pytest
@@ -125,8 +126,24 @@ def test_damaged_arrays_cost_their_own_record_only(written, content):
 def test_single_array_is_no_record(written):
     np.save(written / "dynamics/one.npy", np.ones(3))
     (written / "dynamics/one.npy").rename(written / "dynamics/one.npz")
-    with pytest.raises(runs.RunError, match=r"one.npz is damaged: it is a single array"):
+    with pytest.raises(runs.RunError, match=r"one.npz is damaged: File is not a zip file"):
         runs.open(written).arrays("one")
+
+
+def test_flipped_bit_in_an_array_is_no_other_number(written):
+    """NumPy reads as far as a header says, and so past no checksum: of a smaller shape it gave the first thousand."""
+    file = written / "dynamics/long.npz"
+    np.savez(file, epoch=np.arange(5000))
+    file.write_bytes(file.read_bytes().replace(b"'shape': (5000,)", b"'shape': (1000,)"))
+    with pytest.raises(runs.RunError, match=r"long.npz is damaged: "):
+        runs.open(written).arrays("long")
+
+
+def test_archive_of_other_files_is_no_record(written):
+    with zipfile.ZipFile(written / "dynamics/other.npz", "w") as archive:
+        archive.writestr("notes.txt", "x")
+    with pytest.raises(runs.RunError, match=r"other.npz is damaged: 'notes.txt' in it is no array"):
+        runs.open(written).arrays("other")
 
 
 def test_one_damaged_run_hides_no_other(written, tmp_path):

@@ -1,6 +1,7 @@
 """Images and models damaged in any way are read, or refused in one sentence."""
 
 import io
+import json
 import random
 import zipfile
 
@@ -10,7 +11,7 @@ from PIL import Image
 
 from damage import Bearing, damaged, reshaped, tries
 from unetdyn.data import read_image, read_stack
-from unetdyn.runs import RunError, strict_json
+from unetdyn.runs import RunError
 from unetdyn.runs.model_file import check_model_file
 
 PIXELS = np.arange(64, dtype=np.uint8).reshape(8, 8)
@@ -55,7 +56,7 @@ def test_damaged_image_is_read_or_refused(tmp_path):
 def model_file(description):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("config.json", strict_json.dumps(description))
+        archive.writestr("config.json", json.dumps(description))
     return file.getvalue()
 
 

@@ -1,10 +1,12 @@
 """A run directory damaged in any file and in any way ends in what its readers document, and in no traceback."""
 
+import io
 import json
 import random
 import shutil
 from contextlib import suppress
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -44,12 +46,38 @@ def spoil(chance, files, folder):
         content = json.dumps(reshaped(chance, json.loads(content))).encode()
     elif name.suffix == ".jsonl" and chance.random() < 0.5:
         content = reshaped_lines(chance, content)
+    elif name.suffix == ".npz" and chance.random() < 0.5:
+        content = odd_arrays(chance, content)
     else:
         content = damaged(chance, content)
     for each, whole in files.items():
         (folder / each).parent.mkdir(parents=True, exist_ok=True)
         (folder / each).write_bytes(content if each == name else whole)
     return name
+
+
+ODD = (
+    np.float64(5),
+    np.zeros(0),
+    np.ones((2, 2)),
+    np.array(["a", "b"]),
+    np.array([True]),
+    np.array([1j]),
+    np.full(3, np.nan),
+)
+
+
+def odd_arrays(chance, content):
+    """A whole file, in which one array has another shape or type, or another name."""
+    with np.load(io.BytesIO(content)) as loaded:
+        arrays = dict(loaded)
+    name = chance.choice(list(arrays))
+    arrays[chance.choice((name, name, f"{name}/x", "step", "/", "grad_norm/a"))] = chance.choice(ODD)
+    if chance.random() < 0.3:
+        arrays.pop(name)
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
 
 
 def read_all(folder):

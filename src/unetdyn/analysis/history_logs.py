@@ -49,8 +49,9 @@ def read_logs(
             )
         # A key that callbacks add late, such as `stability`, has values for the last epochs only.
         rows = rows[len(rows) - len(values) :]
-        logged = kept[rows] & [value is not None for value in logs[name]]
-        curves[name] = (epochs[rows[logged]], values[logged])
+        logged = kept[rows] & np.array([value is not None for value in logs[name]], dtype=bool)
+        if logged.any():
+            curves[name] = (epochs[rows[logged]], values[logged])
     return curves
 
 

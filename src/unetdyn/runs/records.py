@@ -1,9 +1,11 @@
 """One parse for each kind of record in a run directory: what is read has the shape that its reader expects."""
 
+import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unetdyn.runs import strict_json
 from unetdyn.runs.nesting import unflatten
@@ -94,16 +96,30 @@ def read_arrays(file: Path) -> dict[str, Any]:
     Raises:
         RunError: If the file is damaged.
     """
-    # Opened here, because NumPy leaves a file open that turns out to be no archive.
     with file.open("rb") as opened:
         try:
-            loaded = np.load(opened, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                raise ValueError("it is a single array")
-            with loaded:
-                return unflatten({name: loaded[name] for name in loaded.files})
+            return unflatten(arrays_in(opened))
         except Exception as error:  # archives that are damaged raise almost anything: a flipped bit asks for encryption
             raise RunError(f"{file} is damaged: {error or type(error).__name__}.") from error
+
+
+def arrays_in(opened: IO[bytes]) -> dict[str, NDArray[Any]]:
+    """The arrays of an `.npz` file, whose checksums are right: NumPy reads as far as a header says, and looks at none.
+
+    Raises:
+        Exception: Of almost any kind, if the file is damaged or holds pickled objects.
+    """
+    with zipfile.ZipFile(opened) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise ValueError(f"the checksum of {damaged} is wrong")
+    opened.seek(0)
+    with np.load(opened, allow_pickle=False) as loaded:
+        arrays = {name: loaded[name] for name in loaded.files}
+    other = next((name for name, array in arrays.items() if not isinstance(array, np.ndarray)), None)
+    if other is not None:  # NumPy gives the bytes of what is no array
+        raise ValueError(f"{other!r} in it is no array")
+    return arrays
 
 
 def _records(content: bytes, name: str, kind: str, is_whole: Any) -> tuple[list[dict[str, Any]], list[str]]:

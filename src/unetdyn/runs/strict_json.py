@@ -75,14 +75,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {_whole_text(str(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, PathLike):
-        return fspath(value)
-    if value is None or isinstance(value, str | bool | int | float):
+        value = fspath(value)
+    if isinstance(value, str):
+        return _whole_text(value)  # the name of a file may be no text
+    if value is None or isinstance(value, bool | int | float):
         return value
     raise TypeError(
         "A run directory holds numbers, texts, lists and dictionaries of them. "

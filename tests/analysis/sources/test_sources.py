@@ -104,6 +104,11 @@ def test_data_frame_without_numbers_is_refused():
         read_history(pd.DataFrame([[1.0, 2.0]], columns=["loss", "loss"]))
 
 
+def test_history_of_which_nothing_was_logged_has_no_curve():
+    assert list(read_history({"loss": [None, None], "val_loss": [0.5, 0.4], "iou": []})) == ["val_loss"]
+    assert [diagnose(logs).level for logs in ({"loss": [None]}, {"loss": []}, {})] == ["unknown"] * 3
+
+
 def test_null_in_a_history_was_not_logged():
     assert read_history({"loss": LOSS, "val_loss": [None, 0.5, None, 0.4]})["val_loss"].epochs.tolist() == [1, 3]
 

@@ -221,6 +221,17 @@ def _tested(summary: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
+def _numbers(record: Record) -> dict[str, Any]:
+    """Of a record its numbers, those by block with one a step: rules count on it, and a file may hold anything."""
+    kept: dict[str, Any] = {}
+    for name, array in record.items():
+        if isinstance(array, Mapping):
+            kept[name] = {key: each for key, each in array.items() if each.dtype.kind in "biuf" and each.ndim > 0}
+        elif array.dtype.kind in "biuf":
+            kept[name] = array
+    return kept
+
+
 class _Records(Mapping[str, Record]):
     """The records of a run, read when asked for and kept; one that is damaged counts as empty, with a warning."""
 
@@ -231,7 +242,7 @@ class _Records(Mapping[str, Record]):
     def __getitem__(self, name: str) -> Record:
         if name not in self._read:
             try:
-                self._read[name] = self._run.arrays(name)
+                self._read[name] = _numbers(self._run.arrays(name))
             except (OSError, unetdyn.runs.RunError) as error:
                 warnings.warn(f"What {name!r} recorded is left out: {error}", UserWarning, stacklevel=2)
                 self._read[name] = {}

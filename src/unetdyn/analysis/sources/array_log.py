@@ -7,6 +7,7 @@ import numpy as np
 from unetdyn.analysis.history_logs import Frequency, read_logs
 from unetdyn.analysis.log_names import with_keras_names
 from unetdyn.analysis.log_table import Columns
+from unetdyn.runs.records import arrays_in
 
 _EXPECTED = "one array of numbers for each logged value, as `np.savez(path, **history.history)` writes"
 
@@ -30,9 +31,12 @@ def read_arrays(path: Path, validation_freq: Frequency | None = None) -> Columns
     """
     with path.open("rb") as opened:
         try:
-            found = np.load(opened, allow_pickle=False)
-            names = (found.dtype.names or ()) if isinstance(found, np.ndarray) else found.files
-            arrays = {name: np.asarray(found[name]) for name in names}
+            if opened.read(2) == b"PK":
+                arrays = arrays_in(opened)
+            else:
+                opened.seek(0)
+                table = np.load(opened, allow_pickle=False)
+                arrays = {name: table[name] for name in table.dtype.names or ()}
         except Exception as error:  # what archives and headers that are damaged raise is almost anything
             pickled = "pickle" in str(error) or "Object arrays" in str(error)
             received = "pickled objects, which can run any code" if pickled else f"a damaged file ({error})"

@@ -60,9 +60,9 @@ def rows_of_dictionaries(rows: list[Any], source: str) -> Columns:
     >>> rows_of_dictionaries([{"loss": 0.9, "note": "a"}, {"loss": 0.5}], "rows")["loss"]
     (array([0, 1]), array([0.9, 0.5]))
     """
-    wrong = next((row for row in rows if not isinstance(row, Mapping)), None)
-    if wrong is not None:
-        raise ValueError(f"{source} must be {_EXPECTED}. Received: {str(wrong)[:80]} among the rows.")
+    wrong = [row for row in rows if not isinstance(row, Mapping)]
+    if wrong:
+        raise ValueError(f"{source} must be {_EXPECTED}. Received: {str(wrong[0])[:80]} among the rows.")
     numbers: list[Row] = [{str(name): float(value) for name, value in row.items() if is_number(value)} for row in rows]
     curves = curves_of_rows(numbers, source)
     if not curves:
