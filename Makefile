@@ -11,6 +11,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 JOBS ?= 2
 TRIES ?= 10000
+FIRST ?= 0
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
@@ -59,7 +60,7 @@ test: .venv/.test
 # Minutes. Each run of the tests has a cheap share of it.
 soak: .venv/.test
 	@echo "Reading $(TRIES) damaged runs, logs, configurations and images"
-	@UNETDYN_SOAK=$(TRIES) KERAS_BACKEND=tensorflow $(PYTEST) tests/soak
+	@UNETDYN_SOAK=$(TRIES) UNETDYN_SOAK_FROM=$(FIRST) KERAS_BACKEND=tensorflow $(PYTEST) tests/soak
 
 check: test check-rest
 

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 TRIES = int(os.environ.get("UNETDYN_SOAK", "0"))
 """How many tries `make soak` asks for, of all tests together; 0 for the cheap share that each run of the tests has."""
 
+FIRST = int(os.environ.get("UNETDYN_SOAK_FROM", "0"))
+"""The first seed: other tries than the last time."""
+
 SHARE = 25
 DOCUMENTED = (OSError, ValueError)
 TOKENS = (
@@ -69,6 +72,11 @@ VALUES += ([None], ["x", 1], {"name": 5}, "é" * 300, -0.0, "\ud800")
 def tries(share, cheap=SHARE):
     """How often a test tries: its share of the soak's tries, 0 to 1; a few times in each run of the tests."""
     return max(round(TRIES * share), 1) if TRIES else cheap
+
+
+def seeds(share, cheap=SHARE):
+    """A seed for each of the tries."""
+    return range(FIRST, FIRST + tries(share, cheap))
 
 
 def damaged(random, content):

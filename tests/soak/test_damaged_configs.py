@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from damage import VALUES, Bearing, damaged, reshaped, tries
+from damage import VALUES, Bearing, damaged, reshaped, seeds, tries
 from unetdyn.experiment import ConfigError, load_config, parse_config
 
 OVERRIDES = (
@@ -30,7 +30,7 @@ def recipes(repository):
 def test_damaged_configuration_is_taken_or_refused(recipes, tmp_path):
     bearing = Bearing()
     path = tmp_path / "c.yaml"
-    for seed in range(tries(0.12, cheap=20)):
+    for seed in seeds(0.12, cheap=20):
         chance = random.Random(seed)
         name = chance.choice(list(recipes))
         content = recipes[name]

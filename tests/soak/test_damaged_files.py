@@ -9,7 +9,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from damage import Bearing, damaged, reshaped, tries
+from damage import Bearing, damaged, reshaped, seeds
 from unetdyn.data import read_image, read_stack
 from unetdyn.runs import RunError
 from unetdyn.runs.model_file import check_model_file
@@ -43,7 +43,7 @@ FILES = {
 
 def test_damaged_image_is_read_or_refused(tmp_path):
     bearing = Bearing()
-    for seed in range(tries(0.075)):
+    for seed in seeds(0.075):
         chance = random.Random(seed)
         name = chance.choice(list(FILES))
         path = tmp_path / name
@@ -66,7 +66,7 @@ MODEL = {"module": "keras", "class_name": "Sequential", "config": {"layers": [LA
 
 def test_damaged_model_is_let_through_or_refused(tmp_path):
     path, bearing = tmp_path / "model.keras", Bearing()
-    for seed in range(tries(0.075)):
+    for seed in seeds(0.075):
         chance = random.Random(seed)
         whole = chance.random() < 0.5
         path.write_bytes(model_file(reshaped(chance, MODEL)) if whole else damaged(chance, model_file(MODEL)))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from damage import Bearing, damaged, reshaped, tries
+from damage import Bearing, damaged, reshaped, seeds, tries
 from event_file import event_file
 from unetdyn.analysis import diagnose, read_history
 
@@ -45,7 +45,7 @@ FILES = {
 def test_damaged_log_is_read_or_refused(tmp_path):
     bearing = Bearing()
     (tmp_path / "meta.yaml").write_text("run_id: x\n")
-    for seed in range(tries(0.25)):
+    for seed in seeds(0.25):
         chance = random.Random(seed)
         name = chance.choice(list(FILES))
         content = FILES[name]

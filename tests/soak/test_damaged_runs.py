@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from damage import Bearing, damaged, reshaped, reshaped_lines, tries
+from damage import Bearing, damaged, reshaped, reshaped_lines, seeds
 from html_page import make_run
 from unetdyn import runs
 from unetdyn.analysis import diagnose, read_history, summarise
@@ -96,7 +96,7 @@ def read_all(folder):
 
 def test_damaged_run_is_read_or_refused(planted, tmp_path):
     bearing = Bearing()
-    for seed in range(tries(0.25)):
+    for seed in seeds(0.25):
         name = spoil(random.Random(seed), planted, tmp_path / "run")
         with bearing.of(f"seed {seed}: {name}"):
             read_all(tmp_path / "run")
@@ -106,7 +106,7 @@ def test_damaged_run_is_read_or_refused(planted, tmp_path):
 def test_damaged_run_hides_no_other(planted, tmp_path):
     sound = make_run(tmp_path / "runs/sound", epochs=3, arrays=False).path
     bearing = Bearing()
-    for seed in range(tries(0.04, cheap=4)):
+    for seed in seeds(0.04, cheap=4):
         spoil(random.Random(seed), planted, tmp_path / "runs/run")
         with bearing.of(f"seed {seed}", ()):
             assert sound in [run.path for run in runs.list_runs(tmp_path / "runs")]
@@ -117,7 +117,7 @@ def test_damaged_run_hides_no_other(planted, tmp_path):
 
 def test_commands_bear_a_damaged_run(planted, tmp_path):
     bearing = Bearing()
-    for seed in range(tries(0.05, cheap=6)):
+    for seed in seeds(0.05, cheap=6):
         name = spoil(random.Random(seed), planted, tmp_path / "run")
         with bearing.of(f"seed {seed}: {name}", ()):
             result = CliRunner().invoke(main, ["diagnose", str(tmp_path / "run")])
@@ -129,7 +129,7 @@ def test_commands_bear_a_damaged_run(planted, tmp_path):
 def test_report_bears_a_damaged_run(planted, tmp_path):
     few = {name: content for name, content in planted.items() if name.suffix != ".npz"}
     bearing = Bearing()
-    for seed in range(tries(0.006, cheap=1)):
+    for seed in seeds(0.006, cheap=1):
         name = spoil(random.Random(seed), few, tmp_path / "run")
         with bearing.of(f"seed {seed}: {name}"):
             write_report(tmp_path / "run", tmp_path / "report.html")
@@ -139,7 +139,7 @@ def test_report_bears_a_damaged_run(planted, tmp_path):
 def test_real_run_damaged_is_read_or_refused(shared_runs, tmp_path, name):
     files = files_of(shared_runs / name)
     bearing = Bearing()
-    for seed in range(tries(0.002, cheap=2)):
+    for seed in seeds(0.002, cheap=2):
         spoiled = spoil(random.Random(seed), files, tmp_path / "run")
         with bearing.of(f"seed {seed}: {spoiled}"):
             read_all(tmp_path / "run")

@@ -138,6 +138,30 @@ def rows_of_columns(columns: Mapping[str, Sequence[float | None]]) -> list[Row]:
     return [{name: cell for name, cell in zip(names, cells, strict=True) if cell is not None} for cells in table]
 
 
+def rows_of_series(series: Mapping[str, Sequence[tuple[int, float]]], source: str, axis: str = "step") -> list[Row]:
+    """Rows of values that were logged one by one, each with its step; of each name those of the last training.
+
+    Args:
+        series: Name → step and value, in the order in which they were written.
+        source: What the log is called in a warning.
+        axis: What the steps are: `"step"`, or `"epoch"`.
+
+    Example:
+        >>> rows_of_series({"loss": [(0, 0.9), (1, 0.5)], "val_loss": [(1, 0.6)]}, "run", axis="epoch")
+        [{'epoch': 0.0, 'loss': 0.9}, {'epoch': 1.0, 'loss': 0.5, 'val_loss': 0.6}]
+    """
+    rows: dict[int, dict[str, float]] = {}
+    with warnings.catch_warnings():
+        for place, (name, logged) in enumerate(series.items()):
+            kept = last_training(np.array([step for step, _ in logged], dtype=np.int64), source)
+            for (step, value), is_kept in zip(logged, kept, strict=True):
+                if is_kept:
+                    rows.setdefault(step, {axis: float(step)})[name] = value
+            if place == 0:  # the others would say the same
+                warnings.simplefilter("ignore", UserWarning)
+    return [rows[step] for step in sorted(rows)]
+
+
 def is_curve(name: str, cells: Sequence[float | None]) -> bool:
     """Whether a column has a number, and a name.
 

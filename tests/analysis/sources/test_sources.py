@@ -179,9 +179,10 @@ def test_event_files_are_those_that_keras_writes(tmp_path):
 
 def test_mlflow_line_of_another_form_is_refused(tmp_path):
     run = mlflow(tmp_path)
-    (run / "metrics/loss").write_text("1700 0.5 0\nnonsense\n")
-    with pytest.raises(ValueError, match=r"must hold lines of timestamp, value and step, .* 'nonsense' in line 2"):
-        read_history(run)
+    for line in ("nonsense", "1700 0.5 1e30", "1700 0.5 nan", "1700 half 1"):
+        (run / "metrics/loss").write_text(f"1700 0.5 0\n{line}\n")
+        with pytest.raises(ValueError, match=rf"must hold lines of timestamp, value and step, .* '{line}' in line 2"):
+            read_history(run)
 
 
 def test_run_directory_is_still_one(tmp_path):
@@ -201,3 +202,31 @@ def test_fractions_of_epochs_are_of_the_epoch_that_has_begun(tmp_path):
     np.testing.assert_allclose(curves["loss"].values, [(1 / 10 + 1 / 20) / 2, (1 / 30 + 1 / 40) / 2])
     assert curves["val_loss"].values.tolist() == [0.1, 0.05]
     assert curves.default_metric is None
+
+
+def test_epochs_that_were_logged_as_a_metric_number_the_steps(tmp_path):
+    """As Lightning does for TensorBoard and MLflow: `epoch` is logged beside each value, at the step of the batch."""
+    steps = [49, 99, 149, 199]
+    logs = {"epoch": [0, 0, 1, 1], "train_loss": [0.9, 0.7, 0.5, 0.3]}
+    board = tmp_path / "version_0"
+    board.mkdir()
+    both = event_file(logs, steps) + event_file({"val_loss": [0.8, 0.6]}, [99, 199])
+    (board / "events.out.tfevents.1").write_bytes(both)
+    run = mlflow(tmp_path)
+    for file in (run / "metrics").iterdir():
+        file.unlink()
+    for name, values in {**logs, "val_loss": [0.8, 0.6]}.items():
+        at = steps if name in logs else [99, 199]
+        (run / "metrics" / name).write_text("".join(f"1 {v} {s}\n" for s, v in zip(at, values, strict=True)))
+    for source in (board, run):
+        curves = read_history(source)
+        np.testing.assert_allclose(curves["loss"].values, [0.8, 0.4], rtol=1e-6)
+        np.testing.assert_allclose(curves["val_loss"].values, [0.8, 0.6], rtol=1e-6)
+
+
+def test_second_training_in_one_folder_of_event_files_is_told_once(tmp_path):
+    for place in (1, 2):
+        (tmp_path / f"events.out.tfevents.{place}").write_bytes(event_file({"epoch_loss": LOSS, "epoch_dice": DICE}))
+    with pytest.warns(UserWarning, match="holds 2 trainings") as told:
+        assert read_history(tmp_path)["loss"].epochs.tolist() == [0, 1, 2, 3]
+    assert len(told) == 1

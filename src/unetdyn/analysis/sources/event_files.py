@@ -4,25 +4,17 @@ import struct
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from unetdyn.analysis.log_table import Columns, Row, curves_of_rows
-from unetdyn.analysis.series import last_training
+from unetdyn.analysis.log_table import Columns, Row, curves_of_rows, rows_of_series
 
 PATTERN = "events.out.tfevents.*"
 _TRAINING = ("train", "training")
 _VALIDATION = ("validation", "val", "valid", "eval")
 _HEAD = struct.Struct("<QI")
 _OF_EPOCHS = "epoch_"  # how Keras begins the tags whose step is the epoch
-
-
-class _Scalar(NamedTuple):
-    step: int
-    prefix: str
-    tag: str
-    value: float
 
 
 def event_files(path: Path) -> list[Path]:
@@ -55,9 +47,13 @@ def read_events(path: Path) -> Columns:
     if len(runs) > 1:
         some = ", ".join(sorted(run.as_posix() for run in runs)[:3])
         raise ValueError(f"{path} must hold one training. Received: {len(runs)}, {some}; name the folder of one.")
-    folders = {file.parent: [each for each in files if each.parent == file.parent] for file in files}
-    scalars = [found for folder, held in folders.items() for found in _last_training(folder, held)]
-    curves = curves_of_rows(_as_rows(scalars), path.name)
+    series: dict[str, list[tuple[int, float]]] = {}
+    for file in files:
+        prefix = "val_" if file.parent.name.lower() in _VALIDATION else ""
+        for step, tag, value in _scalars(file):
+            name = f"{_OF_EPOCHS}{prefix}{tag.removeprefix(_OF_EPOCHS)}" if tag.startswith(_OF_EPOCHS) else prefix + tag
+            series.setdefault(name, []).append((step, value))
+    curves = curves_of_rows(_as_rows(series, path.name), path.name)
     if not curves:
         raise ValueError(f"{path} must hold scalars, as the callback TensorBoard writes. It has none.")
     return curves
@@ -67,33 +63,14 @@ def _run_of(folder: Path) -> Path:
     return folder.parent if folder.name.lower() in (*_TRAINING, *_VALIDATION) else folder
 
 
-def _last_training(folder: Path, files: list[Path]) -> list[_Scalar]:
-    """Of the files of one folder, which several trainings may have written to, each tag's values of the last."""
-    prefix = "val_" if folder.name.lower() in _VALIDATION else ""
-    by_tag: dict[str, list[_Scalar]] = {}
-    for step, tag, value in (found for file in files for found in _scalars(file)):
-        by_tag.setdefault(tag, []).append(_Scalar(step, prefix, tag, value))
-    kept = []
-    with warnings.catch_warnings():
-        for place, found in enumerate(by_tag.values()):
-            last = last_training(np.array([each.step for each in found]), folder.name)
-            kept += [each for each, is_kept in zip(found, last, strict=True) if is_kept]
-            if place == 0:  # the other tags would say the same
-                warnings.simplefilter("ignore", UserWarning)
-    return kept
-
-
-def _as_rows(scalars: list[_Scalar]) -> list[Row]:
-    """Ordered by step, which is the epoch of Keras' own tags, and of others that go no further."""
-    epochs = [each.step for each in scalars if each.tag.startswith(_OF_EPOCHS)]
-    furthest = {tag: max(each.step for each in scalars if each.tag == tag) for tag in {each.tag for each in scalars}}
-    rows: list[Row] = []
-    for each in sorted(scalars, key=lambda scalar: scalar.step):
-        if not epochs:
-            rows.append({"step": float(each.step), each.prefix + each.tag: each.value})
-        elif furthest[each.tag] <= max(epochs):
-            rows.append({"epoch": float(each.step), each.prefix + each.tag.removeprefix(_OF_EPOCHS): each.value})
-    return rows
+def _as_rows(series: dict[str, list[tuple[int, float]]], source: str) -> list[Row]:
+    """Their step is the epoch of Keras' own tags, and of others that go no further."""
+    of_epochs = [name for name in series if name.startswith(_OF_EPOCHS)]
+    if not of_epochs:
+        return rows_of_series(series, source)
+    last = max(step for name in of_epochs for step, _ in series[name])
+    known = {name: logged for name, logged in series.items() if max(step for step, _ in logged) <= last}
+    return rows_of_series({name.removeprefix(_OF_EPOCHS): logged for name, logged in known.items()}, source, "epoch")
 
 
 def _scalars(file: Path) -> Iterator[tuple[int, str, float]]:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from unetdyn.analysis.log_table import Columns, Row, curves_of_rows
+from unetdyn.analysis.log_table import Columns, curves_of_rows, rows_of_series
+from unetdyn.analysis.series import whole_epochs
 
 
 def is_mlflow_run(folder: Path) -> bool:
@@ -33,28 +34,27 @@ def read_mlflow(folder: Path) -> Columns:
         (array([0, 1]), array([0.9, 0.5]))
     """
     metrics = folder if folder.name == "metrics" else folder / "metrics"
-    rows: list[Row] = []
-    for file in sorted(each for each in metrics.rglob("*") if each.is_file()):
-        rows += _rows(file, file.relative_to(metrics).as_posix())
-    curves = curves_of_rows(sorted(rows, key=lambda row: row["step"]), folder.name)
+    files = sorted(each for each in metrics.rglob("*") if each.is_file())
+    series = {file.relative_to(metrics).as_posix(): _values(file) for file in files}
+    curves = curves_of_rows(rows_of_series(series, folder.name), folder.name)
     if not curves:
         raise ValueError(f"{metrics} must hold a file for each metric, as MLflow writes. It has no values.")
     return curves
 
 
-def _rows(file: Path, name: str) -> list[Row]:
-    content = file.read_bytes()
-    lines = content.split(b"\n")[:-1]  # the last one was not written to its end, or is empty
-    rows: list[Row] = []
+def _values(file: Path) -> list[tuple[int, float]]:
+    """Step and value of each line."""
+    lines = file.read_bytes().split(b"\n")[:-1]  # the last one was not written to its end, or is empty
+    values: list[tuple[int, float]] = []
     for number, line in enumerate(lines, start=1):
         try:
             _, value, step = line.split()[:3]
-            rows.append({"step": float(int(step)), name: float(value)})
-        except (ValueError, OverflowError):
+            values.append((int(whole_epochs(float(step))), float(value)))
+        except ValueError:
             raise ValueError(
                 f"{file} must hold lines of timestamp, value and step, as MLflow writes. Received: "
                 f"{line[:40].decode(errors='replace')!r} in line {number}."
             ) from None
-    if len(rows) > 1 and all(row["step"] == 0 for row in rows):  # logged without steps
-        return [{**row, "step": float(place)} for place, row in enumerate(rows)]
-    return rows
+    if len(values) > 1 and all(step == 0 for step, _ in values):  # logged without steps
+        return [(place, value) for place, (_, value) in enumerate(values)]
+    return values

@@ -21,6 +21,13 @@ def read_path(path: Path, validation_freq: Frequency | None = None) -> Columns |
     Raises:
         FileNotFoundError: If there is nothing at the path.
         ValueError: If what is there can't be read.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "metrics.csv").write_text("epoch,step,train_loss,val_loss\\n0,9,0.9,\\n0,9,,0.8\\n")
+        >>> read_path(folder)["val_loss"]
+        (array([0]), array([0.8]))
     """
     if not path.exists():
         raise FileNotFoundError(
