@@ -1,11 +1,11 @@
 """What a configuration may say of the images: where they are, how they are split, cut and changed."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
 from unetdyn.experiment.part import Fraction, Part
+from unetdyn.experiment.paths import InnerPath, UserPath
 
 Sections = tuple[int, int]  # first and last, both included
 
@@ -82,9 +82,9 @@ class FolderData(_Images):
     """A folder of images and masks, or of one multi-page TIFF of each."""
 
     kind: Literal["folder"] = "folder"
-    path: Path
-    images: str = "images"
-    masks: str = "masks"
+    path: UserPath
+    images: InnerPath = "images"
+    masks: InnerPath = "masks"
     mask_threshold: Fraction | None = Field(None, description="for masks with greys between background and object")
     pair: tuple[str, str] | None = Field(None, description='how images and masks are named: ["image_{}", "mask_{}"]')
     recursive: bool | None = Field(None, description="read sub-folders too; false: leave them out; absent: refuse them")
