@@ -22,7 +22,7 @@ class SplitConfig(Part):
     groups: str | None = Field(
         None, description="pattern on names: sections of one match, such as a patient's, stay together"
     )
-    groups_table: Path | None = Field(
+    groups_table: InnerPath | None = Field(
         None, description="instead, a CSV file in `data.path`: a row an image, its name first"
     )
     groups_column: str | None = Field(None, description="the table's column that holds the groups")
