@@ -122,12 +122,9 @@ class BatchMonitor(Monitor):
         if self._statistics is not None:
             self._validation = self._statistics.take(False)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Measure, and write into `logs`."""
-        self._epoch = epoch
-        scalars = self.read()
-        if logs is not None:
-            logs.update(scalars)
+        self._log(logs, self.read())
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Leave the model as it was."""

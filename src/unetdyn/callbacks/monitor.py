@@ -1,8 +1,9 @@
 """The bases: what monitors and controls share, which is what `RunRecorder` keeps of them, and what measures."""
 
 import abc
+import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -12,12 +13,15 @@ from keras.src.utils import io_utils
 
 from unetdyn.analysis.declarations import UNDECLARED, Declaration
 from unetdyn.analysis.diagnosis.finding import Finding
+from unetdyn.analysis.diagnosis.messages import trainings as messages
+from unetdyn.callbacks.epoch_count import EpochCount, is_new_in_each_fit
 
 
 class Recorded(keras.callbacks.Callback, abc.ABC):
     """A callback that keeps a record and says what it has seen or done.
 
-    An epoch 0 starts both anew; a `fit` with `initial_epoch` > 0 carries on with them.
+    Another training starts both anew, and a warning says so. A `fit` that goes on with the same model carries on with
+    them, whether its `initial_epoch` says so or it counts from 0 again, as in a loop of `fit(epochs=1)`.
 
     Args:
         name: The name under which `RunRecorder` keeps the record; default that of the declaration.
@@ -32,12 +36,14 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
     """
 
     declaration: ClassVar[Declaration] = UNDECLARED
+    undefined = "absent"
 
     def __init__(self, name: str | None = None, verbose: int = 0) -> None:
         super().__init__()
         self.name = self.declaration.name if name is None else name
         self.verbose = verbose
         self._epoch = 0
+        self._count = EpochCount()
         self._restart()
 
     @property
@@ -48,18 +54,38 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
     def _restart(self) -> None:
         """Forget an earlier training; a subclass with state of its own extends this."""
         self.findings: list[tuple[int, Finding]] = []
+        self._logged_keys: set[str] = set()
         self.results: dict[str, Any] = {}
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Start anew with a new training."""
-        self._epoch = epoch
-        if epoch == 0:
+        before, first = self._count.epochs, not self._count.epochs
+        begun = self._count.begin(epoch, self._model, self.params)
+        self._epoch = self._count.epoch
+        if begun == "anew":
             self._restart()
+            if before and self._model is not None:
+                self._warn(messages.begins_anew(type(self).__name__, before), stacklevel=2)
+        if first and is_new_in_each_fit(f"{type(self).__name__} {self.name}", self._model):
+            self._warn(messages.new_in_each_fit(type(self).__name__), stacklevel=2)
 
     @property
     def messages(self) -> tuple[tuple[int, str], ...]:
         """(epoch, sentence) pairs: what was found, as a person reads it."""
         return tuple((epoch, finding.sentence) for epoch, finding in self.findings)
+
+    def _log(self, logs: dict[str, Any] | None, scalars: Mapping[str, float]) -> None:
+        """Write into `logs`; a value that was never a number so far is left out.
+
+        A callback that keeps the best so far takes its first value for the best, and nothing is better than NaN. Where
+        there was a number before, NaN is no improvement to any of them, and the key must be there: `ModelCheckpoint`
+        saves in epochs that lack it.
+        """
+        if logs is None:
+            return
+        told = scalars if self.undefined == "nan" else {key: x for key, x in scalars.items() if not math.isnan(x)}
+        self._logged_keys |= told.keys()
+        logs.update({key: value for key, value in scalars.items() if key in self._logged_keys})
 
     def report(self, finding: Finding) -> None:
         """Keep what was found in this epoch, and print it where that is asked for."""

@@ -106,11 +106,10 @@ class StabilityMonitor(Monitor):
         """The stability of the first monitored value, as of the last epoch."""
         return self.results[self.monitor[0]]
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Measure, and write into `logs`."""
         logs = {} if logs is None else logs
-        self._epoch = epoch
-        self._epochs.append(epoch)
+        self._epochs.append(self._epoch)
         available = list(logs)
         if "val_loss" in logs:
             self.val_losses.append(_scalar("val_loss", logs["val_loss"]))
@@ -126,10 +125,9 @@ class StabilityMonitor(Monitor):
         before, now = self.results[name], stability(self._values[name], self.window, self.ddof)
         self.results[name] = now
         self._rows[name].append((value, now.sigma, now.coefficient_of_variation))
-        if now.determined or self.undefined == "nan":
-            key = self.name if name == "val_loss" else f"{name}_{self.name}"
-            logs[key] = now.sigma
-            logs[f"{key}_cv"] = now.coefficient_of_variation
+        key = self.name if name == "val_loss" else f"{name}_{self.name}"
+        scalars = {key: now.sigma, f"{key}_cv": now.coefficient_of_variation}
+        self._log(logs, scalars)
         if now.label != before.label:
             self.report(messages.class_of_stability(name, now))
 
