@@ -124,7 +124,7 @@ class BatchMonitor(Monitor):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Measure, and write into `logs`."""
-        self._log(logs, self.read())
+        self._put_into_logs(logs, self.read())
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Leave the model as it was."""

@@ -18,11 +18,12 @@ _new_ones: "weakref.WeakKeyDictionary[keras.Model, Counter[str]]" = weakref.Weak
 class EpochCount:
     """Counts the epochs of a training that may be several calls of `fit`.
 
-    A `fit` that begins at epoch 0 goes on with the one before it where that is evident: it trains the same model with the
-    same optimizer, or with one that has taken steps, and from other weights than those that the training began with.
-    Otherwise it is another training. A `fit` with `initial_epoch` > 0 says itself at which epoch it goes on.
+    A `fit` that begins at epoch 0 goes on with the one before it where that is evident: it trains the same model with
+    the same optimizer, or with one that has taken steps, and from other weights than those that the training began
+    with. Otherwise it is another training. A `fit` with `initial_epoch` > 0 says itself at which epoch it goes on.
 
     Attributes:
+        reason: Why the last `fit` that began at epoch 0 did not go on, as the end of a sentence; empty where it did.
         epoch: Of the training, from 0.
         shift: How far that is ahead of what Keras counts.
         epochs: How many epochs have begun.
@@ -41,6 +42,7 @@ class EpochCount:
 
     def __init__(self) -> None:
         self.epoch = self.shift = self.epochs = 0
+        self.reason = ""
         self._params: Mapping[str, Any] | None = None
         self._model: weakref.ref[keras.Model] | None = None
         self._optimizer: weakref.ref[Any] | None = None
@@ -60,7 +62,8 @@ class EpochCount:
         """
         found: Begin = "within"
         if epoch == 0:
-            found = "on" if self._goes_on(model) else "anew"
+            self.reason = self._why_not_on(model)
+            found = "anew" if self.reason else "on"
             self.shift = self.epoch + 1 if found == "on" else 0
             self.epochs = self.epochs if found == "on" else 0
             if found == "anew":
@@ -82,15 +85,18 @@ class EpochCount:
         epochs = (params or {}).get("epochs")
         return None if epochs is None else epochs + self.shift
 
-    def _goes_on(self, model: keras.Model | None) -> bool:
-        if model is None or self._model is None or self._model() is not model or not self.epochs:
-            return False
-        return self._same_optimizer(model) and (self._began is None or weights_seen(model) != self._began)
-
-    def _same_optimizer(self, model: keras.Model) -> bool:
+    def _why_not_on(self, model: keras.Model | None) -> str:
+        if not self.epochs:
+            return "nothing was trained before"
+        if model is None or self._model is None or self._model() is not model:
+            return "this is another model"
         optimizer = getattr(model, "optimizer", None)
         before = self._optimizer() if self._optimizer is not None else None
-        return optimizer is before or _steps(optimizer) > 0
+        if optimizer is not before and not _steps(optimizer):
+            return "the model was compiled anew"
+        if self._began is not None and weights_seen(model) == self._began:
+            return "the model has the weights with which that training began"
+        return ""
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy belongs to no training."""

@@ -16,7 +16,8 @@ class EvaluatedWeights:
     def __init__(self) -> None:
         self._model: keras.Model | None = None
         self._swap: keras.callbacks.SwapEMAWeights | None = None
-        self._before = self._after = None
+        self._before: list[bytes] | None = None
+        self._after: list[bytes] | None = None
         self._told = False
 
     def begin_fit(self, model: keras.Model) -> None:

@@ -15,6 +15,7 @@ from unetdyn.analysis.declarations import UNDECLARED, Declaration
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.messages import trainings as messages
 from unetdyn.callbacks.epoch_count import EpochCount, is_new_in_each_fit
+from unetdyn.callbacks.neighbours import concerns
 
 
 class Recorded(keras.callbacks.Callback, abc.ABC):
@@ -36,14 +37,15 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
     """
 
     declaration: ClassVar[Declaration] = UNDECLARED
-    undefined = "absent"
+    undefined: str | None = None  # of a monitor that can be told: "absent" or "nan"
 
     def __init__(self, name: str | None = None, verbose: int = 0) -> None:
         super().__init__()
         self.name = self.declaration.name if name is None else name
         self.verbose = verbose
         self._epoch = 0
-        self._count = EpochCount()
+        self._epoch_count = EpochCount()
+        self._said_anew = self._looked_around = False
         self._restart()
 
     @property
@@ -54,18 +56,19 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
     def _restart(self) -> None:
         """Forget an earlier training; a subclass with state of its own extends this."""
         self.findings: list[tuple[int, Finding]] = []
-        self._logged_keys: set[str] = set()
+        self._keys_in_logs: set[str] = set()
         self.results: dict[str, Any] = {}
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Start anew with a new training."""
-        before, first = self._count.epochs, not self._count.epochs
-        begun = self._count.begin(epoch, self._model, self.params)
-        self._epoch = self._count.epoch
+        before, first = self._epoch_count.epochs, not self._epoch_count.epochs
+        begun = self._epoch_count.begin(epoch, self._model, self.params)
+        self._epoch = self._epoch_count.epoch
         if begun == "anew":
             self._restart()
-            if before and self._model is not None:
-                self._warn(messages.begins_anew(type(self).__name__, before), stacklevel=2)
+            if before and self._model is not None and not self._said_anew:
+                self._said_anew = True
+                self._warn(messages.begins_anew(type(self).__name__, before, self._epoch_count.reason), stacklevel=2)
         if first and is_new_in_each_fit(f"{type(self).__name__} {self.name}", self._model):
             self._warn(messages.new_in_each_fit(type(self).__name__), stacklevel=2)
 
@@ -74,7 +77,7 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
         """(epoch, sentence) pairs: what was found, as a person reads it."""
         return tuple((epoch, finding.sentence) for epoch, finding in self.findings)
 
-    def _log(self, logs: dict[str, Any] | None, scalars: Mapping[str, float]) -> None:
+    def _put_into_logs(self, logs: dict[str, Any] | None, scalars: Mapping[str, float]) -> None:
         """Write into `logs`; a value that was never a number so far is left out.
 
         A callback that keeps the best so far takes its first value for the best, and nothing is better than NaN. Where
@@ -83,9 +86,14 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
         """
         if logs is None:
             return
-        told = scalars if self.undefined == "nan" else {key: x for key, x in scalars.items() if not math.isnan(x)}
-        self._logged_keys |= told.keys()
-        logs.update({key: value for key, value in scalars.items() if key in self._logged_keys})
+        with_nan = self.undefined == "nan"
+        unknown = [key for key, x in scalars.items() if math.isnan(x) and key not in self._keys_in_logs]
+        self._keys_in_logs |= scalars.keys() - (() if with_nan else unknown)
+        logs.update({key: value for key, value in scalars.items() if key in self._keys_in_logs})
+        if unknown and not self._looked_around:
+            self._looked_around = True
+            for concern in concerns(type(self).__name__, unknown, with_nan, self.undefined is not None):
+                self._warn(concern, stacklevel=3)
 
     def report(self, finding: Finding) -> None:
         """Keep what was found in this epoch, and print it where that is asked for."""

@@ -111,7 +111,7 @@ class ProbeMonitor(Monitor):
             self._epochs.append(self._epoch)
             self._rows.append(row)
             self._seconds.append(time.perf_counter() - start if row else 0.0)
-            self._log(logs, self._logged(row))
+            self._put_into_logs(logs, self._logged(row))
         self._count(start - self._began, time.perf_counter() - start)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
@@ -182,7 +182,7 @@ class ProbeMonitor(Monitor):
         return Probe.of(x, y, self.images, self.batch_size)
 
     def _due(self) -> bool:
-        last = self._epoch + 1 == self._count.planned(self.params) or self.model.stop_training
+        last = self._epoch + 1 == self._epoch_count.planned(self.params) or self.model.stop_training
         within = self.budget is None or self._spent <= self.budget * self._trained
         return within or last or self._compiles
 

@@ -3,23 +3,23 @@
 import copy
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from unetdyn._checks import check_choice
 from unetdyn._warnings import listen, unlisten
-from unetdyn.analysis.diagnosis.messages import recorder as messages
 from unetdyn.analysis.log_keys import LogKeys
-from unetdyn.callbacks import endings
-from unetdyn.callbacks.best_model import BestModel
+from unetdyn.callbacks.best_model import MODES
 from unetdyn.callbacks.epoch_count import EpochCount
-from unetdyn.callbacks.evaluated_weights import EvaluatedWeights
 from unetdyn.callbacks.logged_number import learning_rate_of, plain_value
 from unetdyn.callbacks.monitor import Recorded, checked_monitors
+from unetdyn.callbacks.monitor_records import MonitorRecords
 from unetdyn.callbacks.patient_writer import PatientWriter
 from unetdyn.callbacks.run_description import RunDescription
+from unetdyn.callbacks.run_ending import RunEnding
+from unetdyn.callbacks.saved_model import SavedModel
 from unetdyn.runs import RunWriter, strict_json
 
 
@@ -36,11 +36,11 @@ class RunRecorder(keras.callbacks.Callback):
 
     Put the recorder last in the list of callbacks: it sees the keys that those before it added.
 
-    What can't be recorded ends no training: on a full disk, say, a warning tells why, once, and what is missing is written
-    as soon as that is possible again. A signal that ends the process (SIGTERM, SIGHUP and others that schedulers
-    send) is noted, `run.json` says "interrupted" and names it, and then it does what it did before, your own handlers
-    included. Keras calls no callback when training raises: where the error ends the process, it is noted as well; where
-    it does not, as in a notebook, tell the recorder::
+    What can't be recorded ends no training: on a full disk a warning tells why, once, and what is missing is written as
+    soon as that is possible again. A signal that ends the process, such as the SIGTERM of a scheduler, is noted:
+    `run.json` says "interrupted" and names it, and then the signal does what it did before, your own handlers included.
+    Keras calls no callback when training raises: an error that ends the process is noted as well; where it does not, as
+    in a notebook, tell the recorder::
 
         try:
             model.fit(..., callbacks=[monitor, recorder])
@@ -48,12 +48,12 @@ class RunRecorder(keras.callbacks.Callback):
             recorder.fail(error)
             raise
 
-    Several calls of `fit` that go on with one model are one run, whether they pass `initial_epoch` or count from 0 again.
-    For a training in stages say `begin_stage` before each of them, and give each the `initial_epoch` at which the one
-    before ended, which is `next_epoch`.
+    Several calls of `fit` that go on with one model are one run, whether they pass `initial_epoch` or count from 0
+    again. For a training in stages say `begin_stage` before each of them, and give each the `initial_epoch` at which
+    the one before ended, which is `next_epoch`.
 
-    A copy, as tuners make them, is a new recorder, and claims a directory of its own beside this one, `NAME-2`, `NAME-3`
-    and so on. With `keras.callbacks.SwapEMAWeights`, `model.keras` has the averages, which were validated.
+    A copy, as tuners make them, is a new recorder, and claims a directory of its own beside this one, `NAME-2`,
+    `NAME-3` and so on. With `keras.callbacks.SwapEMAWeights`, `model.keras` has the averages, which were validated.
 
     Args:
         path: The run directory: new or empty, refused otherwise.
@@ -107,32 +107,29 @@ class RunRecorder(keras.callbacks.Callback):
         monitors: Sequence[Recorded] = (),
     ) -> None:
         super().__init__()
-        self._choice = (save_best, mode)
+        check_choice("mode", mode, MODES)
+        self._save_best, self.mode = save_best, mode
         self.monitors = checked_monitors(monitors)
-        self.mode = mode
-        self._best = BestModel(save_best, mode)
         self.writer = RunWriter(path, config, seed, keras.config.backend())
         self._begin()
 
     def _begin(self) -> None:
         """Nothing is recorded yet."""
-        self._best = BestModel(*self._choice)
         self._written = PatientWriter(self.writer)
         self._described = RunDescription(self._written, self.monitors)
-        self._count = EpochCount()
-        self._weights = EvaluatedWeights()
+        self._records = MonitorRecords(self._written, self.monitors)
+        self._saved = SavedModel(self._written, self._described, self._save_best, self.mode)
+        self._epoch_count = EpochCount()
+        self._ending = RunEnding(self._written, self._described, self._records, self._saved, self._hear)
         self._heard: set[str] = set()
-        self._written_findings = {monitor.name: 0 for monitor in self.monitors}
-        self._epoch, self._last_epoch = 0, -1
-        self._seconds = 0.0
+        self._epoch = 0
         self._began = time.perf_counter()
-        self._started = self._signalled = False
+        self._started = False
 
     def __getstate__(self) -> dict[str, Any]:
         """Of a copy: a recorder of another training, with a directory of its own."""
-        return {**self.__dict__, "writer": copy.copy(self.writer), "_model": None, "params": None} | dict.fromkeys(
-            ("_best", "_written", "_described", "_count", "_weights")
-        )
+        forgotten = ("_model", "params", "_written", "_described", "_records", "_saved", "_ending", "_epoch_count")
+        return {**self.__dict__, "writer": copy.copy(self.writer), **dict.fromkeys(forgotten)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -171,17 +168,17 @@ class RunRecorder(keras.callbacks.Callback):
     @property
     def save_best(self) -> str | None:
         """What the best epoch is chosen by."""
-        return self._best.name
+        return self._saved.choice.name
 
     @property
     def best(self) -> tuple[int, float] | None:
         """(epoch, value) of the best epoch, or None."""
-        return self._best.best
+        return self._saved.choice.best
 
     @property
     def next_epoch(self) -> int:
         """The epoch at which a `fit` carries on, its `initial_epoch`; 0 before the first."""
-        return self._last_epoch + 1
+        return self._ending.last_epoch + 1
 
     def begin_stage(self, name: str, more: bool = False) -> None:
         """Say that the next `fit` is a stage of the training, which is to be told from the others.
@@ -217,14 +214,14 @@ class RunRecorder(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Wait for the first epoch, whose number says whether this `fit` carries on."""
-        self._started = self._signalled = False
-        self._weights.begin_fit(self.model)
-        endings.attend(self)
+        self._started = False
+        self._saved.weights.begin_fit(self.model)
+        self._ending.begin_fit(self.model)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Start the clock."""
-        begun = self._count.begin(epoch, self._model, self.params)
-        self._epoch = self._count.epoch
+        begun = self._epoch_count.begin(epoch, self._model, self.params)
+        self._epoch = self._epoch_count.epoch
         if not self._started:
             self._start(begun)
         with self._written.aside("the learning rate"):
@@ -236,47 +233,39 @@ class RunRecorder(keras.callbacks.Callback):
         """Note what validation makes its own: the number of samples, and the weights it sees."""
         with self._written.aside("the number of samples"):
             self._described.begin_test(self.model)
-        self._weights.begin_test()
+        self._saved.weights.begin_test()
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Note whether those were other weights."""
-        self._weights.end_test()
+        self._saved.weights.end_test()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Record the epoch."""
         logs = self._plain(logs or {})
         seconds = time.perf_counter() - self._began
-        self._seconds += seconds
         rates: dict[str, float] = {}
         with self._written.aside("the learning rate"):
             rates = {} if "learning_rate" in logs else learning_rate_of(self.model)
-        if self._written.ended:  # a signal came that did not end the process
-            self._written.resume()
-            self._signalled = False
+        self._ending.count(self._epoch, seconds)
         self._written.log_epoch(self._epoch, {**logs, **rates, "seconds": round(seconds, 3)})
-        self._last_epoch = self._epoch
-        self._record_monitors()
+        self._records.write()
         with self._written.aside("the set-up"):
-            self._described.end_epoch(self.model, self._params(), logs)
+            self._described.end_epoch(self.model, self._fit_params(), logs)
         with self._written.aside("the best epoch"):
-            self._best.settle(logs, self._described.metrics)
-            if self.save_best not in (None, "auto"):
-                self._compare(logs)
+            self._saved.compare(self._epoch, logs, self.model, stacklevel=3)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Save the model where no best epoch was, and close the record, unless another stage follows."""
         unlisten(self._hear)
-        self._record_monitors()
+        self._records.write()
         if self._described.more:
             name = self.stages[-1]["name"]
-            text = f"Stage {name!r} ended after epoch {self._last_epoch + 1}."
-            self.event("stage_end", text, epoch=self._last_epoch, stage=name)
+            text = f"Stage {name!r} ended after epoch {self._ending.last_epoch + 1}."
+            self.event("stage_end", text, epoch=self._ending.last_epoch, stage=name)
             return
-        if self.best is None and self._last_epoch >= 0:
+        if self.best is None and self._ending.last_epoch >= 0:
             self._written.save_model(self.model)
-        self.event("train_end", f"Training ended after epoch {self._last_epoch + 1}.", epoch=self._last_epoch)
-        self._written.finish("finished", self._summary())
-        endings.leave(self)
+        self._ending.end()
 
     def conclude(self, **summary: Any) -> None:
         """Add numbers to the summary of a training that has ended, such as those on a test set.
@@ -289,63 +278,40 @@ class RunRecorder(keras.callbacks.Callback):
     def fail(self, error: BaseException) -> None:
         """Record that training stopped with an error: status "failed", or "interrupted" for Ctrl-C.
 
-        The monitors' arrays then have the steps of the unfinished epoch too: those that led to the error. Where a signal
-        came before, that is what ended the training, and stays.
+        The monitors' arrays then have the steps of the unfinished epoch too: those that led to the error. Where a
+        signal came before, that is what ended the training, and stays.
 
         Args:
             error: What was raised; its type and text are kept, its traceback is not.
         """
-        status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        text = f"{type(error).__name__}: {error}"
-        self._read_unfinished_epoch()
-        if not self._signalled:
-            self._end(status, f"Training stopped after {self._last_epoch + 1} whole epochs. {text}", text)
-        unlisten(self._hear)
-        endings.leave(self)
-
-    def on_signal(self, name: str) -> None:
-        """Note a signal that ends the process, before it does; nothing is read from the device.
-
-        Args:
-            name: Such as `"SIGTERM"`.
-        """
-        self._signalled = True
-        text = messages.signalled(name, self._last_epoch + 1)
-        self._end("interrupted", text, text)
-
-    def on_exit(self, error: BaseException | None) -> None:
-        """Note that the process leaves before the training has ended.
-
-        Args:
-            error: What nobody caught, if that is known.
-        """
-        self.fail(error if error is not None else RuntimeError("the process ended before the training did"))
+        self._ending.fail(error)
 
     def event(self, kind: str, message: str, **data: Any) -> None:
         """Write what happened, as `RunWriter.event` does, and keep it in `events`."""
         self._written.event(kind, message, **data)
 
     def _start(self, begun: str) -> None:
-        epoch = self._epoch
-        if epoch <= self._last_epoch:
+        epoch, last = self._epoch, self._ending.last_epoch
+        if epoch <= last:
             raise ValueError(
-                f"RunRecorder already recorded epochs up to {self._last_epoch} in {self.path}, and a run directory "
-                f"holds one training. Received: a fit that begins at epoch {epoch}. Give it a new RunRecorder, or pass "
-                f"initial_epoch={self._last_epoch + 1} to carry on."
+                f"RunRecorder already recorded epochs up to {last} in {self.path}, and a run directory holds one "
+                f"training. Received: a fit that begins at epoch {epoch}, of another model or of one that was compiled "
+                f"anew. Give it a new RunRecorder, or pass initial_epoch={last + 1} to carry on."
             )
         self._written.resume()
         self._started = True
         self._heard = set()
         if not self.epochs:
             self._described.declare_monitors()
+        self._ending.params = params = self._fit_params()
         word = "went on" if begun == "on" else "began"
-        self.event("train_begin", f"Training {word} at epoch {epoch + 1}.", epoch=epoch, **self._params())
+        self.event("train_begin", f"Training {word} at epoch {epoch + 1}.", epoch=epoch, **params)
         self._described.begin_fit(epoch)
 
-    def _params(self) -> dict[str, Any]:
+    def _fit_params(self) -> dict[str, Any]:
         """Of the `fit`, with the epochs of the whole training as far as it is planned."""
         params = dict(self.params or {})
-        return params | {"epochs": self._count.planned(params)} if "epochs" in params else params
+        return params | {"epochs": self._epoch_count.planned(params)} if "epochs" in params else params
 
     def _plain(self, logs: Mapping[str, Any]) -> dict[str, Any]:
         """What can be written of the logs."""
@@ -363,56 +329,3 @@ class RunRecorder(keras.callbacks.Callback):
             return
         self._heard.add(code)
         self.event("warning", message, epoch=self._epoch, code=code, level="watch")
-
-    def _read_unfinished_epoch(self) -> None:
-        """The cause of an error can be that nothing can be read from the device any more: then that is told."""
-        try:
-            for monitor in self.monitors:
-                monitor.read()
-            self._record_monitors()
-            if self._started:
-                self._described.end_within_epoch(self.model, self._params())
-        except Exception as error:  # whatever the backend raises; the training's own error is the one to report
-            self._written.finding("warning", messages.epoch_unread(error))
-
-    def _record_monitors(self) -> None:
-        for monitor in self.monitors:
-            with self._written.aside(f"the record of {monitor.name}"):
-                self._written.save_arrays(monitor.name, monitor.record)
-            for epoch, found in monitor.findings[self._written_findings[monitor.name] :]:
-                self._written.finding("monitor", found, monitor=monitor.name, epoch=epoch)
-            self._written_findings[monitor.name] = len(monitor.findings)
-
-    def _compare(self, logs: Mapping[str, Any]) -> None:
-        best, epoch = self._best, self._epoch
-        if (concern := best.concern(epoch, logs, self.log_keys)) is not None:
-            self._written.warn(concern, stacklevel=4, epoch=epoch)
-        if (value := best.value(logs)) is None:
-            return
-        name = str(best.name)
-        self._described.choose_by(name, best.direction)
-        if not best.is_better(value):
-            return
-        if name.startswith("val_") and self._weights.are_others():
-            self._written.warn(messages.evaluated_other_weights(name), stacklevel=4, epoch=epoch)
-        with self._weights.in_model():
-            saved = self._written.save_model(self.model)
-        if saved:
-            best.best = (epoch, value)
-            self.event("best", f"Epoch {epoch + 1} is the best so far: {name} {value:.4g}.", epoch=epoch, value=value)
-
-    def _end(self, status: str, message: str, error: str) -> None:
-        self.event(status, message)
-        self._written.finish(status, {**self._summary(), "error": error})
-
-    def _summary(self) -> dict[str, Any]:
-        summary: dict[str, Any] = {"epochs": self._last_epoch + 1, "seconds": round(self._seconds, 3)}
-        with self._written.aside("the summary"):
-            if getattr(self.model, "built", False):
-                summary["parameters"] = self.model.count_params()
-            if self.best is not None:
-                summary |= {"best_epoch": self.best[0], f"best_{self.save_best}": self.best[1]}
-            for monitor in self.monitors:
-                if monitor.results:
-                    summary[monitor.name] = {name: asdict(result) for name, result in monitor.results.items()}
-        return summary

@@ -100,7 +100,7 @@ class StepReader(Recorded):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Read the epoch's steps, and write into `logs`."""
         scalars = self.read()
-        self._log(logs, scalars)
+        self._put_into_logs(logs, scalars)
         if not scalars and not len(self._series) and not self._warned:
             self._warned = True
             self._warn_of_no_steps()

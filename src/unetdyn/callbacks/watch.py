@@ -59,9 +59,9 @@ class Watch(keras.callbacks.Callback):
             watch.fail(error)
             raise
 
-    A `fit` that goes on with the same model carries on, whether it passes `initial_epoch` or counts from 0 again. What the
-    watch itself can't do, such as write on a full disk, ends no training; a copy of it, as tuners make them, has a run
-    directory of its own. See `RunRecorder` for both, and for signals that end the process.
+    A `fit` that goes on with the same model carries on, whether it passes `initial_epoch` or counts from 0 again. What
+    the watch itself can't do, such as write on a full disk, ends no training; a copy of it, as tuners make them, has a
+    run directory of its own. See `RunRecorder` for both, and for signals that end the process.
 
     Args:
         path: The run directory: new or empty, refused otherwise.
@@ -144,7 +144,7 @@ class Watch(keras.callbacks.Callback):
         self._live = LiveFindings(self.recorder, metric, window)
         self._members: list[keras.callbacks.Callback] = []
         self._failed = False
-        self._count = EpochCount()
+        self._epoch_count = EpochCount()
         self._forward_batches(made)
 
     def __copy__(self) -> "Watch":
@@ -202,14 +202,14 @@ class Watch(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start anew with a new training."""
-        if self._count.begin(epoch, self._model, self.params) == "anew":
+        if self._epoch_count.begin(epoch, self._model, self.params) == "anew":
             self._live.restart()
         self._forward("on_epoch_begin", epoch, logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Let all measure, show and record, and look at what there is so far."""
         self._forward("on_epoch_end", epoch, {} if logs is None else logs)
-        epoch = self._count.epoch
+        epoch = self._epoch_count.epoch
         if self.every is not None and (epoch + 1) % self.every == 0:
             self._look(epoch)
 

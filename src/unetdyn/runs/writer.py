@@ -30,8 +30,8 @@ class RunWriter:
     a call raises, and leaves what was there as it was; lines that it could not write come with the next call that can.
 
     One writer has the folder: of several that are made at once one is accepted, and each proves before it writes that
-    the folder was not claimed anew meanwhile. A copy, by `copy` or `pickle`, is a new run from the same configuration: it
-    claims a folder of its own beside this one, `NAME-2`, `NAME-3` and so on, as soon as it is used.
+    the folder was not claimed anew meanwhile. A copy, by `copy` or `pickle`, is a new run from the same configuration:
+    it claims a folder of its own beside this one, `NAME-2`, `NAME-3` and so on, as soon as it is used.
 
     Args:
         path: A folder that is new or empty; its parents are made.
@@ -62,7 +62,7 @@ class RunWriter:
         backend: str | None = None,
     ) -> None:
         self._asked = Path(path)
-        self._new = {
+        self._new: dict[str, Any] = {
             "format": FORMAT_VERSION,
             "backend": backend,
             "seed": seed,
