@@ -11,7 +11,7 @@ from unetdyn.analysis.diagnosis.messages import trainings as messages
 
 
 def callbacks_of_fit() -> list[keras.callbacks.Callback]:
-    """All callbacks of the `fit` in one of whose hooks this is called, in their order, without the members of a `Watch`.
+    """All callbacks of the `fit` in one of whose hooks this is called, in their order, without members of a `Watch`.
 
     Keras holds them in a `CallbackList`, which is found on the stack, and not where the hook is called by hand.
     """

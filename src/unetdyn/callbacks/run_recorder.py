@@ -286,18 +286,31 @@ class RunRecorder(keras.callbacks.Callback):
         """
         self._ending.fail(error)
 
+    def refuse_another(self, epoch: int, reason: str = "") -> None:
+        """Refuse a `fit` whose epochs are recorded already.
+
+        Args:
+            epoch: The first, from 0.
+            reason: By what it is another training, as the end of a sentence.
+
+        Raises:
+            ValueError: If it does not go on with what is recorded.
+        """
+        last = self._ending.last_epoch
+        if epoch <= last:
+            raise ValueError(
+                f"RunRecorder already recorded epochs up to {last} in {self.path}, and a run directory holds one "
+                f"training. Received: a fit that begins at epoch {epoch}{reason and f': {reason}'}. Give it a new "
+                f"RunRecorder, or pass initial_epoch={last + 1} to carry on."
+            )
+
     def event(self, kind: str, message: str, **data: Any) -> None:
         """Write what happened, as `RunWriter.event` does, and keep it in `events`."""
         self._written.event(kind, message, **data)
 
     def _start(self, begun: str) -> None:
-        epoch, last = self._epoch, self._ending.last_epoch
-        if epoch <= last:
-            raise ValueError(
-                f"RunRecorder already recorded epochs up to {last} in {self.path}, and a run directory holds one "
-                f"training. Received: a fit that begins at epoch {epoch}, of another model or of one that was compiled "
-                f"anew. Give it a new RunRecorder, or pass initial_epoch={last + 1} to carry on."
-            )
+        epoch = self._epoch
+        self.refuse_another(epoch, self._epoch_count.reason)
         self._written.resume()
         self._started = True
         self._heard = set()

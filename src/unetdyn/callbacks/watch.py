@@ -203,6 +203,7 @@ class Watch(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start anew with a new training."""
         if self._epoch_count.begin(epoch, self._model, self.params) == "anew":
+            self.recorder.refuse_another(epoch, self._epoch_count.reason)  # before its monitors forget what they have
             self._live.restart()
         self._forward("on_epoch_begin", epoch, logs)
 

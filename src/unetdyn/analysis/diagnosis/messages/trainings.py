@@ -44,8 +44,8 @@ def nan_is_best(who: str, keeper: str, key: str) -> Finding:
         key: In the logs.
     """
     seen = (
-        f"{who}: {keeper}(monitor={key!r}) takes the first value for the best, which is NaN until {key} is defined, and "
-        f"finds nothing better for ever. Leave `undefined='absent'` to {who}"
+        f"{who}: {keeper}(monitor={key!r}) takes the first value for the best, which is NaN until {key} is defined, "
+        f"and finds nothing better for ever. Leave `undefined='absent'` to {who}"
         + (", or pass `start_from_epoch` to EarlyStopping." if keeper == "EarlyStopping" else ".")
     )
     return Finding("training.nan_is_best", "watch", _NAME, seen)
