@@ -32,6 +32,8 @@ class Aside:
         """
         try:
             yield
+        except Warning:  # an error only where the user's own filters make it one
+            raise
         except Exception as error:
             kind = (type(error), error.errno) if isinstance(error, OSError) else (type(error), what)
             if kind not in self._told:
