@@ -154,7 +154,7 @@ def _told_in_a_sentence(error: Exception) -> str | None:
 
 
 def _sentence(text: str, error: BaseException) -> str:
-    return " ".join([text, *getattr(error, "__notes__", ())])
+    return " ".join([text.rstrip(".") + ".", *getattr(error, "__notes__", ())])
 
 
 @contextmanager
