@@ -2,11 +2,14 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
+from unetdyn import runs
 from unetdyn.callbacks import endings
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="these signals are POSIX's")
@@ -147,10 +150,49 @@ def test_exit_is_told_with_what_nobody_caught(monkeypatch, interactive):
     error, records = RuntimeError("no memory"), Records()
     monkeypatch.setattr(sys, "last_value", error, raising=False)
     monkeypatch.setattr(sys, "last_exc", error, raising=False)
-    monkeypatch.delitem(sys.modules, "IPython", raising=False)
-    if interactive:
-        monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
+    shell = object() if interactive else None
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     endings.attend(records)
     endings._leaving()
     endings.leave(records)
     assert records.told == [None if interactive else error]
+
+
+SCRIPT = """
+import os, signal, sys, time
+from unetdyn.callbacks import RunRecorder
+
+def train(name):
+    recorder = RunRecorder(f"{sys.argv[1]}/{name}", save_best=None)
+    recorder.on_train_begin()
+    recorder.on_epoch_begin(0)
+    recorder.on_epoch_end(0, {"loss": 0.5})
+    return recorder
+
+def child(name):
+    process = os.fork()
+    if process:
+        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    recorder = train(name)
+    if name == "raises":
+        raise ValueError("bad data")
+    if name == "leaves":
+        sys.exit(3)
+    os.kill(os.getpid(), getattr(signal, name))
+    time.sleep(60)
+
+print([child(name) for name in ("SIGTERM", "SIGHUP", "raises", "leaves")])
+"""
+
+
+def test_processes_that_end_are_noted_and_end_as_they_would(tmp_path):
+    """One process loads everything, and its children end each in a way of its own."""
+    done = subprocess.run([sys.executable, "-c", SCRIPT, tmp_path], capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == str([-signal.SIGTERM, -signal.SIGHUP, 1, 3]), done.stderr
+    ends = {run.path.name: (run.status, run.summary["error"]) for run in runs.list_runs(tmp_path)}
+    assert ends == {
+        "SIGTERM": ("interrupted", "SIGTERM came after 1 whole epoch: the process was told to end."),
+        "SIGHUP": ("interrupted", "SIGHUP came after 1 whole epoch: the process was told to end."),
+        "raises": ("failed", "ValueError: bad data"),
+        "leaves": ("failed", "RuntimeError: the process ended before the training did"),
+    }

@@ -88,8 +88,9 @@ def _attended() -> tuple[Attendant, ...]:
 @atexit.register
 def _leaving() -> None:
     # What a console shows last need not be what ended the training; a script ends with it.
-    interactive = hasattr(sys, "ps1") or "IPython" in sys.modules
-    error = None if interactive else getattr(sys, "last_exc", getattr(sys, "last_value", None))
+    ipython = sys.modules.get("IPython")
+    console = hasattr(sys, "ps1") or (ipython is not None and ipython.get_ipython() is not None)
+    error = None if console else getattr(sys, "last_exc", getattr(sys, "last_value", None))
     for attendant in _attended():
         with suppress(Exception):
             attendant.on_exit(error)
