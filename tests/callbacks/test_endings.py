@@ -1,5 +1,6 @@
 """Signals and the process's end, told to who records a training, and everything else as it was."""
 
+import faulthandler
 import os
 import signal
 import subprocess
@@ -61,6 +62,22 @@ def test_what_is_ignored_stays_ignored(heard):
     signal.raise_signal(signal.SIGHUP)
     endings.leave(records)
     assert (records.told, signal.getsignal(signal.SIGHUP)) == ([], signal.SIG_IGN)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of handlers below Python")
+def test_handler_below_python_stays(tmp_path):
+    records = Records()
+    before = signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+    with (tmp_path / "traceback.txt").open("w+") as file:
+        faulthandler.register(signal.SIGUSR1, file)
+        endings.attend(records)
+        signal.raise_signal(signal.SIGUSR1)
+        faulthandler.unregister(signal.SIGUSR1)
+        file.seek(0)
+        assert "test_handler_below_python_stays" in file.read()
+    endings.leave(records)
+    signal.signal(signal.SIGUSR1, before)
+    assert records.told == []
 
 
 def test_handler_that_came_later_stays_and_may_hand_on(heard):

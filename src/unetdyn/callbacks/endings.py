@@ -7,11 +7,15 @@ import sys
 import threading
 import weakref
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
-SIGNALS = ("SIGTERM", "SIGHUP", "SIGXCPU", "SIGUSR1", "SIGUSR2")
-"""What schedulers and closed terminals send, as far as the platform has it; each ends a process by default."""
+SIGNALS = ("SIGTERM", "SIGHUP", "SIGXCPU", *(("SIGUSR1", "SIGUSR2") if sys.platform == "linux" else ()))
+"""What schedulers and closed terminals send, as far as the platform has it; each ends a process by default.
+
+The last two often have a handler below Python, such as that of `faulthandler`, which only Linux shows.
+"""
 
 
 class Attendant(Protocol):
@@ -52,7 +56,7 @@ def attend(attendant: Attendant) -> None:
         if number is None or number in _before:
             continue
         before = signal.getsignal(number)
-        if before is signal.SIG_DFL or callable(before):
+        if callable(before) or (before is signal.SIG_DFL and not _caught_below(number)):
             signal.signal(number, _handle)
             _before[number] = before
 
@@ -66,6 +70,15 @@ def leave(attendant: Attendant) -> None:
         if signal.getsignal(number) is _handle:
             signal.signal(number, before)
             del _before[number]
+
+
+def _caught_below(number: int) -> bool:
+    """Whether there is a handler of which Python knows nothing; it stays."""
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        caught = next(line for line in lines if line.startswith("SigCgt:"))
+        return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+    return False
 
 
 def _handle(number: int, frame: FrameType | None) -> None:

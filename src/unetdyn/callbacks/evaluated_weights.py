@@ -37,9 +37,10 @@ class EvaluatedWeights:
 
     def are_others(self) -> bool:
         """Whether the validation saw other weights than the model has now, and none that are known; said once."""
-        if self._told or self._swap is not None or self._before is None or self._before == self._after:
+        seen = (self._before, self._after, now := weights_seen(self._model))
+        if self._told or self._swap is not None or None in seen or self._before == self._after:
             return False
-        self._told = weights_seen(self._model) != self._before
+        self._told = now != self._before
         return self._told
 
     @contextmanager

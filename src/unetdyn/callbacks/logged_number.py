@@ -26,4 +26,4 @@ def plain_value(value: Any) -> Any:
 def learning_rate_of(model: keras.Model) -> dict[str, float]:
     """The learning rate of the step to come, whether constant, scheduled or set by a callback."""
     rate = getattr(getattr(model, "optimizer", None), "learning_rate", None)
-    return {} if rate is None else {"learning_rate": float(rate)}
+    return {} if rate is None else {"learning_rate": float(keras.ops.convert_to_numpy(rate))}

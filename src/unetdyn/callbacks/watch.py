@@ -51,7 +51,7 @@ class Watch(keras.callbacks.Callback):
     Each monitor has a keyword, its name: None leaves it out, a monitor of that kind takes the place of the one made by
     default. `Watch(path, gradient=None, stability=StabilityMonitor(window=5))`.
 
-    Keras calls no callback when training raises. `run.json` then keeps saying "running", unless you tell::
+    Keras calls no callback when training raises. Where that does not end the process, as in a notebook, tell::
 
         try:
             model.fit(..., callbacks=[watch])
