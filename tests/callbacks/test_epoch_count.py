@@ -128,9 +128,11 @@ def test_new_monitors_in_each_fit_of_a_loop_are_told_so_once():
     model = make_model()
 
     def begin():
-        monitor = StabilityMonitor()
-        monitor.set_model(model)
-        monitor.on_epoch_begin(0)
+        params = {"epochs": 1}
+        for monitor in (StabilityMonitor(), StabilityMonitor()):  # one more in a `Watch`, say
+            monitor.set_model(model)
+            monitor.set_params(params)
+            monitor.on_epoch_begin(0)
         train(model)
 
     begin()

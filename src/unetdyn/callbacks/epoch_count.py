@@ -1,7 +1,6 @@
 """Which epoch of a training it is, where each `fit` of a loop counts from 0."""
 
 import weakref
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -12,7 +11,8 @@ from unetdyn.dynamics.optimizers import inner
 
 Begin = Literal["anew", "on", "within"]
 
-_new_ones: "weakref.WeakKeyDictionary[keras.Model, Counter[str]]" = weakref.WeakKeyDictionary()
+_Fits = dict[str, tuple[int, Any]]  # by kind of callback: how many began with a new one, and the last one's parameters
+_new_ones: "weakref.WeakKeyDictionary[keras.Model, _Fits]" = weakref.WeakKeyDictionary()
 
 
 class EpochCount:
@@ -106,18 +106,22 @@ class EpochCount:
         EpochCount.__init__(self)
 
 
-def is_new_in_each_fit(kind: str, model: keras.Model | None) -> bool:
-    """Whether a third new callback of a kind begins with a model that was trained on all the while: said once.
+def is_new_in_each_fit(kind: str, model: keras.Model | None, params: Mapping[str, Any] | None) -> bool:
+    """Whether a third `fit` of a model begins with a new callback of a kind, after steps with the others: said once.
 
     Args:
         kind: What kind of callback begins with its first `fit`.
         model: What is trained.
+        params: Of the `fit`, in which there may be several of that kind.
     """
     if model is None:
         return False
-    counted = _new_ones.setdefault(model, Counter())
-    counted[kind] += 1
-    return counted[kind] == 3 and _steps(getattr(model, "optimizer", None)) > 0
+    fits = _new_ones.setdefault(model, {})
+    count, before = fits.get(kind, (0, None))
+    if params is not None and params is before:
+        return False
+    fits[kind] = (count + 1, params)
+    return count == 2 and _steps(getattr(model, "optimizer", None)) > 0
 
 
 def _optimizer_of(model: keras.Model | None) -> "weakref.ref[Any] | None":

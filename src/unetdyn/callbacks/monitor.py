@@ -69,7 +69,7 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
             if before and self._model is not None and not self._said_anew:
                 self._said_anew = True
                 self._warn(messages.begins_anew(type(self).__name__, before, self._epoch_count.reason), stacklevel=2)
-        if first and is_new_in_each_fit(f"{type(self).__name__} {self.name}", self._model):
+        if first and is_new_in_each_fit(f"{type(self).__name__} {self.name}", self._model, self.params):
             self._warn(messages.new_in_each_fit(type(self).__name__), stacklevel=2)
 
     @property
