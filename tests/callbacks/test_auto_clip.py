@@ -113,7 +113,8 @@ def test_auto_clip_begins_with_no_history_on_another_model():
     x, y = batches(5)
     clip = AutoClip()
     first, _ = train(linear_model(), clip, x, y)
-    second, _ = train(linear_model(), clip, x, y)
+    with pytest.warns(UserWarning, match="AutoClip begins anew.*another model"):
+        second, _ = train(linear_model(), clip, x, y)
     np.testing.assert_array_equal(second, first)
 
 
