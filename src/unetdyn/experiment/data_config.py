@@ -66,3 +66,5 @@ class FolderData(_Images):
     images: str = "images"
     masks: str = "masks"
     mask_threshold: Fraction | None = Field(None, description="for masks with greys between background and object")
+    ignore: int | None = Field(None, description="value in the masks of pixels without a label, which do not count")
+    foreground: Literal["nonzero"] | None = Field(None, description="for masks with the numbers of single objects")
