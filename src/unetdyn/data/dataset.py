@@ -218,23 +218,22 @@ def _check_indices(masks: np.ndarray, classes: int) -> None:
 
 def _advice(values: np.ndarray, classes: int) -> str:
     """What to do, as far as the values alone say it; `read_folder` asks the whole mask."""
-    known = values[np.isin(values, np.arange(max(classes, 2)))]
-    others = values[~np.isin(values, np.arange(max(classes, 2)))]
+    known = np.isin(values, np.arange(max(classes, 2)))
+    other, whole = values[~known][0], np.array_equal(values, np.rint(values))
     if np.isnan(values).any():
         return "Mend the masks: NaN is no label."
     if classes == 1 and len(values) == 2 and values[0] == 0:
-        return f"Divide them by {values[-1]:g}, or read the files by `read_folder`, which does."
-    if len(others) == 1 and others[0] == np.rint(others[0]) and (len(known) > 1 or others[0] < 0 or others[0] in (254, 255)):
-        value = f"{others[0]:g}"
-        return (
-            f"If {value} marks pixels without a label, pass `weights=(masks != {value})` and masks in which they are "
-            f"0, or read the files by `read_folder` with `ignore={value}`."
-        )
-    if values[0] >= 1 and np.array_equal(values, np.arange(len(values)) + 1):
+        return f"Divide them by {other:g}, or read the files by `read_folder`, which does."
+    if values[0] == 1 and np.array_equal(values, np.arange(len(values)) + 1):
         return "They begin at 1, and 0 must mean background: subtract 1 if 1 is the background."
-    if classes == 1 and values[0] == 0 and np.array_equal(values, np.rint(values)):
+    if classes == 1 and np.array_equal(values, np.arange(len(values))):
         return (
-            f"If they are class indices, pass `classes={values[-1] + 1:g}`; if they are the numbers of single objects, "
+            f"If they are class indices, pass `classes={len(values)}`; if they are the numbers of single objects, "
             "`masks > 0`."
+        )
+    if whole and (~known).sum() == 1:
+        return (
+            f"If {other:g} marks pixels without a label, pass `weights=(masks != {other:g})` and masks in which they "
+            f"are 0, or read the files by `read_folder` with `ignore={other:g}`."
         )
     return "Convert them to the class index of each pixel, or read the files by `read_folder`, which says what they look like."
