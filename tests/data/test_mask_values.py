@@ -2,9 +2,9 @@ import io
 
 import numpy as np
 import pytest
-from mask_pictures import areas, smoothed
 from PIL import Image
 
+from mask_pictures import areas, smoothed
 from unetdyn.data.mask_values import advice, kind_of
 
 

@@ -8,8 +8,8 @@ FEW = 10
 """Up to so many values may be classes or greys that stand for them; more are single objects, or smoothed edges."""
 
 FLAT = 0.25
-"""Share of the pixels between the extremes that equal their neighbours to the right and below, from which they are areas
-and no edges: (1 - 1/w)(1 - 1/h) in an area of w × h pixels, 0 on an edge that was smoothed."""
+"""Share of the pixels between the extremes that equal their neighbours to the right and below, from which they are
+areas and no edges: (1 - 1/w)(1 - 1/h) in an area of w × h pixels, 0 on an edge that was smoothed."""
 
 _VOID = (254, 255, 65534, 65535)
 _MOST_BESIDE_VOID = 100
@@ -154,7 +154,8 @@ def void_of(values: np.ndarray) -> float | None:
     rest, largest = values[:-1], float(values[-1])
     beside = len(rest) > 1 or (len(rest) == 1 and rest[0] != 0)
     whole = bool((values == np.rint(values)).all())
-    return largest if whole and beside and largest in _VOID and 0 <= rest[0] and rest[-1] <= _MOST_BESIDE_VOID else None
+    small = len(rest) > 0 and rest[0] >= 0 and rest[-1] <= _MOST_BESIDE_VOID
+    return largest if whole and beside and small and largest in _VOID else None
 
 
 def brightest(dtype: np.dtype) -> float:
