@@ -93,7 +93,7 @@ def _labels(sets: Sets, masks: bool) -> Iterator[Finding]:
         seen = f"No target has any foreground in {' and '.join(empty)}: no value is above 0.5."
         advice = "look whether the masks belong to the images and were read rightly; scores mean nothing without any."
         yield Finding("labels.empty", "watch", "targets", seen, threshold="no value", source=_RULE, advice=advice)
-    full = [name for name, numbers in sets.items() if numbers["foreground"] == 1]
+    full = [name for name, numbers in sets.items() if numbers["foreground"] >= 1 - ALIKE]
     if full:
         seen = f"No target has any background in {' and '.join(full)}: every value is above 0.5."
         advice = (
