@@ -400,5 +400,5 @@ def test_read_folder_unites_masks_whichever_value_each_has_for_the_object(folder
     save(folder / "masks" / "a_2.png", other)
     united = read_folder(folder, pair=("{}", "{}_*")).masks[0, ..., 0]
     np.testing.assert_array_equal(united, (one > 0) | (other > 0))
-    with pytest.raises(ValueError, match=r"`ignore` goes with one mask an image. Received: ignore=255, 2 masks of image"):
+    with pytest.raises(ValueError, match=r"`ignore` goes with one mask an image.*ignore=255, 2 masks"):
         read_folder(folder, pair=("{}", "{}_*"), ignore=255)
