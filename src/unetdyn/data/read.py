@@ -6,14 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from unetdyn._checks import check_count, check_fraction
+from unetdyn._checks import check_count
 from unetdyn.data.files import check_alike, describe_nearest, one_bit_as_the_others, pages_with_bits, read_pages
 from unetdyn.data.folders import add_pages, name_files, subfolders_named
-from unetdyn.data.masks import class_indices
+from unetdyn.data.masks import Foreground, check_mask_arguments, class_indices, counted, refuse_unmarked
 from unetdyn.data.pairing import Pair, check_pair, pair_names, tell_apart
 from unetdyn.data.stack import Stack
 
 Paired = dict[str, tuple[Path, list[Path]]]
+Rule = tuple[int, float | None, float | None, Foreground | None]  # what `class_indices` is asked for
 
 
 def read_folder(
@@ -24,6 +25,8 @@ def read_folder(
     mask_threshold: float | None = None,
     pair: Pair | None = None,
     recursive: bool | None = None,
+    ignore: float | None = None,
+    foreground: Foreground | None = None,
 ) -> Stack:
     """Images and their masks, paired by name, in natural order.
 
@@ -50,6 +53,10 @@ def read_folder(
             and files are paired within their sub-folder (`images/p01/s003.png` with `masks/p01/s003.png`); so is every
             folder `images` deeper in `path` (`p01/images/s003.png` with `p01/masks/s003.png`). `False`: they are left
             out. Default `None`: they are refused.
+        ignore: A value of the masks, often 255 or -1, whose pixels have no label and must not count: the stack's
+            `weights` are 0 there. Default `None`: every pixel has a label.
+        foreground: Only with `classes=1`: `"nonzero"` makes foreground of every value above 0, where masks hold the
+            numbers of single objects (instances). Default `None`: one value alone is foreground.
 
     Returns:
         A `Stack` whose names are the images' stems, behind their sub-folder where there is one (`p01/s003`).
@@ -57,7 +64,8 @@ def read_folder(
     Raises:
         FileNotFoundError: Where `path`, the images or the masks do not exist; the message says what is there.
         ValueError: Where a folder is empty or has images in sub-folders, a file cannot be read, an image has no mask or
-            the reverse, sizes differ, a mask's values do not suit `classes`, or an image holds NaN or infinity.
+            the reverse, sizes differ, a mask's values do not suit `classes`, all masks are foreground, or an image
+            holds NaN or infinity.
 
     Example:
         >>> import tempfile, pathlib, numpy as np
@@ -66,12 +74,13 @@ def read_folder(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     for sub, value in (("images", 100), ("masks", 255)):
         ...         (pathlib.Path(folder) / sub).mkdir()
-        ...         Image.fromarray(np.full((4, 4), value, "uint8")).save(pathlib.Path(folder) / sub / "00.png")
+        ...         Image.fromarray(np.eye(4, dtype="uint8") * value).save(pathlib.Path(folder) / sub / "00.png")
         ...     stack = read_folder(folder)
         >>> stack.names, int(stack.images.max()), int(stack.masks.max())
         (('00',), 100, 1)
     """
-    _check_classes(classes, mask_threshold)
+    _check_classes(classes)
+    check_mask_arguments(classes, mask_threshold, ignore, foreground)
     check_pair(pair)
     root = Path(path)
     if not root.is_dir():
@@ -79,26 +88,21 @@ def read_folder(
             f"`path` must be a folder that holds {images!r} and {masks!r}. Received: path={str(path)!r}, "
             f"which is no folder; {describe_nearest(root)}."
         )
-    read_images, read_masks = _read_pairs(_paired_files(root, images, masks, pair, recursive), classes)
+    rule = (classes, mask_threshold, ignore, foreground)
+    read_images, read_masks = _read_pairs(_paired_files(root, images, masks, pair, recursive), rule)
     check_alike(read_images)
     _check_sizes(read_images, read_masks)
-    indices = {name: class_indices(read_masks[name], name, classes, mask_threshold) for name in read_images}
-    stack = Stack(np.stack(list(read_images.values())), np.stack(list(indices.values())), tuple(read_images))
+    indices = np.stack([class_indices(read_masks[name], name, *rule) for name in read_images])
+    weights = None if ignore is None else np.stack([counted(read_masks[name], ignore) for name in read_images])
+    stack = Stack(np.stack(list(read_images.values())), indices, tuple(read_images), weights)
+    refuse_unmarked(indices, weights, background=ignore is not None)
     _refuse_unused_classes(stack, classes)
     return stack
 
 
-def _check_classes(classes: int, mask_threshold: float | None) -> None:
+def _check_classes(classes: int) -> None:
     why = "as masks hold 8 bits, the background counted unless it is 1"
     check_count("classes", classes, least=1, unit="", otherwise=why, most=256)
-    if mask_threshold is None:
-        return
-    check_fraction("mask_threshold", mask_threshold, zero=True, otherwise="or None")
-    if classes != 1:
-        raise ValueError(
-            "`mask_threshold` must go with `classes=1`: it is for binary masks. "
-            f"Received: mask_threshold={mask_threshold!r}, classes={classes!r}. Leave one of them out."
-        )
 
 
 def _paired_files(root: Path, images: str, masks: str, pair: Pair | None, recursive: bool | None) -> Paired:
@@ -137,13 +141,13 @@ def _sources(root: Path, name: str, argument: str, recursive: bool | None) -> di
     )
 
 
-def _read_pairs(files: Paired, classes: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+def _read_pairs(files: Paired, rule: Rule) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """The pages of all images by name, and the page of the mask of each."""
     images: dict[str, np.ndarray] = {}
     masks: dict[str, np.ndarray] = {}
     for name, (image_file, mask_files) in files.items():
         pages = pages_with_bits(image_file)
-        mask_pages = _united(name, [read_pages(file, mask=True) for file in mask_files], classes)
+        mask_pages = _united(name, [read_pages(file, mask=True) for file in mask_files], rule)
         if len(pages) != len(mask_pages):
             raise ValueError(
                 f"An image's file and its mask's must have as many pages. Received: image {name!r} with "
@@ -154,10 +158,16 @@ def _read_pairs(files: Paired, classes: int) -> tuple[dict[str, np.ndarray], dic
     return one_bit_as_the_others(images), masks
 
 
-def _united(name: str, masks: list[list[np.ndarray]], classes: int) -> list[np.ndarray]:
-    """One mask of all that an image has: foreground where any of them is."""
+def _united(name: str, masks: list[list[np.ndarray]], rule: Rule) -> list[np.ndarray]:
+    """One mask of all that an image has: foreground where any of them is, whichever value each has for it."""
+    classes, ignore = rule[0], rule[2]
     if len(masks) == 1:
         return masks[0]
+    if ignore is not None:
+        raise ValueError(
+            f"`ignore` goes with one mask an image. Received: ignore={ignore!r}, {len(masks)} masks of image {name!r}. "
+            f"Save one mask in which that value marks the pixels without a label."
+        )
     shapes = [[page.shape for page in mask] for mask in masks]
     if classes > 1 or any(shape != shapes[0] for shape in shapes):
         raise ValueError(
@@ -165,7 +175,8 @@ def _united(name: str, masks: list[list[np.ndarray]], classes: int) -> list[np.n
             f"{len(masks)} masks of image {name!r} of the sizes {sorted({str(s) for shape in shapes for s in shape})}, "
             f"classes={classes}. Save one mask of class indices."
         )
-    return [np.maximum.reduce(pages) for pages in zip(*masks, strict=True)]
+    parts = [[class_indices(page, name, *rule) for page in mask] for mask in masks]
+    return [np.maximum.reduce(pages) for pages in zip(*parts, strict=True)]
 
 
 def _check_sizes(images: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -> None:
