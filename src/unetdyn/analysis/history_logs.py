@@ -50,8 +50,7 @@ def read_logs(
         # A key that callbacks add late, such as `stability`, has values for the last epochs only.
         rows = rows[len(rows) - len(values) :]
         logged = kept[rows] & np.array([value is not None for value in logs[name]], dtype=bool)
-        if logged.any():
-            curves[name] = (epochs[rows[logged]], values[logged])
+        curves[name] = (epochs[rows[logged]], values[logged])
     return curves
 
 

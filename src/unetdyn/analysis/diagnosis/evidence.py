@@ -79,7 +79,7 @@ class Evidence:
         if isinstance(source, cls):
             return source
         source = opened(source)
-        curves = read_history(source)
+        curves = _logged(read_history(source))
         chosen = curves.default_metric if metric is None else curves.metric(metric)
         if not isinstance(source, unetdyn.runs.Run):
             return cls(curves, chosen, window, ddof, epochs=curves.epochs)
@@ -210,6 +210,14 @@ class Evidence:
 
 def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _logged(curves: Curves) -> Curves:
+    """Without what was logged in no epoch: an empty list of a History."""
+    if all(len(curve.values) for curve in curves.values()):
+        return curves
+    kept = {name: curve for name, curve in curves.items() if len(curve.values)}
+    return Curves(kept, curves.source, curves.log_keys, curves.stages)
 
 
 def _tested(summary: Mapping[str, Any]) -> dict[str, float]:
