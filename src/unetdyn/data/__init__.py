@@ -6,6 +6,7 @@ import keras  # noqa: F401  # isort: skip
 from unetdyn.data.augment import Augmentation
 from unetdyn.data.dataset import TileDataset, epoch_order
 from unetdyn.data.files import read_image, read_stack
+from unetdyn.data.lazy import LazyArray
 from unetdyn.data.normalise import normalise
 from unetdyn.data.read import read_folder
 from unetdyn.data.split import (
@@ -19,9 +20,11 @@ from unetdyn.data.split import (
 from unetdyn.data.stack import Stack, downsample
 from unetdyn.data.synthetic import synthetic_em
 from unetdyn.data.tiles import Tiles, stitch, tile
+from unetdyn.data.volume import read_volume
 
 __all__ = [
     "Augmentation",
+    "LazyArray",
     "LeakageReport",
     "Split",
     "Stack",
@@ -35,6 +38,7 @@ __all__ = [
     "read_folder",
     "read_image",
     "read_stack",
+    "read_volume",
     "split_by_fraction",
     "split_by_section",
     "stitch",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 import keras
@@ -10,6 +11,7 @@ import numpy as np
 from unetdyn._checks import check_count
 from unetdyn._warnings import warn
 from unetdyn.data.augment import Augmentation
+from unetdyn.data.lazy import LazyArray
 
 
 @lru_cache(maxsize=4)
@@ -49,8 +51,10 @@ class TileDataset(keras.utils.PyDataset):
     come twice in an epoch, and others never.
 
     Args:
-        images: Array of shape `(tiles, height, width, channels)`, finite; usually normalised `float32`.
-        masks: Array of shape `(tiles, height, width, 1)` of class indices; 0 and 1 with `classes=1`.
+        images: Array of shape `(tiles, height, width, channels)`, or in 3D `(tiles, depth, height, width, channels)`,
+            finite; usually normalised `float32`. Of a `LazyArray` each batch is read from disk when it is drawn, and
+            checked then.
+        masks: Array of the same shape with 1 channel, of class indices; 0 and 1 with `classes=1`.
         batch_size: Tiles in a batch, default 8; the last batch may be smaller.
         classes: 1 (default) for binary masks, otherwise the number of classes with the background.
         shuffle: Whether to draw the order anew each epoch (default), or to keep the order given: for validation.
@@ -78,8 +82,8 @@ class TileDataset(keras.utils.PyDataset):
 
     def __init__(
         self,
-        images: np.ndarray,
-        masks: np.ndarray,
+        images: np.ndarray | LazyArray,
+        masks: np.ndarray | LazyArray,
         batch_size: int = 8,
         classes: int = 1,
         shuffle: bool = True,
@@ -89,8 +93,12 @@ class TileDataset(keras.utils.PyDataset):
         initial_epoch: int = 0,
     ) -> None:
         super().__init__()
-        _check_arrays(images, masks)
-        _check_indices(masks, classes)
+        _check_shapes(images, masks)
+        check_count("classes", classes, least=1, unit="")
+        if not isinstance(images, LazyArray):
+            _check_finite(images, range(len(images)))
+        if not isinstance(masks, LazyArray):
+            _check_indices(masks, classes)
         check_count("batch_size", batch_size, least=1, unit="tiles")
         check_count("seed", seed, least=0, unit="")
         if drop_last and batch_size > len(images):
@@ -98,7 +106,7 @@ class TileDataset(keras.utils.PyDataset):
                 f"With `drop_last=True`, `batch_size` must be at most the number of tiles, {len(images)}, or no batch "
                 f"is left. Received: batch_size={batch_size}."
             )
-        self.images, self.masks = images, masks
+        self.images, self.masks, self.classes = images, masks, classes
         self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
         self.augmentation, self.drop_last = augmentation, drop_last
         self._warned = False
@@ -130,6 +138,10 @@ class TileDataset(keras.utils.PyDataset):
         order = epoch_order(len(self.images), self.seed, epoch) if self.shuffle else np.arange(len(self.images))
         chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
         images, masks = self.images[chosen], self.masks[chosen]
+        if isinstance(self.images, LazyArray):
+            _check_finite(images, chosen)
+        if isinstance(self.masks, LazyArray):
+            _check_indices(masks, self.classes)
         if self.augmentation is not None:
             return self.augmentation(images, masks, epoch, index)
         return images.astype(np.float32), masks.astype(np.float32)
@@ -167,13 +179,17 @@ class TileDataset(keras.utils.PyDataset):
             self._warned = True
 
 
-def _check_arrays(images: np.ndarray, masks: np.ndarray) -> None:
-    if images.ndim != 4 or masks.shape != (*images.shape[:3], 1) or len(images) == 0:
+def _check_shapes(images: np.ndarray | LazyArray, masks: np.ndarray | LazyArray) -> None:
+    if images.ndim not in (4, 5) or masks.shape != (*images.shape[:-1], 1) or len(images) == 0:
         raise ValueError(
-            "`images` must have shape (tiles, height, width, channels) with at least one tile, and `masks` the same "
-            f"with 1 channel. Received: images.shape={images.shape}, masks.shape={masks.shape}."
+            "`images` must have shape (tiles, height, width, channels), or with depth before height, with at least one "
+            "tile, and `masks` the same with 1 channel. "
+            f"Received: images.shape={images.shape}, masks.shape={masks.shape}."
         )
-    bad = [index for index, image in enumerate(images) if not np.isfinite(image).all()]
+
+
+def _check_finite(images: np.ndarray, indices: Iterable[int]) -> None:
+    bad = [index for index, image in zip(indices, images, strict=True) if not np.isfinite(image).all()]
     if bad:
         raise ValueError(
             f"`images` must be finite. Received: {len(bad)} of {len(images)} tiles with NaN or infinity, "
@@ -182,7 +198,6 @@ def _check_arrays(images: np.ndarray, masks: np.ndarray) -> None:
 
 
 def _check_indices(masks: np.ndarray, classes: int) -> None:
-    check_count("classes", classes, least=1, unit="")
     values = np.unique(masks)
     if not np.isin(values, np.arange(max(classes, 2))).all():
         shown = ", ".join(f"{value:g}" for value in values[:6]) + (", …" if len(values) > 6 else "")

@@ -1,13 +1,29 @@
-"""One image file in, arrays out: PNG, TIFF (also multi-page) and JPEG."""
+"""One file in, arrays out: PNG, TIFF (also multi-page) and JPEG, and what `formats` reads."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-EXTENSIONS = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+from unetdyn.data.formats.registry import (
+    FORMATS,
+    SEPARATOR,
+    check_no_axes,
+    format_of,
+    is_one_source,
+    named,
+    stem_of,
+    volume_pages,
+)
+from unetdyn.data.formats.tiff_file import check_whole, without_repeats
+from unetdyn.data.formats.volume import RefusedError
+
+IMAGES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+EXTENSIONS = (*IMAGES, *FORMATS)
 _TIFF = (".tif", ".tiff")
 _NOT_IMAGES = {".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".yaml", ".yml", ".log", ".ini", ".db", ".html", ".pdf"}
 # What tifffile decodes without the imagecodecs package: none, packbits, the two deflates, LZMA.
@@ -24,13 +40,15 @@ def read_image(path: str | Path) -> np.ndarray:
     because transparency is no measurement. A TIFF whose zero means white is turned round, so that larger is brighter.
 
     Args:
-        path: A `.png`, `.tif`, `.tiff`, `.jpg` or `.jpeg` file with one page.
+        path: A `.png`, `.tif`, `.tiff`, `.jpg` or `.jpeg` file with one page, or a file of another format that
+            `read_stack` reads, with one section.
 
     Returns:
         Array of shape `(height, width, channels)`.
 
     Raises:
         FileNotFoundError: Where there is no such file.
+        ImportError: Where the format needs a package that is not installed; the message says how to install it.
         ValueError: Where the extension is not one of those above, the file cannot be read or has several pages.
 
     Example:
@@ -53,12 +71,20 @@ def read_image(path: str | Path) -> np.ndarray:
     return pages[0]
 
 
-def read_stack(path: str | Path) -> tuple[np.ndarray, tuple[str, ...]]:
-    """All sections of a folder or of a multi-page TIFF, in their natural order (2 before 10).
+def read_stack(path: str | Path, axes: str | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
+    """All sections of a folder, of a multi-page TIFF or of a volume, in their natural order (2 before 10).
+
+    Beside PNG, TIFF and JPEG it reads, with the extra `unetdyn[formats]`, MRC (`.mrc`, `.mrcs`, `.rec`, `.st`, `.map`),
+    HDF5 (`.h5`, `.hdf5`, `.hdf`), NIfTI (`.nii`, `.nii.gz`), NRRD (`.nrrd`, `.nhdr`) and Zarr (`.zarr`, of OME-Zarr the
+    finest level), and without it `.npy` and `.npz`. `docs/formats.md` says what is read of each.
 
     Args:
         path: A folder of image files, or one file with one or more pages. In a folder, hidden files, sub-folders and
-            files that are plainly no images (`.txt`, `.csv`, `.json`, ...) are passed over.
+            files that are plainly no images (`.txt`, `.csv`, `.json`, ...) are passed over. Of HDF5, Zarr and `.npz`
+            an array is named by `file.h5::/path`, for all files of a folder by `folder::/path`; where that is left out,
+            there must be one of 2 to 4 dimensions.
+        axes: For HDF5, Zarr, `.npy` and `.npz`, a letter for each axis: z, y, x, c for channels. Default `None`: what
+            the file says, else `"yx"`, `"zyx"`, or `"yxc"` and `"zyxc"` where the last axis is at most 4 long.
 
     Returns:
         images: Array of shape `(sections, height, width, channels)`, in the dtype `read_image` describes.
@@ -66,6 +92,7 @@ def read_stack(path: str | Path) -> tuple[np.ndarray, tuple[str, ...]]:
 
     Raises:
         FileNotFoundError: Where there is no such folder or file; the message says what is there instead.
+        ImportError: Where a format needs a package that is not installed; the message says how to install it.
         ValueError: Where the folder holds no images or one of a format that is not read, a file cannot be read, or
             the images differ in size or dtype.
 
@@ -80,37 +107,43 @@ def read_stack(path: str | Path) -> tuple[np.ndarray, tuple[str, ...]]:
         >>> images.shape, names
         ((2, 4, 4, 1), ('9', '10'))
     """
-    named = read_named(Path(path))
-    check_alike(named)
-    return np.stack(list(named.values())), tuple(named)
+    pages = read_named(Path(path), axes=axes)
+    check_alike(pages)
+    return np.stack(list(pages.values())), tuple(pages)
 
 
-def read_named(path: Path, mask: bool = False) -> dict[str, np.ndarray]:
-    """Every page of a file or of a folder's files by name, in natural order; `mask=True` keeps palette indices."""
-    named: dict[str, np.ndarray] = {}
+def read_named(
+    path: Path, mask: bool = False, axes: str | None = None, read: Callable[..., list[Any]] | None = None
+) -> dict[str, Any]:
+    """Every page of a file or of a folder's files by name, in natural order; `mask=True` keeps palette indices.
+
+    Pages are what `read` gives: by default `read_pages`, so arrays.
+    """
+    of_name: dict[str, Any] = {}
     for file in list_images(path):
-        pages = read_pages(file, mask)
-        names = [file.stem] if len(pages) == 1 else [f"{file.stem}[{page}]" for page in range(len(pages))]
+        pages, stem = (read or read_pages)(file, mask, axes), stem_of(file)
+        names = [stem] if len(pages) == 1 else [f"{stem}[{page}]" for page in range(len(pages))]
         for name, page in zip(names, pages, strict=True):
-            if name in named:
+            if name in of_name:
                 raise ValueError(
                     f"`path` holds two images of the name {name!r}, and masks are paired by name. "
                     f"Received: path={str(path)!r}. Rename or remove one."
                 )
-            named[name] = page
-    return named
+            of_name[name] = page
+    return of_name
 
 
 def list_images(path: Path) -> list[Path]:
-    """The image files of a folder in natural order, or the file itself."""
-    if not path.exists():
+    """The image files of a folder in natural order, or the file itself; an array that is named stays named."""
+    folder, name = named(path)
+    if not folder.exists():
         raise FileNotFoundError(
             f"`path` must be a folder of images or an image file. Received: path={str(path)!r}, "
-            f"which does not exist; {describe_nearest(path)}."
+            f"which does not exist; {describe_nearest(folder)}."
         )
-    if path.is_file():
+    if is_one_source(path):
         return [path]
-    files = [f for f in path.iterdir() if f.is_file() and not f.name.startswith(".")]
+    files = [f for f in folder.iterdir() if is_one_source(f) and not f.name.startswith(".")]
     files = [f for f in files if f.suffix.lower() not in _NOT_IMAGES]
     for file in files:
         _check_extension(file)
@@ -119,21 +152,27 @@ def list_images(path: Path) -> list[Path]:
             f"`path` must hold at least one image. Received: path={str(path)!r}, a folder without any file of "
             f"the extensions that are read: {', '.join(EXTENSIONS)}."
         )
-    return sorted(files, key=lambda file: _natural(file.name))
+    files = without_repeats(sorted(files, key=lambda file: _natural(file.name)))
+    return files if name is None else [Path(f"{file}{SEPARATOR}{name}") for file in files]
 
 
-def read_pages(path: Path, mask: bool = False) -> list[np.ndarray]:
+def read_pages(path: Path, mask: bool = False, axes: str | None = None) -> list[np.ndarray]:
     """The pages of one file, each of shape `(height, width, channels)`; `mask=True` keeps palette indices."""
-    if not path.is_file():
+    if not is_one_source(path):
         raise FileNotFoundError(
             f"`path` must be an image file. Received: path={str(path)!r}, which is not one; {describe_nearest(path)}."
         )
     _check_extension(path)
+    if format_of(path) is not None:
+        return volume_pages(path, axes)
+    check_no_axes(path, axes)
     from PIL import UnidentifiedImageError
     from tifffile import TiffFileError
 
     try:
         pages = _tiff_pages(path, mask) if path.suffix.lower() in _TIFF else _pillow_pages(path, mask)
+    except RefusedError:
+        raise
     except (UnidentifiedImageError, TiffFileError, OSError, SyntaxError, ValueError) as error:
         raise ValueError(
             f"`path` must be a whole image file, but {str(path)!r} cannot be read ({error}). "
@@ -178,7 +217,7 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
 
 
 def _check_extension(path: Path) -> None:
-    if path.suffix.lower() not in EXTENSIONS:
+    if path.suffix.lower() not in IMAGES and format_of(path) is None:
         raise ValueError(
             f"`path` must lead to images of the extensions {', '.join(EXTENSIONS)}. Received: {str(path)!r}. "
             f"Convert that file, or move it out of the folder if it is no image."
@@ -213,6 +252,7 @@ def _tiff_pages(path: Path, mask: bool) -> list[np.ndarray]:
     from tifffile import TiffFile
 
     with TiffFile(path) as file:
+        check_whole(file.series, path)
         page = file.pages.first
         if page.compression not in _TIFFFILE_COMPRESSIONS:
             return _pillow_pages(path, mask)

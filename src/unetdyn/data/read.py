@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from unetdyn._checks import check_count, check_fraction
-from unetdyn.data.files import check_alike, describe_nearest, list_some, read_named
+from unetdyn.data.assemble import assembled
+from unetdyn.data.files import check_alike, describe_nearest, list_images, list_some, read_named, read_pages
+from unetdyn.data.formats.registry import FORMATS, is_one_source, named
 from unetdyn.data.masks import class_indices
+from unetdyn.data.sources import check_orientations, lazy_pages
 from unetdyn.data.stack import Stack
 
+VOLUMES = (".tif", ".tiff", *FORMATS)
 MASK_SUFFIXES = ("_mask", "-mask", "_masks", "_label", "-label", "_labels")
 
 
@@ -20,29 +25,39 @@ def read_folder(
     masks: str = "masks",
     classes: int = 1,
     mask_threshold: float | None = None,
+    axes: str | None = None,
+    lazy: bool = False,
 ) -> Stack:
     """Images and their masks, paired by name, in natural order.
 
-    Images and masks are sub-folders of PNG, TIFF or JPEG files, or multi-page TIFF files. Files are paired by their
+    Images and masks are sub-folders of PNG, TIFF or JPEG files, or multi-page TIFF files, or volumes of any format that
+    `read_stack` reads. Files are paired by their
     stem; a mask's stem may end in `_mask`, `-mask`, `_masks`, `_label`, `-label` or `_labels`. The pages of two single
     files are paired by number. Nothing is paired by guess and nothing left out: what has no partner is an error.
 
     Args:
         path: The folder that holds both.
-        images: Name of the images' sub-folder or multi-page file inside `path`; `.tif` and `.tiff` may be left out.
+        images: Name of the images' sub-folder or multi-page file inside `path`; its extension may be left out. An array
+            in it is named as in `read_stack`: `"cells.h5::/raw"`.
         masks: The same for the masks.
         classes: 1 (default) for binary masks: 0 and one other value, which may differ from file to file, so 1-bit and
             8-bit files may be mixed. Otherwise the number of classes with the background: masks hold indices.
         mask_threshold: Only with `classes=1`: fraction of the dtype's range, usually 0.5, above which a pixel of a
             mask with *more than two* values is foreground. Default `None`: such a mask is refused.
+        axes: As in `read_stack`, for files that don't say their axes; a mask may lack the channels, c.
+        lazy: Whether images and masks stay on disk, where they are larger than memory. Each mask is read once to judge
+            its values, an image when it is used. Needs files of which parts can be read: .npy, Zarr, HDF5, MRC, NIfTI
+            that is not compressed, TIFF; or one image a file, which is decoded anew each time. Default `False`.
 
     Returns:
-        A `Stack` whose names are the images' stems.
+        A `Stack` whose names are the images' stems, with the size of a voxel where the files say it.
 
     Raises:
+        ImportError: Where a format needs a package that is not installed; the message says how to install it.
         FileNotFoundError: Where `path`, the images or the masks do not exist; the message says what is there.
         ValueError: Where a folder is empty, a file cannot be read, an image has no mask or the reverse, sizes differ,
-            a mask's values do not suit `classes`, or an image holds NaN or infinity.
+            orientations differ, a mask's values do not suit `classes`, an image holds NaN or infinity, or parts of a
+            file can't be read with `lazy=True`.
 
     Example:
         >>> import tempfile, pathlib, numpy as np
@@ -64,14 +79,17 @@ def read_folder(
             f"which is no folder; {describe_nearest(root)}."
         )
     image_source, mask_source = _inside(root, images, "images"), _inside(root, masks, "masks")
-    read_images, read_masks = read_named(image_source), read_named(mask_source, mask=True)
-    if image_source.is_file() and mask_source.is_file():
+    read = lazy_pages if lazy else read_pages
+    read_images = read_named(image_source, axes=axes, read=read)
+    read_masks = read_named(mask_source, mask=True, axes=axes, read=read)
+    if is_one_source(image_source) and is_one_source(mask_source):
         read_masks = _by_page(read_images, read_masks)
     pairs = _paired(read_images, read_masks)
     check_alike(read_images)
     _check_sizes(read_images, pairs)
-    indices = {name: class_indices(pairs[name], name, classes, mask_threshold) for name in read_images}
-    stack = Stack(np.stack(list(read_images.values())), np.stack(list(indices.values())), tuple(read_images))
+    check_orientations(list_images(image_source), list_images(mask_source))
+    rule = partial(class_indices, classes=classes, threshold=mask_threshold)
+    stack = assembled(read_images, pairs, rule, list_images(image_source))
     _refuse_unused_classes(stack, classes)
     return stack
 
@@ -90,11 +108,11 @@ def _check_classes(classes: int, mask_threshold: float | None) -> None:
 
 
 def _inside(root: Path, name: str, argument: str) -> Path:
-    for candidate in (root / name, root / f"{name}.tif", root / f"{name}.tiff"):
-        if candidate.exists():
+    for candidate in (root / name, *(root / f"{name}{extension}" for extension in VOLUMES)):
+        if named(candidate)[0].exists():
             return candidate
     raise FileNotFoundError(
-        f"`{argument}` must be a sub-folder or a multi-page TIFF inside {str(root)!r}. "
+        f"`{argument}` must be a sub-folder, a multi-page TIFF or a volume inside {str(root)!r}. "
         f"Received: {argument}={name!r}, which is not there; {describe_nearest(root / name)}."
     )
 

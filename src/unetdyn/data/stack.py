@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from unetdyn._checks import check_count
+from unetdyn._checks import check_count, is_count
+from unetdyn.data.lazy import LazyArray
 
 
 @dataclass(frozen=True)
@@ -16,10 +18,15 @@ class Stack:
 
     Args:
         images: Array of shape `(sections, height, width, channels)`, in the dtype it was read in (`uint8`, `uint16`
-            or `float32`), all values finite.
+            or `float32`), all values finite. What has a shape, a dtype and slices but is no array in memory, such as
+            a memory map or an HDF5 dataset, stays on disk as a `LazyArray`: its sections are read when they are used,
+            and checked then.
         masks: `uint8` array of shape `(sections, height, width, 1)` of class indices: 0 is the background; with two
-            classes, 1 the foreground.
+            classes, 1 the foreground. They may be on disk as well.
         names: One name for each section, for messages: usually the file's stem.
+        voxel_size: (z, y, x) in nanometres, or `None` (default) where the files don't say.
+        position: The place of each section along z, as a whole number. Sections whose places differ by 1 adjoin, and
+            only these make up a tile in 3D. Default `None`: 0, 1, 2, …, as of one specimen.
 
     Raises:
         TypeError: Where an array is no NumPy array or has a dtype that is not listed above.
@@ -30,26 +37,44 @@ class Stack:
         >>> from unetdyn.data import Stack
         >>> images = np.zeros((3, 4, 4, 1), "uint8")
         >>> stack = Stack(images, np.zeros_like(images), ("a", "b", "c"))
-        >>> len(stack), stack.take([2, 0]).names
-        (3, ('c', 'a'))
+        >>> len(stack), stack.take([2, 0]).names, stack.take([2, 0]).position
+        (3, ('c', 'a'), (2, 0))
     """
 
-    images: np.ndarray
-    masks: np.ndarray
+    images: np.ndarray | LazyArray
+    masks: np.ndarray | LazyArray
     names: tuple[str, ...]
+    voxel_size: tuple[float, float, float] | None = None
+    position: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
+        for argument in ("images", "masks"):
+            object.__setattr__(self, argument, _kept_on_disk(getattr(self, argument)))
         _check_dtypes(self.images, self.masks)
         _check_shapes(self.images, self.masks, self.names)
-        check_finite(self.images, self.names)
+        if isinstance(self.images, np.ndarray):
+            check_finite(self.images, self.names)
+        _check_position(self.position, len(self.images))
 
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def places(self) -> tuple[int, ...]:
+        """`position`, also where it was left out."""
+        return self.position if self.position is not None else tuple(range(len(self)))
+
     def take(self, indices: Sequence[int] | np.ndarray) -> Stack:
         """The sections at `indices`, in that order, as a stack of their own."""
         chosen = np.asarray(indices, dtype=np.intp)
-        return Stack(self.images[chosen], self.masks[chosen], tuple(self.names[index] for index in chosen))
+        images, masks = self.images.take(chosen, axis=0), self.masks.take(chosen, axis=0)
+        names = tuple(self.names[index] for index in chosen)
+        position = tuple(self.places[index] for index in chosen)
+        return replace(self, images=images, masks=masks, names=names, position=position)
+
+    def with_images(self, images: np.ndarray | LazyArray) -> Stack:
+        """The same sections with other images, such as normalised ones."""
+        return replace(self, images=images)
 
 
 def downsample(stack: Stack, factor: int) -> Stack:
@@ -87,10 +112,13 @@ def downsample(stack: Stack, factor: int) -> Stack:
         )
     if factor == 1:
         return stack
-    means = _blocks(stack.images, factor).mean(axis=(2, 4), dtype=np.float64)
-    if np.issubdtype(stack.images.dtype, np.integer):
-        means = np.rint(means)
-    return Stack(means.astype(stack.images.dtype), _majority(stack.masks, factor), stack.names)
+    parts = ((stack.images, _means), (stack.masks, _majority))
+    images, masks = (
+        part.shrunk(factor, function) if isinstance(part, LazyArray) else function(part, factor)
+        for part, function in parts
+    )
+    size = stack.voxel_size and (stack.voxel_size[0], stack.voxel_size[1] * factor, stack.voxel_size[2] * factor)
+    return replace(stack, images=images, masks=masks, voxel_size=size)
 
 
 def check_finite(images: np.ndarray, names: Sequence[str]) -> None:
@@ -104,6 +132,11 @@ def check_finite(images: np.ndarray, names: Sequence[str]) -> None:
                 f"`images` must be finite, but image {name!r} holds {bad} NaN or infinite values. "
                 f"Received: images of dtype {images.dtype}. Mend or leave out that section."
             )
+
+
+def _means(images: np.ndarray, factor: int) -> np.ndarray:
+    means = _blocks(images, factor).mean(axis=(2, 4), dtype=np.float64)
+    return (np.rint(means) if np.issubdtype(images.dtype, np.integer) else means).astype(images.dtype)
 
 
 def _blocks(array: np.ndarray, factor: int) -> np.ndarray:
@@ -121,9 +154,24 @@ def _majority(masks: np.ndarray, factor: int) -> np.ndarray:
     return best.astype(np.uint8)
 
 
-def _check_dtypes(images: np.ndarray, masks: np.ndarray) -> None:
+def _kept_on_disk(array: Any) -> Any:
+    """A memory map, or what else is sliced like an array without being one, as a `LazyArray`."""
+    in_memory = isinstance(array, np.ndarray) and not isinstance(array, np.memmap)
+    sliced = isinstance(getattr(array, "dtype", None), np.dtype) and hasattr(array, "__getitem__")
+    return LazyArray.of(array) if sliced and not in_memory else array
+
+
+def _check_position(position: Sequence[int] | None, sections: int) -> None:
+    if position is not None and (len(position) != sections or not all(map(is_count, position))):
+        raise ValueError(
+            f"`position` must hold one whole number for each of the {sections} sections, or be None. "
+            f"Received: position={position!r}."
+        )
+
+
+def _check_dtypes(images: Any, masks: Any) -> None:
     for argument, array, known in (("images", images, ("uint8", "uint16", "float32")), ("masks", masks, ("uint8",))):
-        received = str(array.dtype) if isinstance(array, np.ndarray) else type(array).__name__
+        received = str(array.dtype) if isinstance(array, np.ndarray | LazyArray) else type(array).__name__
         if received not in known:
             raise TypeError(
                 f"`{argument}` must be a NumPy array of dtype {' or '.join(known)}. "
@@ -131,7 +179,7 @@ def _check_dtypes(images: np.ndarray, masks: np.ndarray) -> None:
             )
 
 
-def _check_shapes(images: np.ndarray, masks: np.ndarray, names: Sequence[str]) -> None:
+def _check_shapes(images: Any, masks: Any, names: Sequence[str]) -> None:
     if images.ndim != 4 or masks.shape != (*images.shape[:3], 1):
         raise ValueError(
             "`images` must have shape (sections, height, width, channels) and `masks` the same with 1 channel. "

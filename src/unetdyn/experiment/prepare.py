@@ -44,7 +44,7 @@ def read_stack(config: Config) -> data.Stack:
     if isinstance(source, SyntheticData):
         stack = data.synthetic_em(sections=source.sections, size=source.size, seed=source.seed)
     else:
-        folder = source.model_dump(include={"path", "images", "masks", "mask_threshold"})
+        folder = source.model_dump(include={"path", "images", "masks", "mask_threshold", "axes", "lazy"})
         stack = data.read_folder(**folder, classes=config.model.classes)
     return data.downsample(stack, source.downsample) if source.downsample > 1 else stack
 
@@ -81,7 +81,7 @@ def _dataset(stack: data.Stack, config: Config, training: bool) -> data.TileData
     Where the tile's side does not divide the section's, the last tiles overlap, and their common pixels count twice.
     """
     source = config.data
-    normalised = data.Stack(data.normalise(stack.images, source.normalise), stack.masks, stack.names)
+    normalised = stack.with_images(data.normalise(stack.images, source.normalise))
     tiles = data.tile(normalised, source.tile, (source.stride or source.tile) if training else source.tile)
     augmentation = _augmentation(normalised.images, config) if training else None
     return data.TileDataset(
@@ -95,13 +95,13 @@ def _dataset(stack: data.Stack, config: Config, training: bool) -> data.TileData
     )
 
 
-def _augmentation(images: np.ndarray, config: Config) -> data.Augmentation | None:
+def _augmentation(images: np.ndarray | data.LazyArray, config: Config) -> data.Augmentation | None:
     """With grey values in standard deviations of the image, also where normalised images have another than 1."""
     if config.data.augmentation is None:
         return None
     settings = config.data.augmentation.model_dump()
     if config.data.normalise == "unit":
-        deviation = float(images.std(axis=(1, 2)).mean())
+        deviation = float(np.mean([image.std(axis=(0, 1)) for image in images]))
         for name in ("brightness", "noise"):
             settings[name] *= deviation
     return data.Augmentation(**settings, seed=config.seed)

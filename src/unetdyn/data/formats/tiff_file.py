@@ -1,0 +1,151 @@
+"""TIFF beyond its pixels: sets of several OME files, the size of voxels, and pages that stay on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from unetdyn.data.formats.volume import RefusedError, Volume, VoxelSize, nanometres, voxel_size
+
+ENDINGS = (".tif", ".tiff")
+_MINISBLACK, _RGB, _UPRIGHT = 1, 2, 1
+_OF_ONE_SET = re.compile(r'FileName="([^"]+)"')
+
+
+def is_tiff(path: Path) -> bool:
+    """By its extension."""
+    return path.suffix.lower() in ENDINGS
+
+
+def without_repeats(files: Sequence[Path]) -> list[Path]:
+    """The files, but of an OME-TIFF in several files only the first one: opening it opens them all."""
+    kept: list[Path] = []
+    seen: set[Path] = set()
+    for file in files:
+        if file not in seen:
+            kept.append(file)
+            seen |= {file.parent / name for name in _names_of_set(file)}
+    return kept
+
+
+def check_whole(series: Sequence[Any], path: Path) -> None:
+    """Refuse an OME-TIFF of which files or pages are missing: tifffile would put zeros in their place."""
+    for one in series:
+        missing = sum(page is None for page in one.pages)
+        if missing:
+            beside = [name for name in _names_of_set(path) if not (path.parent / name).is_file()]
+            what = f"; missing beside it: {', '.join(map(repr, beside[:5]))}" if beside else ""
+            raise RefusedError(
+                f"An OME-TIFF must be whole. Received: {str(path)!r}, which lacks {missing} of {len(one.pages)} planes"
+                f"{what}. Copy all files of the set into one folder, or save the planes that exist as another file."
+            )
+
+
+def voxel_size_of_tiff(path: Path) -> VoxelSize | None:
+    """As OME-XML or ImageJ wrote it; the resolution of a print, in dots per inch, is no size of a voxel."""
+    from tifffile import TiffFile
+
+    with contextlib.suppress(Exception), TiffFile(path) as file:  # who can't be read here is refused when it is read
+        if file.ome_metadata:
+            return _ome_size(file.ome_metadata)
+        if file.imagej_metadata:
+            return _imagej_size(file)
+    return None
+
+
+def open_tiff(path: Path) -> Volume:
+    """Pages that stay on disk: mapped where they lie one after the other, else decoded one by one.
+
+    Raises:
+        RefusedError: Where pages differ, or need more than decoding, such as a palette.
+    """
+    from tifffile import TiffFile, memmap
+
+    file = TiffFile(path)
+    series = file.series[0]
+    page = series.keyframe
+    check_whole(file.series, path)
+    plain = page.photometric in (_MINISBLACK, _RGB) and not page.extrasamples and _orientation(page) == _UPRIGHT
+    axes = "".join({"S": "c", "C": "c", "Y": "y", "X": "x"}.get(axis, "z") for axis in series.axes)
+    if len(file.series) > 1 or not plain or len(set(axes)) < len(axes):
+        raise RefusedError(
+            "With `lazy=True` a TIFF must be one series of grey or RGB pages with at most one axis beside y, x and "
+            f"channels. Received: {str(path)!r} with {len(file.series)} series of the axes {series.axes!r}, "
+            f"photometric {page.photometric}. Save it as grey values, or read it without `lazy=True`."
+        )
+    if series.dataoffset is not None and path.stat().st_size >= series.dataoffset + series.nbytes:
+        return Volume(memmap(path, series=0, mode="r"), axes)
+    count = int(np.prod(series.shape[: len(series.shape) - len(page.shape)], dtype=int))
+    if len(series.pages) != count or axes[: len(series.shape) - len(page.shape)] not in ("z", ""):
+        raise RefusedError(
+            f"With `lazy=True` each page of a compressed TIFF must be a section. Received: {str(path)!r} with the axes "
+            f"{series.axes!r} of shape {series.shape}. Save it uncompressed, or read it without `lazy=True`."
+        )
+    file.filehandle.set_lock(True)
+    return Volume(_Pages(file, series), axes)
+
+
+class _Pages:
+    """Pages decoded when they are asked for; the last one is kept, because tiles of it are asked for one by one."""
+
+    def __init__(self, file: Any, series: Any) -> None:
+        self.file, self.shape, self.has_z = file, tuple(series.shape), series.shape != series.keyframe.shape
+        self.last: tuple[int, np.ndarray] | None = None
+
+    def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
+        if not self.has_z:
+            return self._page(0)[key]
+        planes, *window = key
+        return np.stack([self._page(index)[tuple(window)] for index in range(*planes.indices(self.shape[0]))])
+
+    def _page(self, index: int) -> np.ndarray:
+        last = self.last
+        if last is None or last[0] != index:
+            last = self.last = index, np.asarray(self.file.asarray(key=index, series=0))
+        return last[1]
+
+
+def _names_of_set(path: Path) -> list[str]:
+    """The files of the OME-TIFF that this file belongs to, by name; none where it is not one of several."""
+    if not is_tiff(path):
+        return []
+    from tifffile import TiffFile
+
+    with contextlib.suppress(Exception), TiffFile(path) as file:
+        names = list(dict.fromkeys(_OF_ONE_SET.findall(file.ome_metadata or "")))
+        return names if len(names) > 1 else []
+    return []
+
+
+def _orientation(page: Any) -> int:
+    tag = page.tags.get("Orientation")
+    return int(tag.value) if tag is not None else _UPRIGHT
+
+
+def _ome_size(xml: str) -> VoxelSize | None:
+    for element in ElementTree.fromstring(xml).iter():
+        if element.tag.rpartition("}")[2] == "Pixels":
+            sizes = [float(element.get(f"PhysicalSize{axis}", 0)) for axis in "ZYX"]
+            units = [nanometres(element.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "ZYX"]
+            return voxel_size(sizes, units)
+    return None
+
+
+def _imagej_size(file: Any) -> VoxelSize | None:
+    """ImageJ keeps pixels a unit in the resolution tags, and the distance of sections as `spacing`."""
+    metadata, tags = file.imagej_metadata or {}, file.pages.first.tags
+    unit = nanometres(str(metadata.get("unit", "")))
+    sizes = [float(metadata.get("spacing", 0)), *(_pixel(tags.get(f"{axis}Resolution")) for axis in "YX")]
+    return voxel_size(sizes, [unit] * 3)
+
+
+def _pixel(tag: Any) -> float:
+    if tag is None or not tag.value[0]:
+        return 0.0
+    return float(tag.value[1] / tag.value[0])
