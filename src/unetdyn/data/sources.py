@@ -54,8 +54,8 @@ def lazy_pages(path: Path, mask: bool = False, axes: str | None = None) -> list[
         if not kind.on_disk:
             raise RefusedError(
                 "`lazy=True` needs files of which parts can be read: .npy, Zarr, HDF5, MRC, NIfTI that is not "
-                f"compressed, TIFF, or one image a file. Received: {str(path)!r}, a {kind.name} file. Convert it, or leave "
-                "`lazy=True` out."
+                f"compressed, TIFF, or one image a file. Received: {str(path)!r}, a {kind.name} file. Convert it, or "
+                "leave `lazy=True` out."
             )
         array = sections_of(open_volume(path, axes), str(path))
     else:

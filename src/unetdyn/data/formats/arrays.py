@@ -18,7 +18,7 @@ def chosen(found: Mapping[str, Any], name: str | None, path: Path) -> Any:
     fitting = {key: array for key, array in arrays.items() if _is_image(array)}
     if name is None and len(fitting) == 1:
         return next(iter(fitting.values()))
-    shown = fitting or arrays
+    shown = dict(sorted((fitting or arrays).items()))
     listed = "; ".join(
         f"{key!r} of shape {tuple(array.shape)}, {array.dtype}" for key, array in list(shown.items())[:10]
     )

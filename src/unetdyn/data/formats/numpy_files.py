@@ -23,7 +23,7 @@ def open_npz(asked: Asked) -> Volume:
     """One array, named by `file.npz::name` where there are several."""
     path, name = asked.path, asked.name
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files if name is None or key == name.strip("/")} or dict(file)
     except ValueError as error:
         raise _without_pickle(error, path) from error
@@ -32,7 +32,9 @@ def open_npz(asked: Asked) -> Volume:
 
 
 def _without_pickle(error: ValueError, path: Path) -> ValueError:
-    if "allow_pickle" not in str(error):
+    with path.open("rb") as file:
+        whole = file.read(2) in (b"\x93N", b"PK")  # NumPy says the same of a file that is none of its own
+    if not whole or not any(words in str(error) for words in ("allow_pickle", "Python objects")):
         return error
     return RefusedError(
         f"A NumPy file must hold numbers. Received: {str(path)!r}, which holds Python objects: they are not read, "

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 from xml.etree import ElementTree
 
 import numpy as np
@@ -68,9 +69,22 @@ def open_tiff(path: Path) -> Volume:
     from tifffile import TiffFile, memmap
 
     file = TiffFile(path)
+    try:
+        series, axes = _plain_series(file, path)
+        if series.dataoffset is None or path.stat().st_size < series.dataoffset + series.nbytes:
+            return Volume(_paged(file, series, axes, path), axes)
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+    return Volume(memmap(path, series=0, mode="r"), axes)
+
+
+def _plain_series(file: Any, path: Path) -> tuple[Any, str]:
+    """The only series and its axes, in our letters."""
+    check_whole(file.series, path)
     series = file.series[0]
     page = series.keyframe
-    check_whole(file.series, path)
     plain = page.photometric in (_MINISBLACK, _RGB) and not page.extrasamples and _orientation(page) == _UPRIGHT
     axes = "".join({"S": "c", "C": "c", "Y": "y", "X": "x"}.get(axis, "z") for axis in series.axes)
     if len(file.series) > 1 or not plain or len(set(axes)) < len(axes):
@@ -79,23 +93,27 @@ def open_tiff(path: Path) -> Volume:
             f"channels. Received: {str(path)!r} with {len(file.series)} series of the axes {series.axes!r}, "
             f"photometric {page.photometric}. Save it as grey values, or read it without `lazy=True`."
         )
-    if series.dataoffset is not None and path.stat().st_size >= series.dataoffset + series.nbytes:
-        return Volume(memmap(path, series=0, mode="r"), axes)
-    count = int(np.prod(series.shape[: len(series.shape) - len(page.shape)], dtype=int))
-    if len(series.pages) != count or axes[: len(series.shape) - len(page.shape)] not in ("z", ""):
+    return series, axes
+
+
+def _paged(file: Any, series: Any, axes: str, path: Path) -> _Pages:
+    in_front = len(series.shape) - len(series.keyframe.shape)
+    if axes[:in_front] not in ("z", "") or len(series.pages) != int(np.prod(series.shape[:in_front], dtype=int)):
         raise RefusedError(
             f"With `lazy=True` each page of a compressed TIFF must be a section. Received: {str(path)!r} with the axes "
             f"{series.axes!r} of shape {series.shape}. Save it uncompressed, or read it without `lazy=True`."
         )
     file.filehandle.set_lock(True)
-    return Volume(_Pages(file, series), axes)
+    return _Pages(file, series)
 
 
 class _Pages:
     """Pages decoded when they are asked for; the last one is kept, because tiles of it are asked for one by one."""
 
     def __init__(self, file: Any, series: Any) -> None:
-        self.file, self.shape, self.has_z = file, tuple(series.shape), series.shape != series.keyframe.shape
+        self.series, self.shape = series, tuple(series.shape)
+        self.has_z = self.shape != tuple(series.keyframe.shape)
+        finalize(self, file.close)
         self.last: tuple[int, np.ndarray] | None = None
 
     def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
@@ -107,8 +125,23 @@ class _Pages:
     def _page(self, index: int) -> np.ndarray:
         last = self.last
         if last is None or last[0] != index:
-            last = self.last = index, np.asarray(self.file.asarray(key=index, series=0))
+            page = self.series.pages[index]
+            with _opened(page.parent.filehandle):
+                last = self.last = index, np.asarray(page.asarray())
         return last[1]
+
+
+@contextlib.contextmanager
+def _opened(handle: Any) -> Iterator[None]:
+    """tifffile closes the further files of a set once it knows what is in them."""
+    closed = handle.closed
+    if closed:
+        handle.open()
+    try:
+        yield
+    finally:
+        if closed:
+            handle.close()
 
 
 def _names_of_set(path: Path) -> list[str]:
