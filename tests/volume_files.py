@@ -11,7 +11,12 @@ import zarr
 
 def volume(sections=3, height=4, width=5, dtype="uint8", seed=0):
     """Values that are all different in small volumes: an axis in the wrong place or order shows."""
-    return np.random.default_rng(seed).permutation(sections * height * width).reshape(sections, height, width).astype(dtype)
+    return (
+        np.random.default_rng(seed)
+        .permutation(sections * height * width)
+        .reshape(sections, height, width)
+        .astype(dtype)
+    )
 
 
 def _mrc(path, array):

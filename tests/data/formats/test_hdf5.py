@@ -4,10 +4,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from volume_files import volume
 
 from unetdyn.data import read_stack
 from unetdyn.data.formats.registry import open_volume
+from volume_files import volume
 
 
 @pytest.fixture
@@ -36,7 +36,9 @@ def test_open_hdf5_takes_the_dataset_that_is_named(file, name):
 def test_open_hdf5_lists_what_there_is(file):
     file["volumes/raw"], file["volumes/labels"], file["points"] = volume(), volume(dtype="uint64"), np.arange(5)
     listed = r"'volumes/labels' of shape \(3, 4, 5\), uint64; 'volumes/raw' of shape \(3, 4, 5\), uint8"
-    with pytest.raises(ValueError, match=rf"must lead to one array .*{listed}\. Name one, such as 'a\.h5::/volumes/labels'"):
+    with pytest.raises(
+        ValueError, match=rf"must lead to one array .*{listed}\. Name one, such as 'a\.h5::/volumes/labels'"
+    ):
         read(file)
     with pytest.raises(ValueError, match=rf"a\.h5::volumes/rawe'\. Did you mean 'volumes/raw'\? It holds {listed}\."):
         read(file, "::volumes/rawe")

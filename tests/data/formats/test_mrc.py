@@ -3,10 +3,10 @@ import struct
 import mrcfile
 import numpy as np
 import pytest
-from volume_files import volume
 
 from unetdyn.data import read_stack
 from unetdyn.data.formats.registry import open_volume
+from volume_files import volume
 
 DTYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
 IMOD = 1146047817
@@ -27,7 +27,9 @@ def write(path, array, mode, axes=(1, 2, 3), order="<", cell=(0, 0, 0), largest=
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize(("mode", "dtype"), [(0, "float32"), (1, "float32"), (2, "float32"), (6, "uint16"), (12, "float32")])
+@pytest.mark.parametrize(
+    ("mode", "dtype"), [(0, "float32"), (1, "float32"), (2, "float32"), (6, "uint16"), (12, "float32")]
+)
 def test_open_mrc_reads_each_mode_in_either_byte_order(tmp_path, mode, dtype, order):
     array = volume(dtype="int64") * (1 if mode == 6 else -1)
     write(tmp_path / "a.mrc", array, mode, order=order, extended=b"x" * 80)

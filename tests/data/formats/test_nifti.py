@@ -3,10 +3,10 @@ import struct
 import nibabel
 import numpy as np
 import pytest
-from volume_files import volume
 
 from unetdyn.data import read_stack
 from unetdyn.data.formats.registry import open_volume
+from volume_files import volume
 
 
 def save(path, array, affine=None, unit=None):

@@ -1,14 +1,14 @@
 import nrrd
 import numpy as np
 import pytest
-from volume_files import volume
 
 from unetdyn.data import read_stack
 from unetdyn.data.formats.registry import open_volume
+from volume_files import volume
 
 
 def write(path, array, *fields, type_="uint8"):
-    """By hand, as https://teem.sourceforge.net/nrrd/format.html has it: `sizes` and data with the fastest axis first."""
+    """By hand, as https://teem.sourceforge.net/nrrd/format.html has it: sizes with the fastest axis first."""
     sizes = " ".join(map(str, array.shape[::-1]))
     lines = ["NRRD0004", f"type: {type_}", f"dimension: {array.ndim}", f"sizes: {sizes}", "encoding: raw", *fields]
     path.write_bytes(("\n".join(lines) + "\n\n").encode() + array.tobytes())
@@ -88,5 +88,7 @@ def test_open_nrrd_refuses_points_of_time_and_two_axes_of_channels(tmp_path):
     with pytest.raises(ValueError, match=r"one volume\. Received: '.*a\.nrrd' with 6 points of time"):
         read_stack(tmp_path / "a.nrrd")
     write(tmp_path / "b.nrrd", np.zeros((2, 4, 5, 3), "uint8"), "kinds: vector domain domain list")
-    with pytest.raises(ValueError, match=r"at most one of channels\. Received: .* the kinds vector, domain, domain, list"):
+    with pytest.raises(
+        ValueError, match=r"at most one of channels\. Received: .* the kinds vector, domain, domain, list"
+    ):
         read_stack(tmp_path / "b.nrrd")

@@ -2,9 +2,9 @@ import struct
 
 import numpy as np
 import pytest
-from volume_files import volume
 
 from unetdyn.data import read_stack
+from volume_files import volume
 
 
 @pytest.mark.parametrize("dtype", ["<u2", ">u2"])

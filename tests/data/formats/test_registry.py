@@ -2,10 +2,10 @@ import sys
 
 import numpy as np
 import pytest
-from volume_files import PACKAGES, WRITERS, volume
 
 from unetdyn.data import read_image, read_stack
 from unetdyn.data.formats.registry import FORMATS, format_of, open_volume
+from volume_files import PACKAGES, WRITERS, volume
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -53,7 +53,9 @@ def test_open_volume_refuses_a_damaged_store(tmp_path, name, text):
 
 def test_open_volume_refuses_a_name_or_axes_where_there_are_none(tmp_path):
     WRITERS["a.nii"](tmp_path / "a.nii", volume())
-    with pytest.raises(ValueError, match=r"only in HDF5, Zarr and \.npz files\. .* a NIfTI file, which holds one\. Leave `::/raw` out"):
+    with pytest.raises(
+        ValueError, match=r"only in HDF5, Zarr and \.npz files\. .* a NIfTI file, which holds one\. Leave `::/raw` out"
+    ):
         read_stack(f"{tmp_path}/a.nii::/raw")
     with pytest.raises(ValueError, match=r"`axes` must be left out for NIfTI files.*axes='zyx'"):
         read_stack(tmp_path / "a.nii", axes="zyx")

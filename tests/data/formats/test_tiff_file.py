@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import tifffile
-from volume_files import volume
 
 from unetdyn.data import read_stack
 from unetdyn.data.formats.tiff_file import open_tiff, voxel_size_of_tiff, without_repeats
 from unetdyn.data.formats.volume import sections_of
+from volume_files import volume
 
 OME = (
     '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:{own}"><Image ID="Image:0">'
@@ -43,7 +43,9 @@ def test_ome_tiff_in_several_files_is_read_once(tmp_path):
 def test_ome_tiff_without_all_of_its_files_is_refused(tmp_path, caplog):
     files = ome_set(tmp_path)
     files[1].unlink()
-    with pytest.raises(ValueError, match=r"s0\.ome\.tif', which lacks 1 of 3 planes; missing beside it: 's1\.ome\.tif'\."):
+    with pytest.raises(
+        ValueError, match=r"s0\.ome\.tif', which lacks 1 of 3 planes; missing beside it: 's1\.ome\.tif'\."
+    ):
         read_stack(files[0])
     with pytest.raises(ValueError, match="lacks 1 of 3 planes"):
         read_stack(tmp_path)

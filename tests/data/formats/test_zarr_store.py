@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 import zarr
-from volume_files import volume
 
 from unetdyn.data import read_stack
 from unetdyn.data.formats.registry import open_volume
+from volume_files import volume
 
 
 def axes_of(letters, unit="micrometer"):
@@ -25,7 +25,9 @@ def multiscales(letters, scale, **more):
 def ome_image(group, array, described, version=2):
     group.create_array("0", data=array)
     group.create_array("1", data=array[..., ::2, ::2])
-    group.attrs.update({"multiscales": described} if version == 2 else {"ome": {"version": "0.5", "multiscales": described}})
+    group.attrs.update(
+        {"multiscales": described} if version == 2 else {"ome": {"version": "0.5", "multiscales": described}}
+    )
 
 
 def test_open_zarr_reads_a_store_written_by_hand(tmp_path):
@@ -79,7 +81,9 @@ def test_open_zarr_reads_labels_and_the_one_image_of_a_converted_file(tmp_path):
     np.testing.assert_array_equal(read_stack(tmp_path / "a.zarr")[0][..., 0], volume())
     np.testing.assert_array_equal(read_stack(f"{tmp_path}/a.zarr::0/labels/cells")[0][..., 0], volume(seed=1))
     ome_image(root.create_group("1"), volume(), multiscales("zyx", [1, 1, 1]))
-    with pytest.raises(ValueError, match=r"must lead to one image\. .* holds the images 0, 1\. Name one, such as 'a.zarr::0'"):
+    with pytest.raises(
+        ValueError, match=r"must lead to one image\. .* holds the images 0, 1\. Name one, such as 'a.zarr::0'"
+    ):
         read_stack(tmp_path / "a.zarr")
 
 
