@@ -76,6 +76,60 @@ def test_prepare_reads_the_published_masks_with_their_greys(vnc_mito):
     np.testing.assert_array_equal(published.train.masks, cleaned.train.masks)
 
 
+def renamed(path, name):
+    """The sections under other names: `name(i)` for the i-th."""
+    for i in range(6):
+        for sub in ("images", "masks"):
+            target = path / sub / f"{name(i)}.png"
+            target.parent.mkdir(exist_ok=True)
+            (path / sub / f"{i:02d}.png").rename(target)
+    return path
+
+
+def test_prepare_pairs_by_patterns_and_reads_sub_folders(tmp_path):
+    path = renamed(folder(tmp_path), lambda i: f"p{i // 2}/image_{i}")
+    for mask in list((path / "masks").rglob("*.png")):
+        mask.rename(mask.with_name(mask.name.replace("image", "mask")))
+    prepared = prepare(config_for(path, data={"pair": ["image_{}", "mask_{}"], "recursive": True}))
+    part = data.normalise(data.read_stack(path / "images", recursive=True)[0][4:5])
+    np.testing.assert_array_equal(prepared.validation.images[0], part[0, :16, :16])
+
+
+PATTERN = {"groups": r"^(p\d)_"}
+TABLE = {"groups_table": "patients.csv", "groups_column": "patient"}
+
+
+@pytest.mark.parametrize("groups", [PATTERN, TABLE])
+def test_prepare_keeps_groups_whole(tmp_path, groups):
+    path = renamed(folder(tmp_path), lambda i: f"p{i % 3}_{i}")
+    rows = [f"p{i % 3}_{i}.png,{i % 3}" for i in range(6)]
+    (path / "patients.csv").write_text("\n".join(["file,patient", *rows]))
+    prepared = prepare(config_for(path, data={"split": {"validation": 0.3, **groups}}))
+    assert [len(part.images) for part in (prepared.train, prepared.validation)] == [16, 8]
+    with pytest.raises(ValueError, match=r"Group 'p?1' gives 1 sections to train and 1 to validation"):
+        prepare(config_for(path, data={"split": {"train": [0, 2], "validation": [3, 3], **groups}}))
+
+
+@pytest.mark.parametrize(
+    "groups", [{**PATTERN, **TABLE}, {"groups_table": "patients.csv"}, {"groups_column": "patient"}]
+)
+def test_parse_config_refuses_groups_from_two_places(tmp_path, groups):
+    with pytest.raises(ConfigError, match=r"`data\.split`: give groups as a pattern in `groups`, or as `groups_table`"):
+        config_for(tmp_path, data={"split": {"validation": 0.3, **groups}})
+
+
+def test_run_experiment_a_table_that_is_not_there_is_refused(tmp_path):
+    path = folder(tmp_path)
+    refused(
+        config_for(path, data={"split": {"validation": 0.3, **TABLE}}), "a table of the images' groups", "patients.csv"
+    )
+
+
+def test_run_experiment_a_pattern_that_is_none_is_refused(tmp_path):
+    refused(config_for(folder(tmp_path), data={"split": {"validation": 0.3, "groups": "(p"}}), "a regular expression")
+    refused(config_for(tmp_path, data={"pair": ["a", "b"]}), "`pair` must be two patterns")
+
+
 def test_prepare_augments_training_tiles_only(tmp_path):
     path = folder(tmp_path)
     plain = prepare(config_for(path))

@@ -24,7 +24,6 @@ READERS: dict[str, Callable[[Path, bool], list[np.ndarray]]] = {
     ".gif": read_picture,
 }
 EXTENSIONS = tuple(READERS)
-_NOT_IMAGES = {".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".yaml", ".yml", ".log", ".ini", ".db", ".html", ".pdf"}
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -67,96 +66,25 @@ def read_image(path: str | Path) -> np.ndarray:
     return pages[0]
 
 
-def read_stack(path: str | Path) -> tuple[np.ndarray, tuple[str, ...]]:
-    """All sections of a folder or of a multi-page TIFF, in their natural order (2 before 10).
-
-    They are read as `read_image` says, but 1-bit images among those with grey levels have the values 0 and 255.
-
-    Args:
-        path: A folder of image files, or one file with one or more pages. In a folder, hidden files, sub-folders and
-            files that are plainly no images (`.txt`, `.csv`, `.json`, ...) are passed over.
-
-    Returns:
-        images: Array of shape `(sections, height, width, channels)`, in the dtype `read_image` describes.
-        names: The files' stems; the pages of a multi-page file are `stem[0]`, `stem[1]`, ...
-
-    Raises:
-        FileNotFoundError: Where there is no such folder or file; the message says what is there instead.
-        ValueError: Where the folder holds no images or one of a format that is not read, a file cannot be read, or
-            the images differ in size or dtype.
-
-    Example:
-        >>> import tempfile, pathlib, numpy as np
-        >>> from PIL import Image
-        >>> from unetdyn.data import read_stack
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     for name in ("10", "9"):
-        ...         Image.fromarray(np.zeros((4, 4), "uint8")).save(pathlib.Path(folder) / f"{name}.png")
-        ...     images, names = read_stack(folder)
-        >>> images.shape, names
-        ((2, 4, 4, 1), ('9', '10'))
-    """
-    named = read_named(Path(path))
-    check_alike(named)
-    return np.stack(list(named.values())), tuple(named)
-
-
-def read_named(path: Path, mask: bool = False) -> dict[str, np.ndarray]:
-    """Every page of a file or of a folder's files by name, in natural order; `mask=True` keeps what can be indices."""
-    named: dict[str, np.ndarray] = {}
-    for file in list_images(path):
-        pages = _pages(file, mask)
-        names = [file.stem] if len(pages) == 1 else [f"{file.stem}[{page}]" for page in range(len(pages))]
-        for name, page in zip(names, pages, strict=True):
-            if name in named:
-                raise ValueError(
-                    f"`path` holds two images of the name {name!r}, and masks are paired by name. "
-                    f"Received: path={str(path)!r}. Rename or remove one."
-                )
-            named[name] = page
-    return _one_bit_as_the_others(named, mask)
-
-
-def _one_bit_as_the_others(named: dict[str, np.ndarray], mask: bool) -> dict[str, np.ndarray]:
+def one_bit_as_the_others(named: dict[str, np.ndarray], mask: bool) -> dict[str, np.ndarray]:
     """One bit as 0 and 1, but as 0 and 255 among grey levels: programs save an image that is black or white so."""
     among_grey = not mask and any(page.dtype != np.bool_ and page.max() > 1 for page in named.values())
     white = np.uint8(255 if among_grey else 1)
     return {name: page * white if page.dtype == np.bool_ else page for name, page in named.items()}
 
 
-def list_images(path: Path) -> list[Path]:
-    """The image files of a folder in natural order, or the file itself."""
-    if not path.exists():
-        raise FileNotFoundError(
-            f"`path` must be a folder of images or an image file. Received: path={str(path)!r}, "
-            f"which does not exist; {describe_nearest(path)}."
-        )
-    if path.is_file():
-        return [path]
-    files = [f for f in path.iterdir() if f.is_file() and not f.name.startswith(".")]
-    files = [f for f in files if f.suffix.lower() not in _NOT_IMAGES]
-    for file in files:
-        _check_extension(file)
-    if not files:
-        raise ValueError(
-            f"`path` must hold at least one image. Received: path={str(path)!r}, a folder without any file of "
-            f"the extensions that are read: {', '.join(EXTENSIONS)}."
-        )
-    return sorted(files, key=lambda file: _natural(file.name))
-
-
 def read_pages(path: Path, mask: bool = False) -> list[np.ndarray]:
     """The pages of one file, each of shape `(height, width, channels)`; `mask=True` keeps what can be class indices."""
-    return [page.astype(np.uint8) if page.dtype == np.bool_ else page for page in _pages(path, mask)]
+    return [page.astype(np.uint8) if page.dtype == np.bool_ else page for page in stored_pages(path, mask)]
 
 
-def _pages(path: Path, mask: bool) -> list[np.ndarray]:
+def stored_pages(path: Path, mask: bool) -> list[np.ndarray]:
     """What `read_pages` returns, but booleans where a file has one bit."""
     if not path.is_file():
         raise FileNotFoundError(
             f"`path` must be an image file. Received: path={str(path)!r}, which is not one; {describe_nearest(path)}."
         )
-    _check_extension(path)
+    check_extension(path)
     try:
         pages = READERS[path.suffix.lower()](path, mask)
         return [np.ascontiguousarray(standard_dtype(page, path, mask)) for page in pages]
@@ -172,7 +100,7 @@ def _pages(path: Path, mask: bool) -> list[np.ndarray]:
 def describe_nearest(path: Path) -> str:
     """What is where `path` was looked for: the nearest folder that exists and what it holds."""
     folder = next(parent for parent in path.absolute().parents if parent.is_dir())
-    held = sorted((entry.name for entry in folder.iterdir() if not entry.name.startswith(".")), key=_natural)
+    held = sorted((entry.name for entry in folder.iterdir() if not entry.name.startswith(".")), key=natural)
     return f"the folder {str(folder)!r} holds {list_some(held)}"
 
 
@@ -199,12 +127,14 @@ def describe(image: np.ndarray) -> str:
     return f"{height}×{width} pixels, {channels} channel{'s' * (channels > 1)}, {image.dtype}"
 
 
-def _natural(name: str) -> list[tuple[int, int, str]]:
+def natural(name: str) -> list[tuple[int, int, str]]:
+    """The key that sorts names as people number them: 2 before 10."""
     parts = re.findall(r"\d+|\D+", name)
     return [(0, int(part), part) if part.isdecimal() else (1, 0, part.lower()) for part in parts]
 
 
-def _check_extension(path: Path) -> None:
+def check_extension(path: Path) -> None:
+    """Refuse a file whose extension is none that is read."""
     if path.suffix.lower() not in EXTENSIONS:
         raise ValueError(
             f"`path` must lead to images of the extensions {', '.join(EXTENSIONS)}. Received: {str(path)!r}. "

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from unetdyn._checks import check_count, check_fraction
-from unetdyn.data.files import check_alike, describe_nearest, list_some, read_named
+from unetdyn.data.files import check_alike, describe_nearest, one_bit_as_the_others, stored_pages
+from unetdyn.data.folders import add_pages, name_files, subfolders_named
 from unetdyn.data.masks import class_indices
+from unetdyn.data.pairing import Pair, check_pair, pair_names, tell_apart
 from unetdyn.data.stack import Stack
 
-MASK_SUFFIXES = ("_mask", "-mask", "_masks", "_label", "-label", "_labels")
+Paired = dict[str, tuple[Path, list[Path]]]
 
 
 def read_folder(
@@ -20,12 +22,15 @@ def read_folder(
     masks: str = "masks",
     classes: int = 1,
     mask_threshold: float | None = None,
+    pair: Pair | None = None,
+    recursive: bool | None = None,
 ) -> Stack:
     """Images and their masks, paired by name, in natural order.
 
     Images and masks are sub-folders of PNG, TIFF or JPEG files, or multi-page TIFF files. Files are paired by their
-    stem; a mask's stem may end in `_mask`, `-mask`, `_masks`, `_label`, `-label` or `_labels`. The pages of two single
-    files are paired by number. Nothing is paired by guess and nothing left out: what has no partner is an error.
+    stem; a mask's stem may end in `_mask`, `-mask`, `_masks`, `_label`, `-label` or `_labels`, and other names are
+    told by `pair`. Pages of paired files are paired by number. Nothing is paired by guess and nothing left out: what
+    has no partner is an error. Both may lie in one folder (`images="data", masks="data"`, or `"."` for `path` itself).
 
     Args:
         path: The folder that holds both.
@@ -35,14 +40,23 @@ def read_folder(
             8-bit files may be mixed. Otherwise the number of classes with the background: masks hold indices.
         mask_threshold: Only with `classes=1`: fraction of the dtype's range, usually 0.5, above which a pixel of a
             mask with *more than two* values is foreground. Default `None`: such a mask is refused.
+        pair: Patterns of the images' and the masks' stems, such as `("image_{}", "mask_{}")` or `("{}_img", "{}_gt")`:
+            `{}` is what an image and its mask have in common, `*` any text. Where the masks' pattern has a `*`, one
+            image may have several masks, which are united (`classes=1` only). With a `/` a pattern is about the folder
+            too: `("{}/*", "{}/*")` pairs the image of a folder with all masks of that folder. Default `None`: equal
+            stems, or the suffixes above.
+        recursive: What is done with sub-folders of the images or masks that hold images. `True`: they are read too,
+            and files are paired within their sub-folder (`images/p01/s003.png` with `masks/p01/s003.png`); so is every
+            folder `images` deeper in `path` (`p01/images/s003.png` with `p01/masks/s003.png`). `False`: they are left
+            out. Default `None`: they are refused.
 
     Returns:
-        A `Stack` whose names are the images' stems.
+        A `Stack` whose names are the images' stems, behind their sub-folder where there is one (`p01/s003`).
 
     Raises:
         FileNotFoundError: Where `path`, the images or the masks do not exist; the message says what is there.
-        ValueError: Where a folder is empty, a file cannot be read, an image has no mask or the reverse, sizes differ,
-            a mask's values do not suit `classes`, or an image holds NaN or infinity.
+        ValueError: Where a folder is empty or has images in sub-folders, a file cannot be read, an image has no mask or
+            the reverse, sizes differ, a mask's values do not suit `classes`, or an image holds NaN or infinity.
 
     Example:
         >>> import tempfile, pathlib, numpy as np
@@ -57,20 +71,17 @@ def read_folder(
         (('00',), 100, 1)
     """
     _check_classes(classes, mask_threshold)
+    check_pair(pair)
     root = Path(path)
     if not root.is_dir():
         raise FileNotFoundError(
             f"`path` must be a folder that holds {images!r} and {masks!r}. Received: path={str(path)!r}, "
             f"which is no folder; {describe_nearest(root)}."
         )
-    image_source, mask_source = _inside(root, images, "images"), _inside(root, masks, "masks")
-    read_images, read_masks = read_named(image_source), read_named(mask_source, mask=True)
-    if image_source.is_file() and mask_source.is_file():
-        read_masks = _by_page(read_images, read_masks)
-    pairs = _paired(read_images, read_masks)
+    read_images, read_masks = _read_pairs(_paired_files(root, images, masks, pair, recursive), classes)
     check_alike(read_images)
-    _check_sizes(read_images, pairs)
-    indices = {name: class_indices(pairs[name], name, classes, mask_threshold) for name in read_images}
+    _check_sizes(read_images, read_masks)
+    indices = {name: class_indices(read_masks[name], name, classes, mask_threshold) for name in read_images}
     stack = Stack(np.stack(list(read_images.values())), np.stack(list(indices.values())), tuple(read_images))
     _refuse_unused_classes(stack, classes)
     return stack
@@ -89,55 +100,71 @@ def _check_classes(classes: int, mask_threshold: float | None) -> None:
         )
 
 
-def _inside(root: Path, name: str, argument: str) -> Path:
-    for candidate in (root / name, root / f"{name}.tif", root / f"{name}.tiff"):
-        if candidate.exists():
-            return candidate
+def _paired_files(root: Path, images: str, masks: str, pair: Pair | None, recursive: bool | None) -> Paired:
+    """Each image's file and those of its masks, by the image's name."""
+    image_sources = _sources(root, images, "images", recursive)
+    mask_sources = _sources(root, masks, "masks", recursive)
+    of_images, of_masks = (frozenset(p.resolve() for p in part.values()) for part in (image_sources, mask_sources))
+    if of_images == of_masks:
+        files = name_files(image_sources, recursive)
+        image_names, mask_names = tell_apart(files, pair)
+        pairs = pair_names(image_names, mask_names, pair)
+        return {name: (files[name], [files[mask] for mask in found]) for name, found in pairs.items()}
+    image_files = name_files(image_sources, recursive, apart=of_masks)
+    mask_files = name_files(mask_sources, recursive, apart=of_images)
+    if all(source.is_file() for source in (*image_sources.values(), *mask_sources.values())):
+        pairs = dict(zip(image_files, ([name] for name in mask_files), strict=True))
+    else:
+        pairs = pair_names(image_files, mask_files, pair)
+    return {name: (image_files[name], [mask_files[mask] for mask in found]) for name, found in pairs.items()}
+
+
+def _sources(root: Path, name: str, argument: str, recursive: bool | None) -> dict[str, Path]:
+    """The folder or file of that name in `root`; with `recursive` all folders of that name, by the path to each."""
+    candidates = [root / name, root / f"{name}.tif", root / f"{name}.tiff"]
+    found = next((candidate for candidate in candidates if candidate.exists()), None)
+    if found is not None and (found.is_file() or not recursive):
+        return {"": found}
+    below = subfolders_named(root, name) if recursive else {}
+    if below:
+        return below
+    holding = sum((entry / name).is_dir() for entry in root.iterdir() if entry.is_dir())
+    instead = f"; {holding} of its sub-folders hold one: pass `recursive=True` to read these" if holding else ""
     raise FileNotFoundError(
         f"`{argument}` must be a sub-folder or a multi-page TIFF inside {str(root)!r}. "
-        f"Received: {argument}={name!r}, which is not there; {describe_nearest(root / name)}."
+        f"Received: {argument}={name!r}, which is not there; {describe_nearest(root / name)}{instead}."
     )
 
 
-def _by_page(images: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    if len(images) != len(masks):
-        raise ValueError(
-            f"The images' file and the masks' file must have as many pages. "
-            f"Received: {len(images)} pages of images, {len(masks)} of masks."
-        )
-    return dict(zip(images, masks.values(), strict=True))
-
-
-def _paired(images: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The masks under the names of their images; whatever has no partner is named in the error."""
-    pairs: dict[str, np.ndarray] = {}
-    for name, mask in masks.items():
-        key = name if name in images else _without_suffix(name)
-        if key in pairs:
+def _read_pairs(files: Paired, classes: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """The pages of all images by name, and the page of the mask of each."""
+    images: dict[str, np.ndarray] = {}
+    masks: dict[str, np.ndarray] = {}
+    for name, (image_file, mask_files) in files.items():
+        pages = stored_pages(image_file, mask=False)
+        mask_pages = _united(name, [stored_pages(file, mask=True) for file in mask_files], classes)
+        if len(pages) != len(mask_pages):
             raise ValueError(
-                f"Each image must have one mask. Received: two masks for image {key!r}, one of them {name!r}. "
-                f"Remove or rename one."
+                f"An image's file and its mask's must have as many pages. Received: image {name!r} with "
+                f"{len(pages)} pages of images, {len(mask_pages)} of masks in {mask_files[0].name!r}."
             )
-        pairs[key] = mask
-    without_mask = [name for name in images if name not in pairs]
-    without_image = [name for name in pairs if name not in images]
-    if without_mask or without_image:
+        add_pages(images, name, pages)
+        add_pages(masks, name, mask_pages)
+    return one_bit_as_the_others(images, mask=False), one_bit_as_the_others(masks, mask=True)
+
+
+def _united(name: str, masks: list[list[np.ndarray]], classes: int) -> list[np.ndarray]:
+    """One mask of all that an image has: foreground where any of them is."""
+    if len(masks) == 1:
+        return masks[0]
+    shapes = [[page.shape for page in mask] for mask in masks]
+    if classes > 1 or any(shape != shapes[0] for shape in shapes):
         raise ValueError(
-            f"Each image must have a mask of its name, and each mask an image. Received: "
-            f"{len(without_mask)} images without a mask: {list_some(without_mask)}; "
-            f"{len(without_image)} masks without an image: {list_some(without_image)}. "
-            f"Rename or remove those files; a mask's stem may end in {', '.join(MASK_SUFFIXES)}."
+            f"Several masks of one image are united only with `classes=1`, and where all have one size. Received: "
+            f"{len(masks)} masks of image {name!r} of the sizes {sorted({str(s) for shape in shapes for s in shape})}, "
+            f"classes={classes}. Save one mask of class indices."
         )
-    return pairs
-
-
-def _without_suffix(name: str) -> str:
-    """The image's name for a mask's name: `a_mask` -> `a`, and for pages `a_mask[3]` -> `a[3]`."""
-    stem, bracket, page = name.partition("[")
-    for suffix in MASK_SUFFIXES:
-        if stem.lower().endswith(suffix):
-            return stem[: -len(suffix)] + bracket + page
-    return name
+    return [np.maximum.reduce(pages) for pages in zip(*masks, strict=True)]
 
 
 def _check_sizes(images: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -> None:

@@ -1,12 +1,13 @@
 """From the configuration's `data` to the three sets of tiles that a fit needs, checked before anything trains."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from unetdyn import data
 from unetdyn.experiment.config import Config
-from unetdyn.experiment.data_config import SyntheticData
+from unetdyn.experiment.data_config import FolderData, SyntheticData
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def read_stack(config: Config) -> data.Stack:
     if isinstance(source, SyntheticData):
         stack = data.synthetic_em(sections=source.sections, size=source.size, seed=source.seed)
     else:
-        folder = source.model_dump(include={"path", "images", "masks", "mask_threshold"})
+        folder = source.model_dump(include={"path", "images", "masks", "mask_threshold", "pair", "recursive"})
         stack = data.read_folder(**folder, classes=config.model.classes)
     return data.downsample(stack, source.downsample) if source.downsample > 1 else stack
 
@@ -68,11 +69,19 @@ def check_classes(stack: data.Stack, classes: int) -> None:
 
 def split_stack(stack: data.Stack, config: Config) -> data.Split:
     """Split by section, as ranges or as shares; leaking splits are refused."""
-    train = config.data.split.train
-    others = config.data.split.model_dump(exclude={"train"})
-    if train is not None:
-        return data.split_by_section(stack, train, **others)
+    planned = config.data.split
+    others = planned.model_dump(include={"validation", "test", "gap"}) | {"groups": _groups(config)}
+    if planned.train is not None:
+        return data.split_by_section(stack, planned.train, **others)
     return data.split_by_fraction(stack, **{**others, "test": others["test"] or 0.0})
+
+
+def _groups(config: Config) -> str | dict[str, str] | None:
+    planned = config.data.split
+    if planned.groups_table is None or planned.groups_column is None:
+        return planned.groups
+    folder = config.data.path if isinstance(config.data, FolderData) else Path()
+    return data.read_groups(folder / planned.groups_table, planned.groups_column)
 
 
 def _dataset(stack: data.Stack, config: Config, training: bool) -> data.TileDataset:
