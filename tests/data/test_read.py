@@ -76,10 +76,11 @@ def test_read_folder_refuses_files_of_different_page_counts(tmp_path):
 
 def test_read_folder_pairs_pages_of_files_inside_folders(folder):
     tifffile.imwrite(folder / "images" / "a.tif", np.zeros((2, 8, 8), "uint8"), photometric="minisblack")
-    tifffile.imwrite(folder / "masks" / "a_mask.tif", np.ones((2, 8, 8), "uint8"), photometric="minisblack")
+    masks = np.stack([np.eye(8, dtype="uint8"), np.ones((8, 8), "uint8")])
+    tifffile.imwrite(folder / "masks" / "a_mask.tif", masks, photometric="minisblack")
     stack = read_folder(folder)
     assert stack.names == ("a[0]", "a[1]")
-    assert stack.masks.all()
+    np.testing.assert_array_equal(stack.masks[..., 0], masks)
 
 
 def test_read_folder_reads_files_of_several_pages_beside_single_ones(folder):
@@ -286,6 +287,47 @@ def test_read_folder_refuses_a_mask_of_three_values(folder):
     assert read_folder(folder, mask_threshold=0.5).masks.sum() == 5
 
 
+def test_read_folder_leaves_out_the_pixels_of_a_value(folder):
+    masks = [[[0, 1], [255, 255]], [[0, 0], [0, 255]]]
+    for name, mask in zip("ab", masks, strict=True):
+        pair(folder, name, mask=np.kron(mask, np.ones((2, 2))).astype("uint8"))
+    with pytest.raises(ValueError, match=r"mask 'a' with 3 values \(0, 1, 255\).*`ignore=255`"):
+        read_folder(folder)
+    stack = read_folder(folder, ignore=255)
+    np.testing.assert_array_equal(stack.masks[:, ::2, ::2, 0], [[[0, 1], [0, 0]], [[0, 0], [0, 0]]])
+    np.testing.assert_array_equal(stack.weights[:, ::2, ::2, 0], [[[1, 1], [0, 0]], [[1, 1], [1, 0]]])
+    assert read_folder(folder, foreground="nonzero").weights is None
+    with pytest.raises(ValueError, match=r"2 masks, all background.*`ignore` is not the value of an object"):
+        read_folder(folder, ignore=1, foreground="nonzero", masks=str(only_one_value(folder)))
+
+
+def only_one_value(folder):
+    """Masks of the same names in which 1 is all there is above 0."""
+    (folder / "others").mkdir()
+    for name in "ab":
+        save(folder / "others" / f"{name}.png", np.eye(4, dtype="uint8"))
+    return folder / "others"
+
+
+def test_read_folder_makes_foreground_of_all_objects(folder):
+    numbers = np.kron(np.arange(16).reshape(4, 4) * 3, np.ones((5, 5))).astype("uint16")
+    for name in "ab":
+        save(folder / "images" / f"{name}.png", np.zeros((20, 20), "uint8"))
+        save(folder / "masks" / f"{name}.png", numbers)
+    with pytest.raises(ValueError, match=r"mask 'a' with 16 values.*`foreground='nonzero'`"):
+        read_folder(folder)
+    np.testing.assert_array_equal(read_folder(folder, foreground="nonzero").masks[0, ..., 0], numbers > 0)
+
+
+def test_read_folder_refuses_masks_that_are_all_foreground_but_takes_one_such_file(folder):
+    for name in "ab":
+        pair(folder, name, mask=np.full((4, 4), 255, "uint8"))
+    with pytest.raises(ValueError, match=r"must mark something, and leave something\. Received: 2 masks, all foreground"):
+        read_folder(folder)
+    pair(folder, "b")
+    assert read_folder(folder).masks.sum(axis=(1, 2, 3)).tolist() == [16, 4]
+
+
 def test_read_folder_refuses_a_class_count_that_does_not_match(folder):
     pair(folder, "a", mask=np.arange(16, dtype="uint8").reshape(4, 4) % 4)
     with pytest.raises(ValueError, match=r"With `classes=3`.*the largest 3\. .*pass `classes=4`"):
@@ -296,9 +338,12 @@ def test_read_folder_refuses_a_class_count_that_does_not_match(folder):
         read_folder(folder, classes=6)
 
 
-@pytest.mark.parametrize("options", [{"classes": 0}, {"classes": 1.0}, {"classes": 2, "mask_threshold": 0.5}])
+@pytest.mark.parametrize(
+    "options",
+    [{"classes": 0}, {"classes": 1.0}, {"classes": 2, "mask_threshold": 0.5}, {"ignore": "x"}, {"foreground": "all"}],
+)
 def test_read_folder_refuses_arguments_out_of_range(folder, options):
-    with pytest.raises(ValueError, match=r"`(classes|mask_threshold)` must .*Received: "):
+    with pytest.raises(ValueError, match=r"`(classes|mask_threshold|ignore|foreground)` must .*Received: "):
         read_folder(folder, **options)
 
 

@@ -76,3 +76,11 @@ def test_stitch_refuses_values_of_another_shape_and_missing_tiles():
         stitch(tiles, np.zeros((4, 2, 3, 1)))
     with pytest.raises(ValueError, match=r"3 tiles that leave 4 pixels uncovered"):
         stitch(tiles.take([0, 1, 2]), np.zeros((3, 2, 2, 1)))
+
+
+def test_tile_cuts_weights_as_it_cuts_masks():
+    stack = make(2, 7, 6)
+    assert tile(stack, 3).weights is None
+    tiles = tile(Stack(stack.images, stack.masks, stack.names, stack.masks), size=3, stride=2)
+    np.testing.assert_array_equal(tiles.weights, tiles.masks)
+    np.testing.assert_array_equal(tiles.take([3, 1]).weights, tiles.masks[[3, 1]])

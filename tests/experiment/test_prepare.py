@@ -6,7 +6,7 @@ from PIL import Image
 
 from unetdyn import data
 from unetdyn.experiment import ConfigError, parse_config, run_experiment
-from unetdyn.experiment.prepare import prepare
+from unetdyn.experiment.prepare import check_classes, prepare
 
 
 def folder(path, sections=6, size=32, mask=None):
@@ -206,6 +206,40 @@ def test_run_experiment_more_classes_than_synthetic_masks_have_are_refused():
 def test_run_experiment_empty_masks_are_refused(tmp_path):
     path = folder(tmp_path, mask=lambda _: np.zeros((32, 32)))
     refused(config_for(path), "The masks must mark something", "6 masks, all background")
+
+
+def test_run_experiment_masks_that_are_all_foreground_are_refused(tmp_path):
+    path = folder(tmp_path, mask=lambda _: np.full((32, 32), 255))
+    refused(config_for(path), "The masks must mark something, and leave something", "6 masks, all foreground")
+
+
+def test_check_classes_refuses_what_is_all_foreground():
+    masks = np.ones((2, 4, 4, 1), "uint8")
+    with pytest.raises(ValueError, match="2 masks, all foreground"):
+        check_classes(data.Stack(masks, masks, ("a", "b")), 1)
+
+
+def test_prepare_gives_unlabelled_pixels_the_weight_zero_in_every_part(tmp_path):
+    void = np.zeros((32, 32), bool)
+    void[:7] = True
+    path = folder(tmp_path, mask=lambda i: np.where(void, 255, np.arange(32) > 3 * i))
+    refused(config_for(path), "mask '00' with 3 values (0, 1, 255)", "pass `ignore=255`")
+    prepared = prepare(config_for(path, data={"ignore": 255, "downsample": 2, "augmentation": {"rotation": 90}}))
+    images, masks, weights = prepared.validation[0]
+    expected = np.ones((1, 16, 16, 1))
+    expected[:, :3] = 0  # rows 0 to 5; of 6 and 7, half the pixels have a label, which is enough
+    np.testing.assert_array_equal(weights, expected)
+    assert masks[:, :3].sum() == 0
+    assert masks.sum() == 13 * 10  # the section's columns above 12, in pairs
+    moved = prepared.train[0][2]
+    assert set(np.unique(moved)) == {0, 1}
+    assert not (moved == expected).all()
+
+
+def test_prepare_makes_foreground_of_all_objects(tmp_path):
+    path = folder(tmp_path, mask=lambda i: np.kron(np.arange(16).reshape(4, 4), np.ones((8, 8))) * (i + 1))
+    prepared = prepare(config_for(path, data={"foreground": "nonzero"}))
+    assert prepared.validation.masks.mean() == pytest.approx(15 / 16)
 
 
 def test_run_experiment_tile_larger_than_the_section_is_refused(tmp_path):

@@ -103,7 +103,7 @@ class Augmentation:
 
         Args:
             images: Array of shape `(batch, height, width, channels)`.
-            masks: Array of shape `(batch, height, width, 1)`.
+            masks: Array of shape `(batch, height, width, 1)`; further channels, such as weights, are moved alike.
             epoch: Number of the epoch, from 0.
             batch: Number of the batch in the epoch, from 0.
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from unetdyn._checks import check_count, check_fraction
+from unetdyn._checks import check_count
 from unetdyn.data.files import check_alike, describe_nearest, one_bit_as_the_others, stored_pages
 from unetdyn.data.folders import add_pages, name_files, subfolders_named
-from unetdyn.data.masks import class_indices
+from unetdyn.data.masks import Foreground, check_mask_arguments, class_indices, counted, refuse_unmarked
 from unetdyn.data.pairing import Pair, check_pair, pair_names, tell_apart
 from unetdyn.data.stack import Stack
 
@@ -22,6 +22,8 @@ def read_folder(
     masks: str = "masks",
     classes: int = 1,
     mask_threshold: float | None = None,
+    ignore: float | None = None,
+    foreground: Foreground | None = None,
     pair: Pair | None = None,
     recursive: bool | None = None,
 ) -> Stack:
@@ -40,6 +42,10 @@ def read_folder(
             8-bit files may be mixed. Otherwise the number of classes with the background: masks hold indices.
         mask_threshold: Only with `classes=1`: fraction of the dtype's range, usually 0.5, above which a pixel of a
             mask with *more than two* values is foreground. Default `None`: such a mask is refused.
+        ignore: A value of the masks, often 255 or -1, whose pixels have no label and must not count: the stack's
+            `weights` are 0 there. Default `None`: every pixel has a label.
+        foreground: Only with `classes=1`: `"nonzero"` makes foreground of every value above 0, where masks hold the
+            numbers of single objects (instances). Default `None`: one value alone is foreground.
         pair: Patterns of the images' and the masks' stems, such as `("image_{}", "mask_{}")` or `("{}_img", "{}_gt")`:
             `{}` is what an image and its mask have in common, `*` any text. Where the masks' pattern has a `*`, one
             image may have several masks, which are united (`classes=1` only). With a `/` a pattern is about the folder
@@ -56,7 +62,8 @@ def read_folder(
     Raises:
         FileNotFoundError: Where `path`, the images or the masks do not exist; the message says what is there.
         ValueError: Where a folder is empty or has images in sub-folders, a file cannot be read, an image has no mask or
-            the reverse, sizes differ, a mask's values do not suit `classes`, or an image holds NaN or infinity.
+            the reverse, sizes differ, a mask's values do not suit `classes`, all masks are foreground, or an image
+            holds NaN or infinity.
 
     Example:
         >>> import tempfile, pathlib, numpy as np
@@ -65,12 +72,13 @@ def read_folder(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     for sub, value in (("images", 100), ("masks", 255)):
         ...         (pathlib.Path(folder) / sub).mkdir()
-        ...         Image.fromarray(np.full((4, 4), value, "uint8")).save(pathlib.Path(folder) / sub / "00.png")
+        ...         Image.fromarray(np.eye(4, dtype="uint8") * value).save(pathlib.Path(folder) / sub / "00.png")
         ...     stack = read_folder(folder)
         >>> stack.names, int(stack.images.max()), int(stack.masks.max())
         (('00',), 100, 1)
     """
-    _check_classes(classes, mask_threshold)
+    _check_classes(classes)
+    check_mask_arguments(classes, mask_threshold, ignore, foreground)
     check_pair(pair)
     root = Path(path)
     if not root.is_dir():
@@ -81,23 +89,18 @@ def read_folder(
     read_images, read_masks = _read_pairs(_paired_files(root, images, masks, pair, recursive), classes)
     check_alike(read_images)
     _check_sizes(read_images, read_masks)
-    indices = {name: class_indices(read_masks[name], name, classes, mask_threshold) for name in read_images}
-    stack = Stack(np.stack(list(read_images.values())), np.stack(list(indices.values())), tuple(read_images))
+    rule = (classes, mask_threshold, ignore, foreground)
+    indices = np.stack([class_indices(read_masks[name], name, *rule) for name in read_images])
+    weights = None if ignore is None else np.stack([counted(read_masks[name], ignore) for name in read_images])
+    stack = Stack(np.stack(list(read_images.values())), indices, tuple(read_images), weights)
+    refuse_unmarked(indices, weights, background=ignore is not None)
     _refuse_unused_classes(stack, classes)
     return stack
 
 
-def _check_classes(classes: int, mask_threshold: float | None) -> None:
+def _check_classes(classes: int) -> None:
     why = "as masks hold 8 bits, the background counted unless it is 1"
     check_count("classes", classes, least=1, unit="", otherwise=why, most=256)
-    if mask_threshold is None:
-        return
-    check_fraction("mask_threshold", mask_threshold, zero=True, otherwise="or None")
-    if classes != 1:
-        raise ValueError(
-            "`mask_threshold` must go with `classes=1`: it is for binary masks. "
-            f"Received: mask_threshold={mask_threshold!r}, classes={classes!r}. Leave one of them out."
-        )
 
 
 def _paired_files(root: Path, images: str, masks: str, pair: Pair | None, recursive: bool | None) -> Paired:

@@ -20,6 +20,8 @@ class Stack:
         masks: `uint8` array of shape `(sections, height, width, 1)` of class indices: 0 is the background; with two
             classes, 1 the foreground.
         names: One name for each section, for messages: usually the file's stem.
+        weights: `uint8` array of the masks' shape: 0 where a pixel has no label and must not count, 1 elsewhere.
+            Default `None`: all count.
 
     Raises:
         TypeError: Where an array is no NumPy array or has a dtype that is not listed above.
@@ -37,9 +39,11 @@ class Stack:
     images: np.ndarray
     masks: np.ndarray
     names: tuple[str, ...]
+    weights: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         _check_dtypes(self.images, self.masks)
+        _check_weights(self.weights, self.masks)
         _check_shapes(self.images, self.masks, self.names)
         check_finite(self.images, self.names)
 
@@ -49,7 +53,8 @@ class Stack:
     def take(self, indices: Sequence[int] | np.ndarray) -> Stack:
         """The sections at `indices`, in that order, as a stack of their own."""
         chosen = np.asarray(indices, dtype=np.intp)
-        return Stack(self.images[chosen], self.masks[chosen], tuple(self.names[index] for index in chosen))
+        weights = None if self.weights is None else self.weights[chosen]
+        return Stack(self.images[chosen], self.masks[chosen], tuple(self.names[index] for index in chosen), weights)
 
 
 def downsample(stack: Stack, factor: int) -> Stack:
@@ -57,7 +62,8 @@ def downsample(stack: Stack, factor: int) -> Stack:
 
     A block is `factor × factor` pixels. An image keeps its dtype: integer images are rounded to the nearest level, so
     that `normalise(method="unit")` still knows their range. A mask pixel becomes the class that fills most of its
-    block; where two fill as much, the larger index, so that a binary mask is 1 where its mean is ≥ 0.5.
+    block; where two fill as much, the larger index, so that a binary mask is 1 where its mean is ≥ 0.5. Pixels of
+    weight 0 have no say; where they are more than half of a block, it has the weight 0 itself.
 
     Args:
         stack: The stack.
@@ -90,7 +96,9 @@ def downsample(stack: Stack, factor: int) -> Stack:
     means = _blocks(stack.images, factor).mean(axis=(2, 4), dtype=np.float64)
     if np.issubdtype(stack.images.dtype, np.integer):
         means = np.rint(means)
-    return Stack(means.astype(stack.images.dtype), _majority(stack.masks, factor), stack.names)
+    images, weights = means.astype(stack.images.dtype), stack.weights
+    masks = _majority(stack.masks, factor, weights)
+    return Stack(images, masks, stack.names, None if weights is None else _majority(weights, factor))
 
 
 def check_finite(images: np.ndarray, names: Sequence[str]) -> None:
@@ -111,11 +119,12 @@ def _blocks(array: np.ndarray, factor: int) -> np.ndarray:
     return array.reshape(sections, height // factor, factor, width // factor, factor, channels)
 
 
-def _majority(masks: np.ndarray, factor: int) -> np.ndarray:
+def _majority(masks: np.ndarray, factor: int, weights: np.ndarray | None = None) -> np.ndarray:
     best = np.zeros_like(masks[:, ::factor, ::factor])
     most = np.zeros(best.shape, dtype=np.int64)
     for index in np.unique(masks):
-        count = (_blocks(masks, factor) == index).sum(axis=(2, 4))
+        voting = masks == index if weights is None else (masks == index) & (weights > 0)
+        count = _blocks(voting, factor).sum(axis=(2, 4))
         best = np.where(count >= most, np.where(count > 0, index, best), best)
         most = np.maximum(most, count)
     return best.astype(np.uint8)
@@ -129,6 +138,17 @@ def _check_dtypes(images: np.ndarray, masks: np.ndarray) -> None:
                 f"`{argument}` must be a NumPy array of dtype {' or '.join(known)}. "
                 f"Received: {argument} of {received}. Convert it with `.astype({known[-1]!r})`."
             )
+
+
+def _check_weights(weights: np.ndarray | None, masks: np.ndarray) -> None:
+    if weights is None:
+        return
+    received = f"{weights.dtype} of shape {weights.shape}" if isinstance(weights, np.ndarray) else repr(weights)
+    if received != f"uint8 of shape {masks.shape}" or weights.max(initial=0) > 1:
+        raise ValueError(
+            f"`weights` must be 0 and 1 as uint8, of the masks' shape {masks.shape}, or None. Received: weights of "
+            f"{received}. Weights of other values belong to `TileDataset`."
+        )
 
 
 def _check_shapes(images: np.ndarray, masks: np.ndarray, names: Sequence[str]) -> None:

@@ -24,6 +24,7 @@ class Tiles:
         names: The names of the stack's sections.
         height: Height of the sections in pixels.
         width: Width of the sections in pixels.
+        weights: Array of the masks' shape, or `None`: see `Stack`.
     """
 
     images: np.ndarray
@@ -34,6 +35,7 @@ class Tiles:
     names: tuple[str, ...]
     height: int
     width: int
+    weights: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -46,7 +48,7 @@ class Tiles:
     def take(self, indices: Sequence[int] | np.ndarray) -> Tiles:
         """The tiles at `indices`, in that order."""
         chosen = np.asarray(indices, dtype=np.intp)
-        fields = ("images", "masks", "section", "row", "col")
+        fields = ("images", "masks", "section", "row", "col", *(() if self.weights is None else ("weights",)))
         return replace(self, **{field: getattr(self, field)[chosen] for field in fields})
 
 
@@ -101,6 +103,7 @@ def tile(stack: Stack, size: int, stride: int | None = None) -> Tiles:
         stack.names,
         height,
         width,
+        None if stack.weights is None else _cut(stack.weights, size, section, row, col),
     )
 
 

@@ -86,5 +86,7 @@ class FolderData(_Images):
     images: str = "images"
     masks: str = "masks"
     mask_threshold: Fraction | None = Field(None, description="for masks with greys between background and object")
+    ignore: int | None = Field(None, description="value in the masks of pixels without a label, which do not count")
+    foreground: Literal["nonzero"] | None = Field(None, description="for masks with the numbers of single objects")
     pair: tuple[str, str] | None = Field(None, description='how images and masks are named: ["image_{}", "mask_{}"]')
     recursive: bool | None = Field(None, description="read sub-folders too; false: leave them out; absent: refuse them")

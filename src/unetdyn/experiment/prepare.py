@@ -1,11 +1,12 @@
 """From the configuration's `data` to the three sets of tiles that a fit needs, checked before anything trains."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from unetdyn import data
+from unetdyn.data.masks import refuse_unmarked
 from unetdyn.experiment.config import Config
 from unetdyn.experiment.data_config import FolderData, SyntheticData
 
@@ -45,19 +46,16 @@ def read_stack(config: Config) -> data.Stack:
     if isinstance(source, SyntheticData):
         stack = data.synthetic_em(sections=source.sections, size=source.size, seed=source.seed)
     else:
-        folder = source.model_dump(include={"path", "images", "masks", "mask_threshold", "pair", "recursive"})
+        said = {"path", "images", "masks", "mask_threshold", "ignore", "foreground", "pair", "recursive"}
+        folder = source.model_dump(include=said)
         stack = data.read_folder(**folder, classes=config.model.classes)
     return data.downsample(stack, source.downsample) if source.downsample > 1 else stack
 
 
 def check_classes(stack: data.Stack, classes: int) -> None:
     """Refuse a model whose classes the masks don't show: one for 0/1 masks, K for indices 0 to K − 1."""
+    refuse_unmarked(stack.masks, stack.weights)
     found = int(stack.masks.max()) + 1
-    if found == 1:
-        raise ValueError(
-            f"The masks must mark something. Received: {len(stack)} masks, all background; "
-            "check that the masks are those of these images."
-        )
     expected = 2 if classes == 1 else classes
     if found != expected:
         suggestion = 1 if found == 2 else found
@@ -90,7 +88,7 @@ def _dataset(stack: data.Stack, config: Config, training: bool) -> data.TileData
     Where the tile's side does not divide the section's, the last tiles overlap, and their common pixels count twice.
     """
     source = config.data
-    normalised = data.Stack(data.normalise(stack.images, source.normalise), stack.masks, stack.names)
+    normalised = replace(stack, images=data.normalise(stack.images, source.normalise))
     tiles = data.tile(normalised, source.tile, (source.stride or source.tile) if training else source.tile)
     augmentation = _augmentation(normalised.images, config) if training else None
     return data.TileDataset(
@@ -101,6 +99,7 @@ def _dataset(stack: data.Stack, config: Config, training: bool) -> data.TileData
         shuffle=training,
         seed=config.seed,
         augmentation=augmentation,
+        weights=tiles.weights,
     )
 
 
