@@ -14,9 +14,10 @@ METRICS = {
         0.4, ">=", "image", "skip", from_logits=True, class_ids=[0, 1], name="iou"
     ),
     "ThresholdedJaccard, batch": lambda: ThresholdedJaccard(aggregate="batch", empty=0.0, name="batch_jaccard"),
+    "ThresholdedJaccard, void": lambda: ThresholdedJaccard(name="void", ignore_label=255),
     "jacard_coef": lambda: jacard_coef(name="coef"),
     "SoftJaccard": lambda: SoftJaccard(),
-    "SoftJaccard, image": lambda: SoftJaccard(2.0, "image", from_logits=True, name="soft"),
+    "SoftJaccard, image": lambda: SoftJaccard(2.0, "image", from_logits=True, name="soft", ignore_label=-1),
 }
 
 LOSSES = {
@@ -24,8 +25,9 @@ LOSSES = {
     "BinaryFocalLoss, logits": lambda: BinaryFocalLoss(
         0.5, pos_weight=3.0, from_logits=True, label_smoothing=0.1, alpha=0.25, reduction="sum", name="focal"
     ),
+    "BinaryFocalLoss, void": lambda: BinaryFocalLoss(2.0, ignore_label=0),
     "SoftJaccardLoss": lambda: SoftJaccardLoss(),
-    "SoftJaccardLoss, image": lambda: SoftJaccardLoss(2.0, "image", from_logits=True, name="soft"),
+    "SoftJaccardLoss, image": lambda: SoftJaccardLoss(2.0, "image", from_logits=True, ignore_label=255, name="soft"),
 }
 
 SCHEDULES = {

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unetdyn import losses, metrics
 from unetdyn.data import Augmentation, TileDataset, epoch_order
 
 
@@ -207,7 +208,14 @@ def test_tile_dataset_refuses_nan():
     [
         ([0, 255], 1, r"indices 0 to 1 only. Received: masks with the values 0, 255. Divide them by 255"),
         ([0.0, 0.5, 1.0], 1, "the values 0, 0.5, 1. Convert them"),
-        ([0, 1, 3], 3, "With `classes=3`, `masks` must hold the class indices 0 to 2 only"),
+        ([0, 1, 3], 3, "With `classes=3`, `masks` must hold the class indices 0 to 2 only.*`ignore=3`"),
+        ([0, 1, 255], 1, r"pass `weights=\(masks != 255\)` and masks in which they are 0.*`ignore=255`"),
+        ([-1, 0, 1], 1, r"`weights=\(masks != -1\)`"),
+        ([-1, 1], 1, r"`weights=\(masks != -1\)`"),
+        ([0, 1, 2], 1, "If they are class indices, pass `classes=3`; if they are the numbers of single objects"),
+        ([1, 2], 1, "They begin at 1.*subtract 1"),
+        ([1, 2, 3], 3, "They begin at 1.*subtract 1"),
+        ([0, np.nan], 1, "Mend the masks: NaN is no label"),
     ],
 )
 def test_tile_dataset_refuses_masks_that_hold_no_class_indices(values, classes, text):
@@ -219,3 +227,56 @@ def test_tile_dataset_refuses_masks_that_hold_no_class_indices(values, classes, 
 def test_tile_dataset_refuses_a_batch_that_is_not_there():
     with pytest.raises(IndexError, match=r"`index` must lie between 0 and 3. Received: index=4"):
         make()[4]
+
+
+def test_tile_dataset_gives_weights_third_in_the_order_of_the_tiles():
+    weights = np.arange(7.0).reshape(7, 1, 1, 1)
+    for images, masks, batch_weights in make(weights=weights):
+        np.testing.assert_array_equal(batch_weights, images)
+        np.testing.assert_array_equal(masks, images % 2)
+        assert batch_weights.dtype == np.float32
+
+
+def test_tile_dataset_augments_weights_as_it_augments_masks():
+    images = np.random.default_rng(0).normal(size=(3, 16, 16, 1)).astype("float32")
+    masks, weights = (images > 0).astype("uint8"), np.where(images > 0, 2.5, 0.25)
+    augmentation = Augmentation(rotation=20.0, zoom=0.2, contrast=0.5, brightness=1.0, noise=0.5)
+    dataset = TileDataset(images, masks, batch_size=3, augmentation=augmentation, weights=weights)
+    alone = TileDataset(images, masks, batch_size=3, augmentation=augmentation)
+    moved, moved_masks, moved_weights = dataset[0]
+    np.testing.assert_array_equal(moved_weights, np.where(moved_masks > 0, 2.5, 0.25))
+    np.testing.assert_array_equal(moved, alone[0][0])
+    np.testing.assert_array_equal(moved_masks, alone[0][1])
+
+
+@pytest.mark.parametrize(
+    ("weights", "text"),
+    [
+        (np.ones((4, 2, 1, 1)), r"`weights` must have the shape of `masks`.*\(4, 2, 1, 1\).*\(4, 2, 2, 1\)"),
+        (np.zeros((4, 2, 2, 1)), "above 0 somewhere. Received: weights from 0 to 0"),
+        (np.full((4, 2, 2, 1), -1), "Received: weights from -1 to -1"),
+        (np.full((4, 2, 2, 1), np.nan), "Received: weights from nan to nan"),
+    ],
+)
+def test_tile_dataset_refuses_weights_that_weigh_nothing(weights, text):
+    with pytest.raises(ValueError, match=text):
+        TileDataset(np.zeros((4, 2, 2, 1), "float32"), np.zeros((4, 2, 2, 1), "uint8"), weights=weights)
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", losses.BinaryFocalLoss(2.0), losses.SoftJaccardLoss()])
+def test_pixels_of_weight_zero_change_neither_weights_nor_loss(loss):
+    """Whatever the mask holds where there is no label, and whatever the loss: a fit is the same bit by bit."""
+    images = np.random.default_rng(0).normal(size=(4, 8, 8, 1)).astype("float32")
+    masks = (images > 0).astype("uint8")
+    weights = (images < 0.7).astype("uint8")
+    outcomes = []
+    for filled in (0, 1):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(1, 3, padding="same")])
+        model.add(keras.layers.Activation("sigmoid"))
+        model.compile("sgd", loss, weighted_metrics=[metrics.ThresholdedJaccard(), metrics.SoftJaccard()])
+        dataset = TileDataset(images, np.where(weights, masks, filled), batch_size=2, weights=weights)
+        history = model.fit(dataset, shuffle=False, epochs=2, verbose=0).history
+        outcomes.append([*model.get_weights(), *history.values()])
+    for first, again in zip(*outcomes, strict=True):
+        np.testing.assert_array_equal(first, again)

@@ -54,9 +54,11 @@ def test_lazy_array_maps_shrinks_and_cuts():
     expected = ARRAY[:, :, :6]
     doubled = lazy.map(lambda index, part: part[..., :1] * 2.0 + index, np.float64, 1)
     np.testing.assert_array_equal(doubled[3, 1:4], expected[3, 1:4, :, :1] * 2.0 + 3)
-    small = lazy.shrunk(3, lambda sections, factor: sections[:, ::factor, ::factor])
+    small = lazy.shrunk(3, lambda sections: sections[:, ::3, ::3])
     assert small.shape == (5, 2, 2, 2)
     np.testing.assert_array_equal(small[2:4, 1:], expected[2:4, 3::3, ::3])
+    both = lazy.shrunk(3, lambda sections, others: (sections * others)[:, ::3, ::3], [LazyArray.of(expected + 1)])
+    np.testing.assert_array_equal(both[2:4, 1:], (expected * (expected + 1))[2:4, 3::3, ::3])
     flat = lazy.cut(np.array([[4, 0, 1], [2, 3, 2]]), (2, 3))
     np.testing.assert_array_equal(flat[1], expected[2, 3:5, 2:5])
     deep = lazy.cut(np.array([[3, 0, 1], [1, 3, 2]]), (2, 2, 3))
@@ -66,7 +68,9 @@ def test_lazy_array_maps_shrinks_and_cuts():
 
 def test_lazy_array_tells_its_form_and_its_largest_value():
     lazy = LazyArray.of(ARRAY)
-    assert (lazy.ndim, len(lazy), lazy.max()) == (4, 5, ARRAY.max())
+    assert (lazy.ndim, len(lazy), lazy.min(), lazy.max()) == (4, 5, 0, ARRAY.max())
+    known = LazyArray(ARRAY.shape, "uint16", lazy.read, np.array([[index, index + 9] for index in range(5)]))
+    assert (known.take([3, 1]).min(), known.take([3, 1]).max()) == (1, 12)
     assert repr(lazy) == "LazyArray(shape=(5, 6, 7, 2), dtype=uint16)"
     assert LazyArray.of(lazy) is lazy
     np.testing.assert_array_equal(list(lazy), ARRAY)

@@ -1,4 +1,5 @@
 import re
+import unicodedata
 
 import numpy as np
 import pytest
@@ -75,10 +76,28 @@ def test_read_folder_refuses_files_of_different_page_counts(tmp_path):
 
 def test_read_folder_pairs_pages_of_files_inside_folders(folder):
     tifffile.imwrite(folder / "images" / "a.tif", np.zeros((2, 8, 8), "uint8"), photometric="minisblack")
-    tifffile.imwrite(folder / "masks" / "a_mask.tif", np.ones((2, 8, 8), "uint8"), photometric="minisblack")
+    masks = np.stack([np.eye(8, dtype="uint8"), np.ones((8, 8), "uint8")])
+    tifffile.imwrite(folder / "masks" / "a_mask.tif", masks, photometric="minisblack")
     stack = read_folder(folder)
     assert stack.names == ("a[0]", "a[1]")
-    assert stack.masks.all()
+    np.testing.assert_array_equal(stack.masks[..., 0], masks)
+
+
+def test_read_folder_reads_files_of_several_pages_beside_single_ones(folder):
+    tifffile.imwrite(folder / "images" / "a.tif", np.zeros((2, 4, 4), "uint8"), photometric="minisblack")
+    tifffile.imwrite(folder / "masks" / "a.tif", np.ones((2, 4, 4), "uint8"), photometric="minisblack")
+    pair(folder, "b")
+    stack = read_folder(folder)
+    assert stack.names == ("a[0]", "a[1]", "b")
+    assert stack.masks.sum(axis=(1, 2, 3)).tolist() == [16, 16, 4]
+
+
+def test_read_folder_refuses_a_mask_of_fewer_pages(folder):
+    tifffile.imwrite(folder / "images" / "a.tif", np.zeros((2, 4, 4), "uint8"), photometric="minisblack")
+    pair(folder, "b", mask_name="a")
+    (folder / "images" / "b.png").unlink()
+    with pytest.raises(ValueError, match=r"image 'a' with 2 pages of images, 1 of masks in 'a\.png'\."):
+        read_folder(folder)
 
 
 def test_read_folder_lists_what_is_unpaired(folder):
@@ -103,6 +122,127 @@ def test_read_folder_refuses_two_masks_for_one_image(folder):
     save(folder / "masks" / "a_mask.png", np.zeros((4, 4), "uint8"))
     with pytest.raises(ValueError, match=r"two masks for image 'a', one of them 'a_mask'"):
         read_folder(folder)
+
+
+def random_pair(image, mask):
+    """Files of their own grey values, so that a wrong pair would show: the mask is where the image is bright."""
+    rng = np.random.default_rng(sum(map(ord, str(image))))
+    grey = rng.integers(0, 255, (4, 4), dtype="uint8")
+    for path, array in ((image, grey), (mask, (grey > 127).astype("uint8") * 255)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save(path, array)
+
+
+def assert_paired(stack):
+    np.testing.assert_array_equal(stack.masks, stack.images > 127)
+
+
+def test_read_folder_pairs_by_patterns(folder):
+    for number in (2, 1, 11):
+        random_pair(folder / "images" / f"image_{number}.png", folder / "masks" / f"mask_{number}.png")
+    with pytest.raises(ValueError, match=r'Pass `pair=\("image_\{\}", "mask_\{\}"\)`, which pairs 3 of them'):
+        read_folder(folder)
+    stack = read_folder(folder, pair=("image_{}", "mask_{}"))
+    assert stack.names == ("image_1", "image_2", "image_11")
+    assert_paired(stack)
+
+
+def test_read_folder_pairs_names_in_two_forms_of_unicode(folder):
+    composed, parted = (unicodedata.normalize(form, "Müller") for form in ("NFC", "NFD"))
+    random_pair(folder / "images" / f"{composed}.png", folder / "masks" / f"{parted}.png")
+    assert read_folder(folder).names == (composed,)
+
+
+@pytest.mark.parametrize(("mask", "pair"), [("{}_mask", None), ("{}_gt", ("{}", "{}_gt"))])
+@pytest.mark.parametrize("where", [".", "data"])
+def test_read_folder_tells_images_from_masks_in_one_folder(tmp_path, mask, pair, where):
+    for name in "ab":
+        random_pair(tmp_path / where / f"{name}.png", tmp_path / where / f"{mask.format(name)}.png")
+    stack = read_folder(tmp_path, images=where, masks=where, pair=pair)
+    assert stack.names == ("a", "b")
+    assert_paired(stack)
+
+
+def test_read_folder_refuses_one_folder_without_masks(tmp_path):
+    random_pair(tmp_path / "images" / "a.png", tmp_path / "masks" / "a.png")
+    with pytest.raises(ValueError, match=r"1 images without a mask: 'a'; 0 masks"):
+        read_folder(tmp_path, masks="images")
+
+
+def test_read_folder_reads_images_beside_the_folder_of_their_masks(tmp_path):
+    random_pair(tmp_path / "a.png", tmp_path / "masks" / "a.png")
+    assert_paired(read_folder(tmp_path, images="."))
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "options"),
+    [
+        ("images/{p}/{s}.png", "masks/{p}/{s}.png", {}),
+        ("{p}/images/{s}.png", "{p}/masks/{s}.png", {}),
+        ("{p}/{s}.png", "{p}/{s}_mask.png", {"images": ".", "masks": "."}),
+        ("{p}/{s}.png", "{p}/masks/{s}.png", {"images": "."}),
+        ("{p}/images/i{s}.png", "{p}/masks/m{s}.png", {"pair": ("i{}", "m{}")}),
+    ],
+)
+def test_read_folder_reads_sub_folders_in_any_layout(tmp_path, image, mask, options):
+    for p, s in (("p2", "1"), ("p10", "1"), ("p2", "10")):
+        random_pair(tmp_path / image.format(p=p, s=s), tmp_path / mask.format(p=p, s=s))
+    with pytest.raises((ValueError, FileNotFoundError), match=r"recursive=True"):
+        read_folder(tmp_path, **options)
+    stack = read_folder(tmp_path, **options, recursive=True)
+    assert tuple(name.replace("i", "") for name in stack.names) == ("p2/1", "p2/10", "p10/1")
+    assert_paired(stack)
+
+
+def test_read_folder_reads_the_folders_on_top_and_below_together(tmp_path):
+    random_pair(tmp_path / "images" / "a.png", tmp_path / "masks" / "a.png")
+    random_pair(tmp_path / "p1" / "images" / "a.png", tmp_path / "p1" / "masks" / "a.png")
+    assert read_folder(tmp_path, recursive=True).names == ("a", "p1/a")
+
+
+def several(tmp_path, shape=(4, 4)):
+    """One folder an image, with a mask for each object in it."""
+    for folder in "xy":
+        for sub in ("images", "masks"):
+            (tmp_path / folder / sub).mkdir(parents=True)
+        save(tmp_path / folder / "images" / f"{folder}.png", np.full((4, 4), 100, "uint8"))
+        for number in range(3):
+            mask = np.zeros(shape if number else (4, 4), "uint8")
+            mask[number, number] = 255
+            save(tmp_path / folder / "masks" / f"{number}{number}.png", mask)
+    return tmp_path
+
+
+def test_read_folder_unites_the_masks_of_one_image(tmp_path):
+    several(tmp_path)
+    with pytest.raises(
+        ValueError, match=r'Pass `pair=\("\{\}/\*", "\{\}/\*"\)`, which gives the one image of a folder'
+    ):
+        read_folder(tmp_path, recursive=True)
+    stack = read_folder(tmp_path, recursive=True, pair=("{}/*", "{}/*"))
+    assert stack.names == ("x/x", "y/y")
+    np.testing.assert_array_equal(stack.masks[0, ..., 0], np.diag([1, 1, 1, 0]))
+
+
+@pytest.mark.parametrize(("shape", "classes"), [((4, 8), 1), ((4, 4), 2)])
+def test_read_folder_refuses_to_unite_what_does_not_fit(tmp_path, shape, classes):
+    with pytest.raises(
+        ValueError, match=r"united only with `classes=1`, and where all have one size\. Received: 3 masks"
+    ):
+        read_folder(several(tmp_path, shape), recursive=True, pair=("{}/*", "{}/*"), classes=classes)
+
+
+@pytest.mark.parametrize("recursive", [None, True])
+def test_read_folder_leaves_no_sub_folder_out(folder, recursive):
+    pair(folder, "a")
+    for number in range(9):
+        random_pair(folder / "images" / "more" / f"{number}.png", folder / "masks" / "more" / f"{number}.png")
+    if recursive is None:
+        with pytest.raises(ValueError, match=r"with 1 images of its own and more in the sub-folders 'more'"):
+            read_folder(folder)
+    else:
+        assert len(read_folder(folder, recursive=True)) == 10
+    assert len(read_folder(folder, recursive=False)) == 1
 
 
 def test_read_folder_says_what_a_wrong_path_has_beside_it(folder):
@@ -147,6 +287,47 @@ def test_read_folder_refuses_a_mask_of_three_values(folder):
     assert read_folder(folder, mask_threshold=0.5).masks.sum() == 5
 
 
+def test_read_folder_leaves_out_the_pixels_of_a_value(folder):
+    masks = [[[0, 1], [255, 255]], [[0, 0], [0, 255]]]
+    for name, mask in zip("ab", masks, strict=True):
+        pair(folder, name, mask=np.kron(mask, np.ones((2, 2))).astype("uint8"))
+    with pytest.raises(ValueError, match=r"mask 'a' with 3 values \(0, 1, 255\).*`ignore=255`"):
+        read_folder(folder)
+    stack = read_folder(folder, ignore=255)
+    np.testing.assert_array_equal(stack.masks[:, ::2, ::2, 0], [[[0, 1], [0, 0]], [[0, 0], [0, 0]]])
+    np.testing.assert_array_equal(stack.weights[:, ::2, ::2, 0], [[[1, 1], [0, 0]], [[1, 1], [1, 0]]])
+    assert read_folder(folder, foreground="nonzero").weights is None
+    with pytest.raises(ValueError, match=r"2 masks, all background.*`ignore` is not the value of an object"):
+        read_folder(folder, ignore=1, foreground="nonzero", masks=str(only_one_value(folder)))
+
+
+def only_one_value(folder):
+    """Masks of the same names in which 1 is all there is above 0."""
+    (folder / "others").mkdir()
+    for name in "ab":
+        save(folder / "others" / f"{name}.png", np.eye(4, dtype="uint8"))
+    return folder / "others"
+
+
+def test_read_folder_makes_foreground_of_all_objects(folder):
+    numbers = np.kron(np.arange(16).reshape(4, 4) * 3, np.ones((5, 5))).astype("uint16")
+    for name in "ab":
+        save(folder / "images" / f"{name}.png", np.zeros((20, 20), "uint8"))
+        save(folder / "masks" / f"{name}.png", numbers)
+    with pytest.raises(ValueError, match=r"mask 'a' with 16 values.*`foreground='nonzero'`"):
+        read_folder(folder)
+    np.testing.assert_array_equal(read_folder(folder, foreground="nonzero").masks[0, ..., 0], numbers > 0)
+
+
+def test_read_folder_refuses_masks_that_are_all_foreground_but_takes_one_such_file(folder):
+    for name in "ab":
+        pair(folder, name, mask=np.full((4, 4), 255, "uint8"))
+    with pytest.raises(ValueError, match=r"must mark something, and leave something\. Received: 2 masks, all foreground"):
+        read_folder(folder)
+    pair(folder, "b")
+    assert read_folder(folder).masks.sum(axis=(1, 2, 3)).tolist() == [16, 4]
+
+
 def test_read_folder_refuses_a_class_count_that_does_not_match(folder):
     pair(folder, "a", mask=np.arange(16, dtype="uint8").reshape(4, 4) % 4)
     with pytest.raises(ValueError, match=r"With `classes=3`.*the largest 3\. .*pass `classes=4`"):
@@ -157,9 +338,12 @@ def test_read_folder_refuses_a_class_count_that_does_not_match(folder):
         read_folder(folder, classes=6)
 
 
-@pytest.mark.parametrize("options", [{"classes": 0}, {"classes": 1.0}, {"classes": 2, "mask_threshold": 0.5}])
+@pytest.mark.parametrize(
+    "options",
+    [{"classes": 0}, {"classes": 1.0}, {"classes": 2, "mask_threshold": 0.5}, {"ignore": "x"}, {"foreground": "all"}],
+)
 def test_read_folder_refuses_arguments_out_of_range(folder, options):
-    with pytest.raises(ValueError, match=r"`(classes|mask_threshold)` must .*Received: "):
+    with pytest.raises(ValueError, match=r"`(classes|mask_threshold|ignore|foreground)` must .*Received: "):
         read_folder(folder, **options)
 
 

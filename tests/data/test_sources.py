@@ -35,6 +35,13 @@ def test_lazy_pages_of_an_image_file_is_decoded_anew_when_the_file_changed(tmp_p
         np.testing.assert_array_equal(page.array[0, 1:3, 2:], np.full((2, 3, 1), value))
 
 
+def test_joined_pages_of_one_bit_are_0_and_1(tmp_path):
+    Image.fromarray(volume()[0] > 20).save(tmp_path / "a.png")
+    joined = joined_pages(lazy_pages(tmp_path / "a.png"))
+    assert joined.dtype == np.uint8
+    np.testing.assert_array_equal(joined[0][..., 0], volume()[0] > 20)
+
+
 def test_lazy_pages_reads_a_tiff_of_one_page_as_read_image_does(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", volume()[0], photometric="miniswhite")
     np.testing.assert_array_equal(np.asarray(lazy_pages(tmp_path / "a.tif")[0])[..., 0], 255 - volume()[0])
@@ -74,8 +81,8 @@ def test_check_orientations_refuses_a_mask_that_is_a_mirror_image(tmp_path):
     for name, direction in (("a.nii", 1), ("b.nii", -1)):
         nibabel.save(nibabel.Nifti1Image(volume().T, np.diag([direction, 1, 1, 1])), tmp_path / name)
     image, mirrored = tmp_path / "a.nii", tmp_path / "b.nii"
-    check_orientations([image], [image])
+    check_orientations([(image, image)])
     with pytest.raises(ValueError, match=r"same orientation, .* Received: 'a\.nii' in RAS, but 'b\.nii' in LAS"):
-        check_orientations([image, image], [image, mirrored])
+        check_orientations([(image, image), (image, mirrored)])
     np.save(tmp_path / "a.npy", volume())
-    check_orientations([image], [tmp_path / "a.npy"])
+    check_orientations([(image, tmp_path / "a.npy")])

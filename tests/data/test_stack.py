@@ -98,3 +98,38 @@ def test_stack_with_images_keeps_the_rest():
     images = np.zeros((2, 1, 1, 1), "uint8")
     stack = Stack(images, images, ("a", "b"), voxel_size=(3, 2, 1), position=(0, 5)).with_images(images + np.float32(1))
     assert (stack.images.max(), stack.voxel_size, stack.position) == (1, (3, 2, 1), (0, 5))
+
+
+def weighted(masks, weights):
+    masks, weights = (np.array(part, "uint8").reshape(1, *np.shape(part), 1) for part in (masks, weights))
+    return Stack(np.zeros_like(masks), masks, ("a",), weights)
+
+
+def test_stack_take_keeps_weights():
+    weights = np.array([0, 1, 1], "uint8").reshape(3, 1, 1, 1)
+    stack = Stack(weights, weights, ("a", "b", "c"), weights)
+    assert stack.take([2, 0]).weights.ravel().tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("weights", "text"),
+    [
+        (np.zeros((1, 2, 3, 1), "uint8"), r"of the masks' shape \(1, 2, 2, 1\).*uint8 of shape \(1, 2, 3, 1\)"),
+        (np.ones((1, 2, 2, 1), "float32"), r"0 and 1 as uint8.*Received: weights of float32"),
+        (np.full((1, 2, 2, 1), 255, "uint8"), "Weights of other values belong to `TileDataset`"),
+        ([[1, 1], [1, 1]], "Received: weights of "),
+    ],
+)
+def test_stack_refuses_weights_that_are_no_mask(weights, text):
+    masks = np.zeros((1, 2, 2, 1), "uint8")
+    with pytest.raises(ValueError, match=text):
+        Stack(masks, masks, ("a",), weights)
+
+
+def test_downsample_lets_only_pixels_with_a_label_vote():
+    #         two of class 2 labelled | a tie of labels | mostly unlabelled | none labelled
+    masks = [[1, 2, 1, 0, 1, 1, 3, 3], [1, 2, 9, 9, 1, 2, 3, 3]]
+    weights = [[0, 1, 1, 1, 0, 0, 0, 0], [1, 1, 0, 0, 0, 1, 0, 0]]
+    small = downsample(weighted(masks, weights), 2)
+    assert small.masks.ravel().tolist() == [2, 1, 2, 0]
+    assert small.weights.ravel().tolist() == [1, 1, 0, 0]

@@ -136,3 +136,11 @@ def test_check_tile_leakage_counts_every_section_of_a_block():
     assert str(check_tile_leakage(tiles.take([0]), tiles.take([1, 2]))) == (
         "Section '1' gives 1 tiles to train and 1 to validation."
     )
+
+
+def test_tile_cuts_weights_as_it_cuts_masks():
+    stack = make(2, 7, 6)
+    assert tile(stack, 3).weights is None
+    tiles = tile(Stack(stack.images, stack.masks, stack.names, stack.masks), size=3, stride=2)
+    np.testing.assert_array_equal(tiles.weights, tiles.masks)
+    np.testing.assert_array_equal(tiles.take([3, 1]).weights, tiles.masks[[3, 1]])

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from unetdyn.data import (
+    Augmentation,
     LazyArray,
     Stack,
     TileDataset,
@@ -18,6 +19,7 @@ from unetdyn.data import (
     split_by_section,
     tile,
 )
+from unetdyn.data.masks import refuse_unmarked
 from volume_files import WRITERS, volume
 
 LAZY = ["a.mrc", "a.h5", "a.nii", "a.zarr", "a.npy", "a.tif"]
@@ -84,7 +86,7 @@ def test_read_folder_keeps_volumes_apart_that_lie_in_one_folder(tmp_path):
 def test_read_volume_refuses_a_mask_of_another_length_or_orientation(tmp_path):
     np.save(tmp_path / "raw.npy", volume())
     np.save(tmp_path / "labels.npy", masks_of(volume())[:2])
-    with pytest.raises(ValueError, match=r"as many pages\. Received: 3 pages of images, 2 of masks"):
+    with pytest.raises(ValueError, match=r"as many pages\. Received: image 'raw' with 3 pages of images, 2 of masks"):
         read_volume(tmp_path / "raw.npy", tmp_path / "labels.npy")
     for name, direction in (("a.nii", 1), ("b.nii", -1)):
         nibabel.save(nibabel.Nifti1Image(masks_of(volume()).T, np.diag([direction, 1, 1, 1])), tmp_path / name)
@@ -125,6 +127,36 @@ def test_lazy_stack_gives_the_batches_of_one_in_memory(tmp_path, method):
     for eager, lazy in zip(batches[:2], batches[2:], strict=True):
         for first, second in zip(eager, lazy, strict=True):
             np.testing.assert_array_equal(first, second)
+
+
+def test_lazy_stack_carries_weights(tmp_path):
+    raw = volume(4, 8, 8, "uint16")
+    masks = np.where(raw < 60, 255, raw > 150).astype("uint8")
+    batches = []
+    for lazy in (False, True):
+        stack = read_volume(_saved(tmp_path / "r.npy", raw), _saved(tmp_path / "m.npy", masks), ignore=255, lazy=lazy)
+        assert isinstance(stack.weights, LazyArray if lazy else np.ndarray)
+        small = downsample(stack.take([2, 3, 0, 1]), 2)
+        tiles = tile(small, (2, 2, 4)).take([3, 0])
+        dataset = TileDataset(
+            tiles.images, tiles.masks, weights=tiles.weights, augmentation=Augmentation(rotate90=False)
+        )
+        batches.append(dataset[0])
+        np.testing.assert_array_equal(stack.weights[:][..., 0], masks != 255)
+    assert len(batches[0]) == 3
+    for eager, lazy in zip(*batches, strict=True):
+        np.testing.assert_array_equal(eager, lazy)
+
+
+def test_lazy_stack_refuses_masks_that_mark_nothing(tmp_path):
+    raw = _saved(tmp_path / "r.npy", volume())
+    for value, found in ((7, "all foreground"), (0, "all background")):
+        masks = _saved(tmp_path / "m.npy", np.full((3, 4, 5), value, "uint8"))
+        with pytest.raises(ValueError, match=f"must mark something, and leave something.*3 masks, {found}"):
+            refuse_unmarked(read_volume(raw, masks, lazy=True).masks, None)
+    masks = _saved(tmp_path / "m.npy", np.full((3, 4, 5), 255, "uint8"))
+    with pytest.raises(ValueError, match="without any pixel that has a label"):
+        read_volume(raw, masks, ignore=255, lazy=True)
 
 
 def test_lazy_stack_checks_what_it_reads(tmp_path):

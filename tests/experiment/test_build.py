@@ -11,7 +11,7 @@ from unetdyn.experiment.build import build_model, build_optimizer
 
 def config(**parts):
     small = {"filters": 2, "depth": 1, **parts.pop("model", {})}
-    return parse_config({"data": {"kind": "synthetic", "tile": 16}, "model": small, **parts})
+    return parse_config({"data": {"kind": "synthetic", "tile": 16}, **parts, "model": small})
 
 
 @pytest.mark.parametrize("architecture", ["UNet", "AttentionUNet", "AttentionResUNet"])
@@ -84,3 +84,28 @@ def test_build_model_soft_jaccard_stands_beside_the_thresholded():
     figures = model.evaluate(images, masks, verbose=0, return_dict=True)
     assert {"jaccard", "soft_jaccard"} <= set(figures)
     assert isinstance(metrics.ThresholdedJaccard(), keras.metrics.Metric)
+
+
+@pytest.mark.parametrize("kind", ["binary_focal", "binary_crossentropy", "sparse_categorical_crossentropy"])
+def test_build_model_counts_only_pixels_that_have_a_label(kind):
+    """The loss is the mean over them, and the metric leaves the others out: as of an image that lacks those rows."""
+    classes = 2 if kind.startswith("sparse") else 1
+    folder = {"kind": "folder", "path": "x", "tile": 16, "ignore": 255}
+    chosen = config(data=folder, loss={"kind": kind}, model={"classes": classes})
+    model = build_model(chosen, 1, 4)
+    images = np.random.default_rng(0).normal(size=(2, 16, 16, 1)).astype("float32")
+    masks = (np.random.default_rng(1).random(images.shape) < 0.4).astype("float32")
+    weights = np.ones_like(masks)
+    weights[0, :5] = 0
+    figures = model.evaluate(images, masks, sample_weight=weights, batch_size=2, verbose=0, return_dict=True)
+    outputs = model.predict(images, verbose=0)[weights[..., 0] > 0]
+    labels = masks[weights > 0]
+    loss = build_model(config(loss={"kind": kind}, model={"classes": classes}), 1, 4).loss
+    shape = (1, 1, len(labels))
+    expected = float(loss(labels.reshape(*shape, 1), outputs.reshape(*shape, classes)))
+    assert figures["loss"] == pytest.approx(expected, rel=1e-5)
+    found = outputs.argmax(-1) if classes > 1 else outputs[:, 0] > 0.5
+    from sklearn.metrics import jaccard_score
+
+    how = {"average": "macro"} if classes > 1 else {"average": "binary"}
+    assert figures["jaccard"] == pytest.approx(jaccard_score(labels, found, **how), abs=1e-6)

@@ -6,7 +6,7 @@ from PIL import Image
 
 from unetdyn import data
 from unetdyn.experiment import ConfigError, parse_config, run_experiment
-from unetdyn.experiment.prepare import prepare
+from unetdyn.experiment.prepare import check_classes, prepare
 from unetdyn.report import FlipMapDisplay
 
 
@@ -75,6 +75,60 @@ def test_prepare_reads_the_published_masks_with_their_greys(vnc_mito):
     )
     np.testing.assert_array_equal(published.validation.masks, cleaned.validation.masks)
     np.testing.assert_array_equal(published.train.masks, cleaned.train.masks)
+
+
+def renamed(path, name):
+    """The sections under other names: `name(i)` for the i-th."""
+    for i in range(6):
+        for sub in ("images", "masks"):
+            target = path / sub / f"{name(i)}.png"
+            target.parent.mkdir(exist_ok=True)
+            (path / sub / f"{i:02d}.png").rename(target)
+    return path
+
+
+def test_prepare_pairs_by_patterns_and_reads_sub_folders(tmp_path):
+    path = renamed(folder(tmp_path), lambda i: f"p{i // 2}/image_{i}")
+    for mask in list((path / "masks").rglob("*.png")):
+        mask.rename(mask.with_name(mask.name.replace("image", "mask")))
+    prepared = prepare(config_for(path, data={"pair": ["image_{}", "mask_{}"], "recursive": True}))
+    part = data.normalise(data.read_stack(path / "images", recursive=True)[0][4:5])
+    np.testing.assert_array_equal(prepared.validation.images[0], part[0, :16, :16])
+
+
+PATTERN = {"groups": r"^(p\d)_"}
+TABLE = {"groups_table": "patients.csv", "groups_column": "patient"}
+
+
+@pytest.mark.parametrize("groups", [PATTERN, TABLE])
+def test_prepare_keeps_groups_whole(tmp_path, groups):
+    path = renamed(folder(tmp_path), lambda i: f"p{i % 3}_{i}")
+    rows = [f"p{i % 3}_{i}.png,{i % 3}" for i in range(6)]
+    (path / "patients.csv").write_text("\n".join(["file,patient", *rows]))
+    prepared = prepare(config_for(path, data={"split": {"validation": 0.3, **groups}}))
+    assert [len(part.images) for part in (prepared.train, prepared.validation)] == [16, 8]
+    with pytest.raises(ValueError, match=r"Group 'p?1' gives 1 sections to train and 1 to validation"):
+        prepare(config_for(path, data={"split": {"train": [0, 2], "validation": [3, 3], **groups}}))
+
+
+@pytest.mark.parametrize(
+    "groups", [{**PATTERN, **TABLE}, {"groups_table": "patients.csv"}, {"groups_column": "patient"}]
+)
+def test_parse_config_refuses_groups_from_two_places(tmp_path, groups):
+    with pytest.raises(ConfigError, match=r"`data\.split`: give groups as a pattern in `groups`, or as `groups_table`"):
+        config_for(tmp_path, data={"split": {"validation": 0.3, **groups}})
+
+
+def test_run_experiment_a_table_that_is_not_there_is_refused(tmp_path):
+    path = folder(tmp_path)
+    refused(
+        config_for(path, data={"split": {"validation": 0.3, **TABLE}}), "a table of the images' groups", "patients.csv"
+    )
+
+
+def test_run_experiment_a_pattern_that_is_none_is_refused(tmp_path):
+    refused(config_for(folder(tmp_path), data={"split": {"validation": 0.3, "groups": "(p"}}), "a regular expression")
+    refused(config_for(tmp_path, data={"pair": ["a", "b"]}), "`pair` must be two patterns")
 
 
 def test_prepare_augments_training_tiles_only(tmp_path):
@@ -153,6 +207,40 @@ def test_run_experiment_more_classes_than_synthetic_masks_have_are_refused():
 def test_run_experiment_empty_masks_are_refused(tmp_path):
     path = folder(tmp_path, mask=lambda _: np.zeros((32, 32)))
     refused(config_for(path), "The masks must mark something", "6 masks, all background")
+
+
+def test_run_experiment_masks_that_are_all_foreground_are_refused(tmp_path):
+    path = folder(tmp_path, mask=lambda _: np.full((32, 32), 255))
+    refused(config_for(path), "The masks must mark something, and leave something", "6 masks, all foreground")
+
+
+def test_check_classes_refuses_what_is_all_foreground():
+    masks = np.ones((2, 4, 4, 1), "uint8")
+    with pytest.raises(ValueError, match="2 masks, all foreground"):
+        check_classes(data.Stack(masks, masks, ("a", "b")), 1)
+
+
+def test_prepare_gives_unlabelled_pixels_the_weight_zero_in_every_part(tmp_path):
+    void = np.zeros((32, 32), bool)
+    void[:7] = True
+    path = folder(tmp_path, mask=lambda i: np.where(void, 255, np.arange(32) > 3 * i))
+    refused(config_for(path), "mask '00' with 3 values (0, 1, 255)", "pass `ignore=255`")
+    prepared = prepare(config_for(path, data={"ignore": 255, "downsample": 2, "augmentation": {"rotation": 90}}))
+    images, masks, weights = prepared.validation[0]
+    expected = np.ones((1, 16, 16, 1))
+    expected[:, :3] = 0  # rows 0 to 5; of 6 and 7, half the pixels have a label, which is enough
+    np.testing.assert_array_equal(weights, expected)
+    assert masks[:, :3].sum() == 0
+    assert masks.sum() == 13 * 10  # the section's columns above 12, in pairs
+    moved = prepared.train[0][2]
+    assert set(np.unique(moved)) == {0, 1}
+    assert not (moved == expected).all()
+
+
+def test_prepare_makes_foreground_of_all_objects(tmp_path):
+    path = folder(tmp_path, mask=lambda i: np.kron(np.arange(16).reshape(4, 4), np.ones((8, 8))) * (i + 1))
+    prepared = prepare(config_for(path, data={"foreground": "nonzero"}))
+    assert prepared.validation.masks.mean() == pytest.approx(15 / 16)
 
 
 def test_run_experiment_tile_larger_than_the_section_is_refused(tmp_path):

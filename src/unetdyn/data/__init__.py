@@ -5,18 +5,14 @@ import keras  # noqa: F401  # isort: skip
 
 from unetdyn.data.augment import Augmentation
 from unetdyn.data.dataset import TileDataset, epoch_order
-from unetdyn.data.files import read_image, read_stack
+from unetdyn.data.files import read_image
+from unetdyn.data.folders import read_stack
+from unetdyn.data.groups import read_groups
 from unetdyn.data.lazy import LazyArray
+from unetdyn.data.leakage import LeakageReport, Split, check_leakage, check_tile_leakage
 from unetdyn.data.normalise import normalise
 from unetdyn.data.read import read_folder
-from unetdyn.data.split import (
-    LeakageReport,
-    Split,
-    check_leakage,
-    check_tile_leakage,
-    split_by_fraction,
-    split_by_section,
-)
+from unetdyn.data.split import split_by_fraction, split_by_section
 from unetdyn.data.stack import Stack, downsample
 from unetdyn.data.synthetic import synthetic_em
 from unetdyn.data.tiles import Tiles, stitch, tile
@@ -36,6 +32,7 @@ __all__ = [
     "epoch_order",
     "normalise",
     "read_folder",
+    "read_groups",
     "read_image",
     "read_stack",
     "read_volume",

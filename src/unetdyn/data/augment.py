@@ -107,7 +107,7 @@ class Augmentation:
 
         Args:
             images: Array of shape `(batch, height, width, channels)`, in 3D `(batch, depth, height, width, channels)`.
-            masks: The same with 1 channel.
+            masks: The same with 1 channel; further channels, such as weights, are moved alike.
             epoch: Number of the epoch, from 0.
             batch: Number of the batch in the epoch, from 0.
 

@@ -62,14 +62,17 @@ class TileDataset(keras.utils.PyDataset):
         augmentation: An `Augmentation`, or `None` (default).
         drop_last: Whether to leave out the tiles that do not fill a batch, other ones each epoch; default `False`.
         initial_epoch: Number of the first epoch, default 0.
+        weights: Array of the masks' shape, finite and at least 0: how much each pixel counts, such as the `weights` of
+            `Tiles`, 0 where there is no label. The loss takes them by itself; a metric only in
+            `compile(weighted_metrics=[...])`. Augmentation moves them as it moves the masks. Default `None`.
 
     Returns:
         As item `k`: images and masks of batch `k`, both `float32`, because a metric that multiplies them with
-        predictions fails on TensorFlow with integers.
+        predictions fails on TensorFlow with integers. With `weights` these come third, as Keras' sample weights.
 
     Raises:
         ValueError: Where shapes disagree, a number is out of range, images hold NaN, masks hold other values than
-            class indices.
+            class indices, weights are negative or none is above 0.
 
     Example:
         >>> import numpy as np
@@ -91,6 +94,7 @@ class TileDataset(keras.utils.PyDataset):
         augmentation: Augmentation | None = None,
         drop_last: bool = False,
         initial_epoch: int = 0,
+        weights: np.ndarray | LazyArray | None = None,
     ) -> None:
         super().__init__()
         _check_shapes(images, masks)
@@ -99,6 +103,7 @@ class TileDataset(keras.utils.PyDataset):
             _check_finite(images, range(len(images)))
         if not isinstance(masks, LazyArray):
             _check_indices(masks, classes)
+        _check_weights(weights, masks)
         check_count("batch_size", batch_size, least=1, unit="tiles")
         check_count("seed", seed, least=0, unit="")
         if drop_last and batch_size > len(images):
@@ -106,7 +111,7 @@ class TileDataset(keras.utils.PyDataset):
                 f"With `drop_last=True`, `batch_size` must be at most the number of tiles, {len(images)}, or no batch "
                 f"is left. Received: batch_size={batch_size}."
             )
-        self.images, self.masks, self.classes = images, masks, classes
+        self.images, self.masks, self.weights, self.classes = images, masks, weights, classes
         self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
         self.augmentation, self.drop_last = augmentation, drop_last
         self._warned = False
@@ -129,7 +134,7 @@ class TileDataset(keras.utils.PyDataset):
         count = len(self.images)
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         if not 0 <= index < len(self):
             raise IndexError(f"`index` must lie between 0 and {len(self) - 1}. Received: index={index}.")
         # Read once: TensorFlow prefetches in a thread, which may still run while the epoch turns.
@@ -137,14 +142,22 @@ class TileDataset(keras.utils.PyDataset):
         self._requested.append(index)
         order = epoch_order(len(self.images), self.seed, epoch) if self.shuffle else np.arange(len(self.images))
         chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
+        images, masks = self._read(chosen)
+        if self.augmentation is not None:
+            images, masks = self.augmentation(images, masks, epoch, index)
+        return (images, masks) if self.weights is None else (images, masks[..., :1], masks[..., 1:])
+
+    def _read(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Images and masks, with weights as a further channel of the masks until they have been moved together."""
         images, masks = self.images[chosen], self.masks[chosen]
         if isinstance(self.images, LazyArray):
             _check_finite(images, chosen)
         if isinstance(self.masks, LazyArray):
             _check_indices(masks, self.classes)
-        if self.augmentation is not None:
-            return self.augmentation(images, masks, epoch, index)
-        return images.astype(np.float32), masks.astype(np.float32)
+        masks = masks.astype(np.float32)
+        if self.weights is not None:
+            masks = np.concatenate([masks, self.weights[chosen].astype(np.float32)], axis=-1)
+        return images.astype(np.float32), masks
 
     def on_epoch_begin(self) -> None:
         """Called by Keras."""
@@ -197,12 +210,53 @@ def _check_finite(images: np.ndarray, indices: Iterable[int]) -> None:
         )
 
 
+def _check_weights(weights: np.ndarray | LazyArray | None, masks: np.ndarray | LazyArray) -> None:
+    if weights is None:
+        return
+    if weights.shape != masks.shape:
+        raise ValueError(
+            f"`weights` must have the shape of `masks`. Received: weights.shape={weights.shape}, "
+            f"masks.shape={masks.shape}."
+        )
+    if isinstance(weights, LazyArray):
+        return  # 0 and 1, as `Stack` has them
+    low, high = weights.min(), weights.max()
+    if not (low >= 0 and np.isfinite(high) and high > 0):
+        raise ValueError(
+            "`weights` must be finite and at least 0, and above 0 somewhere. "
+            f"Received: weights from {low:g} to {high:g}. 1 lets a pixel count, 0 leaves it out."
+        )
+
+
 def _check_indices(masks: np.ndarray, classes: int) -> None:
     values = np.unique(masks)
-    if not np.isin(values, np.arange(max(classes, 2))).all():
-        shown = ", ".join(f"{value:g}" for value in values[:6]) + (", …" if len(values) > 6 else "")
-        advice = f"Divide them by {values[-1]:g}" if len(values) == 2 and values[0] == 0 else "Convert them"
-        raise ValueError(
-            f"With `classes={classes}`, `masks` must hold the class indices 0 to {max(classes, 2) - 1} only. "
-            f"Received: masks with the values {shown}. {advice}, or read the files by `read_folder`, which does."
+    if np.isin(values, np.arange(max(classes, 2))).all():
+        return
+    shown = ", ".join(f"{value:g}" for value in values[:6]) + (", …" if len(values) > 6 else "")
+    raise ValueError(
+        f"With `classes={classes}`, `masks` must hold the class indices 0 to {max(classes, 2) - 1} only. "
+        f"Received: masks with the values {shown}. {_advice(values, classes)}"
+    )
+
+
+def _advice(values: np.ndarray, classes: int) -> str:
+    """What to do, as far as the values alone say it; `read_folder` asks the whole mask."""
+    known = np.isin(values, np.arange(max(classes, 2)))
+    other, whole = values[~known][0], np.array_equal(values, np.rint(values))
+    if np.isnan(values).any():
+        return "Mend the masks: NaN is no label."
+    if classes == 1 and len(values) == 2 and values[0] == 0:
+        return f"Divide them by {other:g}, or read the files by `read_folder`, which does."
+    if values[0] == 1 and np.array_equal(values, np.arange(len(values)) + 1):
+        return "They begin at 1, and 0 must mean background: subtract 1 if 1 is the background."
+    if classes == 1 and np.array_equal(values, np.arange(len(values))):
+        return (
+            f"If they are class indices, pass `classes={len(values)}`; if they are the numbers of single objects, "
+            "`masks > 0`."
         )
+    if whole and (~known).sum() == 1:
+        return (
+            f"If {other:g} marks pixels without a label, pass `weights=(masks != {other:g})` and masks in which they "
+            f"are 0, or read the files by `read_folder` with `ignore={other:g}`."
+        )
+    return "Convert them to the class index of each pixel, or read the files by `read_folder`, which says what they look like."

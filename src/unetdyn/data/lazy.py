@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ class LazyArray:
         dtype: What `read` gives.
         read: `read(start, stop, window)` gives the sections from `start` to before `stop`; of each the part in
             `window`, one slice with bounds for each axis between the first and the channels.
+        extremes: `(sections, 2)`: the smallest and largest value of each section, or `None` where it is not known.
 
     Example:
         >>> import numpy as np
@@ -35,7 +35,8 @@ class LazyArray:
         ((2, 3, 4, 1), (3, 4, 1), [4, 5, 8, 9])
     """
 
-    def __init__(self, shape: Sequence[int], dtype: Any, read: Read) -> None:
+    def __init__(self, shape: Sequence[int], dtype: Any, read: Read, extremes: np.ndarray | None = None) -> None:
+        self.extremes = extremes
         self.shape = tuple(int(size) for size in shape)
         self.dtype = np.dtype(dtype)
         self.read = read
@@ -95,9 +96,13 @@ class LazyArray:
     def __repr__(self) -> str:
         return f"LazyArray(shape={self.shape}, dtype={self.dtype})"
 
+    def min(self) -> Any:
+        """The smallest value, read section by section where it is not known."""
+        return min(section.min() for section in self) if self.extremes is None else self.extremes[:, 0].min()
+
     def max(self) -> Any:
-        """The largest value, read section by section."""
-        return reduce(max, (section.max() for section in self))
+        """The largest value, read section by section where it is not known."""
+        return max(section.max() for section in self) if self.extremes is None else self.extremes[:, 1].max()
 
     def take(self, indices: Sequence[int] | np.ndarray, axis: int = 0) -> LazyArray:
         """Those at `indices`, in that order, still on disk; `axis` is 0, as this is about sections."""
@@ -107,7 +112,8 @@ class LazyArray:
         def read(start: int, stop: int, window: Window) -> np.ndarray:
             return np.concatenate([self.read(a, b, window) for a, b in _runs(chosen[start:stop])])
 
-        return LazyArray((len(chosen), *self.shape[1:]), self.dtype, read)
+        extremes = None if self.extremes is None else self.extremes[chosen]
+        return LazyArray((len(chosen), *self.shape[1:]), self.dtype, read, extremes)
 
     def map(self, function: Callable[[int, np.ndarray], np.ndarray], dtype: Any, channels: int) -> LazyArray:
         """With `function(index, part)` of each section, or of whatever part of it is read, pixel by pixel."""
@@ -118,13 +124,13 @@ class LazyArray:
 
         return LazyArray((*self.shape[:-1], channels), dtype, read)
 
-    def shrunk(self, factor: int, function: Callable[[np.ndarray, int], np.ndarray]) -> LazyArray:
-        """With `function(sections, factor)`, which makes them smaller by `factor`, block by block."""
+    def shrunk(self, factor: int, function: Callable[..., np.ndarray], beside: Sequence[LazyArray] = ()) -> LazyArray:
+        """With `function` of sections, and of those `beside`, which makes them smaller by `factor`, block by block."""
         count, height, width, channels = self.shape
 
         def read(start: int, stop: int, window: Window) -> np.ndarray:
             larger = tuple(slice(part.start * factor, part.stop * factor) for part in window)
-            return function(self.read(start, stop, larger), factor)
+            return function(*(array.read(start, stop, larger) for array in (self, *beside)))
 
         return LazyArray((count, height // factor, width // factor, channels), self.dtype, read)
 

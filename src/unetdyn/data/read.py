@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from unetdyn._checks import check_count, check_fraction
+from unetdyn._checks import check_count
 from unetdyn.data.assemble import assembled
-from unetdyn.data.files import check_alike, describe_nearest, list_images, list_some, read_named, read_pages
-from unetdyn.data.formats.registry import FORMATS, is_one_source, named
-from unetdyn.data.masks import class_indices
-from unetdyn.data.sources import check_orientations, lazy_pages
+from unetdyn.data.files import check_alike, describe_nearest, one_bit_as_the_others, stored_pages
+from unetdyn.data.folders import add_pages, name_files, subfolders_named
+from unetdyn.data.formats.registry import FORMATS, array_in, is_one_source
+from unetdyn.data.masks import Foreground, check_mask_arguments, class_indices, counted, refuse_unmarked
+from unetdyn.data.pairing import Pair, check_pair, pair_names, tell_apart
+from unetdyn.data.sources import LazyPage, check_orientations, lazy_pages
 from unetdyn.data.stack import Stack
 
-VOLUMES = (".tif", ".tiff", *FORMATS)
-MASK_SUFFIXES = ("_mask", "-mask", "_masks", "_label", "-label", "_labels")
+Paired = dict[str, tuple[Path, list[Path]]]
 
 
 def read_folder(
@@ -25,39 +28,58 @@ def read_folder(
     masks: str = "masks",
     classes: int = 1,
     mask_threshold: float | None = None,
+    ignore: float | None = None,
+    foreground: Foreground | None = None,
+    pair: Pair | None = None,
+    recursive: bool | None = None,
     axes: str | None = None,
     lazy: bool = False,
 ) -> Stack:
     """Images and their masks, paired by name, in natural order.
 
     Images and masks are sub-folders of PNG, TIFF or JPEG files, or multi-page TIFF files, or volumes of any format that
-    `read_stack` reads. Files are paired by their
-    stem; a mask's stem may end in `_mask`, `-mask`, `_masks`, `_label`, `-label` or `_labels`. The pages of two single
-    files are paired by number. Nothing is paired by guess and nothing left out: what has no partner is an error.
+    `read_stack` reads, alone or in sub-folders. Files are paired by their
+    stem; a mask's stem may end in `_mask`, `-mask`, `_masks`, `_label`, `-label` or `_labels`, and other names are
+    told by `pair`. Pages of paired files are paired by number. Nothing is paired by guess and nothing left out: what
+    has no partner is an error. Both may lie in one folder (`images="data", masks="data"`, or `"."` for `path` itself).
 
     Args:
         path: The folder that holds both.
-        images: Name of the images' sub-folder or multi-page file inside `path`; its extension may be left out. An array
-            in it is named as in `read_stack`: `"cells.h5::/raw"`.
+        images: Name of the images' sub-folder or multi-page file inside `path`, whose extension may be left out. An
+            array in it is named as in `read_stack`: `"cells.h5::/raw"`.
         masks: The same for the masks.
         classes: 1 (default) for binary masks: 0 and one other value, which may differ from file to file, so 1-bit and
             8-bit files may be mixed. Otherwise the number of classes with the background: masks hold indices.
         mask_threshold: Only with `classes=1`: fraction of the dtype's range, usually 0.5, above which a pixel of a
             mask with *more than two* values is foreground. Default `None`: such a mask is refused.
+        ignore: A value of the masks, often 255 or -1, whose pixels have no label and must not count: the stack's
+            `weights` are 0 there. Default `None`: every pixel has a label.
+        foreground: Only with `classes=1`: `"nonzero"` makes foreground of every value above 0, where masks hold the
+            numbers of single objects (instances). Default `None`: one value alone is foreground.
+        pair: Patterns of the images' and the masks' stems, such as `("image_{}", "mask_{}")` or `("{}_img", "{}_gt")`:
+            `{}` is what an image and its mask have in common, `*` any text. Where the masks' pattern has a `*`, one
+            image may have several masks, which are united (`classes=1` only). With a `/` a pattern is about the folder
+            too: `("{}/*", "{}/*")` pairs the image of a folder with all masks of that folder. Default `None`: equal
+            stems, or the suffixes above.
+        recursive: What is done with sub-folders of the images or masks that hold images. `True`: they are read too,
+            and files are paired within their sub-folder (`images/p01/s003.png` with `masks/p01/s003.png`); so is every
+            folder `images` deeper in `path` (`p01/images/s003.png` with `p01/masks/s003.png`). `False`: they are left
+            out. Default `None`: they are refused.
         axes: As in `read_stack`, for files that don't say their axes; a mask may lack the channels, c.
         lazy: Whether images and masks stay on disk, where they are larger than memory. Each mask is read once to judge
             its values, an image when it is used. Needs files of which parts can be read: .npy, Zarr, HDF5, MRC, NIfTI
             that is not compressed, TIFF; or one image a file, which is decoded anew each time. Default `False`.
 
     Returns:
-        A `Stack` whose names are the images' stems, with the size of a voxel where the files say it.
+        A `Stack` whose names are the images' stems, behind their sub-folder where there is one (`p01/s003`), with the
+        size of a voxel where the files say it.
 
     Raises:
-        ImportError: Where a format needs a package that is not installed; the message says how to install it.
         FileNotFoundError: Where `path`, the images or the masks do not exist; the message says what is there.
-        ValueError: Where a folder is empty, a file cannot be read, an image has no mask or the reverse, sizes differ,
-            orientations differ, a mask's values do not suit `classes`, an image holds NaN or infinity, or parts of a
-            file can't be read with `lazy=True`.
+        ImportError: Where a format needs a package that is not installed; the message says how to install it.
+        ValueError: Where a folder is empty or has images in sub-folders, a file cannot be read, an image has no mask or
+            the reverse, sizes or orientations differ, a mask's values do not suit `classes`, all masks are foreground,
+            an image holds NaN or infinity, or parts of a file can't be read with `lazy=True`.
 
     Example:
         >>> import tempfile, pathlib, numpy as np
@@ -66,96 +88,114 @@ def read_folder(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     for sub, value in (("images", 100), ("masks", 255)):
         ...         (pathlib.Path(folder) / sub).mkdir()
-        ...         Image.fromarray(np.full((4, 4), value, "uint8")).save(pathlib.Path(folder) / sub / "00.png")
+        ...         Image.fromarray(np.eye(4, dtype="uint8") * value).save(pathlib.Path(folder) / sub / "00.png")
         ...     stack = read_folder(folder)
         >>> stack.names, int(stack.images.max()), int(stack.masks.max())
         (('00',), 100, 1)
     """
-    _check_classes(classes, mask_threshold)
+    _check_classes(classes)
+    check_mask_arguments(classes, mask_threshold, ignore, foreground)
+    check_pair(pair)
     root = Path(path)
     if not root.is_dir():
         raise FileNotFoundError(
             f"`path` must be a folder that holds {images!r} and {masks!r}. Received: path={str(path)!r}, "
             f"which is no folder; {describe_nearest(root)}."
         )
-    image_source, mask_source = _inside(root, images, "images"), _inside(root, masks, "masks")
-    read = lazy_pages if lazy else read_pages
-    read_images = read_named(image_source, axes=axes, read=read)
-    read_masks = read_named(mask_source, mask=True, axes=axes, read=read)
-    if is_one_source(image_source) and is_one_source(mask_source):
-        read_masks = _by_page(read_images, read_masks)
-    pairs = _paired(read_images, read_masks)
+    files = _paired_files(root, images, masks, pair, recursive)
+    check_orientations((image, mask) for image, of_image in files.values() for mask in of_image)
+    read_images, read_masks = _read_pairs(files, classes, partial(lazy_pages if lazy else stored_pages, axes=axes))
+    if not lazy:
+        read_images = one_bit_as_the_others(read_images, mask=False)
+        read_masks = one_bit_as_the_others(read_masks, mask=True)
     check_alike(read_images)
-    _check_sizes(read_images, pairs)
-    check_orientations(list_images(image_source), list_images(mask_source))
-    rule = partial(class_indices, classes=classes, threshold=mask_threshold)
-    stack = assembled(read_images, pairs, rule, list_images(image_source))
+    _check_sizes(read_images, read_masks)
+    rule = partial(class_indices, classes=classes, threshold=mask_threshold, ignore=ignore, foreground=foreground)
+    sources = [image for image, _ in files.values()]
+    weight = None if ignore is None else partial(counted, ignore=ignore)
+    stack = assembled(read_images, read_masks, rule, weight, sources)
+    refuse_unmarked(stack.masks, stack.weights, background=ignore is not None)
     _refuse_unused_classes(stack, classes)
     return stack
 
 
-def _check_classes(classes: int, mask_threshold: float | None) -> None:
+def _check_classes(classes: int) -> None:
     why = "as masks hold 8 bits, the background counted unless it is 1"
     check_count("classes", classes, least=1, unit="", otherwise=why, most=256)
-    if mask_threshold is None:
-        return
-    check_fraction("mask_threshold", mask_threshold, zero=True, otherwise="or None")
-    if classes != 1:
-        raise ValueError(
-            "`mask_threshold` must go with `classes=1`: it is for binary masks. "
-            f"Received: mask_threshold={mask_threshold!r}, classes={classes!r}. Leave one of them out."
-        )
 
 
-def _inside(root: Path, name: str, argument: str) -> Path:
-    for candidate in (root / name, *(root / f"{name}{extension}" for extension in VOLUMES)):
-        if named(candidate)[0].exists():
-            return candidate
+def _paired_files(root: Path, images: str, masks: str, pair: Pair | None, recursive: bool | None) -> Paired:
+    """Each image's file and those of its masks, by the image's name."""
+    image_sources = _sources(root, images, "images", recursive)
+    mask_sources = _sources(root, masks, "masks", recursive)
+    of_images, of_masks = (frozenset(p.resolve() for p in part.values()) for part in (image_sources, mask_sources))
+    if of_images == of_masks:
+        files = name_files(image_sources, recursive)
+        image_names, mask_names = tell_apart(files, pair)
+        pairs = pair_names(image_names, mask_names, pair)
+        return {name: (files[name], [files[mask] for mask in found]) for name, found in pairs.items()}
+    image_files = name_files(image_sources, recursive, apart=of_masks)
+    mask_files = name_files(mask_sources, recursive, apart=of_images)
+    if all(is_one_source(source) for source in (*image_sources.values(), *mask_sources.values())):
+        pairs = dict(zip(image_files, ([name] for name in mask_files), strict=True))
+    else:
+        pairs = pair_names(image_files, mask_files, pair)
+    return {name: (image_files[name], [mask_files[mask] for mask in found]) for name, found in pairs.items()}
+
+
+def _sources(root: Path, name: str, argument: str, recursive: bool | None) -> dict[str, Path]:
+    """The folder or file of that name in `root`; with `recursive` all folders of that name, by the path to each."""
+    candidates = [root / name, *(root / f"{name}{extension}" for extension in (".tif", ".tiff", *FORMATS))]
+    found = next((candidate for candidate in candidates if array_in(candidate)[0].exists()), None)
+    if found is not None and (is_one_source(found) or not recursive):
+        return {"": found}
+    below = subfolders_named(root, name) if recursive else {}
+    if below:
+        return below
+    holding = sum((entry / name).is_dir() for entry in root.iterdir() if entry.is_dir())
+    instead = f"; {holding} of its sub-folders hold one: pass `recursive=True` to read these" if holding else ""
     raise FileNotFoundError(
         f"`{argument}` must be a sub-folder, a multi-page TIFF or a volume inside {str(root)!r}. "
-        f"Received: {argument}={name!r}, which is not there; {describe_nearest(root / name)}."
+        f"Received: {argument}={name!r}, which is not there; {describe_nearest(root / name)}{instead}."
     )
 
 
-def _by_page(images: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    if len(images) != len(masks):
-        raise ValueError(
-            f"The images' file and the masks' file must have as many pages. "
-            f"Received: {len(images)} pages of images, {len(masks)} of masks."
-        )
-    return dict(zip(images, masks.values(), strict=True))
-
-
-def _paired(images: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The masks under the names of their images; whatever has no partner is named in the error."""
-    pairs: dict[str, np.ndarray] = {}
-    for name, mask in masks.items():
-        key = name if name in images else _without_suffix(name)
-        if key in pairs:
+def _read_pairs(
+    files: Paired, classes: int, read: Callable[[Path, bool], Sequence[Any]]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The pages of all images by name, and the page of the mask of each, in memory or on disk as `read` gives them."""
+    images: dict[str, Any] = {}
+    masks: dict[str, Any] = {}
+    for name, (image_file, mask_files) in files.items():
+        pages = read(image_file, False)
+        mask_pages = _united(name, [read(file, True) for file in mask_files], classes)
+        if len(pages) != len(mask_pages):
             raise ValueError(
-                f"Each image must have one mask. Received: two masks for image {key!r}, one of them {name!r}. "
-                f"Remove or rename one."
+                f"An image's file and its mask's must have as many pages. Received: image {name!r} with "
+                f"{len(pages)} pages of images, {len(mask_pages)} of masks in {mask_files[0].name!r}."
             )
-        pairs[key] = mask
-    without_mask = [name for name in images if name not in pairs]
-    without_image = [name for name in pairs if name not in images]
-    if without_mask or without_image:
+        add_pages(images, name, pages)
+        add_pages(masks, name, mask_pages)
+    return images, masks
+
+
+def _united(name: str, masks: list[Sequence[Any]], classes: int) -> Sequence[Any]:
+    """One mask of all that an image has: foreground where any of them is."""
+    if len(masks) == 1:
+        return masks[0]
+    shapes = [[page.shape for page in mask] for mask in masks]
+    if classes > 1 or any(shape != shapes[0] for shape in shapes):
         raise ValueError(
-            f"Each image must have a mask of its name, and each mask an image. Received: "
-            f"{len(without_mask)} images without a mask: {list_some(without_mask)}; "
-            f"{len(without_image)} masks without an image: {list_some(without_image)}. "
-            f"Rename or remove those files; a mask's stem may end in {', '.join(MASK_SUFFIXES)}."
+            f"Several masks of one image are united only with `classes=1`, and where all have one size. Received: "
+            f"{len(masks)} masks of image {name!r} of the sizes {sorted({str(s) for shape in shapes for s in shape})}, "
+            f"classes={classes}. Save one mask of class indices."
         )
-    return pairs
-
-
-def _without_suffix(name: str) -> str:
-    """The image's name for a mask's name: `a_mask` -> `a`, and for pages `a_mask[3]` -> `a[3]`."""
-    stem, bracket, page = name.partition("[")
-    for suffix in MASK_SUFFIXES:
-        if stem.lower().endswith(suffix):
-            return stem[: -len(suffix)] + bracket + page
-    return name
+    if isinstance(masks[0][0], LazyPage):
+        raise ValueError(
+            f"With `lazy=True` each image must have one mask. Received: {len(masks)} masks of image {name!r}. Save one "
+            "mask of them, or leave `lazy=True` out."
+        )
+    return [np.maximum.reduce(pages) for pages in zip(*masks, strict=True)]
 
 
 def _check_sizes(images: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -> None:

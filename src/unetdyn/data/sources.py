@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from unetdyn.data.files import read_pages
+from unetdyn.data.files import stored_pages
 from unetdyn.data.formats.registry import check_no_axes, format_of, open_volume
 from unetdyn.data.formats.tiff_file import is_tiff, open_tiff, voxel_size_of_tiff
 from unetdyn.data.formats.volume import RefusedError, VoxelSize, sections_of
@@ -40,7 +40,7 @@ class LazyPage:
 
 
 def lazy_pages(path: Path, mask: bool = False, axes: str | None = None) -> list[LazyPage]:
-    """The pages of one file, on disk, where `read_pages` has them in memory.
+    """The pages of one file, on disk, where `stored_pages` has them in memory.
 
     Of arrays, MRC, NIfTI and plain TIFF, parts of a page are read; other files are decoded whole each time, so they
     must have one page.
@@ -68,7 +68,8 @@ def joined_pages(pages: Sequence[LazyPage]) -> LazyArray:
     """Pages of any files, one after the other."""
     arrays = list({id(page.array): page.array for page in pages}.values())
     first = dict(zip(map(id, arrays), np.cumsum([0, *map(len, arrays[:-1])]), strict=True))
-    return LazyArray.joined(arrays).take([first[id(page.array)] + page.index for page in pages])
+    found = LazyArray.joined(arrays).take([first[id(page.array)] + page.index for page in pages])
+    return found.map(lambda _, part: part.astype(np.uint8), np.uint8, found.shape[-1]) if found.dtype == bool else found
 
 
 def classified(
@@ -84,12 +85,15 @@ def classified(
         rule: `rule(mask, name)` gives `(height, width, 1)` class indices, which depend on nothing but the values.
     """
     tables = [_table(np.asarray(page), name, rule) for page, name in zip(pages, names, strict=True)]
+    extremes = np.array([[classes.min(), classes.max()] for _, classes in tables])
 
     def classes_of(index: int, part: np.ndarray) -> np.ndarray:
         values, classes = tables[index]
         return classes[np.searchsorted(values, part[..., :1])]
 
-    return joined_pages(pages).map(classes_of, np.uint8, 1)
+    found = joined_pages(pages).map(classes_of, np.uint8, 1)
+    found.extremes = extremes
+    return found
 
 
 def described(path: Path) -> tuple[VoxelSize | None, str | None]:
@@ -101,12 +105,12 @@ def described(path: Path) -> tuple[VoxelSize | None, str | None]:
     return (voxel_size_of_tiff(path) if is_tiff(path) else None), None
 
 
-def check_orientations(images: Sequence[Path], masks: Sequence[Path]) -> None:
+def check_orientations(pairs: Iterable[tuple[Path, Path]]) -> None:
     """Refuse an image and a mask whose stored axes lead in other directions: one would be a mirror image."""
-    of_images, of_masks = (
-        [(path, described(path)[1]) for path in paths if _is_oriented(path)] for paths in (images, masks)
-    )
-    for (image, of_image), (mask, of_mask) in zip(of_images, of_masks, strict=False):
+    for image, mask in pairs:
+        if not (_is_oriented(image) and _is_oriented(mask)):
+            continue
+        of_image, of_mask = described(image)[1], described(mask)[1]
         if of_image and of_mask and of_image != of_mask:
             raise RefusedError(
                 "An image and its mask must be stored in the same orientation, or pixels don't belong together. "
@@ -138,7 +142,7 @@ def _image_file(path: Path, mask: bool) -> LazyArray:
     try:
         return sections_of(open_tiff(path), str(path)) if is_tiff(path) else _decoded_each_time(path, mask)
     except RefusedError:
-        pages = read_pages(path, mask)
+        pages = stored_pages(path, mask)
         if len(pages) > 1:
             raise
         return _decoded_each_time(path, mask)
@@ -158,7 +162,7 @@ def _decoded_each_time(path: Path, mask: bool) -> LazyArray:
 def _decoded(path: Path, mask: bool, changed: int) -> np.ndarray:
     """The last image and the last mask are kept, because tiles of a section are asked for one by one."""
     del changed  # so that a file that was written anew is read anew
-    pages = read_pages(path, mask)
+    pages = stored_pages(path, mask)
     if len(pages) != 1:
         raise RefusedError(
             f"`lazy=True` needs one image a file, or a TIFF. Received: {str(path)!r} with {len(pages)} pages. "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ class Stack:
         masks: `uint8` array of shape `(sections, height, width, 1)` of class indices: 0 is the background; with two
             classes, 1 the foreground. They may be on disk as well.
         names: One name for each section, for messages: usually the file's stem.
+        weights: `uint8` array of the masks' shape: 0 where a pixel has no label and must not count, 1 elsewhere.
+            Default `None`: all count.
         voxel_size: (z, y, x) in nanometres, or `None` (default) where the files don't say.
         position: The place of each section along z, as a whole number. Sections whose places differ by 1 adjoin, and
             only these make up a tile in 3D. Default `None`: 0, 1, 2, …, as of one specimen.
@@ -44,13 +47,15 @@ class Stack:
     images: np.ndarray | LazyArray
     masks: np.ndarray | LazyArray
     names: tuple[str, ...]
+    weights: np.ndarray | LazyArray | None = None
     voxel_size: tuple[float, float, float] | None = None
     position: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        for argument in ("images", "masks"):
+        for argument in ("images", "masks", "weights"):
             object.__setattr__(self, argument, _kept_on_disk(getattr(self, argument)))
         _check_dtypes(self.images, self.masks)
+        _check_weights(self.weights, self.masks)
         _check_shapes(self.images, self.masks, self.names)
         if isinstance(self.images, np.ndarray):
             check_finite(self.images, self.names)
@@ -67,10 +72,11 @@ class Stack:
     def take(self, indices: Sequence[int] | np.ndarray) -> Stack:
         """The sections at `indices`, in that order, as a stack of their own."""
         chosen = np.asarray(indices, dtype=np.intp)
-        images, masks = self.images.take(chosen, axis=0), self.masks.take(chosen, axis=0)
+        parts = {name: getattr(self, name) for name in ("images", "masks", "weights")}
+        taken: dict[str, Any] = {name: part.take(chosen, axis=0) for name, part in parts.items() if part is not None}
         names = tuple(self.names[index] for index in chosen)
         position = tuple(self.places[index] for index in chosen)
-        return replace(self, images=images, masks=masks, names=names, position=position)
+        return replace(self, **taken, names=names, position=position)
 
     def with_images(self, images: np.ndarray | LazyArray) -> Stack:
         """The same sections with other images, such as normalised ones."""
@@ -82,7 +88,8 @@ def downsample(stack: Stack, factor: int) -> Stack:
 
     A block is `factor × factor` pixels. An image keeps its dtype: integer images are rounded to the nearest level, so
     that `normalise(method="unit")` still knows their range. A mask pixel becomes the class that fills most of its
-    block; where two fill as much, the larger index, so that a binary mask is 1 where its mean is ≥ 0.5.
+    block; where two fill as much, the larger index, so that a binary mask is 1 where its mean is ≥ 0.5. Pixels of
+    weight 0 have no say; where they are more than half of a block, it has the weight 0 itself.
 
     Args:
         stack: The stack.
@@ -112,13 +119,14 @@ def downsample(stack: Stack, factor: int) -> Stack:
         )
     if factor == 1:
         return stack
-    parts = ((stack.images, _means), (stack.masks, _majority))
-    images, masks = (
-        part.shrunk(factor, function) if isinstance(part, LazyArray) else function(part, factor)
-        for part, function in parts
-    )
+    images, weights = _shrunk(_means, factor, stack.images), stack.weights
+    if weights is None:
+        masks = _shrunk(_majority, factor, stack.masks)
+    else:
+        masks = _shrunk(_majority, factor, stack.masks, weights)
+        weights = _shrunk(_majority, factor, weights)
     size = stack.voxel_size and (stack.voxel_size[0], stack.voxel_size[1] * factor, stack.voxel_size[2] * factor)
-    return replace(stack, images=images, masks=masks, voxel_size=size)
+    return replace(stack, images=images, masks=masks, weights=weights, voxel_size=size)
 
 
 def check_finite(images: np.ndarray, names: Sequence[str]) -> None:
@@ -134,7 +142,15 @@ def check_finite(images: np.ndarray, names: Sequence[str]) -> None:
             )
 
 
-def _means(images: np.ndarray, factor: int) -> np.ndarray:
+def _shrunk(function: Callable[..., np.ndarray], factor: int, *arrays: np.ndarray | LazyArray) -> Any:
+    """`function(factor, *arrays)`, of arrays on disk when it is read."""
+    if not any(isinstance(array, LazyArray) for array in arrays):
+        return function(factor, *arrays)
+    first, *others = map(LazyArray.of, arrays)
+    return first.shrunk(factor, partial(function, factor), others)
+
+
+def _means(factor: int, images: np.ndarray) -> np.ndarray:
     means = _blocks(images, factor).mean(axis=(2, 4), dtype=np.float64)
     return (np.rint(means) if np.issubdtype(images.dtype, np.integer) else means).astype(images.dtype)
 
@@ -144,11 +160,12 @@ def _blocks(array: np.ndarray, factor: int) -> np.ndarray:
     return array.reshape(sections, height // factor, factor, width // factor, factor, channels)
 
 
-def _majority(masks: np.ndarray, factor: int) -> np.ndarray:
+def _majority(factor: int, masks: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     best = np.zeros_like(masks[:, ::factor, ::factor])
     most = np.zeros(best.shape, dtype=np.int64)
     for index in np.unique(masks):
-        count = (_blocks(masks, factor) == index).sum(axis=(2, 4))
+        voting = masks == index if weights is None else (masks == index) & (weights > 0)
+        count = _blocks(voting, factor).sum(axis=(2, 4))
         best = np.where(count >= most, np.where(count > 0, index, best), best)
         most = np.maximum(most, count)
     return best.astype(np.uint8)
@@ -177,6 +194,18 @@ def _check_dtypes(images: Any, masks: Any) -> None:
                 f"`{argument}` must be a NumPy array of dtype {' or '.join(known)}. "
                 f"Received: {argument} of {received}. Convert it with `.astype({known[-1]!r})`."
             )
+
+
+def _check_weights(weights: Any, masks: Any) -> None:
+    if weights is None:
+        return
+    is_array = isinstance(weights, np.ndarray | LazyArray)
+    received = f"{weights.dtype} of shape {weights.shape}" if is_array else repr(weights)
+    if received != f"uint8 of shape {masks.shape}" or (isinstance(weights, np.ndarray) and weights.max(initial=0) > 1):
+        raise ValueError(
+            f"`weights` must be 0 and 1 as uint8, of the masks' shape {masks.shape}, or None. Received: weights of "
+            f"{received}. Weights of other values belong to `TileDataset`."
+        )
 
 
 def _check_shapes(images: Any, masks: Any, names: Sequence[str]) -> None:

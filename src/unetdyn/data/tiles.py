@@ -28,6 +28,7 @@ class Tiles:
         names: The names of the stack's sections.
         height: Height of the sections in pixels.
         width: Width of the sections in pixels.
+        weights: Array of the masks' shape, or `None`: see `Stack`.
     """
 
     images: np.ndarray | LazyArray
@@ -38,6 +39,7 @@ class Tiles:
     names: tuple[str, ...]
     height: int
     width: int
+    weights: np.ndarray | LazyArray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -56,8 +58,8 @@ class Tiles:
     def take(self, indices: Sequence[int] | np.ndarray) -> Tiles:
         """The tiles at `indices`, in that order."""
         chosen = np.asarray(indices, dtype=np.intp)
-        fields = ("images", "masks", "section", "row", "col")
-        return replace(self, **{field: getattr(self, field).take(chosen, axis=0) for field in fields})
+        parts = {name: getattr(self, name) for name in ("images", "masks", "section", "row", "col", "weights")}
+        return replace(self, **{name: part.take(chosen, axis=0) for name, part in parts.items() if part is not None})
 
 
 def tile(stack: Stack, size: int | Block, stride: int | Block | None = None) -> Tiles:
@@ -111,8 +113,9 @@ def tile(stack: Stack, size: int | Block, stride: int | Block | None = None) -> 
     starts = np.stack([part.ravel() for part in np.meshgrid(sections, rows, cols, indexing="ij")], axis=1)
     cut = sizes if isinstance(size, Sequence) else sizes[1:]
     images, masks = (_cut(array, starts, cut) for array in (stack.images, stack.masks))
+    weights = None if stack.weights is None else _cut(stack.weights, starts, cut)
     section, row, col = starts.T
-    return Tiles(images, masks, section, row, col, stack.names, height, width)
+    return Tiles(images, masks, section, row, col, stack.names, height, width, weights)
 
 
 def stitch(tiles: Tiles, values: np.ndarray) -> np.ndarray:

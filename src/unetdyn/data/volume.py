@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from unetdyn.data.files import describe_nearest
-from unetdyn.data.formats.registry import is_one_source, named
+from unetdyn.data.formats.registry import array_in, is_one_source
+from unetdyn.data.masks import Foreground
 from unetdyn.data.read import read_folder
 from unetdyn.data.stack import Stack
 
@@ -15,6 +16,8 @@ def read_volume(
     masks: str | Path,
     classes: int = 1,
     mask_threshold: float | None = None,
+    ignore: float | None = None,
+    foreground: Foreground | None = None,
     axes: str | None = None,
     lazy: bool = False,
 ) -> Stack:
@@ -28,7 +31,9 @@ def read_volume(
         images: The file of the volume; of HDF5, Zarr and `.npz` with the array: `"cells.h5::/raw"`.
         masks: That of its mask, which may be another array of the same file: `"cells.h5::/labels"`.
         classes: As in `read_folder`: 1 (default) for binary masks, else the number of classes with the background.
-        mask_threshold: As in `read_folder`.
+        mask_threshold: As in `read_folder`, and so are:
+        ignore: The value of pixels without a label.
+        foreground: `"nonzero"` where masks hold the numbers of single objects.
         axes: As in `read_folder`.
         lazy: As in `read_folder`: whether sections stay on disk, for volumes that are larger than memory.
 
@@ -52,12 +57,12 @@ def read_volume(
         ((2, 3, 4, 1), 6, ('raw[0]', 'raw[1]'))
     """
     of_images, of_masks = _one_file("images", images), _one_file("masks", masks)
-    return read_folder(Path(), of_images, of_masks, classes, mask_threshold, axes=axes, lazy=lazy)
+    return read_folder(Path(), of_images, of_masks, classes, mask_threshold, ignore, foreground, axes=axes, lazy=lazy)
 
 
 def _one_file(argument: str, path: str | Path) -> str:
     if not is_one_source(Path(path)):
-        file = named(Path(path))[0]
+        file = array_in(Path(path))[0]
         instead = "a folder: read it by `read_folder`" if file.is_dir() else f"not there; {describe_nearest(file)}"
         raise FileNotFoundError(
             f"`{argument}` must be one file that holds a volume. Received: {argument}={str(path)!r}, which is "

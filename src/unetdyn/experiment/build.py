@@ -8,6 +8,7 @@ import keras
 
 from unetdyn import losses, metrics, models
 from unetdyn.experiment.config import Config
+from unetdyn.experiment.data_config import FolderData
 from unetdyn.experiment.learning_rate import learning_rate
 from unetdyn.experiment.optimizer_config import KERAS_ARGUMENTS
 from unetdyn.optimizers import weight_decay_groups
@@ -31,7 +32,7 @@ def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> N
     model.compile(
         optimizer=build_optimizer(config, steps_per_epoch),
         loss=build_loss(config),
-        metrics=build_metrics(config),
+        weighted_metrics=build_metrics(config),
         jit_compile=config.fit.jit_compile,
         steps_per_execution=config.fit.steps_per_execution,
         auto_scale_loss=config.optimizer.loss_scale_factor is None,  # Keras would drop a fixed one
@@ -73,16 +74,17 @@ def build_optimizer(config: Config, steps_per_epoch: int) -> keras.optimizers.Op
 
 
 def build_loss(config: Config) -> keras.losses.Loss:
-    """The loss, told whether the model gives logits or probabilities."""
+    """The loss, told whether the model gives logits or probabilities; the mean over the pixels that have a label."""
     settings, from_logits = config.loss, config.model.output == "logits"
-    if settings.kind == "binary_focal":
-        options = settings.model_dump(exclude={"kind"})
-        return losses.BinaryFocalLoss(**options, from_logits=from_logits)
-    if settings.kind == "soft_jaccard":
+    if settings.kind == "soft_jaccard":  # a ratio, which no number of pixels divides
         return losses.SoftJaccardLoss(from_logits=from_logits)
+    ignored = isinstance(config.data, FolderData) and config.data.ignore is not None
+    common = {"from_logits": from_logits, "reduction": "mean_with_sample_weight" if ignored else "sum_over_batch_size"}
+    if settings.kind == "binary_focal":
+        return losses.BinaryFocalLoss(**settings.model_dump(exclude={"kind"}), **common)
     if settings.kind == "binary_crossentropy":
-        return keras.losses.BinaryCrossentropy(from_logits=from_logits)
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits)
+        return keras.losses.BinaryCrossentropy(**common)
+    return keras.losses.SparseCategoricalCrossentropy(**common)
 
 
 def build_metrics(config: Config) -> list[keras.metrics.Metric]:

@@ -17,7 +17,16 @@ class SplitConfig(Part):
     train: Sections | None = Field(None, description="first and last section; absent: what the shares leave")
     validation: Sections | Fraction = 0.2
     test: Sections | Fraction | None = None
-    gap: int = Field(1, ge=0, description="sections left out between two parts, because neighbours look alike")
+    gap: int = Field(
+        1, ge=0, description="sections left out between two parts, as neighbours look alike; not of groups"
+    )
+    groups: str | None = Field(
+        None, description="pattern on names: sections of one match, such as a patient's, stay together"
+    )
+    groups_table: Path | None = Field(
+        None, description="instead, a CSV file in `data.path`: a row an image, its name first"
+    )
+    groups_column: str | None = Field(None, description="the table's column that holds the groups")
 
     @model_validator(mode="after")
     def _ranges_or_shares(self) -> "SplitConfig":
@@ -26,6 +35,17 @@ class SplitConfig(Part):
             raise ValueError(
                 "give `train`, `validation` and `test` all as [first, last] sections, or leave `train` out and give "
                 f"the others as shares. Received: train={self.train}, validation={self.validation}, test={self.test}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _groups_from_one_place(self) -> "SplitConfig":
+        table = self.groups_table is not None
+        if table != (self.groups_column is not None) or (table and self.groups is not None):
+            raise ValueError(
+                "give groups as a pattern in `groups`, or as `groups_table` and `groups_column`. Received: "
+                f"groups={self.groups!r}, groups_table={str(self.groups_table) if table else None!r}, "
+                f"groups_column={self.groups_column!r}"
             )
         return self
 
@@ -73,3 +93,7 @@ class FolderData(_Images):
     axes: str | None = Field(None, description="of arrays that don't say theirs, such as czyx; absent: by their shape")
     lazy: bool = Field(False, description="leave the sections on disk, where they are larger than memory")
     mask_threshold: Fraction | None = Field(None, description="for masks with greys between background and object")
+    ignore: int | None = Field(None, description="value in the masks of pixels without a label, which do not count")
+    foreground: Literal["nonzero"] | None = Field(None, description="for masks with the numbers of single objects")
+    pair: tuple[str, str] | None = Field(None, description='how images and masks are named: ["image_{}", "mask_{}"]')
+    recursive: bool | None = Field(None, description="read sub-folders too; false: leave them out; absent: refuse them")

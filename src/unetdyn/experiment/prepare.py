@@ -1,12 +1,14 @@
 """From the configuration's `data` to the three sets of tiles that a fit needs, checked before anything trains."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from unetdyn import data
+from unetdyn.data.masks import refuse_unmarked
 from unetdyn.experiment.config import Config
-from unetdyn.experiment.data_config import SyntheticData
+from unetdyn.experiment.data_config import FolderData, SyntheticData
 
 
 @dataclass(frozen=True)
@@ -44,19 +46,17 @@ def read_stack(config: Config) -> data.Stack:
     if isinstance(source, SyntheticData):
         stack = data.synthetic_em(sections=source.sections, size=source.size, seed=source.seed)
     else:
-        folder = source.model_dump(include={"path", "images", "masks", "mask_threshold", "axes", "lazy"})
+        said = {"path", "images", "masks", "mask_threshold", "ignore", "foreground", "pair", "recursive"}
+        said |= {"axes", "lazy"}
+        folder = source.model_dump(include=said)
         stack = data.read_folder(**folder, classes=config.model.classes)
     return data.downsample(stack, source.downsample) if source.downsample > 1 else stack
 
 
 def check_classes(stack: data.Stack, classes: int) -> None:
     """Refuse a model whose classes the masks don't show: one for 0/1 masks, K for indices 0 to K − 1."""
+    refuse_unmarked(stack.masks, stack.weights)
     found = int(stack.masks.max()) + 1
-    if found == 1:
-        raise ValueError(
-            f"The masks must mark something. Received: {len(stack)} masks, all background; "
-            "check that the masks are those of these images."
-        )
     expected = 2 if classes == 1 else classes
     if found != expected:
         suggestion = 1 if found == 2 else found
@@ -68,11 +68,19 @@ def check_classes(stack: data.Stack, classes: int) -> None:
 
 def split_stack(stack: data.Stack, config: Config) -> data.Split:
     """Split by section, as ranges or as shares; leaking splits are refused."""
-    train = config.data.split.train
-    others = config.data.split.model_dump(exclude={"train"})
-    if train is not None:
-        return data.split_by_section(stack, train, **others)
+    planned = config.data.split
+    others = planned.model_dump(include={"validation", "test", "gap"}) | {"groups": _groups(config)}
+    if planned.train is not None:
+        return data.split_by_section(stack, planned.train, **others)
     return data.split_by_fraction(stack, **{**others, "test": others["test"] or 0.0})
+
+
+def _groups(config: Config) -> str | dict[str, str] | None:
+    planned = config.data.split
+    if planned.groups_table is None or planned.groups_column is None:
+        return planned.groups
+    folder = config.data.path if isinstance(config.data, FolderData) else Path()
+    return data.read_groups(folder / planned.groups_table, planned.groups_column)
 
 
 def _dataset(stack: data.Stack, config: Config, training: bool) -> data.TileDataset:
@@ -92,6 +100,7 @@ def _dataset(stack: data.Stack, config: Config, training: bool) -> data.TileData
         shuffle=training,
         seed=config.seed,
         augmentation=augmentation,
+        weights=tiles.weights,
     )
 
 

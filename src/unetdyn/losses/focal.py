@@ -6,7 +6,14 @@ import keras
 from keras import ops
 
 from unetdyn._checks import check_fraction, check_positive, check_range, plain
-from unetdyn.metrics.shapes import as_computable, match_rank, match_weight, require_same_shape
+from unetdyn.metrics.shapes import (
+    as_computable,
+    check_ignore_label,
+    counted_pixels,
+    match_rank,
+    match_weight,
+    require_same_shape,
+)
 
 Tensor = Any
 
@@ -16,6 +23,8 @@ logit −69), high enough that 1/p stays finite in float32."""
 
 LARGEST_PROBABILITY = 1 - 2.0**-24
 """The largest float32 below 1: where a probability is clipped from above."""
+
+_MEANS = ("sum_over_batch_size", "mean")
 
 
 def _check_arguments(
@@ -118,6 +127,8 @@ class BinaryFocalLoss(keras.losses.Loss):
         from_logits: Whether predictions are logits; False by default, as in Keras. Prefer logits.
         label_smoothing: In [0, 1); None, the default, is 0.
         alpha: Balance in (0, 1), 0.25 in the paper; None, the default: no balancing.
+        ignore_label: Label of pixels that are left out, such as 255 or -1; None, the default: none. They have no part in
+            a mean either, as with `ignore_class` of Keras' `SparseCategoricalCrossentropy`.
         reduction: "sum_over_batch_size" by default: the mean over every pixel of every image. "sum", None (the loss of
             each pixel, `(batch, height, width, channels)`) and Keras' others work too.
         name: "binary_focal_loss" by default.
@@ -147,6 +158,7 @@ class BinaryFocalLoss(keras.losses.Loss):
         from_logits: bool = False,
         label_smoothing: float | None = None,
         alpha: float | None = None,
+        ignore_label: float | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str = "binary_focal_loss",
         dtype: Any = None,
@@ -160,6 +172,8 @@ class BinaryFocalLoss(keras.losses.Loss):
         self.from_logits = from_logits
         self.label_smoothing = plain(label_smoothing)
         self.alpha = plain(alpha)
+        check_ignore_label(ignore_label)
+        self.ignore_label = plain(ignore_label)
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         """The reduced loss; `sample_weight` is aligned with the predictions from the left.
@@ -169,7 +183,22 @@ class BinaryFocalLoss(keras.losses.Loss):
         if sample_weight is not None:
             shape = ops.shape(ops.convert_to_tensor(y_pred))
             sample_weight = ops.broadcast_to(match_weight(sample_weight, ops.convert_to_tensor(y_pred)), shape)
+        if self.ignore_label is not None:
+            y_true, sample_weight = self._without_ignored(y_true, y_pred, sample_weight)
         return super().__call__(y_true, y_pred, sample_weight)
+
+    def _without_ignored(self, y_true: Tensor, y_pred: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Labels with 0 in place of the ignored one, and weights of 0 there.
+
+        A mean over all pixels becomes one over those that are left: their weights grow as they become fewer.
+        """
+        y_pred = as_computable(y_pred)
+        y_true = match_rank(as_computable(y_true), y_pred)
+        require_same_shape(y_true, y_pred)
+        counted = counted_pixels(y_true, y_pred, None, self.ignore_label)
+        share = ops.mean(ops.cast(counted, "float32")) if self.reduction in _MEANS else 1.0
+        kept = ops.where(counted, ops.divide_no_nan(1.0, share), 0.0)
+        return ops.where(counted, y_true, 0.0), kept if weight is None else kept * ops.cast(weight, kept.dtype)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each element, the shape of `y_pred`."""
@@ -192,5 +221,6 @@ class BinaryFocalLoss(keras.losses.Loss):
             "from_logits": self.from_logits,
             "label_smoothing": self.label_smoothing,
             "alpha": self.alpha,
+            "ignore_label": self.ignore_label,
             "dtype": self.dtype,
         }

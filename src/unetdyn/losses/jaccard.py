@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from unetdyn._checks import plain
-from unetdyn.metrics.shapes import match_rank, match_weight, require_same_shape
+from unetdyn.metrics.shapes import counted_pixels, match_rank, require_same_shape
 from unetdyn.metrics.soft import check_soft_arguments, soft_jaccard_scores
 
 Tensor = Any
@@ -25,6 +25,7 @@ class SoftJaccardLoss(keras.losses.Loss):
         aggregate: "batch" by default, the usual form: one ratio over the whole batch. "image": the mean of the
             images' own losses, which does not depend on which images share a batch.
         from_logits: Whether predictions are logits; False by default, as in Keras.
+        ignore_label: Label of pixels that are left out, such as 255 or -1; None, the default: none.
         reduction: "sum_over_batch_size" by default; it acts on the images' losses with `aggregate="image"` and changes
             nothing with "batch", which has a single value.
         name: "soft_jaccard_loss" by default.
@@ -52,6 +53,7 @@ class SoftJaccardLoss(keras.losses.Loss):
         aggregate: Literal["batch", "image"] = "batch",
         *,
         from_logits: bool = False,
+        ignore_label: float | None = None,
         reduction: str | None = "sum_over_batch_size",
         name: str = "soft_jaccard_loss",
         dtype: Any = None,
@@ -59,21 +61,24 @@ class SoftJaccardLoss(keras.losses.Loss):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         if self.dtype in ("float16", "bfloat16"):
             super().__init__(name=name, reduction=reduction, dtype="float32")
-        check_soft_arguments(smooth, aggregate, ("batch", "image"))
+        check_soft_arguments(smooth, aggregate, ("batch", "image"), ignore_label)
         self.smooth = plain(smooth)
         self.aggregate = aggregate
         self.from_logits = from_logits
+        self.ignore_label = plain(ignore_label)
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         """The reduced loss."""
-        if sample_weight is None or (self.aggregate == "image" and len(ops.shape(sample_weight)) == 1):
+        of_images = self.aggregate == "image" and sample_weight is not None and len(ops.shape(sample_weight)) == 1
+        if self.ignore_label is None and (sample_weight is None or of_images):
             return super().__call__(y_true, y_pred, sample_weight)
         y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
         y_true = match_rank(ops.convert_to_tensor(y_true, dtype=self.dtype), y_pred)
         require_same_shape(y_true, y_pred)
-        counted = ops.not_equal(match_weight(sample_weight, y_pred), 0)
+        counted = counted_pixels(y_true, y_pred, None if of_images else sample_weight, self.ignore_label)
         nothing = float("-inf") if self.from_logits else 0.0
-        return super().__call__(ops.where(counted, y_true, 0.0), ops.where(counted, y_pred, nothing))
+        y_true, y_pred = ops.where(counted, y_true, 0.0), ops.where(counted, y_pred, nothing)
+        return super().__call__(y_true, y_pred, sample_weight if of_images else None)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each image, `(batch,)`, or of the batch, `()`."""
@@ -88,5 +93,6 @@ class SoftJaccardLoss(keras.losses.Loss):
             "smooth": self.smooth,
             "aggregate": self.aggregate,
             "from_logits": self.from_logits,
+            "ignore_label": self.ignore_label,
             "dtype": self.dtype,
         }

@@ -1,7 +1,7 @@
-"""Labels and predictions that make a Jaccard index meaningless: flagged in the compiled step, warned of on the host.
+"""Labels and predictions that make a Jaccard index meaningless: noted in the compiled step, warned of on the host.
 
-A compiled step cannot read values and warn. So it keeps a small vector of flags among the metric's state. The host
-reads them where it waits for the step anyway: see `ThresholdedJaccard`.
+A compiled step cannot read values and warn. So it keeps a small vector among the metric's state: flags, and the extremes
+of the labels. The host reads it where it waits for the step anyway: see `ThresholdedJaccard`.
 """
 
 from typing import Any
@@ -11,32 +11,24 @@ import numpy as np
 from keras import ops
 
 from unetdyn.metrics.jaccard import LABEL_THRESHOLD, Batch, CountingRule
+from unetdyn.metrics.label_warnings import Labels, label_warnings
 
 Tensor = Any
 
 FLAGS = (
-    "label_above_one",
-    "label_fractional",
-    "label_without_class",
     "label_background",
+    "label_nonfinite",
+    "label_empty_row",
     "prediction_below_one",
     "prediction_outside",
     "prediction_nan",
+    "label_largest",
+    "label_lowest",  # of the negative
+    "label_smallest",  # its reciprocal, of labels above 0
 )
+"""Each is the largest of what the batches gave, and 0 where nothing was seen."""
 
 WARNINGS = {
-    "label_above_one": (
-        "`y_true` holds values above 1, as 8-bit masks of 0 and 255 do. Everything above 0.5 was counted as "
-        "foreground; the loss, though, needs 0 and 1. Divide the masks by 255, or use `mask > 0`."
-    ),
-    "label_fractional": (
-        "`y_true` holds values between 0 and 1, as masks do that were resized with interpolation. Values above 0.5 "
-        "were counted as foreground. Resize masks with nearest-neighbour interpolation."
-    ),
-    "label_without_class": (
-        "`y_true` holds class numbers that are none of the model's channels, such as 255 for unlabelled pixels. They "
-        "were counted as belonging to no class. Give such pixels a `sample_weight` of 0."
-    ),
     "prediction_outside": (
         "`y_pred` holds values outside [0, 1], as a model without a final activation gives. They were compared with a "
         "probability. Pass `from_logits=True`, or end the model with a sigmoid."
@@ -50,58 +42,78 @@ WARNINGS = {
         "learn. Use a sigmoid for one channel, or two channels for a softmax."
     ),
 }
+"""What is said of predictions; `label_warnings` has the words for labels."""
 
-CODES = {
-    "label_above_one": "labels.scale",
-    "label_fractional": "labels.fractional",
-    "label_without_class": "labels.unknown_class",
-    "prediction_outside": "outputs.range",
-    "prediction_nan": "outputs.nonfinite",
-    "constant": "outputs.constant",
-}
-"""The codes of the warnings."""
+CODES = {"prediction_outside": "outputs.range", "prediction_nan": "outputs.nonfinite", "constant": "outputs.constant"}
+"""The codes of these warnings."""
 
 
 def raise_flags(batch: Batch, rule: CountingRule) -> Tensor:
-    """Which of `FLAGS` the counted pixels of a batch raise: float32 `(7,)` of 0 and 1."""
+    """What the counted pixels of a batch give for each of `FLAGS`: float32, at least 0."""
     y_true, y_pred = batch.y_true, batch.y_pred
-    channels = y_pred.shape[-1]
     probabilities = not rule.from_logits and rule.threshold is not None
-    none = ops.zeros_like(y_true, dtype="bool")
-    dense = none if batch.sparse else ops.greater(y_true, 1)
-    fractional = none if batch.sparse else ops.logical_and(ops.greater(y_true, 0), ops.less(y_true, 1))
-    unknown = ops.logical_or(ops.less(y_true, 0), ops.greater(y_true, channels - 1)) if batch.sparse else none
     outside = ops.logical_or(ops.less(y_pred, 0), ops.greater(y_pred, 1))
+    background = ops.less_equal(y_true, LABEL_THRESHOLD)
+    exclusive = rule.threshold is None and not batch.sparse
     raised = [
-        dense,
-        fractional,
-        unknown,
-        ops.less_equal(y_true, LABEL_THRESHOLD),
+        background,
+        ops.logical_not(ops.isfinite(y_true)),
+        ops.all(background, axis=-1, keepdims=True) if exclusive else ops.zeros_like(background),
         ops.not_equal(y_pred, 1),
         outside if probabilities else ops.zeros_like(y_pred, dtype="bool"),
         ops.isnan(y_pred),
     ]
+    labels = ops.cast(ops.where(ops.isfinite(y_true), y_true, 0), "float32")
     if batch.counted is not None:
         raised = [ops.logical_and(pixels, batch.counted) for pixels in raised]
-    return ops.cast(ops.stack([ops.any(pixels) for pixels in raised]), "float32")
+        labels = ops.where(batch.counted, labels, 0.0)
+    positive = ops.greater(labels, 0)
+    extremes = [labels, -labels, ops.where(positive, 1 / ops.where(positive, labels, 1.0), 0.0)]
+    flags = [ops.cast(ops.any(pixels), "float32") for pixels in raised]
+    return ops.stack(flags + [ops.maximum(ops.max(values), 0.0) for values in extremes])
 
 
-def warnings_due(flags: np.ndarray, *, single_channel: bool) -> list[str]:
-    """The keys of `WARNINGS` that the flags of an epoch call for."""
-    raised = {name for name, flag in zip(FLAGS, flags, strict=True) if flag > 0}
-    due = [name for name in WARNINGS if name in raised]
-    if single_channel and "label_background" in raised and "prediction_below_one" not in raised:
+def warnings_due(flags: np.ndarray, *, channels: int, sparse: bool) -> list[tuple[str, str]]:
+    """The codes and the texts that the flags of an epoch call for.
+
+    Args:
+        flags: As `raise_flags` gives them, the largest of all batches.
+        channels: Of the predictions.
+        sparse: Whether labels were class numbers.
+    """
+    seen = dict(zip(FLAGS, (float(flag) for flag in flags), strict=True))
+    labels = Labels(
+        lowest=-_rounded(seen["label_lowest"]),
+        smallest=_rounded(1 / seen["label_smallest"]) if seen["label_smallest"] else 0.0,
+        largest=_rounded(seen["label_largest"]),
+        background=seen["label_background"] > 0,
+        nonfinite=seen["label_nonfinite"] > 0,
+        empty_row=seen["label_empty_row"] > 0,
+        channels=channels,
+        sparse=sparse,
+    )
+    due = [name for name in ("prediction_outside", "prediction_nan") if seen[name]]
+    if channels == 1 and seen["label_background"] and not seen["prediction_below_one"]:
         due.append("constant")
-    return due
+    return [*label_warnings(labels), *((CODES[name], WARNINGS[name]) for name in due)]
 
 
-def on_host(value: Tensor) -> np.ndarray | None:
-    """`value` as NumPy where the host can read it now, None while a step is being traced."""
+def _rounded(value: float) -> float:
+    """To six digits, so that a label and the reciprocal of its reciprocal are one."""
+    return float(f"{value:.6g}")
+
+
+def on_host(variable: keras.Variable) -> np.ndarray | None:
+    """The largest that a variable holds on any replica, where the host can read it now; None in a trace."""
+    value = variable.value
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
         readable = tf.executing_eagerly()
+        replicas = getattr(variable._value, "values", None)  # Keras would add them up
+        if readable and isinstance(replicas, tuple):
+            return np.max([ops.convert_to_numpy(each) for each in replicas], axis=0)
     elif backend == "jax":
         import jax
 

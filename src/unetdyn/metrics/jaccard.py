@@ -9,7 +9,7 @@ from keras import ops
 
 from unetdyn._checks import check_choice, check_fraction, is_count
 from unetdyn.metrics import counts
-from unetdyn.metrics.shapes import as_computable, match_rank, match_weight, require_same_shape
+from unetdyn.metrics.shapes import as_computable, check_ignore_label, counted_pixels, match_rank, require_same_shape
 
 Tensor = Any
 
@@ -30,8 +30,10 @@ class CountingRule:
     empty: float | Literal["skip"] = 1.0
     from_logits: bool = False
     class_ids: Sequence[int] | None = None
+    ignore_label: float | None = None
 
     def __post_init__(self) -> None:
+        check_ignore_label(self.ignore_label)
         if self.threshold is not None:
             otherwise = "also with from_logits=True, or None for the largest channel"
             check_fraction("threshold", self.threshold, zero=True, one=True, otherwise=otherwise)
@@ -83,7 +85,7 @@ def _validate(y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None, rule
             f"`class_ids` must be below the number of classes, {max(channels, 2)}. "
             f"Received: class_ids={list(rule.class_ids)}, y_pred.shape={tuple(y_pred.shape)}."
         )
-    counted = None if sample_weight is None else ops.not_equal(match_weight(sample_weight, y_pred), 0)
+    counted = counted_pixels(y_true, y_pred, sample_weight, rule.ignore_label)
     return Batch(y_true, y_pred, counted, sparse)
 
 
@@ -206,6 +208,7 @@ def thresholded_jaccard(
     empty: float | Literal["skip"] = 1.0,
     from_logits: bool = False,
     class_ids: Sequence[int] | None = None,
+    ignore_label: float | None = None,
 ) -> Tensor:
     """Jaccard index of the arrays given, the predictions binarised first.
 
@@ -222,6 +225,7 @@ def thresholded_jaccard(
         empty: Score where labels and predictions are both empty, 1.0 by default because nothing is wrong there.
         from_logits: Whether `y_pred` holds logits; False by default, as in Keras.
         class_ids: Classes to average over; None, the default, pools all channels.
+        ignore_label: Label of pixels that are left out, such as 255 or -1; None, the default: none.
 
     Returns:
         A scalar float32 tensor in [0, 1], or NaN where `empty="skip"` leaves nothing.
@@ -236,6 +240,6 @@ def thresholded_jaccard(
     Reference:
         Jaccard, "The distribution of the flora in the alpine zone", New Phytologist 11, 1912.
     """
-    rule = CountingRule(threshold, comparison, aggregate, empty, from_logits, class_ids)
+    rule = CountingRule(threshold, comparison, aggregate, empty, from_logits, class_ids, ignore_label)
     sums = _update(_validate(y_true, y_pred, sample_weight, rule), rule)
     return _compute(*sums, rule)

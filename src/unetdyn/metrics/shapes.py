@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 from keras import ops
+
+from unetdyn._checks import is_number
 
 Tensor = Any
 
@@ -66,3 +69,38 @@ def match_weight(sample_weight: Tensor, y_pred: Tensor) -> Tensor:
     for _ in range(missing):
         weight = ops.expand_dims(weight, axis=-1)
     return weight
+
+
+def check_ignore_label(ignore_label: object) -> None:
+    """Refuse what is neither None nor a finite number.
+
+    >>> check_ignore_label("255")
+    Traceback (most recent call last):
+    ValueError: `ignore_label` must be the label of pixels to leave out, such as 255 or -1, or None. Received: ...
+    """
+    if ignore_label is not None and not (is_number(ignore_label) and np.isfinite(ignore_label)):  # type: ignore[call-overload]
+        raise ValueError(
+            "`ignore_label` must be the label of pixels to leave out, such as 255 or -1, or None. "
+            f"Received: ignore_label={ignore_label!r}."
+        )
+
+
+def counted_pixels(
+    y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None, ignore_label: float | None
+) -> Tensor | None:
+    """Where pixels count: those of another weight than 0 and of another label than the ignored one.
+
+    Args:
+        y_true: Labels of the rank of `y_pred`.
+        y_pred: Predictions, `(batch, height, width, channels)`.
+        sample_weight: As in `match_weight`, or None.
+        ignore_label: The label of pixels to leave out, or None.
+
+    Returns:
+        Boolean tensor that broadcasts against `y_pred`; None where every pixel counts.
+    """
+    counted = None if sample_weight is None else ops.not_equal(match_weight(sample_weight, y_pred), 0)
+    if ignore_label is None:
+        return counted
+    labelled = ops.not_equal(y_true, ops.convert_to_tensor(ignore_label, dtype=y_true.dtype))
+    return labelled if counted is None else ops.logical_and(labelled, counted)

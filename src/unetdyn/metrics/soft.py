@@ -7,19 +7,20 @@ from keras import ops
 
 from unetdyn._checks import check_choice, check_positive, plain
 from unetdyn.metrics import counts
-from unetdyn.metrics.shapes import as_computable, match_rank, match_weight, require_same_shape
+from unetdyn.metrics.shapes import as_computable, check_ignore_label, counted_pixels, match_rank, require_same_shape
 
 Tensor = Any
 
 
-def check_soft_arguments(smooth: float, aggregate: str, known: tuple[str, ...]) -> None:
-    """Raise where `smooth` or `aggregate` is out of range."""
+def check_soft_arguments(smooth: float, aggregate: str, known: tuple[str, ...], ignore_label: float | None) -> None:
+    """Raise where an argument is out of range."""
+    check_ignore_label(ignore_label)
     check_positive("smooth", smooth)
     check_choice("aggregate", aggregate, known)
 
 
 def _image_sums(
-    y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None, from_logits: bool
+    y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None, from_logits: bool, ignore_label: float | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Soft intersection, soft union and 1 or 0 for a counted image: float32, `(batch,)` each."""
     y_pred = as_computable(y_pred)
@@ -28,9 +29,9 @@ def _image_sums(
     y_true = ops.cast(y_true, y_pred.dtype)
     y_pred = ops.sigmoid(y_pred) if from_logits else y_pred
     counted = ops.ones_like(y_pred, dtype="bool")
-    if sample_weight is not None:
-        weight = ops.not_equal(match_weight(sample_weight, y_pred), 0)
-        counted = ops.logical_and(counted, weight)
+    chosen = counted_pixels(y_true, y_pred, sample_weight, ignore_label)
+    if chosen is not None:
+        counted = ops.logical_and(counted, chosen)
         y_true, y_pred = ops.where(counted, y_true, 0), ops.where(counted, y_pred, 0)
     axes = tuple(range(1, len(y_pred.shape)))
     product = y_true * y_pred
@@ -49,9 +50,10 @@ def soft_jaccard_scores(
     smooth: float = 1.0,
     aggregate: Literal["batch", "image"] = "batch",
     from_logits: bool = False,
+    ignore_label: float | None = None,
 ) -> Tensor:
     """Soft Jaccard index of each image, `(batch,)`, or of the whole batch, `()`; arguments as in `soft_jaccard`."""
-    intersection, union, _ = _image_sums(y_true, y_pred, sample_weight, from_logits)
+    intersection, union, _ = _image_sums(y_true, y_pred, sample_weight, from_logits, ignore_label)
     if aggregate == "batch":
         intersection, union = ops.sum(intersection), ops.sum(union)
     return (intersection + smooth) / (union + smooth)
@@ -66,6 +68,7 @@ def soft_jaccard(
     smooth: float = 1.0,
     aggregate: Literal["batch", "image"] = "batch",
     from_logits: bool = False,
+    ignore_label: float | None = None,
 ) -> Tensor:
     """Jaccard index of the probabilities themselves, without a threshold.
 
@@ -80,6 +83,7 @@ def soft_jaccard(
         aggregate: "batch" by default, as in the studies: one ratio of the sums; "image": the mean of the images'
             ratios.
         from_logits: Whether `y_pred` holds logits; False by default, as in Keras.
+        ignore_label: Label of pixels that are left out, such as 255 or -1; None, the default: none.
 
     Returns:
         A scalar tensor in (0, 1].
@@ -94,8 +98,8 @@ def soft_jaccard(
     Reference:
         Rahman & Wang, "Optimizing intersection-over-union in deep neural networks for image segmentation", ISVC 2016.
     """
-    check_soft_arguments(smooth, aggregate, ("batch", "image"))
-    intersection, union, counted = _image_sums(y_true, y_pred, sample_weight, from_logits)
+    check_soft_arguments(smooth, aggregate, ("batch", "image"), ignore_label)
+    intersection, union, counted = _image_sums(y_true, y_pred, sample_weight, from_logits, ignore_label)
     if aggregate == "batch":
         return (ops.sum(intersection) + smooth) / (ops.sum(union) + smooth)
     return ops.divide_no_nan(ops.sum(counted * (intersection + smooth) / (union + smooth)), ops.sum(counted))
@@ -115,6 +119,7 @@ class SoftJaccard(keras.metrics.Metric):
         from_logits: Whether predictions are logits; False by default, as in Keras.
         name: "soft_jaccard" by default.
         dtype: Kept for Keras' sake. Sums and result are float32 under every dtype policy.
+        ignore_label: Label of pixels that are left out, such as 255 or -1; None, the default: none.
 
     `update_state` takes `sample_weight` as a mask, `(batch,)`, `(batch, height, width)` or `(batch, height, width, 1)`.
 
@@ -141,9 +146,12 @@ class SoftJaccard(keras.metrics.Metric):
         from_logits: bool = False,
         name: str = "soft_jaccard",
         dtype: Any = None,
+        *,
+        ignore_label: float | None = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
-        check_soft_arguments(smooth, aggregate, ("dataset", "image", "batch"))
+        check_soft_arguments(smooth, aggregate, ("dataset", "image", "batch"), ignore_label)
+        self.ignore_label = plain(ignore_label)
         self.smooth = plain(smooth)
         self.aggregate = aggregate
         self.from_logits = from_logits
@@ -153,7 +161,7 @@ class SoftJaccard(keras.metrics.Metric):
 
     def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
         """Add a batch: labels and predictions `(batch, height, width, channels)`, and a mask."""
-        sums = _image_sums(y_true, y_pred, sample_weight, self.from_logits)
+        sums = _image_sums(y_true, y_pred, sample_weight, self.from_logits, self.ignore_label)
         intersection, union, counted = (ops.cast(part, "float32") for part in sums)
         if self.aggregate == "image":
             above, below = ops.sum(counted * (intersection + self.smooth) / (union + self.smooth)), ops.sum(counted)
@@ -177,4 +185,5 @@ class SoftJaccard(keras.metrics.Metric):
             "smooth": self.smooth,
             "aggregate": self.aggregate,
             "from_logits": self.from_logits,
+            "ignore_label": self.ignore_label,
         }

@@ -37,8 +37,9 @@ class ThresholdedJaccard(keras.metrics.Metric):
     Labels for several channels are one-hot `(batch, height, width, channels)` or class numbers `(batch, height, width)`
     or `(batch, height, width, 1)`.
 
-    It warns once per object, naming cause and cure, about 0/255 masks, fractional masks, class numbers without a
-    channel, predictions outside [0, 1] without `from_logits`, NaN predictions, and a softmax over one channel. In a
+    It warns once per object, naming cause and cure, about labels other than 0 and 1 (0/255, -1/1, 1/2, masks divided
+    twice, a void value, greys, NaN), class numbers without a channel, one-hot rows of zeros where classes exclude each
+    other, predictions outside [0, 1] without `from_logits`, NaN predictions, and a softmax over one channel. In a
     compiled `fit` the warning comes at the end of the first epoch (after the first batch where steps run eagerly, as
     on PyTorch), because only there the values can be read without waiting for the accelerator in every step.
 
@@ -57,6 +58,8 @@ class ThresholdedJaccard(keras.metrics.Metric):
         class_ids: Classes to average over; None by default.
         name: "jaccard" by default, so that logs read `jaccard` and `val_jaccard` however often a metric is made.
         dtype: Kept for Keras' sake. Sums and result are float32 under every dtype policy.
+        ignore_label: Label of pixels that are left out, such as 255 or -1 for void; None, the default: none. It is
+            compared with the labels as they come, of class numbers and of masks alike.
 
     `update_state` takes `sample_weight` as a mask: pixels of weight 0 are left out, all others count once, whatever
     their weight. Its shape is `(batch,)`, `(batch, height, width)` or `(batch, height, width, 1)`. Images whose pixels
@@ -89,16 +92,19 @@ class ThresholdedJaccard(keras.metrics.Metric):
         class_ids: Sequence[int] | None = None,
         name: str = "jaccard",
         dtype: Any = None,
+        *,
+        ignore_label: float | None = None,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         ids = None if class_ids is None else tuple(plain(i) for i in class_ids)
-        self.rule = CountingRule(plain(threshold), comparison, aggregate, plain(empty), from_logits, ids)
+        ignored = plain(ignore_label)
+        self.rule = CountingRule(plain(threshold), comparison, aggregate, plain(empty), from_logits, ids, ignored)
         shape = (2, self.rule.scores)
         self.numerator = self.add_variable(shape, "zeros", dtype="float32", name="numerator")
         self.denominator = self.add_variable(shape, "zeros", dtype="float32", name="denominator")
         self.flags = self.add_variable((len(input_flags.FLAGS),), "zeros", dtype="float32", name="flags")
         self._direction = "up"  # read by Keras' EarlyStopping and ModelCheckpoint with mode="auto"
-        self._single_channel = False
+        self._channels, self._sparse = 1, False
         self._flags_read = False
         self._warned: set[str] = set()
 
@@ -109,7 +115,7 @@ class ThresholdedJaccard(keras.metrics.Metric):
         self.numerator.assign(counts.add(self.numerator, numerator))
         self.denominator.assign(counts.add(self.denominator, denominator))
         self.flags.assign(keras.ops.maximum(self.flags, input_flags.raise_flags(batch, self.rule)))
-        self._single_channel = batch.y_pred.shape[-1] == 1
+        self._channels, self._sparse = batch.y_pred.shape[-1], batch.sparse
 
     def result(self) -> Tensor:
         """The score of everything since the last reset."""
@@ -134,14 +140,15 @@ class ThresholdedJaccard(keras.metrics.Metric):
             "empty": self.rule.empty,
             "from_logits": self.rule.from_logits,
             "class_ids": None if ids is None else list(ids),
+            "ignore_label": self.rule.ignore_label,
         }
 
     def _warn(self) -> None:
-        flags = input_flags.on_host(self.flags.value)
+        flags = input_flags.on_host(self.flags)
         if flags is None:
             return
         self._flags_read = True
-        for key in input_flags.warnings_due(flags, single_channel=self._single_channel):
-            message, again = f"Metric '{self.name}': {input_flags.WARNINGS[key]}", key in self._warned
-            self._warned.add(key)
-            warn(input_flags.CODES[key], message, stacklevel=3, again=again)
+        for code, text in input_flags.warnings_due(flags, channels=self._channels, sparse=self._sparse):
+            again = code in self._warned
+            self._warned.add(code)
+            warn(code, f"Metric '{self.name}': {text}", stacklevel=3, again=again)

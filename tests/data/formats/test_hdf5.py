@@ -18,7 +18,7 @@ def file(tmp_path):
 
 def read(file, name="", axes=None):
     file.flush()
-    return read_stack(file.filename + name, axes)[0]
+    return read_stack(file.filename + name, axes=axes)[0]
 
 
 def test_open_hdf5_takes_the_only_volume(file):

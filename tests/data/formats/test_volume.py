@@ -82,12 +82,15 @@ def test_guessed_axes_refuses_what_is_not_likely():
 )
 def test_standard_keeps_the_values(dtype, expected):
     array = np.array([[0, 1]]).astype(dtype)
-    assert standard(array, "a").dtype == np.dtype(expected)
-    assert standard(array, "a").dtype.isnative
-    np.testing.assert_array_equal(standard(array, "a"), [[0, 1]])
+    assert standard(array).dtype == np.dtype(expected)
+    assert standard(array).dtype.isnative
+    np.testing.assert_array_equal(standard(array), [[0, 1]])
 
 
 def test_standard_lets_what_float32_cannot_hold_become_infinite():
-    assert np.isinf(standard(np.array([1e300]), "a")).all()
+    assert np.isinf(standard(np.array([1e300]))).all()
+
+
+def test_sections_of_refuses_what_is_no_number():
     with pytest.raises(RefusedError, match=r"real numbers\. Received: 'a' of dtype <U1"):
-        standard(np.array(["x"]), "a")
+        sections_of(Volume(np.array([["x"]]), "yx"), "a")

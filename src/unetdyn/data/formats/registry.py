@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from unetdyn.data.depth import standard_dtype
 from unetdyn.data.formats.hdf5 import open_hdf5
 from unetdyn.data.formats.mrc import open_mrc
 from unetdyn.data.formats.nifti import open_nifti
@@ -73,10 +74,10 @@ _ZARR_MARKERS = ("zarr.json", ".zgroup", ".zarray")
 _DOUBLE = (".nii.gz", ".ome.zarr")
 
 
-def named(path: Path) -> tuple[Path, str | None]:
+def array_in(path: Path) -> tuple[Path, str | None]:
     """A file and the array in it: `file.h5::/raw` → (`file.h5`, `/raw`); without a name, `None`.
 
-    >>> named(Path("a/file.h5::/volumes/raw"))[1], named(Path("a/file.h5"))[1]
+    >>> array_in(Path("a/file.h5::/volumes/raw"))[1], array_in(Path("a/file.h5"))[1]
     ('/volumes/raw', None)
     """
     text, separator, name = str(path).partition(SEPARATOR)
@@ -85,7 +86,7 @@ def named(path: Path) -> tuple[Path, str | None]:
 
 def is_one_source(path: Path) -> bool:
     """Whether it is a file, or a folder that is a Zarr store; a name after `::` doesn't matter."""
-    file = named(path)[0]
+    file = array_in(path)[0]
     return file.is_file() or (file.is_dir() and format_of(file) is _ZARR)
 
 
@@ -95,7 +96,7 @@ def _is_store(folder: Path) -> bool:
 
 def format_of(path: Path) -> Format | None:
     """The format by the extension, or of a Zarr store by what is in it; `None` where it is none of these."""
-    file = named(path)[0]
+    file = array_in(path)[0]
     endings = sorted(FORMATS, key=len, reverse=True)
     by_name = next((FORMATS[ending] for ending in endings if file.name.lower().endswith(ending)), None)
     return _ZARR if by_name is None and _is_store(file) else by_name
@@ -107,7 +108,7 @@ def stem_of(path: Path) -> str:
     >>> stem_of(Path("brain.nii.gz")), stem_of(Path("cells.ome.zarr")), stem_of(Path("a.h5::/raw"))
     ('brain', 'cells', 'a')
     """
-    file = named(path)[0]
+    file = array_in(path)[0]
     double = next((ending for ending in _DOUBLE if file.name.lower().endswith(ending)), "")
     return file.name[: -len(double)] if double else file.stem
 
@@ -123,7 +124,7 @@ def open_volume(path: Path, axes: str | None = None) -> Volume:
         ImportError: Where the format's package is not installed; the message names it and what installs it.
         RefusedError: Where the file is no whole file of its format, or what it holds can't be read as sections.
     """
-    file, name = named(path)
+    file, name = array_in(path)
     kind = format_of(path)
     assert kind is not None  # asked before
     if name is not None and not kind.holds_several:
@@ -147,14 +148,22 @@ def check_no_axes(path: Path, axes: str | None, kind: str = "image") -> None:
         )
 
 
-def volume_pages(path: Path, axes: str | None = None) -> list[np.ndarray]:
-    """The sections of a file in memory, each `(height, width, channels)`; arguments and errors of `open_volume`."""
+def volume_pages(path: Path, mask: bool = False, axes: str | None = None) -> list[np.ndarray]:
+    """The sections of a file in memory, each `(height, width, channels)`; arguments and errors of `open_volume`.
+
+    `mask=True` refuses labels that would become one in `float32`, and an image that would lose its contrast there is
+    refused as well.
+    """
     volume = open_volume(path, axes)
     kind = format_of(path)
     assert kind is not None
     with _whole(kind, path):
         volume = replace(volume, array=np.asarray(volume.array[(slice(None),) * len(volume.axes)]))
-    return list(sections_of(volume, str(path)))
+
+    def converted(part: np.ndarray) -> np.ndarray:
+        return standard_dtype(part.astype(np.uint8) if part.dtype == np.bool_ else part, path, mask)
+
+    return list(sections_of(volume, str(path), converted))
 
 
 @contextmanager

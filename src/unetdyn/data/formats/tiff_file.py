@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from unetdyn.data.formats.volume import RefusedError, Volume, VoxelSize, nanometres, voxel_size
+from unetdyn.data.tiff_whole import refuse_missing, refuse_unfit_description
 
 ENDINGS = (".tif", ".tiff")
 _MINISBLACK, _RGB, _UPRIGHT = 1, 2, 1
@@ -33,19 +34,6 @@ def without_repeats(files: Sequence[Path]) -> list[Path]:
             kept.append(file)
             seen |= {file.parent / name for name in _names_of_set(file)}
     return kept
-
-
-def check_whole(series: Sequence[Any], path: Path) -> None:
-    """Refuse an OME-TIFF of which files or pages are missing: tifffile would put zeros in their place."""
-    for one in series:
-        missing = sum(page is None for page in one.pages)
-        if missing:
-            beside = [name for name in _names_of_set(path) if not (path.parent / name).is_file()]
-            what = f"; missing beside it: {', '.join(map(repr, beside[:5]))}" if beside else ""
-            raise RefusedError(
-                f"An OME-TIFF must be whole. Received: {str(path)!r}, which lacks {missing} of {len(one.pages)} planes"
-                f"{what}. Copy all files of the set into one folder, or save the planes that exist as another file."
-            )
 
 
 def voxel_size_of_tiff(path: Path) -> VoxelSize | None:
@@ -82,8 +70,9 @@ def open_tiff(path: Path) -> Volume:
 
 def _plain_series(file: Any, path: Path) -> tuple[Any, str]:
     """The only series and its axes, in our letters."""
-    check_whole(file.series, path)
+    refuse_unfit_description(file, path)
     series = file.series[0]
+    refuse_missing(series, file, path)
     page = series.keyframe
     plain = page.photometric in (_MINISBLACK, _RGB) and not page.extrasamples and _orientation(page) == _UPRIGHT
     axes = "".join({"S": "c", "C": "c", "Y": "y", "X": "x"}.get(axis, "z") for axis in series.axes)

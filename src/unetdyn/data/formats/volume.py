@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,12 +106,13 @@ def guessed_axes(shape: Sequence[int], path: str) -> str:
     return "tuvw"[:ones] + axes[len(left)]
 
 
-def sections_of(volume: Volume, path: str) -> LazyArray:
+def sections_of(volume: Volume, path: str, converted: Callable[[np.ndarray], np.ndarray] | None = None) -> LazyArray:
     """The volume as `(sections, height, width, channels)`, in `uint8`, `uint16` or `float32`.
 
     Args:
         volume: The volume; without an axis z it is one section, without c it has one channel.
         path: For messages.
+        converted: Gives what was read one of these dtypes; by default `standard`.
 
     Raises:
         RefusedError: Where it holds no real numbers, no pixels, or several volumes, such as points of time.
@@ -134,22 +135,26 @@ def sections_of(volume: Volume, path: str) -> LazyArray:
     def read(start: int, stop: int, window: Window) -> np.ndarray:
         place = {"z": slice(start, stop), "y": window[0], "x": window[1], "c": slice(None)}
         part = np.asarray(array[tuple(place.get(axis, 0) for axis in axes)])
-        return standard(np.expand_dims(part.transpose(order), missing), path)
+        _check_real(part, path)
+        return (converted or standard)(np.expand_dims(part.transpose(order), missing))
 
     shape = [sizes.get(axis, 1) for axis in "zyxc"]
     return LazyArray(shape, read(0, 1, (slice(0, 1), slice(0, 1))).dtype, read)
 
 
-def standard(array: np.ndarray, path: str) -> np.ndarray:
+def standard(array: np.ndarray) -> np.ndarray:
     """In a dtype that a `Stack` has: `uint8` and `uint16` stay, 1-bit becomes `uint8`, other numbers `float32`."""
-    if array.dtype.kind not in "biuf":
-        raise RefusedError(
-            f"A file must hold real numbers. Received: {path!r} of dtype {array.dtype}. "
-            "Save what is to be seen of it, such as the magnitude, as numbers."
-        )
     if array.dtype.kind == "b":
         return array.astype(np.uint8)
     if array.dtype.kind == "u" and array.dtype.itemsize <= 2:
         return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
     with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
         return array.astype(np.float32)
+
+
+def _check_real(array: np.ndarray, path: str) -> None:
+    if array.dtype.kind not in "biuf":
+        raise RefusedError(
+            f"A file must hold real numbers. Received: {path!r} of dtype {array.dtype}. "
+            "Save what is to be seen of it, such as the magnitude, as numbers."
+        )
