@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from unetdyn.data.files import stored_pages
-from unetdyn.data.formats.registry import check_no_axes, format_of, open_volume
+from unetdyn.data.formats.registry import check_no_axes, format_of, open_volume, whole
 from unetdyn.data.formats.tiff_file import is_tiff, open_tiff, voxel_size_of_tiff
 from unetdyn.data.formats.volume import RefusedError, VoxelSize, sections_of
 from unetdyn.data.lazy import LazyArray, Window
+from unetdyn.data.refused import RefusedFile
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ def lazy_pages(path: Path, mask: bool = False, axes: str | None = None) -> list[
                 f"compressed, TIFF, or one image a file. Received: {str(path)!r}, a {kind.name} file. Convert it, or "
                 "leave `lazy=True` out."
             )
-        array = sections_of(open_volume(path, axes), str(path))
+        volume = open_volume(path, axes)
+        array = _guarded(lambda: sections_of(volume, str(path)), kind.name, path)
     else:
         check_no_axes(path, axes)
         array = _image_file(path, mask)
@@ -140,12 +142,26 @@ def _table(mask: np.ndarray, name: str, rule: Callable[[np.ndarray, str], np.nda
 
 def _image_file(path: Path, mask: bool) -> LazyArray:
     try:
-        return sections_of(open_tiff(path), str(path)) if is_tiff(path) else _decoded_each_time(path, mask)
-    except RefusedError:
+        if not is_tiff(path):
+            return _decoded_each_time(path, mask)
+        return _guarded(lambda: sections_of(open_tiff(path), str(path)), "TIFF", path)
+    except (RefusedError, RefusedFile):
         pages = stored_pages(path, mask)
         if len(pages) > 1:
             raise
         return _decoded_each_time(path, mask)
+
+
+def _guarded(opened: Callable[[], LazyArray], kind: str, path: Path) -> LazyArray:
+    """Sections of a file that is damaged further on: whatever its reader raises then is one sentence, too."""
+    with whole(kind, path):
+        array = opened()
+
+    def read(start: int, stop: int, window: Window) -> np.ndarray:
+        with whole(kind, path):
+            return array.read(start, stop, window)
+
+    return LazyArray(array.shape, array.dtype, read)
 
 
 def _decoded_each_time(path: Path, mask: bool) -> LazyArray:

@@ -19,6 +19,7 @@ from unetdyn.data.formats.nrrd_file import open_nrrd
 from unetdyn.data.formats.numpy_files import open_npy, open_npz
 from unetdyn.data.formats.volume import Asked, RefusedError, Volume, sections_of
 from unetdyn.data.formats.zarr_store import open_zarr
+from unetdyn.data.refused import RefusedFile
 
 SEPARATOR = "::"
 INSTALL = "pip install 'unetdyn[formats]'"
@@ -135,7 +136,7 @@ def open_volume(path: Path, axes: str | None = None) -> Volume:
     if kind.says_axes:
         check_no_axes(path, axes, kind.name)
     package = _package(kind, file)
-    with _whole(kind, file):
+    with whole(kind.name, file):
         return kind.open(Asked(file, name, axes, package))
 
 
@@ -157,7 +158,7 @@ def volume_pages(path: Path, mask: bool = False, axes: str | None = None) -> lis
     volume = open_volume(path, axes)
     kind = format_of(path)
     assert kind is not None
-    with _whole(kind, path):
+    with whole(kind.name, path):
         volume = replace(volume, array=np.asarray(volume.array[(slice(None),) * len(volume.axes)]))
 
     def converted(part: np.ndarray) -> np.ndarray:
@@ -167,16 +168,17 @@ def volume_pages(path: Path, mask: bool = False, axes: str | None = None) -> lis
 
 
 @contextmanager
-def _whole(kind: Format, file: Path) -> Iterator[None]:
+def whole(kind: str, file: Path) -> Iterator[None]:
     """Turn whatever a reader raises into one sentence: each has errors of its own for a file that is damaged."""
     try:
         yield
-    except RefusedError:
+    except (RefusedError, RefusedFile):
         raise
     except Exception as error:
+        why = f"{type(error).__name__}: {' '.join(str(error).split())}"  # some say it in several lines
         raise RefusedError(
-            f"`path` must be a whole {kind.name} file, but {str(file)!r} cannot be read ({type(error).__name__}: "
-            f"{error}). Received: path={str(file)!r}. Is it cut short, or of another format than its extension says?"
+            f"`path` must be a whole {kind} file, but {str(file)!r} cannot be read ({why}). "
+            f"Received: path={str(file)!r}. Is it cut short, or of another format than its extension says?"
         ) from error
 
 
