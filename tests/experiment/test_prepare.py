@@ -279,7 +279,7 @@ def test_run_experiment_trains_in_3d_with_monitors_of_images(tmp_path):
                 "augmentation": {"noise": 0.1},
             },
             "model": {"architecture": "UNet", "filters": 2, "depth": 1},
-            "fit": {"epochs": 2, "batch_size": 4, "jit_compile": False},
+            "fit": {"epochs": 2, "batch_size": 4},
             "callbacks": {"gradient": None, "update": None, "noise_scale": None},  # these see weights, not images
             "run_directory": str(tmp_path / "run"),
         }
