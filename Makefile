@@ -2,6 +2,7 @@
 #   make demo    train an Attention Residual U-Net on synthetic electron microscopy (minutes)
 #   make test    the tests, on TensorFlow
 #   make check   everything: tests on three backends, lint, types, imports, examples, README and docstrings
+#   make soak    ten thousand damaged runs, logs, configurations and images, none of which may end in a traceback
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -9,16 +10,18 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 JOBS ?= 2
+TRIES ?= 10000
+FIRST ?= 0
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 # One thread a test process: two processes on two cores are faster than four threads fighting.
 PYTEST := TF_CPP_MIN_LOG_LEVEL=2 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
 
-.PHONY: help demo test check check-rest lint types imports test-jax test-torch examples notebooks docs-findings docs-studies docs-reproduction clean
+.PHONY: help demo test soak check check-rest lint types imports test-jax test-torch examples notebooks docs-findings docs-studies docs-reproduction clean
 
 help:
-	@sed -n '2,4s/^#   //p' Makefile
+	@sed -n '2,5s/^#   //p' Makefile
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found: install it, or run make PYTHON=/path/to/python3.11"; exit 1; }
@@ -53,6 +56,11 @@ demo: .venv/.runtime
 test: .venv/.test
 	@echo "Testing on TensorFlow"
 	@KERAS_BACKEND=tensorflow $(PYTEST) tests
+
+# Minutes. Each run of the tests has a cheap share of it.
+soak: .venv/.test
+	@echo "Reading $(TRIES) damaged runs, logs, configurations and images"
+	@UNETDYN_SOAK=$(TRIES) UNETDYN_SOAK_FROM=$(FIRST) KERAS_BACKEND=tensorflow $(PYTEST) tests/soak
 
 check: test check-rest
 

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from diagnosis_cases import running
-from diagnosis_cases.cases import cases
+from diagnosis_cases.cases import STRATA, cases
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the run directories; finished ones are kept")
     parser.add_argument("--cache", type=Path, help="folder of prepared tiles and compiled programs; default OUT/.cache")
     parser.add_argument("--backend", choices=["jax", "tensorflow"], default="jax")
-    parser.add_argument("--stratum", choices=["all", "quarter"], default="all")
+    parser.add_argument("--stratum", choices=list(STRATA), default="all")
     parser.add_argument("--families", help="names of faults or healthy variants, with commas between")
     parser.add_argument("--severities", default="0,1,2")
     parser.add_argument("--seeds", help="only these, with commas between")

@@ -42,14 +42,14 @@ def test_train_then_show(invoke, tmp_path):
 
 def test_train_wrong_key_is_one_clear_sentence(invoke):
     result = invoke("train", "c.yaml", "--set", "fit.epoch=2")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "in `fit`, unknown key 'epoch'. Did you mean 'epochs'?" in result.output
     assert "Traceback" not in result.output
 
 
 def test_train_wrong_path_is_one_clear_sentence(invoke):
     result = invoke("train", "c.yaml", "--set", "data={kind: folder, path: nowhere}")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "nowhere" in result.output
     assert "Traceback" not in result.output
 
@@ -63,7 +63,7 @@ def test_train_failing_import_is_shown(invoke):
 
 def test_show_without_a_run_says_what_a_run_is(invoke):
     result = invoke("show", "c.yaml")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "`path` must be a run directory" in result.output
 
 
@@ -114,7 +114,7 @@ def test_report_of_runs_is_a_file(invoke, run, tmp_path):
 )
 def test_report_errors_are_one_clear_sentence(invoke, run, arguments, words):
     result = invoke("report", *arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert words in result.output
     assert "Traceback" not in result.output
     assert len(result.output.strip().splitlines()) == 1
@@ -203,3 +203,68 @@ def test_demo_runs_the_quickstart_recipe(invoke, monkeypatch):
     result = invoke("demo")
     assert isinstance(result.exception, ZeroDivisionError)
     assert seen[0].name == "quickstart"
+
+
+def test_show_tells_of_what_it_cannot_read_after_the_others(invoke, run, tmp_path):
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged/run.json").write_text("5")
+    result = invoke("show", "nowhere", str(run), str(tmp_path / "damaged"))
+    assert result.exit_code == 2
+    assert "0.2000 at epoch 3" in result.stdout
+    first, second = result.stderr.strip().splitlines()
+    assert "nowhere, which is not there" in first
+    assert "damaged/run.json is damaged: it must hold a JSON object. Received: 5." in second
+
+
+def test_diagnose_notes_what_could_not_be_read(invoke, run):
+    with (run / "epochs.jsonl").open("a") as file:
+        file.write("5\n")
+    (run / "dynamics").mkdir()
+    (run / "dynamics/gradient.npz").write_bytes(b"")
+    result = invoke("diagnose", str(run))
+    assert result.exit_code == 0
+    assert "Note: run: epochs.jsonl: line 4 is no epoch and is left out." in result.stderr
+    assert "Note: What 'gradient' recorded is left out: " in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_diagnose_takes_what_trackers_logged(invoke, tmp_path):
+    (tmp_path / "version_0").mkdir()
+    (tmp_path / "version_0/metrics.csv").write_text(LOG)
+    (tmp_path / "history.json").write_text(json.dumps({"loss": LOSSES, "val_loss": LOSSES}))
+    for source in ("version_0", "history.json"):
+        assert invoke("diagnose", source).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["train", "nowhere.yaml"], "nowhere.yaml, which is not there"),
+        (["train", "."], "which is a folder"),
+        (["train", "c.yaml", "--set", "fit.epochs=[1"], "--set fit.epochs=[1 is not valid YAML: line 1: "),
+        (["train", "c.yaml", "--set", "run_directory=c.yaml"], "which is a file"),
+        (["train", "c.yaml", "--set", "model.depth=9"], "Received: "),
+        (["diagnose", "log.csv"], "2 cells in line 3, and 3 names"),
+        (["report", "run", "-o", "c.yaml/report.html"], "c.yaml"),
+    ],
+)
+def test_what_a_user_can_help_is_one_sentence_and_two(invoke, run, tmp_path, arguments, words):
+    (tmp_path / "log.csv").write_text("epoch,loss,val_loss\n0,1,1\n1,1\n")
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert result.stderr.startswith("Error: ")
+    assert words in result.stderr
+
+
+def test_text_of_a_run_commands_no_terminal(invoke, tmp_path):
+    from unetdyn.runs import RunWriter
+
+    writer = RunWriter(tmp_path / "run")
+    writer.log_epoch(0, {"loss": 0.5, "val_\x1b[31mred": 0.5})
+    writer.finish("failed", {"error": "\x1b]0;title\x07", "test_x": "a\nb"})
+    for command in ("show", "diagnose"):
+        output = invoke(command, "run").output
+        assert "\x1b" not in output
+        assert "\x07" not in output
+    assert "a b" in invoke("show", "run").stdout

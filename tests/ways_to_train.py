@@ -12,9 +12,13 @@ WAYS_TO_TRAIN = {
     "several steps an execution": {"steps_per_execution": 2},
     "gradient accumulation": {"gradient_accumulation_steps": 2},
 }
+UNUSUAL = ("unknown length", "embedding", "float64")
+"""What all monitors and controls go through at once: data that ends when it ends, sliced gradients, 64 bits."""
+
 NOT_SUPPORTED = {
     ("torch", "jit"): "torch.compile takes minutes and a C++ compiler",
     ("torch", "several steps an execution"): "Keras refuses steps_per_execution > 1 on PyTorch",
+    ("jax", "float64"): "JAX has 64 bits only where they are asked for before it starts",
 }
 
 

@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .datasets import NAMES
-from .faults import SEVERITIES, Fault
+from .faults import Fault
 from .healthy import HEALTHY
+from .replanted import FAULTS, REPLANTED
 from .setups import Setup
-from .unseen import FAULTS, UNSEEN
+from .unseen import UNSEEN
 
 NETS = ("unet", "attention_res_unet")
 SEEDS = (0, 1, 2)
+STRATA = {"all": 1, "half": 2, "quarter": 4, "replanted": 4}  # of so many pairs of net and data set, one
 PLAIN_SEEDS = (0, 1, 2, 3, 4, 5)
 TWINS = ("plain", *sorted({fault.twin for fault in FAULTS.values()} - {"plain"}))
 
@@ -78,28 +80,47 @@ def cases(
 
     Args:
         backend: `"jax"` or `"tensorflow"`.
-        stratum: `"all"`; `"quarter"`: of each fault and severity one pair of net and data set, in turn, with all its
-            seeds, counted anew for the unseen families, and every plain training, which the others are compared with.
+        stratum: `"all"`; `"half"`: each fault and severity with all its seeds and both nets, on one of the data sets,
+            in turn; `"quarter"`: of one net. Counted anew for the unseen families. Every plain training, which the
+            others are compared with, is in both, and none of the replanted faults; `"replanted"`: of each of these and
+            each severity two seeds with the second net and one data set, in turn, and the healthy trainings that they
+            are compared with.
         families: Names of faults or healthy variants; None for all.
         data: Data sets that are there.
         advice: The faults with the advised change, instead of all others. Where that is the healthy twin's own set-up
             nothing is trained: `scoring` takes the twin's run.
     """
-    known, unseen = ([family for family in FAULTS if (family in UNSEEN) == new] for new in (False, True))
-    places = [(net, name) for net in NETS for name in NAMES]
+    known = frozenset(FAULTS) - UNSEEN - REPLANTED
+    groups = [[family for family in FAULTS if family in which] for which in (known, UNSEEN, REPLANTED)]
+    faults = [counted for group in groups for counted in enumerate(group)]
+    replanted = _replanted()
     for seed in PLAIN_SEEDS:
-        for number, (net, name) in enumerate(places):
+        for number, (net, name) in enumerate((net, name) for net in NETS for name in NAMES):
             if name not in data:
                 continue
+
+            def counts(family: str, turn: int, net: str = net, name: str = name) -> bool:
+                if stratum == "replanted":
+                    return net == NETS[1] and (family, name) in replanted
+                fewer = family in TWINS or (family not in REPLANTED and turn % STRATA[stratum] == 0)
+                return stratum == "all" or fewer
+
             for index, family in enumerate(HEALTHY):
                 seeds = PLAIN_SEEDS if family in TWINS else (0,)
-                counts = stratum == "all" or family in TWINS or (index + number) % 4 == 0
-                if not advice and seed in seeds and counts and (families is None or family in families):
+                wanted = seed in seeds and (families is None or family in families)
+                if wanted and not advice and counts(family, index + number):
                     yield Case(family, -1, seed, net, name, backend)
-            for index, family in (*enumerate(known), *enumerate(unseen)):
-                for severity in SEVERITIES:
-                    counts = stratum == "all" or (index + severity + number) % 4 == 0
+            for index, family in faults:
+                seeds = SEEDS[:2] if stratum == "replanted" else SEEDS
+                for severity in range(len(FAULTS[family].setups)):
                     case = Case(family, severity, seed, net, name, backend, mended=advice)
-                    wanted = seed in SEEDS and counts and (families is None or family in families)
-                    if wanted and not case.is_twin:
+                    wanted = seed in seeds and (families is None or family in families)
+                    if wanted and counts(family, index + severity + number) and not case.is_twin:
                         yield case
+
+
+def _replanted() -> set[tuple[str, str]]:
+    """Families and data sets of the stratum `"replanted"`."""
+    places = {(family, NAMES[index % 2]) for index, family in enumerate(f for f in FAULTS if f in REPLANTED)}
+    twins = {(FAULTS[family].twin, name) for family, name in places}
+    return places | twins | {("plain", name) for name in NAMES}

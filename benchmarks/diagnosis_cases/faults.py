@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from .datasets import Arrays
 from .setups import PLAIN, Change, Setup
 
-SEVERITIES = (0, 1, 2)
-
 
 @dataclass(frozen=True)
 class Fault:
@@ -19,7 +17,7 @@ class Fault:
 
     Attributes:
         name: Its name.
-        setups: What is trained, from mild to gross.
+        setups: What is trained, from mild to gross: one a severity.
         accepted: Codes of the causes that count as right, the true one first.
         advice: What is to be changed, in words.
         mended: The set-ups after that change.
@@ -29,10 +27,10 @@ class Fault:
     """
 
     name: str
-    setups: tuple[Setup, Setup, Setup]
+    setups: tuple[Setup, ...]
     accepted: tuple[str, ...]
     advice: str
-    mended: tuple[Setup, Setup, Setup]
+    mended: tuple[Setup, ...]
     twin: str = "plain"
     outcome: str = "test"
 
@@ -51,7 +49,7 @@ def add(
 ) -> None:
     """Add a family to `FAULTS`; without `mended` the advised change takes back what is wrong."""
     setups = tuple(base.but(**change) for change in changes)
-    repairs = mended if isinstance(mended, list) else [mended] * 3
+    repairs = mended if isinstance(mended, list) else [mended] * len(setups)
     healed = [base if repair is None else setup.but(**repair) for setup, repair in zip(setups, repairs, strict=True)]
     FAULTS[name] = Fault(name, setups, tuple(accepted.split()), advice, tuple(healed), **others)  # type: ignore
 

@@ -11,8 +11,8 @@ import numpy as np
 from unetdyn.analysis import Curves
 from unetdyn.analysis.diagnosis import Evidence, diagnose
 
+from .replanted import FAULTS
 from .rule_sets import CAUSES, RULE_SETS
-from .unseen import FAULTS
 
 TROUBLE = ("watch", "ill")
 WITH_MONITORS = "unetdyn, every monitor"

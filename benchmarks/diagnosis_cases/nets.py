@@ -54,6 +54,8 @@ def _start(model: keras.Model, setup: Setup) -> None:
                 variable.assign(variable + setup.offset)
         if layer.name == "head_conv" and setup.head_bias:
             layer.bias.assign(layer.bias + setup.head_bias)
+    if setup.alter is not None:
+        setup.alter(model)
 
 
 def freeze(model: keras.Model, what: str | None) -> None:
@@ -86,6 +88,8 @@ class AscentAdam(keras.optimizers.Adam):
 
 
 def _optimizer(setup: Setup, steps: int) -> keras.optimizers.Optimizer:
+    if setup.make_optimizer is not None:
+        return setup.make_optimizer(steps)
     rate = _rate(setup, steps)
     options = {"clipnorm": setup.clipnorm, "clipvalue": setup.clipvalue, "loss_scale_factor": setup.loss_scale}
     options["gradient_accumulation_steps"] = setup.accumulation
@@ -113,6 +117,8 @@ def _rate(setup: Setup, steps: int) -> object:
 
 
 def _loss(setup: Setup) -> keras.losses.Loss:
+    if setup.make_loss is not None:
+        return setup.make_loss()
     kinds = {
         "bce": lambda: keras.losses.BinaryCrossentropy(from_logits=setup.from_logits),
         "focal": lambda: BinaryFocalLoss(setup.gamma, from_logits=setup.from_logits),

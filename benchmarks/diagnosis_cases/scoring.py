@@ -14,6 +14,7 @@ from scipy.stats import binomtest, ttest_ind
 from .cases import Case
 from .faults import TUNED, TUNED_NET
 from .judging import JUDGES, TROUBLE, WITH_MONITORS, Judged, judge
+from .replanted import REPLANTED
 from .unseen import UNSEEN
 
 LEVELS = ("unknown", "good", "info", "watch", "ill")
@@ -98,8 +99,9 @@ def _belongs(run: Judged, families: str, tuned_net: bool) -> bool:
 
 
 def families_of(family: str) -> str:
-    """Whether a fault's family is `"tuned"`, `"unseen"`, or one of the `"other"`."""
-    return "tuned" if family in TUNED else "unseen" if family in UNSEEN else "other"
+    """Whether a fault's family is `"tuned"`, `"unseen"`, `"replanted"`, or one of the `"other"`."""
+    named = {"tuned": TUNED, "unseen": UNSEEN, "replanted": REPLANTED}
+    return next((name for name, families in named.items() if family in families), "other")
 
 
 PARTS: dict[str, Callable[[Judged], bool]] = {
@@ -110,6 +112,8 @@ PARTS: dict[str, Callable[[Judged], bool]] = {
     "other families, other net": partial(_belongs, families="other", tuned_net=False),
     "unseen families, tuned net": partial(_belongs, families="unseen", tuned_net=True),
     "unseen families, other net": partial(_belongs, families="unseen", tuned_net=False),
+    "replanted families, tuned net": partial(_belongs, families="replanted", tuned_net=True),
+    "replanted families, other net": partial(_belongs, families="replanted", tuned_net=False),
 }
 
 

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .datasets import Arrays
+
+if TYPE_CHECKING:
+    import keras
 
 Change = Callable[[Arrays, np.random.Generator], None]
 
@@ -30,8 +34,10 @@ class Setup:
     head_bias: float = 0.0
     frozen: str | None = None
     pretraining: int = 0
+    alter: "Callable[[keras.Model], None] | None" = None
     # The rule.
     optimizer: str = "adam"
+    make_optimizer: "Callable[[int], keras.optimizers.Optimizer] | None" = None
     learning_rate: float = 8e-3
     momentum: float = 0.9
     epsilon: float = 1e-7
@@ -48,6 +54,7 @@ class Setup:
     loss_scale: float | None = None
     # The aim.
     loss: str = "bce"
+    make_loss: Callable[[], Any] | None = None
     gamma: float = 2.0
     pos_weight: float = 1.0
     from_logits: bool = False

@@ -1,8 +1,11 @@
 """The command line: train from a configuration, show, diagnose and report runs, and a demonstration."""
 
+import io
 import os
 import sys
 import tempfile
+import unicodedata
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,10 +19,13 @@ if TYPE_CHECKING:
     from unetdyn.analysis import Diagnosis
 
 
-class _CannotRead(click.ClickException):
-    """What `unetdyn diagnose` ends with where a run can't be read: 1 would say that one is ill."""
+class _Failure(click.ClickException):
+    """What a command ends with where the user can help it, in one sentence: 1 would say that a run is ill."""
 
     exit_code = 2
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(_printable(" ".join(str(error).split()) or type(error).__name__))
 
 
 # TensorFlow greets a machine without a GPU with lines that look like errors. What goes wrong still raises.
@@ -30,6 +36,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 @click.version_option(__version__, prog_name="unetdyn")
 def main() -> None:
     """Train U-Nets, and see what their training is doing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console may lack a symbol, and a file's name may be no text
+            stream.reconfigure(errors="replace")
 
 
 @main.command()
@@ -50,13 +59,28 @@ def demo() -> None:
 @main.command()
 @click.argument("run", nargs=-1, required=True, type=click.Path(path_type=Path))
 def show(run: tuple[Path, ...]) -> None:
-    """Show how the RUN went; several runs side by side."""
+    """Show how the RUN went; several runs side by side.
+
+    What can't be read is told at the end, and the exit code is 2.
+    """
     from unetdyn.report.describe import describe
 
-    try:
-        click.echo(describe([runs.open(path) for path in run]))
-    except (FileNotFoundError, ValueError) as error:
-        raise click.ClickException(str(error)) from error
+    opened, failures = [], []
+    with _in_sentences():
+        for path in run:
+            try:
+                found = runs.open(path)
+                describe([found])  # what fails for one must not hide the others
+                opened.append(found)
+            except (OSError, ValueError) as error:
+                failures.append(_Failure(error))
+    if opened:
+        with warnings.catch_warnings(action="ignore"):  # all was said above
+            click.echo(_printable(describe(opened)))
+    for failure in failures[:-1]:
+        failure.show()
+    if failures:
+        raise failures[-1]
 
 
 @main.command()
@@ -66,18 +90,19 @@ def show(run: tuple[Path, ...]) -> None:
 def diagnose(run: tuple[Path, ...], as_json: bool, metric: str | None) -> None:
     """Say what is wrong with the RUN, why, and which one change helps.
 
-    RUN is a run directory, or the file of a CSVLogger. Exits with 0 if no run is ill (one to be watched is not), 1 if
-    one is, and 2 if one can't be read.
+    RUN is a run directory, a CSV file, or what TensorBoard, MLflow or Lightning logged. Exits with 0 if no run is ill
+    (one to be watched is not), 1 if one is, and 2 if one can't be read.
     """
     from unetdyn.runs.strict_json import dumps
 
-    found = [(path, _diagnosed(path, metric)) for path in run]
+    with _in_sentences():
+        found = [(path, _diagnosed(path, metric)) for path in run]
     if as_json:
         objects = [{"run": str(path), **each.to_dict()} for path, each in found]
         click.echo(dumps(objects[0] if len(objects) == 1 else objects, indent=2))
     else:
         several = len(found) > 1
-        click.echo("\n\n\n".join(f"{path}\n{each}" if several else str(each) for path, each in found))
+        click.echo(_printable("\n\n\n".join(f"{path}\n{each}" if several else str(each) for path, each in found)))
     if any(each.level == "ill" for _, each in found):
         sys.exit(1)
 
@@ -92,23 +117,46 @@ def report(run: tuple[Path, ...], output: Path, metric: str | None) -> None:
     """Write a report of the RUN, or of several side by side, as one HTML file."""
     from unetdyn.report import write_report
 
-    try:
+    with _in_sentences():
         click.echo(f"report  {write_report(run, output, metric)}")
-    except (OSError, ValueError) as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _diagnosed(path: Path, metric: str | None) -> "Diagnosis":
     from unetdyn.analysis import diagnose
+    from unetdyn.analysis.curves import opened
     from unetdyn.analysis.recorded_settings import stability_settings
 
-    try:
-        if path.is_dir():
-            run = runs.open(path)
-            return diagnose(run, metric, **stability_settings(run.config))
-        return diagnose(path, metric)
-    except Exception as error:  # whatever a damaged file raises: 1 would say that the run is ill
-        raise _CannotRead(str(error)) from error
+    source = opened(path)
+    if not isinstance(source, runs.Run):
+        return diagnose(source, metric)
+    for note in source.notes:
+        click.echo(_printable(f"Note: {source.path.name}: {note}"), err=True)
+    return diagnose(source, metric, **stability_settings(source.config))
+
+
+@contextmanager
+def _in_sentences() -> Iterator[None]:
+    """What the user can help ends the command with one sentence; what is warned of is a note on standard error."""
+
+    def note(message: Warning | str, *_: object, **__: object) -> None:
+        click.echo(_printable(f"Note: {message}"), err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = note
+        try:
+            yield
+        except (OSError, ValueError, ImportError) as error:
+            raise _Failure(error) from error
+
+
+def _printable(text: str) -> str:
+    """Without what a terminal takes for a command, whatever a run's files hold.
+
+    >>> _printable("red: \x1b[31m")
+    'red: ?[31m'
+    """
+    return "".join(each if each in "\n\t" or unicodedata.category(each) != "Cc" else "?" for each in text)
 
 
 def _train(config: Path, overrides: tuple[str, ...]) -> None:
@@ -119,7 +167,7 @@ def _train(config: Path, overrides: tuple[str, ...]) -> None:
     try:
         finished = run_experiment(load_config(config, overrides))
     except ConfigError as error:
-        raise click.ClickException(str(error)) from error
+        raise _Failure(error) from error
     click.echo("\n" + describe([finished]))
 
 

@@ -42,9 +42,10 @@ def test_standard_dtype_rounds_what_rounding_does_not_harm(page):
         (np.array([LARGE, LARGE + 1], "int32"), False, "Subtract the smallest value"),
         (np.array([0, LARGE, LARGE + 1], "uint32"), True, "number the labels from 1, and save as 16 bits"),
         (np.array([0, 2**53, 2**53 + 1], "int64"), True, "number the labels from 1"),
+        (np.array([0, LARGE, LARGE + 1], "float64"), True, "number the labels from 1"),
         (1.7e9 + np.arange(100) / 100, False, "Subtract the smallest value, or rescale, and save as 32-bit floats"),
-        (np.array([1.0, 1e300]), False, "rescale"),
-        (np.full(3, 1e300), False, "rescale"),
+        (np.array([0.5, 1e300]), False, "rescale"),
+        (np.full(3, 1e300) + 0.5, False, "save as"),
     ],
 )
 def test_standard_dtype_refuses_to_round_differences_away(page, mask, advice):

@@ -138,8 +138,8 @@ def test_read_stack_refuses_an_empty_folder(tmp_path):
 
 def test_read_stack_refuses_a_format_it_does_not_read(tmp_path):
     png(tmp_path / "a.png", GREY)
-    png(tmp_path / "b.bmp", GREY)
-    with pytest.raises(ValueError, match=r"Received: '.*b\.bmp'\. Convert that file"):
+    png(tmp_path / "b.tga", GREY)
+    with pytest.raises(ValueError, match=r"Received: '.*b\.tga'\. Convert that file"):
         read_stack(tmp_path)
 
 
@@ -173,3 +173,11 @@ def test_read_stack_refuses_two_files_of_one_name(tmp_path):
     png(tmp_path / "a.tif", GREY)
     with pytest.raises(ValueError, match=r"two images of the name 'a'"):
         read_stack(tmp_path)
+
+
+def test_read_stack_gives_one_bit_the_range_of_the_grey_images_beside_it(tmp_path):
+    Image.fromarray(GREY).save(tmp_path / "a.png")
+    Image.fromarray(np.ones_like(GREY, bool)).save(tmp_path / "b.png")  # a white section, made smaller without loss
+    assert read_stack(tmp_path)[0].max(axis=(1, 2, 3)).tolist() == [220, 255]
+    (tmp_path / "a.png").unlink()
+    assert read_stack(tmp_path)[0].max() == 1

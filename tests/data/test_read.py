@@ -46,6 +46,22 @@ def test_read_folder_reads_one_bit_and_eight_bit_masks_alike(folder):
     np.testing.assert_array_equal(read_folder(folder).masks[..., 0], np.stack([eye] * 4))
 
 
+def test_read_folder_gives_a_white_section_of_one_bit_the_range_of_the_others(folder):
+    pair(folder, "a", grey=200)
+    pair(folder, "b")
+    save(folder / "images" / "b.png", np.ones((4, 4), bool))
+    assert read_folder(folder).images.max(axis=(1, 2, 3)).tolist() == [200, 255]
+
+
+def test_read_folder_turns_an_image_and_its_mask_as_their_exif_orientation_says(folder):
+    exif, mask = Image.Exif(), np.triu(np.ones((4, 4), bool), 1)
+    exif[274] = 8
+    Image.fromarray(mask.astype("uint8") * 200).save(folder / "images" / "a.png", exif=exif)
+    Image.fromarray(np.rot90(mask)).save(folder / "masks" / "a.png")  # drawn on what the viewer showed
+    stack = read_folder(folder)
+    np.testing.assert_array_equal(stack.images, 200 * stack.masks)
+
+
 def test_read_folder_reads_palette_masks_as_indices(folder):
     indices = np.arange(16, dtype="uint8").reshape(4, 4) % 3
     pair(folder, "a")
@@ -260,6 +276,15 @@ def test_read_folder_refuses_an_empty_folder(folder):
 def test_read_folder_refuses_a_mask_of_another_size(folder):
     pair(folder, "a", mask=np.zeros((4, 8), "uint8"))
     with pytest.raises(ValueError, match=r"image 'a' of 4×4 pixels, but its mask of 4×8"):
+        read_folder(folder)
+
+
+def test_read_folder_names_the_orientation_where_a_mask_fits_turned_by_a_quarter(folder):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(np.zeros((4, 8), "uint8")).save(folder / "images" / "a.png", exif=exif)
+    save(folder / "masks" / "a.png", np.eye(4, 8, dtype=bool))
+    with pytest.raises(ValueError, match=r"image 'a' of 8×4 pixels, but its mask of 4×8.*EXIF orientation"):
         read_folder(folder)
 
 

@@ -132,3 +132,13 @@ def test_split_by_fraction_of_groups_works_without_a_test_part():
 def test_split_by_fraction_refuses_fewer_groups_than_parts():
     with pytest.raises(ValueError, match=r"each part: train, validation, test\. Received: 2 groups, 'p1', 'p2'\."):
         split_by_fraction(grey(8, names=PATIENTS[:8]), groups=r"^p\d")
+
+
+def test_split_refuses_a_pattern_that_finds_the_section_instead_of_the_patient():
+    text = r"the pattern '_s\.\$', with which each of the 4 .*'_s0' and '_s1'\. Change it; .*`gap=0`"
+    stack = grey(4, names=PATIENTS[:4])
+    with pytest.raises(ValueError, match=text):
+        split_by_fraction(stack, groups="_s.$")
+    with pytest.raises(ValueError, match=text):
+        split_by_section(stack, [0], [1], groups="_s.$")
+    assert split_by_section(stack, [0], [1], groups=list("abcd")).groups == {"train": ("a",), "validation": ("b",)}

@@ -1,3 +1,5 @@
+import struct
+
 import numpy as np
 import pytest
 import tifffile
@@ -73,3 +75,18 @@ def test_read_stack_refuses_an_ome_description_of_fewer_pages_than_the_file_hold
         write_pages(tmp_path / "three.ome.tif", 3, file.ome_metadata.encode())
     with pytest.raises(ValueError, match=r"of 3 pages, though its OME description tells of 2\. .*tag 270"):
         read_stack(tmp_path / "three.ome.tif")
+
+
+@pytest.mark.parametrize(("tag", "harms"), [(305, False), (50000, False), (258, True), (273, True)])
+def test_read_image_passes_over_damaged_tags_that_say_nothing_of_pixels(tmp_path, tag, harms):
+    private = [(50000, "s", 12, "a vendor's own", True)]
+    tifffile.imwrite(tmp_path / "a.tif", NOISE, software="a program", extratags=private, **PLAIN)
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    start = data.index(struct.pack("<H", tag), 10)
+    data[start + 2 : start + 4] = struct.pack("<H", 77)  # no such type of a tag
+    (tmp_path / "a.tif").write_bytes(data)
+    if harms:
+        with pytest.raises(ValueError, match=rf"cannot be read .*TiffTag {tag} .*invalid data type 77"):
+            read_image(tmp_path / "a.tif")
+    else:
+        np.testing.assert_array_equal(read_image(tmp_path / "a.tif")[..., 0], NOISE)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unetdyn.dynamics.clipping import clip_coefficient, clip_unitwise, percentile, remember
+from unetdyn.dynamics.backend import backend
+from unetdyn.dynamics.clipping import clip_coefficient, percentile, remember, unit_factors
 
 ops = keras.ops
 
@@ -63,6 +64,11 @@ SHAPES = {
     "depthwise": ((3, 3, 4, 2), (0, 1)),
     "embedding": ((9, 4), (0,)),
 }
+
+
+def clip_unitwise(gradient, *arguments):
+    factors, units = unit_factors(gradient, *arguments)
+    return backend.times(gradient, factors), units
 
 
 @pytest.mark.parametrize(("shape", "axes"), SHAPES.values(), ids=SHAPES)

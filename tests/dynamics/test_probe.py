@@ -18,7 +18,7 @@ from tap_models import (
     weights_of,
     weights_of_trainable,
 )
-from unetdyn.dynamics import Control, OptimizerTap, Probe
+from unetdyn.dynamics import Control, Factors, OptimizerTap, Probe
 
 ops = keras.ops
 
@@ -334,3 +334,97 @@ def test_bfloat16_weights_are_summed_in_float32():
     after = [w.astype("float64") for w in weights_of_trainable(model)]
     expected = [np.sum((a - b) ** 2) for a, b in zip(after, before, strict=True)]
     np.testing.assert_allclose(rows.update_norm_sq[0], expected, rtol=1e-5)
+
+
+class Counted(Probe):
+    """A count that needs no data."""
+
+    def build(self, add_variable, variables):
+        self.steps = add_variable(dtype="int")
+
+    def columns(self):
+        return {"steps": 1}
+
+    def measure(self, step):
+        self.steps.assign_add(1)
+        return {"steps": self.steps.value}
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="elsewhere a step is called with its data")
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_no_step_is_counted_where_an_iterator_fails():
+    """TensorFlow starts whatever needs no data beside the iterator, which then says that it is at its end."""
+    import tensorflow as tf
+
+    x, y = dense_data()
+    specs = (tf.TensorSpec((4, 3)), tf.TensorSpec((4, 1)))
+    parts = [(x[i : i + 4], y[i : i + 4]) for i in (0, 4, 8)]
+    model = dense_model()
+    model.compile("sgd", "mse")
+    tap = OptimizerTap(model, Counted())
+    model.fit(tf.data.Dataset.from_generator(lambda: parts, output_signature=specs), epochs=2, verbose=0)
+    rows = tap.read()
+    tap.detach()
+    assert rows.step.tolist() == list(range(6))
+    assert rows.extra["steps"][:, 0].tolist() == [1, 2, 3, 4, 5, 6]
+    assert (rows.grad_norm > 0).all()
+
+
+class Untouched(Control):
+    """Gives back what it was given."""
+
+    def transform(self, step):
+        return list(step.gradients), None, {}
+
+
+class Halved(Control):
+    def transform(self, step):
+        return Factors(0.5 for _ in step.gradients), None, {}
+
+
+def embedded(control, optimizer, epochs):
+    """Weights before and after; the last three rows of the embedding are not used."""
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    model = keras.Sequential(
+        [keras.Input((2,), dtype="int32"), layers.Embedding(9, 2), layers.Flatten(), layers.Dense(1)]
+    )
+    model.compile(optimizer, "mse")
+    before = weights_of_trainable(model)
+    tap = OptimizerTap(model, control) if control is not None else None
+    data = np.array([[0, 1], [1, 2], [3, 3], [4, 5]]), np.ones((4, 1), "float32")
+    fit(model, data, batch_size=2, epochs=epochs)
+    if tap is not None:
+        tap.detach()
+    return before, weights_of_trainable(model)
+
+
+def test_gradient_that_a_control_gives_back_is_handed_on_in_the_form_it_came_in():
+    """On TensorFlow an embedding's as slices: from a dense one Adam moves all rows, by the momentum they have."""
+    _, plain = embedded(None, keras.optimizers.Adam(0.1), 2)
+    _, controlled = embedded(Untouched(), keras.optimizers.Adam(0.1), 2)
+    assert_same_weights(controlled, plain)
+
+
+def test_factors_multiply_slices_and_tensors_alike():
+    """Half the gradient is half the step."""
+    before, whole = embedded(None, keras.optimizers.SGD(0.1), 1)
+    _, halved = embedded(Halved(), keras.optimizers.SGD(0.05), 1)
+    _, reference = embedded(None, keras.optimizers.SGD(0.025), 1)
+    assert_same_weights(halved, reference, rounding=True)
+    np.testing.assert_array_equal(halved[0][6:], before[0][6:])
+    assert np.abs(whole[0][:6] - before[0][:6]).min() > 0
+
+
+@pytest.mark.parametrize("given", [Factors([0.5]), [None]], ids=["factors", "gradients"])
+def test_control_must_return_as_many_as_there_are_variables(given):
+    class Short(Control):
+        def transform(self, step):
+            return given, None, {}
+
+    model = dense_model()
+    model.compile("sgd", "mse", run_eagerly=True)
+    tap = OptimizerTap(model, Short())
+    with pytest.raises(ValueError, match=r"`Short.transform` must return .* each of the 2 variables.* Received: 1\."):
+        fit(model, dense_data(4))
+    tap.detach()

@@ -264,6 +264,19 @@ def test_embedding_gradients_are_summed_over_repeated_indices():
     np.testing.assert_allclose(tap.read().grad_norm_sq[0, 0], squares(expected), rtol=1e-4)
 
 
+@pytest.mark.skipif(BACKEND == "jax", reason="JAX has 64 bits only where they are asked for before it starts")
+def test_update_of_a_float64_model_is_measured_before_rounding():
+    """Gradient descent's is the rate times the gradient; in float32 the weights do not move at this rate."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((3,), dtype="float64"), keras.layers.Dense(1, dtype="float64")])
+    model.compile(keras.optimizers.SGD(1e-9), "mse")
+    tap = OptimizerTap(model)
+    fit(model, dense_data())
+    rows = tap.read()
+    tap.detach()
+    np.testing.assert_allclose(np.sqrt(rows.update_norm_sq), 1e-9 * np.sqrt(rows.grad_norm_sq), rtol=1e-6)
+
+
 def test_tap_refuses_a_model_without_optimizer():
     with pytest.raises(ValueError, match="`model` must have been compiled with an optimizer"):
         OptimizerTap(dense_model())

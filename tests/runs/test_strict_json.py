@@ -39,3 +39,9 @@ def test_dumps_takes_numpy_and_paths():
 def test_dumps_names_what_it_cannot_write():
     with pytest.raises(TypeError, match=r"A run directory holds numbers.* Received: .*object object.* of type object"):
         strict_json.dumps({"config": object()})
+
+
+def test_text_that_no_file_can_hold_is_written_with_question_marks():
+    """The name of a file on Linux may be no text: Python has half characters for it."""
+    path = Path("caf\udce9")
+    assert json.loads(strict_json.dumps({path.name: path}).encode()) == {"caf?": "caf?"}

@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 
 import unetdyn.runs
 from unetdyn._checks import nearest
-from unetdyn.analysis.csv_log import read_csv
 from unetdyn.analysis.declarations import Direction
 from unetdyn.analysis.history_logs import read_logs
 from unetdyn.analysis.log_keys import NOTHING, LogKeys, log_keys_of, log_keys_of_model
+from unetdyn.analysis.log_names import with_keras_names
 from unetdyn.analysis.metric_names import best_epoch, direction, is_metric, less_is_better, overlap_rank
 from unetdyn.analysis.series import Curve, whole_epochs
+from unetdyn.analysis.sources.data_frame import is_frame, read_frame
+from unetdyn.analysis.sources.json_log import rows_of_dictionaries
+from unetdyn.analysis.sources.paths import read_path
 
 Stage = tuple[int, str]
 """The first epoch of a stage, from 0, and its name."""
@@ -157,21 +160,25 @@ def read_history(source: Any, validation_freq: int | Sequence[int] | None = None
 
     Args:
         source: A `keras.callbacks.History`; a dictionary of lists, such as its `history`, where a list `epoch` tells
-            the epochs; the path of a file that `keras.callbacks.CSVLogger` wrote; a run directory's path, or an open
-            `unetdyn.runs.Run`; or `Curves`. A History that still has its model also tells which values are its metrics.
+            the epochs; a list of dictionaries, one a row; a table of pandas, polars or Arrow; a run directory's path,
+            or an open `unetdyn.runs.Run`; `Curves`; or the path of what was logged elsewhere: a CSV file, of
+            `keras.callbacks.CSVLogger`, Lightning, W&B, TensorBoard or a spreadsheet, a history in JSON or `.npz`, a
+            folder of TensorBoard's event files (extra `tensorboard`), a run of MLflow's file store. A History that
+            still has its model also tells which values are its metrics.
         validation_freq: What was passed to `fit`: a History does not say in which epochs validation took place. None
             (default) takes the one whole number that makes so many validations in so many epochs. A list of epochs
             must be given. The other sources say when, and need it not.
 
     Returns:
-        `Curves`, sorted by epoch. Of two values of one epoch, as a training that was broken off and taken up again
-        leaves them, the later counts. Where the epochs drop back to the first, another training was appended: only the
-        last is read, with a warning. A column without a number, such as a metric of several classes, is no curve and
-        is left out.
+        `Curves`, sorted by epoch. Of two values of one epoch the later counts. Where the epochs drop back to the
+        first, another training was appended: only the last is read, with a warning; where they drop back to a later
+        one, the training was taken up again from there. A column without a number, such as a metric of several
+        classes, is no curve and is left out. Names of other frameworks become those of Keras: `val/loss` is `val_loss`.
 
     Raises:
         TypeError: If the source is none of these.
         FileNotFoundError: If there is no such file or run directory.
+        ImportError: If TensorBoard is needed and not installed.
         ValueError: If a value is not a number, an epoch not a whole one, a file not a table of numbers; or if
             `validation_freq` does not fit, or more than one would.
 
@@ -185,15 +192,31 @@ def read_history(source: Any, validation_freq: int | Sequence[int] | None = None
     if isinstance(source, unetdyn.runs.Run):
         return _from_run(source)
     if isinstance(source, str | os.PathLike):
-        return _from_path(Path(source))
+        return _from_path(Path(source), validation_freq)
+    if is_frame(source):
+        return Curves(read_frame(source))
     logs = getattr(source, "history", source)
+    if isinstance(logs, list) and logs and all(isinstance(row, Mapping) for row in logs):
+        return Curves(rows_of_dictionaries(logs, "history"))
     if not isinstance(logs, Mapping):
         raise TypeError(
-            "`history` must be a keras History, a dictionary of lists, the path of a CSVLogger file or of a run "
-            f"directory, or a Run. Received: {type(source).__name__}."
+            "`history` must be a keras History, a dictionary of lists, a list of dictionaries, a data frame, the path "
+            "of a CSV file, of another log or of a run directory, or a Run. "
+            f"Received: {type(source).__name__}."
         )
+    logs = with_keras_names(logs) if logs is source else logs
     curves = read_logs(logs, getattr(source, "epoch", None), validation_freq)
     return Curves(curves, log_keys=log_keys_of_model(getattr(source, "model", None), curves))
+
+
+def opened(source: Any) -> Any:
+    """A run directory's path as the open `Run`; all else as it is.
+
+    >>> opened({"loss": [0.5]})
+    {'loss': [0.5]}
+    """
+    is_run = isinstance(source, str | os.PathLike) and (Path(source) / "run.json").exists()
+    return unetdyn.runs.open(Path(source)) if is_run else source
 
 
 def loss_pairs(curves: Curves) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
@@ -217,14 +240,11 @@ def _in_order(epochs: NDArray[Any], values: NDArray[Any]) -> Curve:
     return Curve(numbers, array[::-1][at])
 
 
-def _from_path(path: Path) -> Curves:
-    if not path.exists():
-        raise FileNotFoundError(
-            "`history` must be the path of a file that CSVLogger wrote, or of a run directory. "
-            f"Received: {path}, which is not there."
-        )
-    is_table = path.is_file() and path.name != "run.json"
-    return Curves(read_csv(path), path.name) if is_table else _from_run(unetdyn.runs.open(path))
+def _from_path(path: Path, validation_freq: int | Sequence[int] | None) -> Curves:
+    columns = read_path(path, validation_freq)
+    if columns is not None:
+        return Curves(columns, path.name)
+    return _from_run(unetdyn.runs.open(path.parent if path.name == "run.json" else path))
 
 
 def _from_run(run: "unetdyn.runs.Run") -> Curves:

@@ -133,21 +133,31 @@ class Declaration:
     @classmethod
     def from_json(cls, name: str, kept: Mapping[str, Any]) -> "Declaration":
         """What `as_json` wrote, by this version or another: what it does not understand is left out."""
-        keys = {key: cast(Direction, way) for key, way in kept.get("keys", {}).items() if way in DIRECTIONS}
-        known = DeclaredDisplay.__dataclass_fields__
-        displays = [
-            {part: value for part, value in each.items() if part in known}
-            for each in kept.get("displays", ())
-            if {"title", "array", "display"} <= each.keys()
-        ]
+        told = kept.get("keys")
+        keys = told.items() if isinstance(told, Mapping) else ()
         return cls(
             name,
-            keys,
-            columns=tuple(kept.get("columns", ())),
-            arrays=tuple(kept.get("arrays", ())),
-            displays=tuple(DeclaredDisplay(**each) for each in displays),
+            {key: cast(Direction, way) for key, way in keys if isinstance(way, str) and way in DIRECTIONS},
+            columns=tuple(_texts(kept.get("columns"))),
+            arrays=tuple(_texts(kept.get("arrays"))),
+            displays=tuple(_displays(kept.get("displays"))),
             acts=bool(kept.get("acts", False)),
         )
+
+
+def _texts(kept: Any) -> list[str]:
+    return [each for each in kept if isinstance(each, str)] if isinstance(kept, list | tuple) else []
+
+
+def _displays(kept: Any) -> list[DeclaredDisplay]:
+    """Of what is a list of displays, those with a title, an array and a class."""
+    known = [each for each in kept if isinstance(each, Mapping)] if isinstance(kept, list | tuple) else []
+    displays = []
+    for each in known:
+        title, array, display, arguments = map(each.get, ("title", "array", "display", "arguments"))
+        if isinstance(title, str) and isinstance(array, str) and isinstance(display, str):
+            displays.append(DeclaredDisplay(title, array, display, arguments if isinstance(arguments, Mapping) else {}))
+    return displays
 
 
 UNDECLARED = Declaration("monitor")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from unetdyn._checks import check_count
 from unetdyn.analysis.metric_names import is_metric
-from unetdyn.analysis.series import start_of_last_training, whole_epochs
+from unetdyn.analysis.series import last_training, whole_epochs
 
 Frequency = int | Sequence[int]
 
@@ -38,7 +38,7 @@ def read_logs(
     validations |= {"val_loss": len(columns["val_loss"])} if "val_loss" in columns else {}
     frequency = validation_frequency(epochs, validations) if validation_freq is None else _checked(validation_freq)
     validated = np.flatnonzero(_validated(epochs, frequency))
-    start = start_of_last_training(epochs, "history")
+    kept = last_training(epochs, "history")
     curves = {}
     for name, values in columns.items():
         rows = validated if name.startswith("val_") else np.arange(count)
@@ -49,7 +49,9 @@ def read_logs(
             )
         # A key that callbacks add late, such as `stability`, has values for the last epochs only.
         rows = rows[len(rows) - len(values) :]
-        curves[name] = (epochs[rows[rows >= start]], values[rows >= start])
+        logged = kept[rows] & np.array([value is not None for value in logs[name]], dtype=bool)
+        if logged.any():
+            curves[name] = (epochs[rows[logged]], values[logged])
     return curves
 
 

@@ -41,6 +41,11 @@ _SCORE_WORDS = re.compile(
     r"(?<![a-z0-9])(accuracy|acc|precision|recall|sensitivity|specificity|auc|auroc|auprc|f1|f2|f_?beta|"
     r"kappa|mcc|npv|ppv|tpr|tnr|psnr|ssim|nsd)(?![a-z0-9])"
 )
+_NO_METRIC = re.compile(
+    r"(?<![a-z0-9])(lr|learning_rate|time|seconds|minutes|hours|runtime|duration|eta|epochs?|steps?|iterations?|"
+    r"batch_size|per_second|grads?|gradients?|weight_decay|momentum|memory|gpu|cpu|temperature|throughput|stability|"
+    r"sigma|timestamp)(?![a-z0-9])"
+)
 _SCORE_NAMES = re.compile(
     "(r2(_score)?|true_(positives|negatives)|cosine_similarity|(pearson|concordance)_correlation|"
     "explained_variance|panoptic_quality|(adjusted_)?rand_(index|score)|volum(e|etric)_similarity)"
@@ -84,8 +89,8 @@ def less_is_better(name: str, keys: LogKeys = NOTHING) -> bool:
 def is_metric(name: str, logged: Container[str] = (), keys: LogKeys = NOTHING) -> bool:
     """Whether a logged value is a metric or an error of the model: not the loss itself, nor what callbacks write.
 
-    Yes, if the run recorded it as a metric. No, if a callback declares it. Otherwise yes if it has a validation value
-    or a common metric's name.
+    Yes, if the run recorded it as a metric. No, if a callback declares it, or if it has the name of a rate, a time, a
+    step, a gradient or a stability. Otherwise yes if it has a validation value or a common metric's name.
 
     Args:
         name: As logged, with or without `val_`.
@@ -95,6 +100,8 @@ def is_metric(name: str, logged: Container[str] = (), keys: LogKeys = NOTHING) -
     Example:
         >>> [is_metric(name) for name in ("accuracy", "val_mae", "loss", "grad_norm", "sharpness")]
         [True, True, False, False, False]
+        >>> is_metric("val_time"), is_metric("val_grad_norm"), is_metric("val_lr")
+        (False, False, False)
         >>> is_metric("my_score", logged=["loss", "my_score", "val_loss", "val_my_score"])
         True
     """
@@ -103,7 +110,7 @@ def is_metric(name: str, logged: Container[str] = (), keys: LogKeys = NOTHING) -
         return False
     if base in keys.metrics:
         return True
-    if _declared(f"val_{base}", keys) is not None:
+    if _declared(f"val_{base}", keys) is not None or _NO_METRIC.search(_words(base)):
         return False
     return name != base or f"val_{base}" in logged or _by_name(base) is not None
 
@@ -167,6 +174,11 @@ def _declared(name: str, keys: LogKeys) -> Direction | None:
     """By a callback; a key of `val_jaccard_stability` is declared for `jaccard_stability` too."""
     base = name.removeprefix("val_")
     return keys.declared_direction(base) or keys.declared_direction(f"val_{base}")
+
+
+def _words(base: str) -> str:
+    """In small letters, with `_` between the words of `epochTime` and for whatever else is written between them."""
+    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", base).lower())
 
 
 def _by_name(base: str) -> Direction | None:

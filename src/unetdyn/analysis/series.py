@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _LARGEST = 2**53  # above it a float no longer tells neighbouring whole numbers apart
+_MOST_FALLS = 1000  # of a log that was appended to; more often only a table in no order goes back
 
 
 class Curve(NamedTuple):
@@ -89,20 +90,50 @@ def whole_epochs(epochs: ArrayLike) -> NDArray[np.int64]:
     return numbers.astype(np.int64)
 
 
-def start_of_last_training(epochs: NDArray[np.int64], source: str) -> int:
-    """The row of a log with which its last training begins, with a warning where others come before.
+def last_training(epochs: NDArray[np.int64], source: str, header: str = "") -> NDArray[np.bool_]:
+    """Which rows of a log are of its last training; what is left out is told by a warning.
 
-    A training that was broken off and taken up again goes back to an epoch after the first, and remains one.
+    Where the epochs drop back to the first, another training was appended, and so where they drop below it and then
+    come to epochs that were there before. Where they drop back to a later one, the training was taken up again from
+    there: what it had done from that epoch on is of a branch that was given up. Epochs in any other order are a table
+    in another order, and all of it counts.
 
-    >>> start_of_last_training(np.array([0, 1, 2, 2, 3]), "log.csv")
-    0
+    Args:
+        epochs: `(n,)`, as the rows stand in the log.
+        source: What the log is called in the warning.
+        header: What else is said of several trainings in it.
+
+    Example:
+        >>> last_training(np.array([0, 1, 2, 2, 3]), "log.csv").tolist()
+        [True, True, True, True, True]
+        >>> last_training(np.array([0, 1, 2, 1, 2]), "log.csv").tolist()
+        [True, False, False, True, True]
+        >>> last_training(np.array([2, 1, 0]), "log.csv").tolist()
+        [True, True, True]
     """
-    starts = np.flatnonzero((epochs[1:] < epochs[:-1]) & (epochs[1:] == epochs[:1])) + 1
-    if not len(starts):
-        return 0
-    text = (
-        f"{source} holds {len(starts) + 1} trainings, one appended to the other: its epochs drop back to {epochs[0]}. "
-        f"Only the last, of {len(epochs) - starts[-1]} rows, is read."
-    )
-    warnings.warn(text, UserWarning, stacklevel=2)
-    return int(starts[-1])
+    kept = np.ones(len(epochs), dtype=bool)
+    falls = np.flatnonzero(np.diff(epochs) < 0) + 1
+    if len(np.unique(epochs)) == len(epochs) or len(falls) > _MOST_FALLS:
+        return kept
+    trainings, given_up = 1, set[int]()
+    for at in falls.tolist():
+        before, to = epochs[:at][kept[:at]], epochs[at]
+        first = before.min()
+        if to == first or (to < first and np.isin(epochs[at:], before).any()):
+            kept[:at], given_up, trainings = False, set(), trainings + 1
+        elif to in before:
+            given_up |= set(before[before > epochs[at:].max()].tolist())
+            kept[:at] &= epochs[:at] < to
+    if trainings > 1:
+        text = (
+            f"{source} holds {trainings} trainings, one appended to the other: its epochs drop back to "
+            f"{epochs[kept][0]}. Only the last, of {kept.sum()} rows, is read{header}."
+        )
+        warnings.warn(text, UserWarning, stacklevel=2)
+    if given_up:
+        text = (
+            f"{source} was taken up again from an earlier epoch: {len(given_up)} of its epochs, up to epoch "
+            f"{max(given_up)}, are of what was given up then, and left out."
+        )
+        warnings.warn(text, UserWarning, stacklevel=2)
+    return kept

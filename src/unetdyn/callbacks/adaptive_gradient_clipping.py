@@ -1,7 +1,7 @@
 """Clip each unit's gradient where it is large against the unit's weights."""
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import keras
@@ -14,8 +14,8 @@ from unetdyn.analysis.diagnosis.messages.clipping import units_clipped
 from unetdyn.callbacks.step_callbacks import StepControl
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Control, Rows, Step, blocks
-from unetdyn.dynamics.clipping import clip_unitwise
-from unetdyn.dynamics.probe import AddVariable, Tensor
+from unetdyn.dynamics.clipping import unit_factors
+from unetdyn.dynamics.probe import AddVariable, Factors, Tensor
 from unetdyn.dynamics.weight_kinds import unit_axes, weight_kind
 
 
@@ -138,18 +138,21 @@ class _ClipUnits(Control):
         ]
         self.units = [0 if axes is None else _units(v, axes) for v, axes in zip(variables, self._axes, strict=True)]
 
+    def key(self) -> Hashable:
+        return type(self), self._clipping, self._eps, self._exclude
+
     def columns(self) -> dict[str, int]:
         return {"clipped": len(self.units)}
 
-    def transform(self, step: Step) -> tuple[list[Tensor | None], None, dict[str, Tensor]]:
-        gradients, counts = [], []
+    def transform(self, step: Step) -> tuple[Factors, None, dict[str, Tensor]]:
+        factors, counts = Factors(), []
         for gradient, weight, axes in zip(step.gradients, step.weights, self._axes, strict=True):
-            count = ops.zeros((), "float32")
+            factor, count = None, ops.zeros((), "float32")
             if gradient is not None and axes is not None:
-                gradient, count = clip_unitwise(gradient, weight, axes, self._clipping, self._eps)
-            gradients.append(gradient)
+                factor, count = unit_factors(gradient, weight, axes, self._clipping, self._eps)
+            factors.append(factor)
             counts.append(count)
-        return gradients, None, {"clipped": ops.stack(counts)}
+        return factors, None, {"clipped": ops.stack(counts)}
 
 
 def _places(found: dict[str, list[int]], exclude: tuple[str, ...]) -> set[int]:

@@ -2,6 +2,7 @@
 
 import collections
 import weakref
+from collections.abc import Hashable
 from typing import Any
 
 import keras
@@ -15,7 +16,7 @@ from unetdyn.callbacks.step_callbacks import StepControl
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Control, Rows, Step
 from unetdyn.dynamics.clipping import clip_coefficient, percentile, remember
-from unetdyn.dynamics.probe import AddVariable, Tensor
+from unetdyn.dynamics.probe import AddVariable, Factors, Tensor
 
 
 class AutoClip(StepControl):
@@ -128,19 +129,18 @@ class _ClipToPercentile(Control):
             empty = [0.0] * (self._capacity - len(self._before))
             self._history.assign(np.array(self._before + empty, np.float32))
 
+    def key(self) -> Hashable:
+        return type(self), self._q, self._capacity
+
     def columns(self) -> dict[str, int]:
         return {"clip": 3}
 
-    def transform(self, step: Step) -> tuple[list[Tensor | None], None, dict[str, Tensor]]:
+    def transform(self, step: Step) -> tuple[Factors, None, dict[str, Tensor]]:
         norm = ops.sqrt(ops.sum(step.grad_norm_sq))
         history, count = remember(self._history.value, self._count.value, norm)
         limit = percentile(history, count, self._q)
         coefficient = clip_coefficient(norm, limit)
         self._history.assign(history)
         self._count.assign(count)
-        clipped = [None if g is None else _scaled(g, coefficient) for g in step.gradients]
-        return clipped, None, {"clip": ops.stack([norm, limit, coefficient])}
-
-
-def _scaled(gradient: Tensor, coefficient: Tensor) -> Tensor:
-    return ops.cast(ops.cast(gradient, "float32") * coefficient, gradient.dtype)
+        factors = Factors(None if g is None else coefficient for g in step.gradients)
+        return factors, None, {"clip": ops.stack([norm, limit, coefficient])}

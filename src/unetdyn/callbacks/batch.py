@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from unetdyn._checks import is_number
 from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.messages import batch as messages
+from unetdyn.analysis.diagnosis.messages import steps
 from unetdyn.callbacks.monitor import Monitor
 from unetdyn.dynamics.batch_statistics import BatchStatistics
 from unetdyn.dynamics.constant_answer import UNKNOWN, best_constant
@@ -81,6 +82,7 @@ class BatchMonitor(Monitor):
             )
         self.threshold = threshold
         self._statistics: BatchStatistics | None = None
+        self._lost = False  # whether it has said that it was taken off the model
         super().__init__(name, verbose)
 
     @property
@@ -101,6 +103,7 @@ class BatchMonitor(Monitor):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Attach to the model, whose loss may be another than that of an earlier `fit`."""
         self._constants = {}
+        self._lost = False
         if self._statistics is not None:
             self._statistics.detach()
         self._statistics = BatchStatistics(self.model, self.threshold, session=self.params)
@@ -109,6 +112,7 @@ class BatchMonitor(Monitor):
         """Count anew."""
         super().on_epoch_begin(epoch, logs)
         self._training = self._validation = None
+        self._tell_if_detached()
         if self._statistics is not None:
             self._statistics.take(True)
 
@@ -128,6 +132,13 @@ class BatchMonitor(Monitor):
         scalars = self.read()
         if logs is not None:
             logs.update(scalars)
+        self._tell_if_detached()
+
+    def _tell_if_detached(self) -> None:
+        """Once a training: that it runs is certain, since it calls."""
+        if not self._lost and self._statistics is not None and not self._statistics.attached:
+            self._lost = True
+            self._warn(steps.detached(type(self).__name__, self._epoch, steps.TAKEN_OFF), stacklevel=3)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Leave the model as it was."""

@@ -26,4 +26,13 @@ def plain_value(value: Any) -> Any:
 def learning_rate_of(model: keras.Model) -> dict[str, float]:
     """The learning rate of the step to come, whether constant, scheduled or set by a callback."""
     rate = getattr(getattr(model, "optimizer", None), "learning_rate", None)
-    return {} if rate is None else {"learning_rate": float(rate)}
+    return {} if rate is None else {"learning_rate": number_of(rate)}
+
+
+def number_of(value: Any) -> float:
+    """A scalar variable or tensor as a number: one that is mirrored on several devices can't be made one by `float`.
+
+    >>> number_of(keras.Variable(0.25))
+    0.25
+    """
+    return float(keras.ops.convert_to_numpy(keras.ops.convert_to_tensor(value)))

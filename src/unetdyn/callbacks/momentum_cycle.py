@@ -1,6 +1,7 @@
 """Move the optimizer's momentum against a one-cycle learning rate."""
 
 import weakref
+from collections.abc import Hashable
 from typing import Any
 
 import keras
@@ -157,6 +158,7 @@ class _Cycle:
     def __init__(self, cycle: OneCycle, base: float, most: float) -> None:
         self._steps = (cycle.total_steps, cycle.pct_start, cycle.anneal_strategy)
         self._corners = [most, base, most, *([most] if cycle.three_phase else [])]
+        self.key = (*self._steps, *self._corners)
 
     def __call__(self, step: Tensor) -> Tensor | float:
         corners = self._corners
@@ -169,6 +171,9 @@ class _Noted(Control):
     def __init__(self, cycle: _Cycle, iterations: keras.Variable) -> None:
         self.cycle = cycle
         self._iterations = iterations
+
+    def key(self) -> Hashable:
+        return type(self), self.cycle.key
 
     def columns(self) -> dict[str, int]:
         return {"momentum": 1}

@@ -1,6 +1,7 @@
 """Skip the updates whose gradients are not finite, say where they came from, and stop when nothing else comes."""
 
 import weakref
+from collections.abc import Hashable
 from typing import Any
 
 import keras
@@ -40,7 +41,9 @@ class NonFiniteGuard(StepControl):
     training. Under gradient accumulation the micro-batch is left out and the next takes
     its place. Put the guard before other controls or after them: it looks at the gradient of the loss.
 
-    In `logs`: `skipped_updates`, how many in the epoch.
+    In `logs`: `skipped_updates`, how many in the epoch. On TensorFlow, with data whose length nobody knows beforehand,
+    Keras itself counts one step too many an epoch, with the guard as without; under gradient accumulation it also drops
+    what is accumulated when the data ends, without the guard only.
 
     Args:
         max_consecutive: How many updates in a row may be skipped, ≥ 1; None never stops. Default 10: a fault in the
@@ -202,6 +205,9 @@ class _SkipNonFinite(Control):
 
     def __init__(self, optimizer: keras.Optimizer) -> None:
         self._optimizer = optimizer
+
+    def key(self) -> Hashable:
+        return (type(self),)
 
     def columns(self) -> dict[str, int]:
         return {"loss_scale": 1}

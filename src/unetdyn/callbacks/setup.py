@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from unetdyn.callbacks.logged_number import number_of
 from unetdyn.callbacks.metric_directions import metric_directions
 from unetdyn.callbacks.noise_scale_sources import batch_size_from
 from unetdyn.dynamics.optimizers import inner, strategy
@@ -135,9 +136,9 @@ def _optimizer(optimizer: keras.Optimizer, learning_rate: float | None) -> Setup
     found: Setup = {"name": type(updating).__name__, "learning_rate": learning_rate, "schedule": None, "config": config}
     schedule = getattr(updating, "_learning_rate", None)
     if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        return found | {"learning_rate": _told(lambda: float(schedule(0))), "schedule": type(schedule).__name__}
+        return found | {"learning_rate": _told(lambda: number_of(schedule(0))), "schedule": type(schedule).__name__}
     if learning_rate is None:
-        found["learning_rate"] = _told(lambda: float(updating.learning_rate))
+        found["learning_rate"] = _told(lambda: number_of(updating.learning_rate))
     elif config:
         config["learning_rate"] = learning_rate  # by now a callback may have set another
     return found

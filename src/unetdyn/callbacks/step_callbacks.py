@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from unetdyn._checks import check_count
-from unetdyn.analysis.diagnosis.messages.steps import no_steps_seen
+from unetdyn.analysis.diagnosis.messages import steps as messages
 from unetdyn.callbacks.monitor import Monitor, Recorded
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Control, OptimizerTap, Probe, Rows, blocks
@@ -34,6 +34,7 @@ class StepReader(Recorded):
         self._blocks: Blocks = {}
         self._shift: int | None = None
         self._warned = False
+        self._told = False
         super().__init__(name, verbose)
 
     @abc.abstractmethod
@@ -90,19 +91,30 @@ class StepReader(Recorded):
         """Attach the tap."""
         if self._tap is not None:
             self._tap.detach()
-        self._tap = self._attach()
+        self._told = False
+        self._tap = self._settled_tap()
         if self._optimizer is not self.model.optimizer:
             self._optimizer = self.model.optimizer
             self._new_optimizer()
         self._blocks = {}
         self._shift = None
 
+    def _settled_tap(self) -> OptimizerTap | None:
+        """The tap of the coming training; None where a monitor does without."""
+        return self._attach()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start anew with a new training, and see whether the tap is still there."""
+        super().on_epoch_begin(epoch, logs)
+        self._tell_if_detached()
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Read the epoch's steps, and write into `logs`."""
         scalars = self.read()
         if logs is not None:
             logs.update(scalars)
-        if not scalars and not len(self._series) and not self._warned:
+        self._tell_if_detached()
+        if not self._told and not scalars and not len(self._series) and not self._warned:
             self._warned = True
             self._warn_of_no_steps()
 
@@ -136,7 +148,17 @@ class StepReader(Recorded):
         return replace(rows, step=rows.step + self._shift)
 
     def _warn_of_no_steps(self) -> None:
-        self._warn(no_steps_seen(type(self).__name__, self._epoch), stacklevel=3)
+        optimizer = type(self.model.optimizer).__name__
+        self._warn(messages.no_steps_seen(type(self).__name__, self._epoch, optimizer), stacklevel=3)
+
+    def _tell_if_detached(self) -> None:
+        """Once a training: that it runs is certain, since it calls."""
+        if self._told or self._tap is None:
+            return
+        reason = messages.TAKEN_OFF if not self._tap.attached else messages.ANOTHER_OPTIMIZER
+        if not self._tap.attached or self.model.optimizer is not self._optimizer:
+            self._told = True
+            self._warn(messages.detached(type(self).__name__, self._epoch, reason), stacklevel=3)
 
 
 class StepMonitor(StepReader, Monitor):
@@ -149,6 +171,16 @@ class StepMonitor(StepReader, Monitor):
     def probe(self) -> Probe | None:
         """What it adds to the measured step, new for each `fit`; None, where the tap's own columns are enough."""
         return None
+
+    def _settled_tap(self) -> OptimizerTap | None:
+        """What it would tell is no reason to end a training: where it can't attach, it says why and stands aside."""
+        try:
+            return self._attach()
+        except Exception as error:  # whatever an optimizer of somebody's own raises
+            self._told = True
+            reason = f"{type(error).__name__}: {error}"
+            self._warn(messages.not_attached(type(self).__name__, reason), stacklevel=3)
+            return None
 
     def _restart(self) -> None:
         super()._restart()

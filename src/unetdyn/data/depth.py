@@ -49,7 +49,7 @@ Subtract the smallest value, or number the labels from 1, and save as 16 bits.
         rounded = page.astype(np.float32)
     if np.can_cast(page.dtype, np.float32):
         return rounded
-    whole = np.issubdtype(page.dtype, np.integer)
+    whole = np.issubdtype(page.dtype, np.integer) or (page == np.rint(page)).all()
     lost = _labels_merge(page, rounded) if mask and whole else _contrast_is_lost(page, rounded)
     if lost:
         least, most = page[np.isfinite(page)].min(), page[np.isfinite(page)].max()

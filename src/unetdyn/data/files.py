@@ -1,4 +1,4 @@
-"""One file in, arrays out: which reader reads it, and how sizes and names are told."""
+"""One file in, arrays out: which reader reads it, and what images must have in common."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ READERS: dict[str, Callable[[Path, bool], list[np.ndarray]]] = {
     ".jpg": read_picture,
     ".jpeg": read_picture,
     ".gif": read_picture,
+    ".bmp": read_picture,
 }
 EXTENSIONS = (*READERS, *FORMATS)
 
@@ -38,8 +39,8 @@ def read_image(path: str | Path) -> np.ndarray:
     orientation of a PNG or JPEG is applied. What can be read in two ways is refused; docs/image_files.md lists it all.
 
     Args:
-        path: A `.png`, `.tif`, `.tiff`, `.jpg`, `.jpeg` or `.gif` file with one page, or a file of another format
-            that `read_stack` reads, with one section.
+        path: A `.png`, `.tif`, `.tiff`, `.jpg`, `.jpeg`, `.gif` or `.bmp` file with one page, or a file of another
+            format that `read_stack` reads, with one section.
 
     Returns:
         Array of shape `(height, width, channels)`.
@@ -70,20 +71,13 @@ def read_image(path: str | Path) -> np.ndarray:
     return pages[0]
 
 
-def one_bit_as_the_others(named: dict[str, np.ndarray], mask: bool) -> dict[str, np.ndarray]:
-    """One bit as 0 and 1, but as 0 and 255 among grey levels: programs save an image that is black or white so."""
-    among_grey = not mask and any(page.dtype != np.bool_ and page.max() > 1 for page in named.values())
-    white = np.uint8(255 if among_grey else 1)
-    return {name: page * white if page.dtype == np.bool_ else page for name, page in named.items()}
-
-
-def read_pages(path: Path, mask: bool = False) -> list[np.ndarray]:
+def read_pages(path: Path, mask: bool = False, axes: str | None = None) -> list[np.ndarray]:
     """The pages of one file, each of shape `(height, width, channels)`; `mask=True` keeps what can be class indices."""
-    return [page.astype(np.uint8) if page.dtype == np.bool_ else page for page in stored_pages(path, mask)]
+    return [page.astype(np.uint8) if page.dtype == np.bool_ else page for page in pages_with_bits(path, mask, axes)]
 
 
-def stored_pages(path: Path, mask: bool, axes: str | None = None) -> list[np.ndarray]:
-    """What `read_pages` returns, but booleans where a file has one bit; `axes` as in `read_stack`."""
+def pages_with_bits(path: Path, mask: bool = False, axes: str | None = None) -> list[np.ndarray]:
+    """What `read_pages` returns, but booleans where a file has one bit, for `one_bit_as_the_others`."""
     if not is_one_source(path):
         raise FileNotFoundError(
             f"`path` must be an image file. Received: path={str(path)!r}, which is not one; {describe_nearest(path)}."
@@ -115,6 +109,13 @@ def list_some(names: list[str], most: int = 10) -> str:
     """At most `most` names in quotes, and how many more there are."""
     shown = ", ".join(repr(name) for name in names[:most]) or "nothing"
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def one_bit_as_the_others(named: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Images of one bit as 0 and 1, but as 0 and 255 among grey levels: programs save what is black or white so."""
+    among_grey = any(page.dtype != np.bool_ and page.max() > 1 for page in named.values())
+    white = np.uint8(255 if among_grey else 1)
+    return {name: page * white if page.dtype == np.bool_ else page for name, page in named.items()}
 
 
 def check_alike(named: dict[str, np.ndarray]) -> None:

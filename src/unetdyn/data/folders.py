@@ -18,7 +18,7 @@ from unetdyn.data.files import (
     list_some,
     natural,
     one_bit_as_the_others,
-    stored_pages,
+    pages_with_bits,
 )
 from unetdyn.data.formats.registry import SEPARATOR, array_in, is_one_source, stem_of
 from unetdyn.data.formats.tiff_file import without_repeats
@@ -76,8 +76,8 @@ def read_stack(
     """
     named: dict[str, np.ndarray] = {}
     for name, file in name_files({"": Path(path)}, recursive).items():
-        add_pages(named, name, stored_pages(file, mask=False, axes=axes))
-    named = one_bit_as_the_others(named, mask=False)
+        add_pages(named, name, pages_with_bits(file, axes=axes))
+    named = one_bit_as_the_others(named)
     check_alike(named)
     return np.stack(list(named.values())), tuple(named)
 

@@ -112,6 +112,21 @@ def group_names(names: Sequence[str], groups: Groups) -> tuple[Hashable, ...]:
     return tuple(found)
 
 
+def stack_groups(names: Sequence[str], groups: Groups) -> tuple[Hashable, ...]:
+    """As `group_names`, of all sections of a stack; a pattern that holds no two of them together is refused.
+
+    It would find `003` where it should find `p01`, and take even the gap away that neighbours are kept apart by.
+    """
+    labels = group_names(names, groups)
+    if isinstance(groups, str) and len(set(labels)) == len(names) > 1:
+        raise ValueError(
+            f"`groups` must find what sections have in common. Received: the pattern {groups!r}, with which each of "
+            f"the {len(names)} sections is a group of its own, such as {labels[0]!r} and {labels[1]!r}. Change it; "
+            f"where sections have nothing in common, leave `groups` out and pass `gap=0`."
+        )
+    return labels
+
+
 def shared_groups(groups: Mapping[str, Iterable[Hashable]]) -> list[str]:
     """One sentence for each group that two parts have sections of.
 

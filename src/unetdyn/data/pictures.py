@@ -1,4 +1,4 @@
-"""PNG, JPEG and GIF: through Pillow, and through imagecodecs where Pillow would drop half of the bits."""
+"""PNG, JPEG, GIF and BMP: through Pillow, and through imagecodecs where Pillow would drop half of the bits."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _GIF_PIXELS_PER_BYTE = 4096  # at most: one code of 12 bits stands for up to 409
 
 
 def read_picture(path: Path, mask: bool) -> list[np.ndarray]:
-    """The one page of a PNG, JPEG or GIF file, of shape `(height, width, channels)`, told by its content.
+    """The one page of a PNG, JPEG, GIF or BMP file, of shape `(height, width, channels)`, told by its content.
 
     - 16 bits stay 16 bits, in colour and beside alpha too. Grey of 2 and 4 bits fills the range of 8 bits in an image,
       and keeps its values in a mask.
-    - A palette is replaced by its colours, that of a grey GIF by grey; `palette_mask` decides for masks. Alpha goes
-      to `without_alpha`.
+    - A palette is replaced by its colours, in a GIF or BMP, which have no other grey, by grey where all are grey;
+      `palette_mask` decides for masks. Alpha goes to `without_alpha`.
     - The picture is turned as its EXIF orientation says: so do browsers, annotation tools and OpenCV, and so the mask
       was drawn.
     - Previews and gain maps that cameras put behind a JPEG are left out.
@@ -46,8 +46,10 @@ def read_picture(path: Path, mask: bool) -> list[np.ndarray]:
         pixels, orientation = _jpeg(path, mask)
     elif start[:4] == b"GIF8":
         pixels, orientation = _gif(path, mask), 1
+    elif start[:2] == b"BM":
+        pixels, orientation = _bmp(path, mask), 1
     else:
-        raise ValueError("it begins neither as a PNG nor as a JPEG or GIF file")
+        raise ValueError("it begins neither as a PNG nor as a JPEG, GIF or BMP file")
     return [turned(pixels, orientation)]
 
 
@@ -132,13 +134,37 @@ def _gif(path: Path, mask: bool) -> np.ndarray:
         if file.width * file.height > _GIF_PIXELS_PER_BYTE * path.stat().st_size:
             raise ValueError(f"it claims {file.height}×{file.width} pixels, more than its bytes can hold")
         _refuse_animation(file, path)
-        if file.mode != "P":
-            return np.asarray(file)[..., np.newaxis]
-        table = _table(file)
-        if mask:
-            return palette_mask(np.asarray(file), table, path, chosen=False)
-        colours = palette_colours(np.asarray(file), table, path)
-        return colours[..., :1] if (table[:, :3] == table[:, :1]).all() else colours
+        return _values(file, path, mask)
+
+
+def _bmp(path: Path, mask: bool) -> np.ndarray:
+    from PIL.BmpImagePlugin import BmpImageFile
+
+    with BmpImageFile(path) as file:
+        if file.mode == "1" and _bmp_bits(path) != 1:  # two colours in more bits, which Pillow unpacks as single bits
+            from imagecodecs import bmp_decode
+
+            return bmp_decode(path.read_bytes()).reshape(file.height, file.width, -1)[..., :1]
+        return _values(file, path, mask)
+
+
+def _bmp_bits(path: Path) -> int:
+    with path.open("rb") as file:
+        return int.from_bytes(file.read(30)[28:], "little")
+
+
+def _values(file: ImageFile, path: Path, mask: bool) -> np.ndarray:
+    """Of a file that has a palette because its format has no other grey."""
+    pixels = np.asarray(file)
+    if file.mode == "RGBA":
+        return without_alpha(pixels[..., :3], pixels[..., 3], path, mask)
+    if file.mode != "P":
+        return pixels.reshape(*pixels.shape[:2], -1)
+    table = _table(file)
+    if mask:
+        return palette_mask(pixels, table, path, chosen=False)
+    colours = palette_colours(pixels, table, path)
+    return colours[..., :1] if (table[:, :3] == table[:, :1]).all() else colours
 
 
 def _table(file: ImageFile) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from unetdyn._checks import check_count
 from unetdyn.data.assemble import assembled
-from unetdyn.data.files import check_alike, describe_nearest, one_bit_as_the_others, stored_pages
+from unetdyn.data.files import check_alike, describe_nearest, one_bit_as_the_others, pages_with_bits, read_pages
 from unetdyn.data.folders import add_pages, name_files, subfolders_named
 from unetdyn.data.formats.registry import FORMATS, array_in, is_one_source
 from unetdyn.data.masks import Foreground, check_mask_arguments, class_indices, counted, refuse_unmarked
@@ -37,11 +37,12 @@ def read_folder(
 ) -> Stack:
     """Images and their masks, paired by name, in natural order.
 
-    Images and masks are sub-folders of PNG, TIFF or JPEG files, or multi-page TIFF files, or volumes of any format that
-    `read_stack` reads, alone or in sub-folders. Files are paired by their
-    stem; a mask's stem may end in `_mask`, `-mask`, `_masks`, `_label`, `-label` or `_labels`, and other names are
-    told by `pair`. Pages of paired files are paired by number. Nothing is paired by guess and nothing left out: what
-    has no partner is an error. Both may lie in one folder (`images="data", masks="data"`, or `"."` for `path` itself).
+    Images and masks are sub-folders of image files, or multi-page TIFF files, read as `read_image` says; what a mask's
+    palette means is told in `docs/image_files.md`. They may be volumes of any format that `read_stack` reads, alone or
+    in sub-folders (`docs/formats.md`). Files are paired by their stem; a mask's stem may end in `_mask`, `-mask`,
+    `_masks`, `_label`, `-label` or `_labels`, and other names are told by `pair`. Pages of paired files are paired by
+    number. Nothing is paired by guess and nothing left out: what has no partner is an error. Both may lie in one folder
+    (`images="data", masks="data"`, or `"."` for `path` itself).
 
     Args:
         path: The folder that holds both.
@@ -104,10 +105,9 @@ def read_folder(
         )
     files = _paired_files(root, images, masks, pair, recursive)
     check_orientations((image, mask) for image, of_image in files.values() for mask in of_image)
-    read_images, read_masks = _read_pairs(files, classes, partial(lazy_pages if lazy else stored_pages, axes=axes))
+    read_images, read_masks = _read_pairs(files, classes, partial(lazy_pages if lazy else _in_memory, axes=axes))
     if not lazy:
-        read_images = one_bit_as_the_others(read_images, mask=False)
-        read_masks = one_bit_as_the_others(read_masks, mask=True)
+        read_images = one_bit_as_the_others(read_images)
     check_alike(read_images)
     _check_sizes(read_images, read_masks)
     rule = partial(class_indices, classes=classes, threshold=mask_threshold, ignore=ignore, foreground=foreground)
@@ -179,6 +179,10 @@ def _read_pairs(
     return images, masks
 
 
+def _in_memory(path: Path, mask: bool, axes: str | None) -> list[np.ndarray]:
+    return read_pages(path, mask, axes) if mask else pages_with_bits(path, mask, axes)
+
+
 def _united(name: str, masks: list[Sequence[Any]], classes: int) -> Sequence[Any]:
     """One mask of all that an image has: foreground where any of them is."""
     if len(masks) == 1:
@@ -202,9 +206,11 @@ def _check_sizes(images: dict[str, np.ndarray], masks: dict[str, np.ndarray]) ->
     for name, image in images.items():
         (height, width), (mask_height, mask_width) = image.shape[:2], masks[name].shape[:2]
         if (height, width) != (mask_height, mask_width):
+            turned = (height, width) == (mask_width, mask_height)
+            hint = " Or was it made without regard to the EXIF orientation of one of them?" if turned else ""
             raise ValueError(
                 f"An image and its mask must have the same size. Received: image {name!r} of {height}×{width} pixels, "
-                f"but its mask of {mask_height}×{mask_width}. Does this mask belong to this image?"
+                f"but its mask of {mask_height}×{mask_width}. Does this mask belong to this image?{hint}"
             )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from unetdyn.data.files import stored_pages
+from unetdyn.data.files import pages_with_bits
 from unetdyn.data.formats.registry import check_no_axes, format_of, open_volume, whole
 from unetdyn.data.formats.tiff_file import is_tiff, open_tiff, voxel_size_of_tiff
 from unetdyn.data.formats.volume import RefusedError, VoxelSize, sections_of
@@ -41,7 +41,7 @@ class LazyPage:
 
 
 def lazy_pages(path: Path, mask: bool = False, axes: str | None = None) -> list[LazyPage]:
-    """The pages of one file, on disk, where `stored_pages` has them in memory.
+    """The pages of one file, on disk, where `pages_with_bits` has them in memory.
 
     Of arrays, MRC, NIfTI and plain TIFF, parts of a page are read; other files are decoded whole each time, so they
     must have one page.
@@ -146,7 +146,7 @@ def _image_file(path: Path, mask: bool) -> LazyArray:
             return _decoded_each_time(path, mask)
         return _guarded(lambda: sections_of(open_tiff(path), str(path)), "TIFF", path)
     except (RefusedError, RefusedFile):
-        pages = stored_pages(path, mask)
+        pages = pages_with_bits(path, mask)
         if len(pages) > 1:
             raise
         return _decoded_each_time(path, mask)
@@ -178,7 +178,7 @@ def _decoded_each_time(path: Path, mask: bool) -> LazyArray:
 def _decoded(path: Path, mask: bool, changed: int) -> np.ndarray:
     """The last image and the last mask are kept, because tiles of a section are asked for one by one."""
     del changed  # so that a file that was written anew is read anew
-    pages = stored_pages(path, mask)
+    pages = pages_with_bits(path, mask)
     if len(pages) != 1:
         raise RefusedError(
             f"`lazy=True` needs one image a file, or a TIFF. Received: {str(path)!r} with {len(pages)} pages. "

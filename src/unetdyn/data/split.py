@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from unetdyn._checks import check_count, check_fraction
-from unetdyn.data.groups import Groups, group_names, share_out
+from unetdyn.data.groups import Groups, share_out, stack_groups
 from unetdyn.data.leakage import LeakageReport, Split, check_leakage, shared_or_near
 from unetdyn.data.stack import Stack
 
@@ -59,7 +59,7 @@ def split_by_section(
     """
     asked = {"train": train, "validation": validation, **({} if test is None else {"test": test})}
     sections = {name: _indices(name, part, len(stack)) for name, part in asked.items()}
-    labels = None if groups is None else group_names(stack.names, groups)
+    labels = None if groups is None else stack_groups(stack.names, groups)
     grouped = {} if labels is None else {part: tuple(labels[i] for i in own) for part, own in sections.items()}
     # The indices first: a section in two parts would otherwise be reported as two equal images as well.
     _refuse(LeakageReport(tuple(shared_or_near(sections, gap, grouped))))
@@ -113,7 +113,7 @@ def split_by_fraction(
             f"Received: validation={validation}, test={test}."
         )
     if groups is not None:
-        labels = group_names(stack.names, groups)
+        labels = stack_groups(stack.names, groups)
         shares = {"test": test, "validation": validation} if test else {"validation": validation}
         parts = share_out(labels, {part: share * len(stack) for part, share in shares.items()})
         own = {part: list(sections) for part, sections in parts.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,25 @@ if TYPE_CHECKING:
 PLAIN = {"generic", "uniform"}
 _DESCRIPTIONS = {"imagej": "ImageJ", "ome": "OME", "shaped": "tifffile"}
 _UNCOMPRESSED = 1
+# Tags without which pixels are read wrongly. A damaged one of another kind, such as a program's own, does no harm.
+_OF_PIXELS = {
+    *range(254, 263),
+    266,
+    270,
+    273,
+    274,
+    *range(277, 280),
+    284,
+    317,
+    320,
+    *range(322, 326),
+    330,
+    338,
+    339,
+    347,
+}
+_OF_PIXELS |= {*range(512, 522), 529, 530, 532, 32997}
+_TAG = re.compile(r"TiffTag (\d+) ")
 
 
 def is_beside(page: TiffPage) -> bool:
@@ -80,13 +100,16 @@ class _Collected(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.ERROR:
             return True
-        self.errors.append(record.getMessage())
+        message = record.getMessage()
+        tag = _TAG.search(message)
+        if tag is None or int(tag[1]) in _OF_PIXELS:
+            self.errors.append(message)
         return False
 
 
 @contextmanager
 def errors_of_tifffile() -> Iterator[None]:
-    """Raises what tifffile logs as errors: it goes on without the pages that it could not find."""
+    """Raises what tifffile logs as errors of pages: it goes on without those that it could not find."""
     from tifffile import TiffFileError
 
     logger, collected = logging.getLogger("tifffile"), _Collected()

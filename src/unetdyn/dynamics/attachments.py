@@ -1,21 +1,33 @@
 """The taps attached to one optimizer: who is there, what is read when, what is put back after the last of them."""
 
-import contextlib
 import itertools
 import math
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import keras
 
 from unetdyn.dynamics.backend import backend
-from unetdyn.dynamics.hooks import CarriedVariables, Overrides, hook_apply, hook_build, trace_anew
+from unetdyn.dynamics.hooks import CarriedVariables, Overrides, hook_apply, hook_build
 from unetdyn.dynamics.measured_step import MeasuredStep
-from unetdyn.dynamics.optimizers import inner, strategy
+from unetdyn.dynamics.optimizers import inner, strategy, trained_variables
 from unetdyn.dynamics.probe import Probe
+from unetdyn.dynamics.programs import (
+    KEPT,
+    Program,
+    Slot,
+    again,
+    columns_for,
+    probes_of,
+    taking,
+    variable_of_state,
+    with_state,
+)
 from unetdyn.dynamics.rows import Chunk
+from unetdyn.dynamics.sessions import called_by_fit, is_of_a_fit, runs
+from unetdyn.dynamics.train_functions import TrainFunctions
 
 _ATTRIBUTE = "_unetdyn_attachments"
 
@@ -37,10 +49,10 @@ class Reader(Protocol):
 @dataclass
 class _Attached:
     reader: "weakref.ref[Reader]"  # a tap whose owner is gone is dropped at the next occasion, and gathers no rows
-    probe: Probe | None
+    slot: Slot
     session: object
     capacity: int
-    variables: list[keras.Variable] = field(default_factory=list)
+    in_fit: bool  # else the training is a loop of the user's own
     built: bool = False
 
 
@@ -50,10 +62,12 @@ class Attachments:
     def __init__(self, model: keras.Model) -> None:
         self._model = model
         self._optimizer = model.optimizer
+        self._functions = TrainFunctions.of(model)
         self._attached: dict[str, _Attached] = {}
         self._names = (f"tap{number}_" for number in itertools.count())
         self._variable_names = (f"unetdyn_tap_{number}" for number in itertools.count())
-        self._measured: MeasuredStep | None = None
+        self._program: Program | None = None
+        self._readers: list[str] = []  # whose slots the program has, in order
         self._leaving: list[str] = []
         self._changed = False  # who is attached has changed, and the train function does not know of it yet
         self._serving = False  # a listener's attaching and detaching must wait: a step may hold the values
@@ -61,12 +75,12 @@ class Attachments:
         self._rows_a_step: int | None = None  # more than 1 where a `train_step` of the user's applies several times
         self._build_if_possible()
         self._overrides = Overrides()
-        self._overrides.set(self._optimizer, _ATTRIBUTE, self)
         self._carried = CarriedVariables(self._optimizer, self._overrides)
+        self._overrides.set(self._optimizer, _ATTRIBUTE, self)
         hook_apply(self._optimizer, lambda: self._measured, self._overrides)
         self._hook_start_of_training()
         if not self._optimizer.built:
-            hook_build(self._optimizer, self._make_measured_step, self._overrides)
+            hook_build(self._optimizer, self._fill, self._overrides)
 
     @classmethod
     def found_on(cls, optimizer: keras.Optimizer | None) -> "Attachments | None":
@@ -79,6 +93,10 @@ class Attachments:
         return cls.found_on(model.optimizer) or cls(model)
 
     @property
+    def _measured(self) -> MeasuredStep | None:
+        return self._program.measured if self._program is not None else None
+
+    @property
     def variables(self) -> list[keras.Variable]:
         """What is measured, in the order of the columns; empty until the optimizer is built."""
         return self._measured.variables if self._measured is not None else []
@@ -87,8 +105,9 @@ class Attachments:
         """Measure for one more tap, after dropping what an earlier, broken-off session left; returns its name."""
         self._take_leave(self._left_behind(reader.session))
         self._serve()
-        name = next(self._names)
-        self._attached[name] = _Attached(weakref.ref(reader), reader.probe, reader.session, reader.capacity)
+        name, session = next(self._names), reader.session
+        in_fit = session is not None and is_of_a_fit(session)
+        self._attached[name] = _Attached(weakref.ref(reader), Slot(reader.probe), session, reader.capacity, in_fit)
         self._changed = True
         self._settle()
         return name
@@ -128,20 +147,30 @@ class Attachments:
             columns = self._measured.columns.unpack(rows)
             self._serving = True
             try:
-                for each in list(self._attached.values()):  # a listener may attach
+                for name, each in list(self._attached.items()):  # a listener may attach
                     reader = each.reader()
                     if reader is not None:
-                        reader.receive((numbers, columns))
+                        reader.receive((numbers, columns_for(name, columns, self._readers)))
             finally:
                 self._serving = False
 
-    def _left_behind(self, session: object) -> list[str]:
-        """Taps whose owner is gone or that belong to another session. Taps without a session stay."""
-        return [
-            name
+    def _left_behind(self, session: object = None, by_fit: bool = True) -> list[str]:
+        """Taps whose owner is gone, or whose training is over although nobody said so.
+
+        A training runs as long as it is among the calls that haven't returned; that something is called is no evidence
+        against it, since callbacks may train too. A loop of the user's own is over when a `fit` begins outside of it.
+
+        Args:
+            session: Of who comes; None ends nobody else's.
+            by_fit: Whether another training begins; else somebody trains on a batch.
+        """
+        others = [
+            (name, each)
             for name, each in self._attached.items()
-            if each.reader() is None or (None not in (each.session, session) and each.session is not session)
+            if None not in (each.session, session) and each.session is not session and (by_fit or each.in_fit)
         ]
+        over = {name for name, each in others if not runs(each.session)}
+        return [name for name, each in self._attached.items() if name in over or each.reader() is None]
 
     def _take_leave(self, names: Iterable[str]) -> None:
         for name in names:
@@ -159,9 +188,7 @@ class Attachments:
         backend.give_values_back(self._model)
         leaving, self._leaving = self._leaving, []
         for name in leaving:
-            each = self._attached.pop(name, None)
-            if each is not None:
-                self._carried.remove(each.variables)
+            self._attached.pop(name, None)
         if self._attached:
             self._rebuild()
         else:
@@ -180,70 +207,93 @@ class Attachments:
         original = self._model.make_train_function
 
         def make_train_function(force: bool = False) -> None:
-            if not force:  # with `force` it is asked for by us, or in the midst of a training
-                left_behind = self._left_behind(object())
+            if not force and not self._functions.making:
+                left_behind = self._left_behind(object(), called_by_fit())
                 if left_behind or self._changed:
                     self.detach(left_behind)
+            compiled_anew = self._model.train_function is None
             original(force=force)
+            # One that somebody else forces stands as it is, until a tap comes or goes.
+            if compiled_anew and self._attached and self._follow():
+                self._functions.use(self._model)
 
         self._overrides.set(self._model, "make_train_function", make_train_function)
 
+    def _follow(self) -> bool:
+        """Go with a model whose function is new, under the same optimizer; tells whether it is."""
+        functions = TrainFunctions.of(self._model)
+        if functions is self._functions or self._model.optimizer is not self._optimizer:
+            return False
+        functions.program, functions.watched = self._program, self._watched
+        self._functions = functions
+        return True
+
     def _rebuild(self) -> None:
         """A ring with the columns that those now attached ask for, and a train function traced with it."""
+        self._follow()
         if self._optimizer.built:
-            self._make_measured_step()
-        self.make_train_function()
+            self._fill()
+        else:
+            self._change_to(Program([], 0))
+        self._functions.use(self._model)
 
-    def _make_measured_step(self) -> None:
+    def _fill(self) -> None:
+        """The program that measures for those now attached: one there was, or a new one."""
         count = int(keras.ops.convert_to_numpy(self._counter().value))
-        if self._measured is not None:
-            self._carried.remove([self._measured.ring.table, self._measured.ring.count])
-        trainable = list(inner(self._optimizer)._trainable_variables)
+        slots = [each.slot for each in self._attached.values()]
+        trainable = trained_variables(self._optimizer, self._model)
         for each in self._attached.values():
-            if each.probe is not None and not each.built:
-                each.probe.build(self._variable_maker(each.variables), trainable)
+            if each.slot.probe is not None and not each.built:
+                before = again(self._functions.programs, each.slot, slots)
+                each.slot.probe.build(taking(before, self._new_variable, each.slot.variables), trainable)
                 each.built = True
-        probes = {name: each.probe for name, each in self._attached.items() if each.probe is not None}
         capacity = max(self._model.steps_per_execution, *(each.capacity for each in self._attached.values()))
-        self._measured = MeasuredStep(self._optimizer, probes, capacity, count, self._variable_maker([]))
+        waiting = self._program if self._measured is None else None  # which the present function was made for
+        program = next((p for p in self._functions.programs if p.fits(slots, capacity, self._optimizer)), None)
+        if program is not None and waiting is None:
+            program.begin(slots, count)
+        else:
+            program = waiting or Program([], 0)
+            program.slots, program.capacity = slots, capacity
+            arguments = (probes_of(slots), capacity, count, self._new_variable, with_state(slots))
+            program.measured = MeasuredStep(self._optimizer, trainable, *arguments)
+        self._change_to(program)
+
+    def _change_to(self, program: Program | None) -> None:
+        """Carry this program's variables, and no others; keep the last ones that have measured anything."""
+        kept, old = self._functions, self._program
+        if old is not None and old is not program and not old.ran:
+            kept.forget(old)
+        others = [each for each in kept.programs if each is not program]
+        for each in others[:-KEPT]:
+            kept.forget(each)
+        kept.programs = others[-KEPT:] if program is None else [*others[-KEPT:], program]
+        self._program, self._readers = program, list(self._attached)
+        kept.program, kept.watched = program, self._watched if program is not None else None
+        self._carried.carry([] if program is None else program.variables)
 
     def _counter(self) -> keras.Variable:
         if self._measured is not None:
             return self._measured.ring.count
         return inner(self._optimizer)._iterations
 
-    def _variable_maker(self, owned: list[keras.Variable]) -> Callable[..., keras.Variable]:
-        def add_variable(
-            shape: Sequence[int] = (),
-            dtype: str = "float32",
-            initial: float = 0.0,
-            like: keras.Variable | None = None,
-        ) -> keras.Variable:
-            shared = strategy(self._optimizer)
-            with shared.scope() if shared is not None else contextlib.nullcontext():
-                variable = keras.Variable(
-                    keras.initializers.Constant(initial),
-                    shape=tuple(like.shape) if like is not None else tuple(shape),
-                    dtype=dtype,
-                    trainable=False,
-                    autocast=False,
-                    aggregation="only_first_replica",
-                    layout=getattr(like, "_layout", None),
-                    name=next(self._variable_names),
-                )
-            self._carried.add(variable)
-            owned.append(variable)
-            return variable
+    def _new_variable(
+        self,
+        shape: Sequence[int] = (),
+        dtype: str = "float32",
+        initial: float = 0.0,
+        like: keras.Variable | None = None,
+    ) -> keras.Variable:
+        name = next(self._variable_names)
+        shape = tuple(shape if like is None else like.shape)
+        return variable_of_state(strategy(self._optimizer), shape, dtype, initial, getattr(like, "_layout", None), name)
 
-        return add_variable
-
-    def make_train_function(self) -> None:
-        """A train function that knows of the measured step, and empties the ring before it would overflow.
+    def _watched(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        """The train function, which empties the ring before it would overflow.
 
         Not a batch hook of a callback: those make every callback of a JAX `fit` wait for the device.
         """
-        trace_anew(self._model)
-        run = self._model.train_function
+        program = self._program
 
         def train_function(*args: Any) -> Any:
             steps = self._model.steps_per_execution
@@ -253,9 +303,11 @@ class Attachments:
                 args = tuple(backend.between_steps(self._model, args, self._settle))
                 return self._model.train_function(*args)
             self._unread += steps
+            if program is not None:
+                program.ran = True
             return run(*args)
 
-        self._model.train_function = train_function
+        return train_function
 
     def _must_drain_before(self, steps: int) -> bool:
         """Whether these steps could overflow the ring; after the first one it is read to see how many rows it wrote."""
@@ -265,8 +317,7 @@ class Attachments:
         return known is None or (self._unread + steps) * known > self._measured.ring.capacity
 
     def _close(self) -> None:
-        self._carried.remove(self._carried.variables)
-        self._measured = None
+        self._change_to(None)
         self._overrides.restore()
         if self._model.optimizer is self._optimizer:
-            self._model.make_train_function(force=True)
+            self._functions.use(self._model)

@@ -15,11 +15,12 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from unetdyn.dynamics.attachments import Attachments
 from unetdyn.dynamics.backend import backend
 from unetdyn.dynamics.batch_sums import MAX_CLASSES, BatchSums
-from unetdyn.dynamics.hooks import Overrides, trace_anew
+from unetdyn.dynamics.hooks import Overrides
 from unetdyn.dynamics.optimizers import strategy
+from unetdyn.dynamics.sessions import runs
+from unetdyn.dynamics.train_functions import TrainFunctions
 
 Tensor = Any
 
@@ -31,8 +32,9 @@ class BatchStatistics:
     """A reader of what goes through a model from now on, in training and in evaluation.
 
     Readers of one model share its sums. Everything is reduced on the device, in the step; the host reads a few hundred
-    bytes when somebody asks, or when Keras resets the metrics. The train and the test function are made anew at attach
-    and at detach. Keep the object: a reader that nobody holds is dropped when somebody else attaches.
+    bytes when somebody asks, or when Keras resets the metrics. Meanwhile the train and the test function are other
+    ones, which are traced once and kept. Keep the object: a reader that nobody holds is dropped when somebody else
+    attaches.
 
     A model of several inputs has no input statistics, one of several targets or outputs none of these: they are NaN.
     A `train_step` that never calls `compute_metrics` is not seen. Sample weights do not count. Under
@@ -43,7 +45,8 @@ class BatchStatistics:
         threshold: Of the outputs; None (default) counts only images, steps and the batch size, which costs nothing.
         session: An object that is the same for all readers of one `fit` and another for the next; `callback.params` is.
             An exception in `fit` skips `on_train_end`. A reader left by one is detached when the next `fit` begins, or
-            when a reader of a new session is attached. A reader without a session stays.
+            when a reader of a new session is attached; not while its own training runs, in whose callbacks others may
+            train. A reader without a session stays.
 
     Attributes:
         weighted: Whether samples had weights, or classes; under True of the train steps, under False of the test steps.
@@ -124,23 +127,29 @@ class _HiddenMetric(keras.metrics.Metric):
 
     Args:
         sums: What is summed.
+
+    Attributes:
         before_reset: Called when Keras resets it, before the values are gone.
     """
 
     logged = False
 
-    def __init__(self, sums: BatchSums, before_reset: Callable[[], None]) -> None:
+    def __init__(self, sums: BatchSums) -> None:
         super().__init__(name="unetdyn_batch_statistics", dtype="float32")
-        self.sums, self._before_reset = sums, before_reset
+        self.sums = sums
+        self.before_reset: Callable[[], None] = lambda: None
         self.states = {
             training: self.add_variable(sums.start.shape, "zeros", name=name)
             for training, name in ((True, "training"), (False, "evaluation"))
         }
+        self.weighted = {training: self.add_variable((), "zeros", name="weighted") for training in self.states}
         for training in self.states:
             self.clear(training)
 
-    def count(self, training: bool, x: Any, y: Any, y_pred: Any) -> None:
+    def count(self, training: bool, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> None:
         """Count one step."""
+        if sample_weight is not None:
+            self.weighted[training].assign(ops.ones(()))
         state = self.states[training]
         state.assign(self.sums.add(ops.convert_to_tensor(state.value), x, y, y_pred))
 
@@ -153,11 +162,12 @@ class _HiddenMetric(keras.metrics.Metric):
 
     def reset_state(self) -> None:
         """Keras begins an epoch or an evaluation."""
-        self._before_reset()
+        self.before_reset()
 
     def clear(self, training: bool) -> None:
         """Begin anew."""
         self.states[training].assign(self.sums.start)
+        self.weighted[training].assign(ops.zeros(()))
 
 
 class _Shared:
@@ -167,8 +177,9 @@ class _Shared:
         self._model = model
         self._readers: list[weakref.ref[BatchStatistics]] = []
         self._metric: _HiddenMetric | None = None
-        self._testing = 0
-        self._weighted: set[bool] = set()
+        self._functions = TrainFunctions.of(model)
+        self._phase = self._functions.phase
+        self._begun: dict[int, Any] = {}  # by reader, the latest `fit` when it was attached
         self._overrides = Overrides()
         self._overrides.set(model, _ATTRIBUTE, self)
         self._overrides.set(model, "compute_metrics", self._counting(model.compute_metrics))
@@ -186,9 +197,11 @@ class _Shared:
     def attach(self, reader: BatchStatistics) -> None:
         """Count for one more reader, after dropping what an earlier, broken-off session left."""
         self.drain()
-        left = [r for r in self._alive if None not in (r.session, reader.session) and r.session is not reader.session]
-        self._forget(left)
+        self._forget(
+            [each for each in self._over() if reader.session is not None and each.session is not reader.session]
+        )
         self._readers.append(weakref.ref(reader))
+        self._begun[id(reader)] = self._latest_fit()
         self._rebuild()
 
     def detach(self, readers: Sequence[BatchStatistics]) -> None:
@@ -210,21 +223,28 @@ class _Shared:
             states = [state for state in replicas if state[0] > 0]
             for state in states:
                 whole = self._metric.sums.of_replica(state, len(replicas))
+                weighted = any(float(each) for each in _of_replicas(self._metric.weighted[training], self._model))
                 for reader in self._alive:
-                    reader.weighted[training] |= training in self._weighted
+                    reader.weighted[training] |= weighted
                     reader.receive(training, self._metric.sums, whole)
             if states:
                 self._metric.clear(training)
 
     def _before_reset(self) -> None:
         """`fit` resets the metrics when it begins: what an exception left of an earlier one goes now."""
-        session = getattr(getattr(self._model, "history", None), "params", None)
-        left = [reader for reader in self._alive if None not in (reader.session, session)]
-        left = [reader for reader in left if reader.session is not session]
+        left = [reader for reader in self._over() if self._begun.get(id(reader)) is not self._latest_fit()]
         if left or not self._alive:
             self.detach(left)
         else:
             self.drain()
+
+    def _over(self) -> list[BatchStatistics]:
+        """Readers whose training does not run, as far as one can see; a loop of the user's own may go on."""
+        return [reader for reader in self._alive if reader.session is not None and not runs(reader.session)]
+
+    def _latest_fit(self) -> Any:
+        """Keras gives each `fit` a history, before it begins."""
+        return getattr(self._model, "history", None)
 
     def _forget(self, readers: Sequence[BatchStatistics]) -> None:
         gone = {id(reader) for reader in readers}
@@ -241,7 +261,7 @@ class _Shared:
         if self._metric is not None and self._metric.sums.sums == wanted.sums:
             return
         self._put(wanted)
-        self._make_functions()
+        self._use()
 
     def _put(self, wanted: BatchSums | None) -> None:
         """The hidden metric among the model's; None takes it away."""
@@ -251,44 +271,43 @@ class _Shared:
         self._metric = None
         if wanted is not None:
             shared = strategy(self._model.optimizer)
-            with shared.scope() if shared is not None else contextlib.nullcontext():
-                self._metric = _HiddenMetric(wanted, self._before_reset)
+            kept, key = self._functions.metrics, tuple(wanted.sums)
+            if key not in kept:
+                with shared.scope() if shared is not None else contextlib.nullcontext():
+                    kept[key] = _HiddenMetric(wanted)
+            self._metric = kept[key]
+            self._metric.before_reset = self._before_reset
+            for training in self._metric.states:
+                self._metric.clear(training)
             metrics.append(self._metric)
 
-    def _make_functions(self) -> None:
-        attachments = Attachments.found_on(self._model.optimizer)
-        if attachments is not None:
-            attachments.make_train_function()
-        elif self._metric is not None:
-            trace_anew(self._model)
-        else:
-            self._model.make_train_function(force=True)
-        if self._model.test_function is not None:
-            self._model.make_test_function(force=True)
+    def _use(self) -> None:
+        """The functions that count what is counted now."""
+        self._functions = TrainFunctions.of(self._model) if self._metric is not None else self._functions
+        self._functions.metric = self._metric
+        self._functions.use(self._model)
 
     def _close(self) -> None:
         self._put(None)
         self._overrides.restore()
-        self._make_functions()
+        self._use()
 
     def _counting(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def compute_metrics(*args: Any, **kwargs: Any) -> Any:
             given = dict(zip(_ARGUMENTS, args, strict=False)) | kwargs
             if self._metric is not None:
-                if given.get("sample_weight") is not None:  # where it is traced; a reader that comes later is told then
-                    self._weighted.add(not self._testing)
-                self._metric.count(not self._testing, *(given.get(name) for name in _ARGUMENTS[:3]))
+                self._metric.count(not self._phase.testing, *(given.get(name) for name in _ARGUMENTS))
             return original(*args, **kwargs)
 
         return compute_metrics
 
     def _as_test(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def test_step(*args: Any, **kwargs: Any) -> Any:
-            self._testing += 1  # a number, since replicas are traced in turns
+            self._phase.testing += 1  # a number, since replicas are traced in turns
             try:
                 return original(*args, **kwargs)
             finally:
-                self._testing -= 1
+                self._phase.testing -= 1
 
         return test_step
 
@@ -296,7 +315,7 @@ class _Shared:
 def _of_replicas(variable: keras.Variable, model: keras.Model) -> list[NDArray[np.float32]]:
     """The state of each replica; the sum of them would not do for maxima."""
     shared = strategy(model.optimizer)
-    if shared is None or shared.num_replicas_in_sync == 1:
+    if shared is None:
         return [np.array(ops.convert_to_numpy(variable.value))]
     return [np.array(value) for value in shared.experimental_local_results(variable._value)]
 

@@ -222,7 +222,8 @@ def single(structure: Any) -> Tensor | None:
         return None
     try:
         numeric = keras.backend.standardize_dtype(leaves[0].dtype) not in ("string", "complex64", "complex128")
-        return leaves[0] if numeric and len(leaves[0].shape) > 0 else None
+        # `train_on_batch` on PyTorch hands on the arrays it was given.
+        return ops.convert_to_tensor(leaves[0]) if numeric and len(leaves[0].shape) > 0 else None
     except (AttributeError, TypeError, ValueError):
         return None
 

@@ -82,10 +82,10 @@ def percentile(history: Tensor, count: Tensor, q: float) -> Tensor:
     return ops.where(fraction > 0, low + (high - low) * fraction, low)
 
 
-def clip_unitwise(
+def unit_factors(
     gradient: Tensor, weight: Tensor, axes: Sequence[int], clipping: float, eps: float
 ) -> tuple[Tensor, Tensor]:
-    """Adaptive gradient clipping: Gᵢ → Gᵢ · min(1, λ · max(‖Wᵢ‖, ε) / ‖Gᵢ‖) for each unit i of a weight.
+    """Adaptive gradient clipping: min(1, λ · max(‖Wᵢ‖, ε) / ‖Gᵢ‖) for each unit i of a weight, by which Gᵢ is scaled.
 
     Args:
         gradient: Of any shape and float type.
@@ -95,21 +95,21 @@ def clip_unitwise(
         eps: ε, the least norm a unit counts with, so that one that starts from zero can grow.
 
     Returns:
-        The gradient in its own type, and how many units were clipped, a float32 scalar.
+        The factors, float32, of the gradient's shape with 1 along `axes`; and how many units are clipped, a float32
+        scalar.
 
     Example:
         >>> weight = ops.array([[3.0, 0.0], [4.0, 0.0]])
-        >>> clipped, units = clip_unitwise(ops.ones((2, 2)), weight, (0,), 0.5, 1e-3)
-        >>> [[round(float(v), 5) for v in row] for row in clipped], float(units)
-        ([[1.0, 0.00035], [1.0, 0.00035]], 1.0)
+        >>> factors, units = unit_factors(ops.ones((2, 2)), weight, (0,), 0.5, 1e-3)
+        >>> [round(float(factor), 5) for factor in factors[0]], float(units)
+        ([1.0, 0.00035], 1.0)
 
     Reference:
         Brock et al. (2021), High-Performance Large-Scale Image Recognition Without Normalization, equation 3.
     """
     limit = clipping * ops.maximum(_norms(weight, axes), eps)
     norm = _norms(gradient, axes)
-    scaled = ops.cast(gradient, "float32") * clip_coefficient(norm, limit)
-    return ops.cast(scaled, gradient.dtype), ops.sum(ops.cast(norm > limit, "float32"))
+    return clip_coefficient(norm, limit), ops.sum(ops.cast(norm > limit, "float32"))
 
 
 def _norms(tensor: Tensor, axes: Sequence[int]) -> Tensor:

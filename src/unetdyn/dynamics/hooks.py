@@ -1,7 +1,8 @@
 """What is put on a live optimizer and model, and taken off them without a trace."""
 
 import functools
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
@@ -9,7 +10,7 @@ from keras import ops
 
 from unetdyn.dynamics.backend import backend
 from unetdyn.dynamics.measured_step import MeasuredStep
-from unetdyn.dynamics.optimizers import inner
+from unetdyn.dynamics.optimizers import inner, takes_gradients_elsewhere
 
 Tensor = Any
 
@@ -41,32 +42,82 @@ class Overrides:
 
 
 def hook_apply(optimizer: keras.Optimizer, measured: Callable[[], MeasuredStep | None], overrides: Overrides) -> None:
-    """Make the optimizer's step go through the measured one.
+    """Make the optimizer's step go through the measured one. What else it is given and returns passes through.
 
     Args:
         optimizer: The model's optimizer.
         measured: Gives the measured step, once the optimizer has been built; None after every tap has been detached.
         overrides: Where the changed attributes are noted.
     """
-    original = optimizer.apply
-
-    def apply(grads: Sequence[Tensor], trainable_variables: Sequence[keras.Variable] | None = None) -> None:
-        if len(grads) == 0:
-            return
-        variables = optimizer._trainable_variables if trainable_variables is None else list(trainable_variables)
-        if not optimizer.built:
-            optimizer.build(variables)
-        step = measured()
-        # None after the last tap has gone, where somebody had wrapped this method meanwhile and still calls it.
-        if step is not None and step.accepts(grads, variables):
-            step.run(grads, variables, original)
-        else:
-            original(grads, None if trainable_variables is None else variables)
-
-    overrides.set(optimizer, "apply", apply)
+    hooked = _Hooked(optimizer, measured)
+    overrides.set(optimizer, "apply", hooked.apply)
+    if takes_gradients_elsewhere(optimizer):
+        overrides.set(optimizer, "apply_gradients", hooked.apply_gradients)
     stateless_apply = backend.stateless_apply(optimizer, measured)
     if stateless_apply is not None:
         overrides.set(optimizer, "stateless_apply", stateless_apply)
+
+
+class _Hooked:
+    """What stands in place of an optimizer's methods, whichever of them a training calls: a step is measured once."""
+
+    def __init__(self, optimizer: keras.Optimizer, measured: Callable[[], MeasuredStep | None]) -> None:
+        self._optimizer = optimizer
+        self._measured = measured
+        self._apply, self._apply_gradients = optimizer.apply, optimizer.apply_gradients
+        self._inside = threading.local()  # replicas are traced in threads, in turns
+
+    def apply(
+        self,
+        grads: Sequence[Tensor],
+        trainable_variables: Sequence[keras.Variable] | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        if len(grads) == 0:
+            return None
+        given = trainable_variables is not None
+        variables = self._optimizer._trainable_variables if trainable_variables is None else list(trainable_variables)
+
+        def original(grads: Sequence[Tensor], variables: list[keras.Variable]) -> Any:
+            return self._apply(grads, variables if given or args else None, *args, **kwargs)
+
+        return self._step(grads, variables, original, given)
+
+    def apply_gradients(
+        self, grads_and_vars: Iterable[tuple[Tensor, keras.Variable]], *args: Any, **kwargs: Any
+    ) -> Any:
+        grads, variables = ([pair[place] for pair in pairs] for pairs in [list(grads_and_vars)] for place in (0, 1))
+
+        def original(grads: Sequence[Tensor], variables: list[keras.Variable]) -> Any:
+            return self._apply_gradients(list(zip(grads, variables, strict=True)), *args, **kwargs)
+
+        return self._step(grads, variables, original, True)
+
+    def _step(
+        self,
+        grads: Sequence[Tensor],
+        variables: list[keras.Variable],
+        original: Callable[[Sequence[Tensor], list[keras.Variable]], Any],
+        given: bool,
+    ) -> Any:
+        if getattr(self._inside, "a_step", False):
+            return original(grads, variables)
+        if given and not self._optimizer.built:
+            self._optimizer.build(variables)
+        step = self._measured()
+        # None after the last tap has gone, where somebody had wrapped this method meanwhile and still calls it.
+        if step is None or not step.accepts(grads, variables):
+            return original(grads, variables)
+
+        def once(grads: Sequence[Tensor], variables: list[keras.Variable]) -> Any:
+            self._inside.a_step = True
+            try:
+                return original(grads, variables)
+            finally:
+                self._inside.a_step = False
+
+        return step.run(grads, variables, once)
 
 
 def hook_build(optimizer: keras.Optimizer, built: Callable[[], None], overrides: Overrides) -> None:
@@ -81,19 +132,6 @@ def hook_build(optimizer: keras.Optimizer, built: Callable[[], None], overrides:
     overrides.set(optimizer, "build", build)
 
 
-def trace_anew(model: keras.Model) -> None:
-    """A train function that no trace is kept of.
-
-    jax.jit finds a cached trace by the function's equality, and bound methods of one model are all equal: after a
-    change of what is measured, with the same shapes, it would run the old one. So this one traces a step of its own.
-    """
-    own_step = Overrides()
-    original_step = model.train_step
-    own_step.set(model, "train_step", lambda *args: original_step(*args))
-    model.make_train_function(force=True)
-    own_step.restore()
-
-
 class CarriedVariables:
     """Variables that JAX must carry through the train step with the optimizer's own: tracked by it, but not saved.
 
@@ -102,8 +140,8 @@ class CarriedVariables:
     """
 
     def __init__(self, optimizer: keras.Optimizer, overrides: Overrides) -> None:
-        self._holder = inner(optimizer)
         self._tracked = backend.optimizer_carries_variables()
+        self._holder = _holder(optimizer) if self._tracked else inner(optimizer)
         self.variables: list[keras.Variable] = []
         if self._tracked:
             for saved in {id(o): o for o in (optimizer, self._holder)}.values():
@@ -112,28 +150,44 @@ class CarriedVariables:
 
     def _without_ours(self, method: Callable[[Any], None]) -> Callable[[Any], None]:
         def call(store: Any) -> None:
-            ours = list(self.variables)
-            self.remove(ours)
+            ours = self.variables
+            self.carry([])
             try:
                 method(store)
             finally:
-                for variable in ours:
-                    self.add(variable)
+                self.carry(ours)
 
         return call
 
-    def add(self, variable: keras.Variable) -> None:
-        """Carry `variable` through the step from now on."""
-        self.variables.append(variable)
+    def carry(self, variables: Sequence[keras.Variable]) -> None:
+        """Carry these from now on, in this order, and no others."""
         if self._tracked:
-            self._holder._track_variable(variable)
-
-    def remove(self, variables: Sequence[keras.Variable]) -> None:
-        """Carry them no more."""
-        for variable in list(variables):
-            self.variables = [v for v in self.variables if v is not variable]
-            if self._tracked:
+            for variable in self.variables:
                 self._holder._untrack_variable(variable)
+            for variable in variables:
+                self._holder._track_variable(variable)
+        self.variables = list(variables)
+
+
+def _holder(optimizer: keras.Optimizer) -> keras.Optimizer:
+    """Whose variables a compiled step carries: the optimizer's own, or those of one in it which it passes off as its.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    probe = keras.Variable(0.0, trainable=False)
+    for holder in (inner(optimizer), getattr(optimizer, "inner_optimizer", None)):
+        if isinstance(holder, keras.Optimizer):
+            holder._track_variable(probe)
+            try:
+                if any(each is probe for each in optimizer.variables):
+                    return holder
+            finally:
+                holder._untrack_variable(probe)
+    raise ValueError(
+        f"`{type(optimizer).__name__}.variables` must have what is in its `_variables`, as Keras' own optimizers have: "
+        "else nothing that is measured comes out of a compiled step on JAX. Received: a property that leaves them out."
+    )
 
 
 def keep_finite(variables: Sequence[keras.Variable]) -> None:

@@ -1,20 +1,20 @@
 """The measured step: what runs inside the compiled train step around the optimizer's own `apply`."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import reduce
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
 from keras import ops
 
+from unetdyn.dynamics.acting import Acted, in_the_order_of
 from unetdyn.dynamics.backend import backend
-from unetdyn.dynamics.optimizers import has_loss_scale, inner, replicas
-from unetdyn.dynamics.probe import AddVariable, Control, Probe, Step, check_columns, transformed
+from unetdyn.dynamics.optimizers import counts_steps, has_loss_scale, inner, replicas
+from unetdyn.dynamics.probe import AddVariable, Control, Probe, Step, check_columns
 from unetdyn.dynamics.rows import Columns, Ring
 
 Tensor = Any
-Apply = Callable[[list[Tensor | None], list[keras.Variable]], None]
+Apply = Callable[[list[Tensor | None], list[keras.Variable]], Any]
 
 
 class MeasuredStep:
@@ -22,25 +22,30 @@ class MeasuredStep:
 
     Args:
         optimizer: The model's optimizer, built; a `LossScaleOptimizer` or any other.
+        variables: What it trains, in the order of all columns.
         probes: What adds columns or acts, by the prefix of its columns; built.
         capacity: Rows of the ring.
         count: Number of the next step.
         add_variable: Makes the ring's variables.
+        with_state: The prefixes of those that made variables of their own.
     """
 
     def __init__(
         self,
         optimizer: keras.Optimizer,
+        variables: list[keras.Variable],
         probes: dict[str, Probe],
         capacity: int,
         count: int,
         add_variable: AddVariable,
+        with_state: Collection[str] = (),
     ) -> None:
+        self._with_state = with_state
         self.optimizer = optimizer
         self.inner = inner(optimizer)
-        self.variables: list[keras.Variable] = list(self.inner._trainable_variables)
+        self.variables = variables
         self.probes = probes
-        self.controls = {prefix: probe for prefix, probe in probes.items() if isinstance(probe, Control)}
+        self._places = {self.inner._var_key(variable): place for place, variable in enumerate(variables)}
         self.columns = Columns(self._widths())
         self.ring = Ring(capacity, self.columns.width, count, add_variable)
 
@@ -57,47 +62,59 @@ class MeasuredStep:
             widths |= {prefix + name: width for name, width in probe.columns().items()}
         return widths
 
-    def run(self, gradients: Sequence[Tensor | None], variables: Sequence[keras.Variable], apply: Apply) -> None:
-        """Measure, let controls act, apply, measure what it did, and write the row."""
-        places = [self.inner._get_variable_index(v) for v in variables]
+    def run(self, gradients: Sequence[Tensor | None], variables: Sequence[keras.Variable], apply: Apply) -> Any:
+        """Measure, let controls act, apply, measure what it did, and write the row; returns what `apply` does."""
+        places = [self._places[self.inner._var_key(v)] for v in variables]
         gradients = backend.settled(gradients)
-        local = self._aligned(gradients, places)
+        came = in_the_order_of(places, gradients, len(self.variables))
+        local = self._unscaled(came)
         weights = backend.snapshot(self.variables)
         iteration = backend.snapshot([self.inner._iterations])[0]
         seen = self._seen(backend.sum_over_replicas(local), weights)
         values = self._measured(seen, iteration, local)
-        acted, outgoing, skip, parts, told = self._controlled(seen, local)
-        values |= told
+        acted = Acted(seen, local, came)
+        controls = {prefix: probe for prefix, probe in self.probes.items() if isinstance(probe, Control)}
+        acted.act(controls, self._loss_scale(), lambda prefix: self._behind(seen, prefix))
+        values |= acted.columns
         for prefix, probe in self.probes.items():
             check_columns(probe, [name.removeprefix(prefix) for name in values if name.startswith(prefix)])
-        values["controlled"] = _differ(seen.grad_norm_sq, acted.grad_norm_sq)
-        values |= self._applied_norms(acted, parts, iteration)
-        handed = self._handed(gradients, places, outgoing)
+        values["controlled"] = _differ(seen.grad_norm_sq, acted.seen.grad_norm_sq)
+        values |= self._applied_norms(acted, iteration)
+        skip = acted.skip
+        if has_loss_scale(self.optimizer) and skip is not None:
+            skip = ops.logical_and(skip, ops.equal(ops.sum(seen.nonfinite), 0))
+        handed = [acted.handed[place] for place in places]
         changes = [*self.variables, *self.optimizer.variables]
-        backend.apply_unless(skip, lambda gradients: apply(gradients, list(variables)), handed, changes)
+        result = backend.apply_unless(skip, lambda gradients: apply(gradients, list(variables)), handed, changes)
         sums = backend.weight_and_change_norms(self.variables, weights, seen.weight_norm_sq)
         values["weight_norm_sq"], values["update_norm_sq"] = sums
-        values["skipped"] = ops.equal(backend.snapshot([self.inner._iterations])[0], iteration)
+        values["skipped"] = self._skipped(skip, iteration, seen)
         values["applied"] = self._applied(values["skipped"], iteration)
         values["applied_grad_norm_sq"] = ops.where(values["applied"], values["applied_grad_norm_sq"], float("nan"))
-        self.ring.write(self.columns.pack(values))
+        with backend.behind(seen.grad_norm_sq):
+            self.ring.write(self.columns.pack(values))
+        return result
+
+    def _behind(self, seen: Step, prefix: str) -> AbstractContextManager:
+        """What a probe with state of its own does waits for the gradients, also where it needs none of them."""
+        return backend.behind(seen.grad_norm_sq) if prefix in self._with_state else nullcontext()
 
     def accepts(self, gradients: Sequence[Tensor | None], variables: Sequence[keras.Variable]) -> bool:
         """Whether Keras will take them: one gradient for each variable, and no variable that it does not know."""
-        known = self.inner._trainable_variables_indices
-        return len(gradients) == len(variables) and all(self.inner._var_key(v) in known for v in variables)
+        return len(gradients) == len(variables) and all(self.inner._var_key(v) in self._places for v in variables)
 
-    def _aligned(self, gradients: Sequence[Tensor | None], places: list[int]) -> list[Tensor | None]:
-        """Unscaled dense gradients in the order of `self.variables`; None where there is nothing to measure."""
-        aligned: list[Tensor | None] = [None] * len(self.variables)
+    def _unscaled(self, gradients: list[Tensor | None]) -> list[Tensor | None]:
+        """Unscaled dense gradients; None where there is nothing to measure."""
         scale = self._loss_scale()
-        for place, gradient in zip(places, gradients, strict=True):
+        found: list[Tensor | None] = []
+        for gradient, variable in zip(gradients, self.variables, strict=True):
             # float8 training hands over new scales in place of gradients, to be assigned as they are.
-            if gradient is None or getattr(self.variables[place], "overwrite_with_gradient", False):
+            if gradient is None or getattr(variable, "overwrite_with_gradient", False):
+                found.append(None)
                 continue
             whole = backend.own_product(backend.dense(gradient))
-            aligned[place] = whole if scale is None else whole / ops.cast(scale, whole.dtype)
-        return aligned
+            found.append(whole if scale is None else whole / ops.cast(scale, whole.dtype))
+        return found
 
     def _loss_scale(self) -> Tensor | None:
         if has_loss_scale(self.optimizer):
@@ -117,8 +134,9 @@ class MeasuredStep:
         )
 
     def _measured(self, seen: Step, iteration: Tensor, local: list[Tensor | None]) -> dict[str, Tensor]:
+        number = seen.number
         values = {
-            "skipped_before": seen.number - ops.cast(iteration, seen.number.dtype),
+            "skipped_before": number - ops.cast(iteration, number.dtype) if counts_steps(self.inner) else 0,
             "learning_rate": seen.learning_rate,
             "grad_norm_sq": seen.grad_norm_sq,
             "nonfinite": seen.nonfinite,
@@ -127,42 +145,13 @@ class MeasuredStep:
             count = backend.replica_count()
             values["replica_grad_norm_sq"] = count * backend.sum_over_replicas([backend.squared_norms(local)])[0]
         for prefix, probe in self.probes.items():
-            values |= {prefix + name: value for name, value in probe.measure(seen).items()}
+            with self._behind(seen, prefix):
+                values |= {prefix + name: value for name, value in probe.measure(seen).items()}
         return values
 
-    def _controlled(
-        self, seen: Step, local: list[Tensor | None]
-    ) -> tuple[Step, list[Tensor | None] | None, Tensor | None, list[Tensor | None], dict[str, Tensor]]:
-        """The step after the controls, what to hand on (None: what came), whether to skip, the replica's part, and the
-        controls' columns.
-        """
-        skip, changed, whole = None, False, seen.gradients
-        told: dict[str, Tensor] = {}
-        for prefix, control in self.controls.items():
-            gradients, veto, columns = transformed(control, seen)
-            told |= {prefix + name: value for name, value in columns.items()}
-            if gradients is not None:
-                seen, changed = replace(seen, gradients=gradients, grad_norm_sq=backend.squared_norms(gradients)), True
-            if veto is not None:
-                skip = veto if skip is None else ops.logical_or(skip, veto)
-        if has_loss_scale(self.optimizer) and skip is not None:
-            skip = ops.logical_and(skip, ops.equal(ops.sum(seen.nonfinite), 0))
-        if not changed:
-            return seen, None, skip, local, told
-        parts = _replica_parts(whole, seen.gradients, local)
-        scale = self._loss_scale()
-        if scale is None:
-            return seen, parts, skip, parts, told
-        finite = ops.equal(ops.sum(seen.nonfinite), 0)
-        outgoing = [
-            None if p is None or g is None else ops.cast(ops.where(finite, p, g) * scale, g.dtype)
-            for p, g in zip(parts, local, strict=True)
-        ]
-        return seen, outgoing, skip, parts, told
-
-    def _applied_norms(self, acted: Step, parts: list[Tensor | None], iteration: Tensor) -> dict[str, Tensor]:
+    def _applied_norms(self, acted: Acted, iteration: Tensor) -> dict[str, Tensor]:
         """Norm of what reaches the update rule, by the optimizer's own accumulation and clipping."""
-        values, squares = {}, acted.grad_norm_sq
+        values, squares, parts = {}, acted.seen.grad_norm_sq, acted.local
         steps = self.inner.gradient_accumulation_steps
         if steps:
             sums = backend.snapshot(self.inner._accumulated_gradients)
@@ -174,40 +163,19 @@ class MeasuredStep:
         values["applied_grad_norm_sq"] = ops.sum(squares)
         return values
 
-    def _handed(
-        self, gradients: Sequence[Tensor | None], places: list[int], outgoing: list[Tensor | None] | None
-    ) -> list[Tensor | None]:
-        """The very gradients that came where no control changed them: training is then bit-equal."""
-        if outgoing is None:
-            return list(gradients)
-        return [
-            came if changed is None or came is None else ops.cast(changed, came.dtype)
-            for came, changed in zip(gradients, (outgoing[place] for place in places), strict=True)
-        ]
+    def _skipped(self, skip: Tensor | None, iteration: Tensor, seen: Step) -> Tensor:
+        """By what withheld it. A loss scale doesn't tell, and counts no step that it skips; others may count none."""
+        if has_loss_scale(self.optimizer) and not counts_steps(self.inner):
+            return ops.sum(seen.nonfinite) > 0
+        if has_loss_scale(self.optimizer):
+            return ops.equal(backend.snapshot([self.inner._iterations])[0], iteration)
+        return ops.zeros((), "bool") if skip is None else skip
 
     def _applied(self, skipped: Tensor, iteration: Tensor) -> Tensor:
         """Keras counts every `apply` that was not skipped; under accumulation only every so many update the weights."""
         applied = ops.logical_not(skipped)
         steps = self.inner.gradient_accumulation_steps
         return ops.logical_and(applied, (iteration + 1) % steps == 0) if steps else applied
-
-
-def _replica_parts(
-    before: list[Tensor | None], after: list[Tensor | None], local: list[Tensor | None]
-) -> list[Tensor | None]:
-    """What each replica hands on: an equal share of the changed gradient, which Keras' sum over replicas restores.
-
-    Where controls changed nothing, it is the replica's own gradient, since Keras clips before it sums.
-    """
-    count = backend.replica_count()
-    if count == 1:
-        return after
-    same = [ops.all(ops.equal(a, b)) for a, b in zip(after, before, strict=True) if a is not None and b is not None]
-    untouched = reduce(ops.logical_and, same, True)
-    return [
-        None if a is None or g is None else ops.where(untouched, g, a / count)
-        for a, g in zip(after, local, strict=True)
-    ]
 
 
 def _differ(before: Tensor, after: Tensor) -> Tensor:

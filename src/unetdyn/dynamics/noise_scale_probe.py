@@ -1,5 +1,6 @@
 """The scalar product of each step's gradient with the one before, taken inside the compiled step."""
 
+from collections.abc import Hashable
 from typing import Any
 
 import keras
@@ -20,6 +21,10 @@ class ConsecutiveProbe(Probe):
     def build(self, add_variable: AddVariable, variables: list[keras.Variable]) -> None:
         """One variable for each gradient, of its type and layout."""
         self._previous = [add_variable(dtype=variable.dtype, like=variable) for variable in variables]
+
+    def key(self) -> Hashable:
+        """They are all alike."""
+        return (type(self),)
 
     def columns(self) -> dict[str, int]:
         """One number a step."""

@@ -5,9 +5,12 @@ from typing import Any
 import keras
 
 
-def has_loss_scale(optimizer: keras.Optimizer) -> bool:
-    """Whether it is a `LossScaleOptimizer`: it has a `dynamic_scale`, and skips steps that are not finite."""
-    return hasattr(optimizer, "inner_optimizer")
+def has_loss_scale(optimizer: keras.Optimizer | None) -> bool:
+    """Whether it is a `LossScaleOptimizer`: it has a `dynamic_scale`, and skips steps that are not finite.
+
+    Other people's wrappers have an `inner_optimizer` too, and none of this: they are taken as they are.
+    """
+    return isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
 
 def inner(optimizer: keras.Optimizer | None) -> keras.Optimizer:
@@ -17,7 +20,22 @@ def inner(optimizer: keras.Optimizer | None) -> keras.Optimizer:
     >>> has_loss_scale(scaled), type(inner(scaled)).__name__, type(inner(inner(scaled))).__name__
     (True, 'SGD', 'SGD')
     """
-    return getattr(optimizer, "inner_optimizer", optimizer)
+    return optimizer.inner_optimizer if isinstance(optimizer, keras.optimizers.LossScaleOptimizer) else optimizer
+
+
+def trained_variables(optimizer: keras.Optimizer, model: keras.Model) -> list[keras.Variable]:
+    """What a built optimizer updates, in its order; the model's where it hands all on to others and keeps no list."""
+    return list(inner(optimizer)._trainable_variables) or list(model.trainable_variables)
+
+
+def counts_steps(optimizer: keras.Optimizer) -> bool:
+    """Whether its `iterations` surely go up with each step: one with an `apply` of its own may leave that to others."""
+    return type(optimizer).apply is keras.Optimizer.apply
+
+
+def takes_gradients_elsewhere(optimizer: keras.Optimizer) -> bool:
+    """Whether it has an `apply_gradients` of its own, which may never come to `apply`: it hands on to others."""
+    return type(optimizer).apply_gradients is not keras.Optimizer.apply_gradients
 
 
 def strategy(optimizer: keras.Optimizer | None) -> Any | None:

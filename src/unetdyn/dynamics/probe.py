@@ -1,7 +1,7 @@
 """What a monitor or a control may add to the compiled step: more columns, or other gradients."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,15 @@ class Probe:
             variables: The optimizer's trainable variables, in the order of all lists and columns.
         """
 
+    def key(self) -> Hashable:
+        """What `measure` and `transform` depend on: of probes with equal keys the second runs what the first traced.
+
+        By default the probe itself, so that another one is traced anew. Where all it depends on is a few arguments,
+        give these, with the class: `build` is then called with the variables of an earlier one, set to their initial
+        values, and must make the same ones in the same order.
+        """
+        return self
+
     def columns(self) -> dict[str, int]:
         """Name and width of each column that `measure`, or a control's `transform`, fills; asked after `build`."""
         return {}
@@ -69,10 +78,22 @@ class Probe:
         return {}
 
 
+class Factors(list[Tensor | None]):
+    """What a control multiplies the gradients by: a factor for each variable, None where it leaves one alone.
+
+    A factor is a scalar, or has the gradient's number of axes, each as long as the gradient's or 1. Gradients keep
+    their form, also the slices that TensorFlow has of an embedding's; 16-bit ones are multiplied in float32.
+
+    Example:
+        >>> Factors([0.5, None])
+        [0.5, None]
+    """
+
+
 class Control(Probe):
     """A probe that also acts: it changes the gradients before Keras clips and applies them, or forbids the update."""
 
-    def transform(self, step: Step) -> tuple[Gradients | None, Tensor | None, dict[str, Tensor]]:
+    def transform(self, step: Step) -> tuple[Gradients | Factors | None, Tensor | None, dict[str, Tensor]]:
         """What to apply instead; controls act in the order they were attached, each on what the one before left.
 
         Args:
@@ -81,7 +102,8 @@ class Control(Probe):
         Returns:
             Always three:
 
-            - the new gradients, or None to leave them;
+            - the new gradients, or `Factors` for them, or None to leave them. New ones are dense: on TensorFlow an
+              embedding's then updates all of its rows, which is another training than with the slices that came;
             - a boolean scalar, true where the whole update, with the optimizer's own state, must be skipped; or None;
             - the values of those `columns` that `measure` does not fill, by name; `{}` where there are none.
 
@@ -107,7 +129,7 @@ def as_probe(measurement: "Probe | Measurement | None") -> Probe | None:
     return measurement if measurement is None or isinstance(measurement, Probe) else _Stateless(measurement)
 
 
-def transformed(control: Control, step: Step) -> tuple[Gradients | None, Tensor | None, dict[str, Tensor]]:
+def transformed(control: Control, step: Step) -> tuple[Gradients | Factors | None, Tensor | None, dict[str, Tensor]]:
     """What the control's `transform` returns.
 
     Args:
@@ -116,6 +138,7 @@ def transformed(control: Control, step: Step) -> tuple[Gradients | None, Tensor 
 
     Raises:
         TypeError: If it is not the three that `Control.transform` says.
+        ValueError: If there are more or fewer gradients, or factors, than variables.
 
     Example:
         >>> class Cut(Control):
@@ -128,6 +151,7 @@ def transformed(control: Control, step: Step) -> tuple[Gradients | None, Tensor 
     told = control.transform(step)
     if isinstance(told, tuple | list) and len(told) == 3 and isinstance(told[2], Mapping):
         gradients, skip, columns = told
+        _check_number(control, gradients, step)
         return gradients, skip, dict(columns)
     kinds = ["None" if each is None else type(each).__name__ for each in (told if isinstance(told, tuple) else [told])]
     received = f"({', '.join(kinds)})" if isinstance(told, tuple) else kinds[0]
@@ -135,6 +159,14 @@ def transformed(control: Control, step: Step) -> tuple[Gradients | None, Tensor 
         f"`{type(control).__name__}.transform` must return (gradients or None, skip or None, columns or {{}}). "
         f"Received: {received}."
     )
+
+
+def _check_number(control: Control, gradients: Gradients | None, step: Step) -> None:
+    if gradients is not None and len(gradients) != len(step.gradients):
+        raise ValueError(
+            f"`{type(control).__name__}.transform` must return a gradient, or a factor, for each of the "
+            f"{len(step.gradients)} variables, None where there is none. Received: {len(gradients)}."
+        )
 
 
 def check_columns(probe: Probe, given: Iterable[str]) -> None:
@@ -174,6 +206,9 @@ class _Stateless(Probe):
         nothing = Step(zeros, zeros, sums, sums, sums, ops.zeros((), "float32"), ops.zeros((), "int32"))
         values = {name: ops.convert_to_tensor(value) for name, value in self._measurement(nothing).items()}
         self._widths = {name: math.prod(value.shape) for name, value in values.items()}
+
+    def key(self) -> Hashable:
+        return self._measurement if isinstance(self._measurement, Hashable) else self
 
     def columns(self) -> dict[str, int]:
         return self._widths

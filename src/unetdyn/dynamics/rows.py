@@ -51,6 +51,11 @@ class Ring:
         self.count = add_variable((), dtype="int", initial=count)
         self.next = count  # the number of the first row that has not been taken
 
+    def begin(self, count: int) -> None:
+        """Number the next row from here on; what was not taken is gone."""
+        self.count.assign(count)
+        self.next = count
+
     def write(self, row: Tensor) -> None:
         """Put `row`, of shape `(width,)`, in place `count mod capacity`; called inside the compiled step."""
         place = self.count.value % self.capacity

@@ -21,8 +21,9 @@ class OptimizerTap:
     """A reader of everything that happens at a model's optimizer from now on.
 
     Taps on the same optimizer share its measured step, and each gets every row once. Attach it before training starts,
-    in a callback's `on_train_begin` or by hand; the train function is made anew at attach and at detach. Keep the
-    object: a tap that nobody holds is dropped when the next training begins.
+    in a callback's `on_train_begin` or by hand. The train function is another one meanwhile, which is traced at the
+    first step; the next set of equal taps (see `Probe.key`) runs it again, and after the last tap Keras' own is back.
+    Keep the object: a tap that nobody holds is dropped when the next training begins.
 
     Weights come out bit-equal to training without taps on PyTorch and TensorFlow; where XLA sees the whole step (JAX,
     `jit_compile`) they are equal up to float rounding.
@@ -36,8 +37,9 @@ class OptimizerTap:
             `train_on_batch` lose no row. The largest asked for by any tap counts.
         session: An object that is the same for all taps of one `fit` and another for the next; `callback.params` is.
             An exception in `fit` skips `on_train_end`. A tap left by one is detached when the next `fit` or
-            `train_on_batch` begins, also within a `fit`, or when a tap of a new session is attached. A tap without a
-            session stays.
+            `train_on_batch` begins, or when a tap of a new session is attached. One whose `fit` still runs stays: what
+            callbacks train meanwhile is measured too. So does one of a loop of the user's own, until a `fit` begins
+            that isn't called by the loop's callbacks. A tap without a session stays.
         on_rows: Called with rows as they come from the device, before `read` gives them: a full ring may bring them in
             the midst of an epoch. It may attach and detach taps, also this one: the next step already knows of it.
         on_detach: Called when the tap is detached, whoever does it, before the last rows come.

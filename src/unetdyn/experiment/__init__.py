@@ -5,5 +5,6 @@ import keras  # noqa: F401  # first, so that our classes are registered before a
 from unetdyn.experiment.config import Config
 from unetdyn.experiment.load import ConfigError, load_config, parse_config
 from unetdyn.experiment.run import run_experiment
+from unetdyn.experiment.saved_model import load_model
 
-__all__ = ["Config", "ConfigError", "load_config", "parse_config", "run_experiment"]
+__all__ = ["Config", "ConfigError", "load_config", "load_model", "parse_config", "run_experiment"]

@@ -1,6 +1,5 @@
 """The one typed configuration of an experiment: what a YAML file may say, and what it means when it says nothing."""
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -22,6 +21,7 @@ from unetdyn.experiment.inherit import inherited
 from unetdyn.experiment.monitors import watched_names
 from unetdyn.experiment.optimizer_config import OptimizerConfig
 from unetdyn.experiment.part import Part
+from unetdyn.experiment.paths import UserPath
 from unetdyn.experiment.schedule_config import SCHEDULE_KINDS
 
 
@@ -99,7 +99,7 @@ class Config(Part):
 
     name: str = Field("experiment", pattern=r"^[\w.-]+$", description="part of the run directory's name")
     seed: int = Field(0, ge=0, lt=2**32)
-    run_directory: Path | None = Field(None, description="absent: runs/NAME-DATE-TIME")
+    run_directory: UserPath | None = Field(None, description="absent: runs/NAME-DATE-TIME")
     data: Annotated[SyntheticData | FolderData, Field(discriminator="kind")]
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()

@@ -1,11 +1,11 @@
 """What a configuration may say of the images: where they are, how they are split, cut and changed."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
 from unetdyn.experiment.part import Fraction, Part
+from unetdyn.experiment.paths import InnerPath, UserPath
 
 Sections = tuple[int, int]  # first and last, both included
 Block = tuple[PositiveInt, PositiveInt, PositiveInt]  # sections, rows and columns of a tile in 3D
@@ -23,7 +23,7 @@ class SplitConfig(Part):
     groups: str | None = Field(
         None, description="pattern on names: sections of one match, such as a patient's, stay together"
     )
-    groups_table: Path | None = Field(
+    groups_table: InnerPath | None = Field(
         None, description="instead, a CSV file in `data.path`: a row an image, its name first"
     )
     groups_column: str | None = Field(None, description="the table's column that holds the groups")
@@ -87,9 +87,9 @@ class FolderData(_Images):
     """A folder of images and masks, or of one volume of each: see `unetdyn.data.read_folder`."""
 
     kind: Literal["folder"] = "folder"
-    path: Path
-    images: str = "images"
-    masks: str = "masks"
+    path: UserPath
+    images: InnerPath = "images"
+    masks: InnerPath = "masks"
     axes: str | None = Field(None, description="of arrays that don't say theirs, such as czyx; absent: by their shape")
     lazy: bool = Field(False, description="leave the sections on disk, where they are larger than memory")
     mask_threshold: Fraction | None = Field(None, description="for masks with greys between background and object")

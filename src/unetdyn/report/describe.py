@@ -30,7 +30,7 @@ def describe(runs: Sequence[Run]) -> str:
     diagnoses = [_diagnosis(run) for run in runs]
     columns = [_rows(run, found) for run, found in zip(runs, diagnoses, strict=True)]
     labels = list(dict.fromkeys(label for column in columns for label in column))
-    cells = [[label, *(column.get(label, "") for column in columns)] for label in labels]
+    cells = [[_one_line(text) for text in (label, *(column.get(label, "") for column in columns))] for label in labels]
     widths = [max(len(row[i]) for row in cells) for i in range(len(runs) + 1)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     notes = [f"{run.path.name}: {note}" for run in runs for note in run.notes]
@@ -40,6 +40,10 @@ def describe(runs: Sequence[Run]) -> str:
         if found is not None and found.level == "ill"
     ]
     return "\n".join(lines + notes)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines())
 
 
 def _diagnosis(run: Run) -> Diagnosis | None:

@@ -10,12 +10,18 @@
 | `history.png` | the picture of the run | replaced atomically |
 
 The JSON is strict, so that any program reads it. JSON has no NaN: numbers that are not finite are written as the texts
-`"NaN"`, `"Infinity"` and `"-Infinity"`, and read back as numbers in epochs, events and the summary.
+`"NaN"`, `"Infinity"` and `"-Infinity"`, and read back as numbers.
+
+A directory may come from anywhere and be damaged anywhere. `open` raises FileNotFoundError for what is no run, and
+`RunError`, a ValueError, for a `run.json` without the shape of one; a line that is no epoch or no event is left out,
+and `Run.notes` says so; `Run.arrays` raises `RunError` for a file that is damaged. Nothing outside of the folder is
+read, and nothing in it is run.
 """
 
 from unetdyn.runs.atomic import replacing
 from unetdyn.runs.reader import Run, list_runs
 from unetdyn.runs.reader import open_run as open
+from unetdyn.runs.records import RunError
 from unetdyn.runs.writer import RunWriter
 
-__all__ = ["Run", "RunWriter", "list_runs", "open", "replacing"]
+__all__ = ["Run", "RunError", "RunWriter", "list_runs", "open", "replacing"]

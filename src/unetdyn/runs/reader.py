@@ -1,7 +1,7 @@
 """Read a run directory, without Keras, in whatever state its writer left it."""
 
 import html
-import json
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn._checks import nearest
-from unetdyn.runs import strict_json
-from unetdyn.runs.nesting import unflatten
-from unetdyn.runs.writer import FORMAT_VERSION
+from unetdyn.runs.records import RunError, parse_epochs, parse_events, parse_header, read_arrays
 
 
 def open_run(path: str | Path) -> "Run":
@@ -27,7 +25,8 @@ def open_run(path: str | Path) -> "Run":
 
     Raises:
         FileNotFoundError: If `path` isn't a run directory.
-        ValueError: If `run.json` is damaged, or written by a newer version of unetdyn.
+        RunError: A ValueError: if `run.json` is damaged, lies outside of the folder, or was written by a newer
+            version of unetdyn.
 
     Example:
         >>> import tempfile, unetdyn.runs
@@ -44,15 +43,7 @@ def open_run(path: str | Path) -> "Run":
             "`path` must be a run directory: the folder that holds run.json, epochs.jsonl and model.keras. "
             f"Received: {path}, which {'has no run.json' if path.is_dir() else 'is not there'}."
         )
-    try:
-        header = json.loads(file.read_bytes())
-        written = header["format"]
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"{file} is damaged: it is not the JSON that unetdyn writes ({error}).") from error
-    if written > FORMAT_VERSION:
-        raise ValueError(
-            f"{file} has format {written}, and this unetdyn reads up to {FORMAT_VERSION}: install a newer unetdyn."
-        )
+    header = parse_header(_checked(path, file).read_bytes(), file)
     return Run(path, header)
 
 
@@ -63,10 +54,15 @@ def list_runs(folder: str | Path) -> list["Run"]:
         folder: Where run directories were written; it need not exist.
 
     Returns:
-        A list of `Run`; other folders and files are passed over.
+        A list of `Run`; other folders and files are passed over, and a run that is damaged with a warning.
     """
-    runs = [open_run(file.parent) for file in Path(folder).glob("*/run.json")]
-    return sorted(runs, key=lambda run: run.header["created"])
+    found = []
+    for file in sorted(Path(folder).glob("*/run.json")):
+        try:
+            found.append(open_run(file.parent))
+        except (OSError, RunError) as error:
+            warnings.warn(f"One run is left out: {error}", UserWarning, stacklevel=2)
+    return sorted(found, key=lambda run: run.header["created"])
 
 
 @dataclass(frozen=True, repr=False)
@@ -121,7 +117,7 @@ class Run:
         Of a training in stages, those of the last stage that has begun; `stages` has them all.
         Empty for a run that was written before it was kept, not by `RunRecorder`, or that ended in its first epoch.
         """
-        return strict_json.restore_numbers(self.header.get("setup") or {})
+        return self.header.get("setup") or {}
 
     @property
     def stages(self) -> list[dict[str, Any]]:
@@ -129,12 +125,12 @@ class Run:
 
         Empty for a training of one piece, and for a run that was written before stages were kept.
         """
-        return strict_json.restore_numbers(self.header.get("stages") or [])
+        return self.header.get("stages") or []
 
     @property
     def summary(self) -> dict[str, Any]:
         """The numbers that mattered in the end; empty until the run ends."""
-        return strict_json.restore_numbers(self.header["summary"])
+        return self.header["summary"]
 
     @property
     def epochs(self) -> list[dict[str, Any]]:
@@ -184,27 +180,29 @@ class Run:
 
         Raises:
             KeyError: If there are none of that name.
+            RunError: A ValueError: if the file is damaged, or lies outside of the run.
         """
         if name not in self.array_names:
             raise KeyError(f"{name!r} is not among the arrays of {self.path}: {self.array_names}.")
-        path = self.path / "dynamics" / f"{name}.npz"
-        # Opened here, because NumPy leaves a file open that turns out to be no archive.
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            return unflatten(file)
+        return read_arrays(_checked(self.path, self.path / "dynamics" / f"{name}.npz"))
 
     @property
     def model_path(self) -> Path | None:
-        """Where `keras.saving.load_model` finds the model; None as long as none was saved."""
+        """The file of the model, which `unetdyn.experiment.load_model` opens; None as long as none was saved.
+
+        Raises:
+            RunError: If it lies outside of the run.
+        """
         path = self.path / "model.keras"
-        return path if path.is_file() else None
+        return _checked(self.path, path) if path.is_file() else None
 
     @cached_property
     def _epochs(self) -> tuple[list[dict[str, Any]], list[str]]:
-        return _read_lines(self.path / "epochs.jsonl")
+        return parse_epochs(_content(self.path, "epochs.jsonl"), "epochs.jsonl")
 
     @cached_property
     def _events(self) -> tuple[list[dict[str, Any]], list[str]]:
-        return _read_lines(self.path / "events.jsonl")
+        return parse_events(_content(self.path, "events.jsonl"), "events.jsonl")
 
     def __repr__(self) -> str:
         status = "running, or killed" if self.status == "running" else self.status
@@ -221,19 +219,17 @@ class Run:
         return f"<table>{cells}</table>"
 
 
-def _read_lines(file: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """The JSON objects of a file, and a note for each line that is not one: a killed writer leaves half a line."""
-    records, notes = [], []
-    lines = file.read_bytes().split(b"\n") if file.is_file() else []
-    for number, line in enumerate(lines, start=1):
-        if not line:
-            continue
-        try:
-            records.append(strict_json.restore_numbers(json.loads(line)))
-        except ValueError:
-            where = "the last line" if number == len(lines) else f"line {number}"
-            notes.append(f"{file.name}: {where} was not written to its end and is left out.")
-    return records, notes
+def _content(folder: Path, name: str) -> bytes:
+    """Of a file that nothing may have been written to yet."""
+    file = folder / name
+    return _checked(folder, file).read_bytes() if file.is_file() else b""
+
+
+def _checked(folder: Path, file: Path) -> Path:
+    """The file, which must lie where it seems to: a run that somebody sends must not show files of its reader."""
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise RunError(f"{file} must lie in its run directory. It is a link to {file.resolve()}.")
+    return file
 
 
 def _is_scalar(value: object) -> bool:

@@ -87,8 +87,20 @@ def test_damaged_records_count_as_none(tmp_path, damage):
     }
     file.write_bytes(damaged[damage])
     evidence = Evidence.read(tmp_path / "run")
-    assert evidence.record("grad_norm") == {}
+    with pytest.warns(UserWarning, match=r"What 'torn' recorded is left out: .*torn.npz is damaged"):
+        assert evidence.record("grad_norm") == {}
     assert list(evidence.record("step")) == ["step"]
+
+
+def test_record_holds_numbers_and_by_block_one_a_step(tmp_path):
+    path = tmp_path / "run"
+    writer = RunWriter(path)
+    writer.save_arrays(
+        "mine", step=[0, 1], limit=0.5, note=["a", "b"], norm={"enc1": [1.0, 2.0], "odd": 3.0, "text": ["x"]}
+    )
+    record = Evidence.read(path).records["mine"]
+    assert list(record) == ["step", "limit", "norm"]
+    assert list(record["norm"]) == ["enc1"]
 
 
 def test_metric_is_chosen_and_must_be_there():

@@ -92,6 +92,14 @@ def test_of_two_causes_the_surer_stays_and_names_the_other(judged):
     assert found.sentence == "Its cause.second. Its sick.one. It may also be that its cause.first."
 
 
+def test_two_of_the_causes_that_were_outdone_are_named(judged):
+    others = [Limit(f"other.{place}", "it", ill="is", explains=("sick.one",)) for place in range(3)]
+    causes = [rule(limit, "ill", sure) for limit, sure in zip(others, ("low", "medium", "low"), strict=True)]
+    found = judged([rule(SICK, "ill")], [rule(CAUSE, "ill", "high"), *causes])
+    assert found.headline[0].others == ("other.1", "other.0", "other.2")
+    assert found.sentence.endswith("It may also be that its other.1 or its other.0.")
+
+
 def test_causes_that_are_as_sure_stand_beside_each_other_in_the_order_of_the_rules(judged):
     found = judged([rule(SICK, "ill")], [rule(CAUSE, "ill", "medium"), rule(OTHER, "ill", "medium")])
     assert codes(found.headline) == ["cause.first", "cause.second"]
@@ -261,7 +269,8 @@ def test_damaged_record_leaves_a_diagnosis(tmp_path):
         writer.log_epoch(epoch, logs | {"grad_exploding": 0.0})
     writer.finish("finished")
     (tmp_path / "run/dynamics/gradient.npz").write_bytes(b"PK damaged")
-    assert diagnose(writer.path).word == "Healthy"
+    with pytest.warns(UserWarning, match="What 'gradient' recorded is left out"):
+        assert diagnose(writer.path).word == "Healthy"
 
 
 def test_broken_run_is_ill_of_its_statistics_first_and_its_learning_rate(shared_runs):

@@ -121,9 +121,14 @@ def test_picture_that_fails_says_why_and_the_page_has_the_others(tmp_path, array
 def test_damaged_file_costs_its_own_pictures_only(tmp_path):
     writer = make_run(tmp_path / "run", epochs=3)
     (writer.path / "dynamics/gradient.npz").write_bytes(b"PK\x03\x04 torn")
-    page = report(tmp_path, writer.path)
+    with pytest.warns(
+        UserWarning, match=r"What 'gradient' recorded is left out: .* is damaged: File is not a zip file"
+    ):
+        page = report(tmp_path, writer.path)
     failed = [text for text in page.texts("figure") if "could not be drawn" in text]
-    assert failed == ["What 'gradient' recorded This picture could not be drawn: File is not a zip file"]
+    assert len(failed) == 1
+    assert failed[0].startswith("What 'gradient' recorded This picture could not be drawn: ")
+    assert failed[0].endswith("gradient.npz is damaged: File is not a zip file.")
     assert page.texts("figcaption")[-1] == "Updates by block"
 
 

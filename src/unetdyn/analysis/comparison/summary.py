@@ -1,9 +1,7 @@
 """One run in a few numbers: what a comparison of runs starts from."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +9,7 @@ import numpy as np
 import unetdyn.runs
 from unetdyn.analysis.comparison.factors import recorded_factors, with_levels
 from unetdyn.analysis.comparison.illness import why_ill
-from unetdyn.analysis.curves import Curves, read_history
+from unetdyn.analysis.curves import Curves, opened, read_history
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.metric_names import check_more_is_better
 from unetdyn.analysis.result import Result, epoch, number
@@ -147,8 +145,9 @@ def summarise(
         return replace(source, factors={**source.factors, **with_levels(factors or {})}, **changed)
     window = WINDOW if window is None else window
     check_window(window, ddof)
-    run = _opened(source)
-    curves = read_history(source if run is None else run)
+    source = opened(source)
+    run = source if isinstance(source, unetdyn.runs.Run) else None
+    curves = read_history(source)
     recorded = {} if run is None else run.summary
     seconds = curves["seconds"].values if "seconds" in curves else np.array([])
     measured = _metric(curves, metric)
@@ -162,17 +161,10 @@ def summarise(
         factors={**({} if run is None else recorded_factors(run)), **with_levels(factors or {})},
         window=window,
         notes=tuple(measured.pop("notes") + scatter.pop("notes")),
-        ill=why_ill(Evidence.read(run or source, metric, window, ddof)) if judged and curves.epochs else "",
+        ill=why_ill(Evidence.read(source, metric, window, ddof)) if judged and curves.epochs else "",
         **measured,
         **scatter,
     )
-
-
-def _opened(source: Any) -> "unetdyn.runs.Run | None":
-    """The run directory, where the source is one."""
-    if isinstance(source, str | os.PathLike) and Path(source).is_dir():
-        return unetdyn.runs.open(Path(source))
-    return source if isinstance(source, unetdyn.runs.Run) else None
 
 
 def _metric(curves: Curves, metric: str | None) -> dict[str, Any]:

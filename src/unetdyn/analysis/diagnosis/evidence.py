@@ -1,10 +1,9 @@
 """Everything that a rule of diagnosis may look at."""
 
 import math
-import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 import unetdyn.runs
 from unetdyn.analysis import Curve, Curves, read_history
+from unetdyn.analysis.curves import opened
 from unetdyn.analysis.diagnosis.change import still_falls
 from unetdyn.analysis.diagnosis.stages import comparable, loss_since
 from unetdyn.analysis.metric_names import overlap_rank
@@ -61,8 +61,8 @@ class Evidence:
 
         Args:
             source: An open `unetdyn.runs.Run`, the path of a run directory, or anything else that
-                `unetdyn.analysis.read_history` takes: a History, a dictionary of lists, a CSVLogger file; or evidence
-                that was read already, which is returned as it is.
+                `unetdyn.analysis.read_history` takes: a History, a dictionary of lists, a CSV file; or evidence that
+                was read already, which is returned as it is.
             metric: The metric that performance is read from, with or without `val_`. Default:
                 `Curves.default_metric`, which may be none.
             window: Over how many of the last epochs the end is judged. 10 is what the studies used.
@@ -78,8 +78,7 @@ class Evidence:
         """
         if isinstance(source, cls):
             return source
-        is_directory = isinstance(source, str | os.PathLike) and Path(source).is_dir()
-        source = unetdyn.runs.open(Path(source)) if is_directory else source
+        source = opened(source)
         curves = read_history(source)
         chosen = curves.default_metric if metric is None else curves.metric(metric)
         if not isinstance(source, unetdyn.runs.Run):
@@ -222,8 +221,19 @@ def _tested(summary: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
+def _numbers(record: Record) -> dict[str, Any]:
+    """Of a record its numbers, those by block with one a step: rules count on it, and a file may hold anything."""
+    kept: dict[str, Any] = {}
+    for name, array in record.items():
+        if isinstance(array, Mapping):
+            kept[name] = {key: each for key, each in array.items() if each.dtype.kind in "biuf" and each.ndim > 0}
+        elif array.dtype.kind in "biuf":
+            kept[name] = array
+    return kept
+
+
 class _Records(Mapping[str, Record]):
-    """The records of a run, read when asked for and kept; a file that is damaged counts as empty."""
+    """The records of a run, read when asked for and kept; one that is damaged counts as empty, with a warning."""
 
     def __init__(self, run: unetdyn.runs.Run) -> None:
         self._run = run
@@ -232,8 +242,9 @@ class _Records(Mapping[str, Record]):
     def __getitem__(self, name: str) -> Record:
         if name not in self._read:
             try:
-                self._read[name] = self._run.arrays(name)
-            except Exception:  # zip files that are damaged raise almost anything: a flipped bit asks for encryption
+                self._read[name] = _numbers(self._run.arrays(name))
+            except (OSError, unetdyn.runs.RunError) as error:
+                warnings.warn(f"What {name!r} recorded is left out: {error}", UserWarning, stacklevel=2)
                 self._read[name] = {}
         return self._read[name]
 

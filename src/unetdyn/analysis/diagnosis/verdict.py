@@ -316,7 +316,7 @@ def _sentence(headline: Sequence[Finding], reasons: Mapping[str, str]) -> str:
     first, *beside = [finding.why for finding in causes]
     text = f"{_upper(first)}." + (f" Beside that, {'; '.join(beside)}." if beside else "")
     text += f" {_upper(_AND.join(did))}." if did else ""
-    others = dict.fromkeys(reasons[other] for cause in causes for other in cause.others[:1])
+    others = dict.fromkeys(reasons[other] for cause in causes for other in cause.others[:2])
     text += f" It may also be that {' or '.join(others)}." if others else ""
     return text + (f" {_upper('; '.join(symptoms))}." if symptoms else "")
 

@@ -103,6 +103,23 @@ class Backend(Protocol):
             second in the kernel of the update; XLA drops `before_norms` where nothing else needs it.
         """
 
+    def times(self, gradient: Tensor, factor: Tensor) -> Tensor:
+        """A gradient by a factor that broadcasts with it, in the gradient's own form and type.
+
+        Slices stay slices. The product is taken in float32, of float64 in float64; by 1 it is the same to the last bit.
+
+        Example:
+            >>> backend.times(keras.ops.array([1.0, 2.0]), 0.5).shape[0]
+            2
+        """
+
+    def behind(self, gradients: Tensor) -> AbstractContextManager:
+        """What is done in here waits for a tensor that the gradients are in.
+
+        TensorFlow starts whatever needs no data beside the iterator that brings it: when that is at its end, a counter
+        has counted a step that never was.
+        """
+
     def scalar_product(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
         """Σ left · right over all entries of all pairs, a float32 scalar.
 
@@ -114,12 +131,16 @@ class Backend(Protocol):
     def apply_unless(
         self,
         skip: Tensor | None,
-        apply: Callable[[Gradients], None],
+        apply: Callable[[Gradients], Any],
         gradients: Gradients,
         variables: Sequence[keras.Variable],
-    ) -> None:
+    ) -> Any:
         """Call `apply(gradients)` where the boolean scalar `skip` is false; leave `variables`, all it changes, alone
         where true.
+
+        Returns:
+            What `apply` returns; where it was not called, zeros in its place in TensorFlow's graph, else None. On JAX it is
+            always called.
         """
 
     def write_row(self, table: keras.Variable, place: Tensor, row: Tensor) -> None:

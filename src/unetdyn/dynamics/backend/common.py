@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 from keras import ops
 
 Tensor = Any
@@ -12,6 +13,26 @@ def in_float32(tensors: Sequence[Tensor | None]) -> list[Tensor]:
     """Each tensor in float32, zero in place of None."""
     zero = ops.zeros((), "float32")
     return [zero if t is None else ops.cast(t, "float32") for t in tensors]
+
+
+def wide(dtype: Any) -> str:
+    """The type in which numbers of a float type are subtracted and multiplied: 16 bits are too few, 64 are kept.
+
+    >>> wide("float16"), wide("float64")
+    ('float32', 'float64')
+    """
+    return "float64" if keras.backend.standardize_dtype(dtype) == "float64" else "float32"
+
+
+def differences(new: Sequence[Tensor], old: Sequence[Tensor]) -> list[Tensor]:
+    """Each new tensor minus its old one, taken before any rounding to float32."""
+    return [ops.cast(a, wide(a.dtype)) - ops.cast(b, wide(b.dtype)) for a, b in zip(new, old, strict=True)]
+
+
+def dense_times(gradient: Tensor, factor: Tensor) -> Tensor:
+    """A dense gradient by a factor, in its own type; by 1 it is the same to the last bit."""
+    product = wide(gradient.dtype)
+    return ops.cast(ops.cast(gradient, product) * ops.cast(factor, product), gradient.dtype)
 
 
 def count_nonfinite(tensors: Sequence[Tensor | None], squares: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from keras import ops
 # There is no public way to ask.
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 
-from unetdyn.dynamics.backend.common import TracedSetting, in_float32
+from unetdyn.dynamics.backend.common import TracedSetting, dense_times, differences, in_float32
 from unetdyn.dynamics.backend.xla_sums import PARTS, joint_sums
 from unetdyn.dynamics.optimizers import has_loss_scale
 
@@ -91,8 +91,8 @@ def weight_and_change_norms(
     del before_norms
     after = snapshot(variables)
     after = [_as_stored(value) for value in after]
-    new, old = ([ops.cast(value, "float32") for value in values] for values in (after, before))
-    weights, changes = joint_sums([[ops.square(b), ops.square(a - b)] for a, b in zip(new, old, strict=True)])
+    old, changed = in_float32(before), in_float32(differences(after, before))
+    weights, changes = joint_sums([[ops.square(b), ops.square(c)] for b, c in zip(old, changed, strict=True)])
     return weights, changes
 
 
@@ -100,6 +100,11 @@ def _as_stored(value: Tensor) -> Tensor:
     """Rounded as it is in memory: within a step XLA may keep a half-precision weight in float32, and its update too."""
     info = jax.numpy.finfo(value.dtype)
     return jax.lax.reduce_precision(value, info.nexp, info.nmant) if info.bits < 32 else value
+
+
+def times(gradient: Tensor, factor: Tensor) -> Tensor:
+    """Gradients are dense already."""
+    return dense_times(gradient, factor)
 
 
 def scalar_product(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
@@ -110,18 +115,24 @@ def scalar_product(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
 
 def apply_unless(
     skip: Tensor | None,
-    apply: Callable[[Gradients], None],
+    apply: Callable[[Gradients], Any],
     gradients: Gradients,
     variables: Sequence[keras.Variable],
-) -> None:
+) -> Any:
     """JAX has no assignment inside a branch; XLA fuses the choice into the update."""
     if skip is None:
-        apply(gradients)
-        return
+        return apply(gradients)
     before = [v.value for v in variables]
-    apply(gradients)
+    result = apply(gradients)
     for variable, old in zip(variables, before, strict=True):
         variable.assign(ops.where(skip, old, variable.value))
+    return result
+
+
+def behind(gradients: Tensor) -> AbstractContextManager:
+    """A step is called with its data."""
+    del gradients
+    return nullcontext()
 
 
 def write_row(table: keras.Variable, place: Tensor, row: Tensor) -> None:

@@ -9,7 +9,14 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from unetdyn.dynamics.backend.common import TracedSetting, count_nonfinite, in_float32
+from unetdyn.dynamics.backend.common import (
+    TracedSetting,
+    count_nonfinite,
+    dense_times,
+    differences,
+    in_float32,
+    wide,
+)
 
 Tensor = Any
 Gradients = list[Tensor | None]
@@ -91,8 +98,9 @@ def weight_and_change_norms(
 ) -> tuple[Tensor, Tensor]:
     """The norms of the weights are known."""
     after = snapshot(variables)
-    new, old = ([ops.cast(value, "float32") for value in values] for values in (after, before))
-    return before_norms, _sums_of_squares(new, old)
+    if any(wide(value.dtype) == "float64" for value in after):
+        return before_norms, _sums_of_squares(in_float32(differences(after, before)))
+    return before_norms, _sums_of_squares(in_float32(after), in_float32(before))
 
 
 def _sums_of_squares(tensors: Sequence[Tensor], minus: Sequence[Tensor] | None = None) -> Tensor:
@@ -129,37 +137,107 @@ def _joined(tensors: Sequence[Tensor], places: Sequence[int]) -> Tensor:
 
 def scalar_product(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     """One sum for each pair."""
-    wide = [(ops.cast(left, "float32"), ops.cast(right, "float32")) for left, right in pairs]
-    return ops.sum(ops.stack([ops.sum(left * right) for left, right in wide])) if wide else ops.zeros((), "float32")
+    pairs = [(ops.cast(left, "float32"), ops.cast(right, "float32")) for left, right in pairs]
+    return ops.sum(ops.stack([ops.sum(left * right) for left, right in pairs])) if pairs else ops.zeros((), "float32")
 
 
 def apply_unless(
     skip: Tensor | None,
-    apply: Callable[[Gradients], None],
+    apply: Callable[[Gradients], Any],
     gradients: Gradients,
     variables: Sequence[keras.Variable],
-) -> None:
+) -> Any:
     """A branch in a replica may not merge replicas, as `apply` does: so the branch is taken for all of them at once,
     and each is handed its own gradients.
     """
-    del variables
     if skip is None:
-        apply(gradients)
-        return
+        return apply(gradients)
+    if tf.distribute.has_strategy():
 
-    def nothing() -> None:
-        return None
+        def across_replicas(strategy: Any, skips: Any, handed: Any) -> Any:
+            first = strategy.experimental_local_results(skips)[0]
+            return _unless(first, lambda: strategy.extended.call_for_each_replica(apply, args=(handed,)))
 
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        ops.cond(skip, nothing, lambda: apply(gradients))
-        return
+        return tf.distribute.get_replica_context().merge_call(across_replicas, args=(skip, gradients))
+    if tf.executing_eagerly():
+        return None if skip else apply(gradients)
+    update = tf.function(lambda: apply(gradients), autograph=False).get_concrete_function()
+    _count_beside_the_data(update.graph, variables, skip)
+    return _unless(skip, update)
 
-    def across_replicas(strategy: Any, skips: Any, handed: Any) -> None:
-        first = strategy.experimental_local_results(skips)[0]
-        ops.cond(first, nothing, lambda: strategy.extended.call_for_each_replica(apply, args=(handed,)))
 
-    context.merge_call(across_replicas, args=(skip, gradients))
+def _unless(skip: Tensor, do: Callable[[], Any]) -> Any:
+    """`do` in a branch. What it returns must come out of the other one too, which is traced second: as zeros."""
+    found: list[Any] = []
+
+    def done() -> Any:
+        found.append(do())
+        return found[0]
+
+    def nothing() -> Any:
+        return None if found[0] is None else tf.nest.map_structure(_zeros, found[0])
+
+    return ops.cond(ops.logical_not(skip), done, nothing)
+
+
+def _zeros(like: Tensor) -> Tensor | None:
+    return None if like is None else tf.zeros([size or 0 for size in like.shape], like.dtype)
+
+
+def _count_beside_the_data(update: tf.Graph, variables: Sequence[keras.Variable], skip: Tensor) -> None:
+    """Let Keras' count of steps go wrong as it does without a control.
+
+    Keras counts a step by an operation that needs no data. Where an epoch ends with its iterator, which nobody knew
+    the length of, TensorFlow has run that by the time the iterator says so: one count too many an epoch, on which
+    schedules and Adam's bias correction depend. In a branch it waits for the data. So the count goes up outside of it,
+    at once, and down again with the data.
+
+    Args:
+        update: What is to be done in the branch.
+        variables: All that it changes.
+        skip: A scalar that waits for the data.
+    """
+    inside = {id(outer): inner for outer, inner in update.captures}
+    for variable in variables:
+        handle = inside.get(id(getattr(variable.value, "handle", None)))
+        if handle is None or not keras.backend.is_int_dtype(variable.dtype):
+            continue
+        counts = [each for each in handle.consumers() if each.type.startswith("Assign")]
+        if counts and not any(map(_waits_for_data, counts)):
+            one = tf.ones((), variable.value.dtype)
+            variable.value.assign_add(one)
+            with tf.control_dependencies([skip]):
+                variable.value.assign_sub(one)
+
+
+def _waits_for_data(operation: tf.Operation) -> bool:
+    """Whether anything that goes before it is given from outside and is no variable."""
+    seen: set[str] = set()
+    ahead = [operation]
+    while ahead:
+        each = ahead.pop()
+        if each.name in seen:
+            continue
+        seen.add(each.name)
+        if each.type == "Placeholder" and each.outputs[0].dtype != tf.resource:
+            return True
+        ahead += [*(tensor.op for tensor in each.inputs), *each.control_inputs]
+    return False
+
+
+def times(gradient: Tensor, factor: Tensor) -> Tensor:
+    """Slices by the same factor, or by those of their rows."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return dense_times(gradient, factor)
+    factor = tf.convert_to_tensor(factor)
+    if factor.shape.rank and factor.shape[0] != 1:
+        factor = tf.gather(factor, gradient.indices)
+    return tf.IndexedSlices(dense_times(gradient.values, factor), gradient.indices, gradient.dense_shape)
+
+
+def behind(gradients: Tensor) -> AbstractContextManager:
+    """In a graph, by an edge that carries nothing."""
+    return tf.control_dependencies([gradients])
 
 
 def write_row(table: keras.Variable, place: Tensor, row: Tensor) -> None:

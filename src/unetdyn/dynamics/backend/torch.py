@@ -9,7 +9,7 @@ import keras
 import torch
 from keras import ops
 
-from unetdyn.dynamics.backend.common import count_nonfinite
+from unetdyn.dynamics.backend.common import count_nonfinite, dense_times, wide
 
 Tensor = Any
 Gradients = list[Tensor | None]
@@ -74,28 +74,38 @@ def weight_and_change_norms(
     variables: Sequence[keras.Variable], before: list[Tensor], before_norms: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The difference takes the place of `before`; the norms of the weights are known."""
-    wide = [tensor.to(torch.float32) for tensor in before]
-    torch._foreach_sub_(wide, [v.value.detach() for v in variables])
-    return before_norms, squared_norms(wide)
+    changes = [tensor.to(getattr(torch, wide(tensor.dtype))) for tensor in before]
+    torch._foreach_sub_(changes, [v.value.detach() for v in variables])
+    return before_norms, squared_norms(changes)
+
+
+def times(gradient: Tensor, factor: Tensor) -> Tensor:
+    """Gradients are dense already."""
+    return dense_times(gradient, factor)
 
 
 def scalar_product(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     """`sum(left * right)` would allocate a copy of each."""
-    wide = [(ops.cast(left, "float32"), ops.cast(right, "float32")) for left, right in pairs]
-    products = [torch.dot(left.detach().reshape(-1), right.detach().reshape(-1)) for left, right in wide]
+    pairs = [(ops.cast(left, "float32"), ops.cast(right, "float32")) for left, right in pairs]
+    products = [torch.dot(left.detach().reshape(-1), right.detach().reshape(-1)) for left, right in pairs]
     return ops.sum(ops.stack(products)) if products else ops.zeros((), "float32")
 
 
 def apply_unless(
     skip: Tensor | None,
-    apply: Callable[[Gradients], None],
+    apply: Callable[[Gradients], Any],
     gradients: Gradients,
     variables: Sequence[keras.Variable],
-) -> None:
+) -> Any:
     """The host waits for `skip` and decides."""
     del variables
-    if skip is None or not skip:
-        apply(gradients)
+    return apply(gradients) if skip is None or not skip else None
+
+
+def behind(gradients: Tensor) -> AbstractContextManager:
+    """Everything is done in turn."""
+    del gradients
+    return nullcontext()
 
 
 def write_row(table: keras.Variable, place: Tensor, row: Tensor) -> None:

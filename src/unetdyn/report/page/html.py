@@ -64,7 +64,7 @@ def write_report(runs: Any, path: str | Path, metric: str | None = None) -> Path
     comparison = comparison_of(contents) if len(contents) > 1 else None
     page = render(contents, comparison)
     with unetdyn.runs.replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", errors="replace")  # a file's name may be no text
     return path
 
 

@@ -20,7 +20,7 @@ from unetdyn.report.heatmap import BlockHeatmapDisplay
 from unetdyn.report.history import HistoryDisplay
 from unetdyn.report.page.svg import inline_svg
 from unetdyn.report.stability import StabilityDisplay
-from unetdyn.runs import Run
+from unetdyn.runs import Run, RunError
 
 Make = Callable[[], Display]
 
@@ -93,7 +93,10 @@ def _displays(run: Run, curves: Curves, metric: str | None, settings: dict[str, 
 def _of_record(run: Run, keys: LogKeys, name: str) -> Iterator[tuple[str, Make]]:
     try:
         record = run.arrays(name)
-    except Exception:  # a damaged file: to draw from it raises the same, and the page says so in the picture's place
+    except (
+        OSError,
+        RunError,
+    ):  # a damaged file: to draw from it raises the same, and the page says so in the picture's place
         yield f"What {name!r} recorded", partial(BlockHeatmapDisplay.from_run, run, name=name)
         return
     if name not in keys.monitors and not _has(record, "step"):

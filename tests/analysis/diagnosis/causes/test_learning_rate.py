@@ -51,6 +51,14 @@ def test_large_updates_are_counted_after_the_first_tenth():
     assert told(update_ratio_log10=updates(often - 1)) == []
 
 
+@pytest.mark.parametrize(("momentum", "explains"), [(0.99, True), (0.9, False)])
+def test_statistics_that_lag_behind_fast_weights_are_explained(momentum, explains):
+    setup = set_up(norms=[{"layer": "n", "momentum": momentum, "trainable": True}])
+    assert (1 / (1 - momentum) > setup["steps_per_epoch"]) == explains
+    (one,) = learning_rate.find(planted(setup=setup, update_ratio_log10=updates(EPOCHS)))
+    assert ("metric.gap" in one.explains) == explains
+
+
 def test_first_steps_of_adam_are_no_learning_rate_too_high():
     values = np.full(EPOCHS, USUAL)
     values[:BEGUN] = np.log10(learning_rate.BURST) - 1e-6

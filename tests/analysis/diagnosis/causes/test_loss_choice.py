@@ -46,6 +46,11 @@ def test_loss_and_last_activation(name, activation, logits, expected):
         ("categorical_crossentropy", "softmax", 2, []),
         ("binary_crossentropy", "softmax", 2, []),
         ("binary_crossentropy", "sigmoid", 1, []),
+        ("categorical_hinge", "sigmoid", 1, WRONG),
+        ("KLDivergence", "sigmoid", 1, WRONG),
+        ("kl_divergence", "sigmoid", 1, WRONG),
+        ("cosine_similarity", "sigmoid", 1, WRONG),
+        ("KLDivergence", "softmax", 2, []),
         ("sparse_categorical_crossentropy", "softmax", 3, []),
     ],
 )

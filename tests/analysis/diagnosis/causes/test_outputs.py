@@ -52,6 +52,22 @@ def test_probabilities_lie_in_0_to_1(values, expected):
     assert told(**values) == expected
 
 
+@pytest.mark.parametrize(
+    ("least", "spread", "expected"),
+    [(0.5, 0.01, RANGE), (0.6225, 0.01, RANGE), (0.49, 0.01, []), (0.5, 0.0, CONSTANT)],
+    ids=["two sigmoids", "three", "one", "one answer"],
+)
+def test_sigmoid_of_what_is_never_below_0_is_never_below_one_half(least, spread, expected):
+    found = told(val_output_min=least, val_output_max=0.731, val_output_spread=spread)
+    assert found == expected
+
+
+def test_outputs_below_one_half_in_the_first_epoch_are_a_beginning():
+    least = np.where(np.arange(EPOCHS) == 0, 0.1, 0.5)
+    assert told(val_output_min=least, val_output_spread=0.01) == RANGE
+    assert told(val_output_min=least[::-1], val_output_spread=0.01) == []
+
+
 def test_logits_may_be_anything():
     setup = set_up(loss={"name": "binary_crossentropy", "config": {"from_logits": True}}, output_activation="linear")
     assert told(setup, val_output_min=-9.0, val_output_max=9.0) == []

@@ -7,6 +7,7 @@ from planted_runs import EPOCHS, healthy, planted
 from unetdyn.analysis import overfitting as measured
 from unetdyn.analysis.diagnosis import Evidence
 from unetdyn.analysis.diagnosis.causes import overfitting
+from unetdyn.analysis.diagnosis.symptoms.gap import FAR
 
 
 def test_rising_validation_loss_is_overfitting():
@@ -22,8 +23,16 @@ def test_rising_validation_loss_is_overfitting():
 @pytest.mark.parametrize(("by", "level"), [(1e-6, "ill"), (-1e-6, "good")])
 def test_training_that_is_known_by_heart(by, level):
     trained = np.linspace(0.1, overfitting.KNOWN_BY_HEART + by, EPOCHS)
-    (found,) = overfitting.find(planted(jaccard=trained))
+    (found,) = overfitting.find(planted(jaccard=trained, val_jaccard=0.5 * trained))
     assert (found.level, found.confidence) == (level, "medium" if level == "ill" else "")
+
+
+@pytest.mark.parametrize(("by", "level"), [(-1e-3, "ill"), (1e-3, "good")])
+def test_validation_that_was_behind_and_came_up_has_another_cause(by, level):
+    trained = np.linspace(0.1, 0.95, EPOCHS)
+    validated = np.where(np.arange(EPOCHS) < EPOCHS // 2, 0.05, (1 - FAR + by) * trained)
+    (found,) = overfitting.find(planted(jaccard=trained, val_jaccard=validated))
+    assert found.level == level
 
 
 def test_validation_loss_below_the_trainings_is_not_known_by_heart():

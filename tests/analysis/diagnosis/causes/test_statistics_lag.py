@@ -111,7 +111,7 @@ def test_finding_names_the_worst_epoch_and_layer():
     assert one.epochs == ((BEGIN, EPOCHS - 1),)
 
 
-def by_curves(gone, setup=None, recovers=True, spike=statistics_lag.SPIKE + 1e-3):
+def by_curves(gone, setup=None, recovers=True, spike=statistics_lag.SPIKE + 1e-3, record=None):
     """The validation metric is gone in so many epochs, with a validation loss of so many times the training's."""
     logs = healthy()
     trained = np.linspace(0.3, 0.8, EPOCHS)
@@ -120,7 +120,33 @@ def by_curves(gone, setup=None, recovers=True, spike=statistics_lag.SPIKE + 1e-3
     validated[at] = trained[at] * (BEHIND - 1e-6)
     logs["val_loss"] = logs["loss"] * 1.1
     logs["val_loss"][at] = spike * logs["loss"][at]
-    return planted(setup=setup, **logs | {"jaccard": trained, "val_jaccard": validated})
+    records = {} if record is None else {"mode_gap": record}
+    return planted(records, setup=setup, **logs | {"jaccard": trained, "val_jaccard": validated})
+
+
+def seldom(*epochs, **changes):
+    """A record with some epochs measured, of which `changes` says more."""
+    record = modes(**changes)
+    left_out = ~np.isin(np.arange(EPOCHS), epochs)
+    return record | {name: np.where(left_out, np.nan, values) for name, values in record.items() if name != "epoch"}
+
+
+APART = {"inference_loss": 9.0, "inference_jaccard": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (seldom(0, EPOCHS - 1), BY_CURVES),
+        (seldom(0, EPOCHS - 1, **APART), MEASURED),
+        (seldom(0, 10), []),
+        (seldom(0, 10, **APART), MEASURED),
+        (seldom(0, EPOCHS - 1, training_loss=np.nan), BY_CURVES),
+    ],
+    ids=["others agree", "others are apart", "it agrees", "it is apart", "nothing measured"],
+)
+def test_epochs_that_the_budget_left_out_are_told_by_the_curves(record, expected):
+    assert told(by_curves(OFTEN, record=record)) == expected
 
 
 @pytest.mark.parametrize(("gone", "expected"), [(OFTEN, BY_CURVES), (OFTEN - 1, []), (0, [])])
@@ -182,6 +208,12 @@ def test_healthy_and_short_trainings():
     assert told(planted()) == told(planted(jaccard=healthy()["val_jaccard"])) == []
     short = {"loss": [0.7, 0.6, 0.5], "val_loss": [2.5, 0.7, 0.6], "jaccard": [0.3, 0.4, 0.5]}
     assert told(logged(**short, val_jaccard=[0.01, 0.4, 0.5])) == []
+
+
+@pytest.mark.parametrize(("momentum", "steps", "expected"), [(0.99, 99, True), (0.99, 100, False), (0.9, 5, True)])
+def test_statistics_lag_that_look_back_further_than_an_epoch(momentum, steps, expected):
+    norms = [{"layer": "n", "momentum": momentum, "trainable": True}]
+    assert statistics_lag.lags(planted(setup=set_up(norms=norms, steps_per_epoch=steps))) == expected
 
 
 def test_curves_are_told():

@@ -1,10 +1,12 @@
 """A learning rate too high, or too low, by how far the weights move and what the training loss does."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unetdyn.analysis.diagnosis.causes.statistics_lag import lags
 from unetdyn.analysis.diagnosis.causes.updates import HIGH, LOW
 from unetdyn.analysis.diagnosis.change import still_falls
 from unetdyn.analysis.diagnosis.evidence import Evidence
@@ -119,7 +121,8 @@ def _high(
     why = "its learning rate is high" + (f" ({rate:g})" if rate else "")
     where = _epochs(evidence, "update_ratio_log10", large) or _epochs(evidence, "loss", rises)
     curves = [name for name in ("update_ratio_log10", "loss") if name in evidence.curves]
-    yield TOO_HIGH.finding("ill", _NAME, "; ".join(texts), why, confidence=confidence, epochs=where, curves=curves)
+    found = TOO_HIGH.finding("ill", _NAME, "; ".join(texts), why, confidence=confidence, epochs=where, curves=curves)
+    yield replace(found, explains=(*found.explains, "metric.gap")) if often and lags(evidence) else found
 
 
 def _first_steps(evidence: Evidence) -> float:

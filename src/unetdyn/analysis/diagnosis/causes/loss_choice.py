@@ -50,6 +50,8 @@ _OF_PROBABILITIES = (  # Keras' own and ours, by name: a function of a user's ma
     "binary_focal_loss",
     "soft_jaccard_loss",
 )
+_OF_CLASSES = ("categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge")
+_OF_DISTRIBUTIONS = ("kl_divergence", "kldivergence", "cosine_similarity")  # as the class and as the function is named
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:
@@ -63,8 +65,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         text = f"{loss} takes the output for probabilities, and its activation is {activation}"
         why = f"its loss takes the output of {activation} for probabilities"
         yield MISMATCH.finding("ill", "loss", text, why, confidence="high")
-    if _is_alone(evidence, name, activation):
-        text = f"{loss} or {activation} on one channel: its outputs always add up to 1"
+    if text := _alone(evidence, loss, activation):
         why = "its loss or its softmax is for several classes, and there is one"
         yield MISMATCH.finding("ill", "loss", text, why, confidence="high")
     gamma = evidence.told_number("loss", "config", "gamma")
@@ -82,8 +83,13 @@ def _are_probabilities(evidence: Evidence) -> bool:
     return bool(low.size and high.size and low.min() >= 0 and high.max() <= 1)
 
 
-def _is_alone(evidence: Evidence, name: str, activation: object) -> bool:
-    """Whether one channel is taken for all the classes: a softmax of one is 1, and its cross-entropy 0."""
-    shape = evidence.told("output_shape")
-    one = isinstance(shape, list) and len(shape) > 0 and shape[-1] == 1
-    return one and (activation == "softmax" or name in ("categorical_crossentropy", "categorical_focal_crossentropy"))
+def _alone(evidence: Evidence, loss: str, activation: object) -> str:
+    """What is wrong where one channel is taken for all the classes; empty where it is not."""
+    shape, name = evidence.told("output_shape"), loss.lower()
+    if not isinstance(shape, list) or shape[-1:] != [1]:
+        return ""
+    if activation == "softmax" or name in _OF_CLASSES:
+        return f"{loss} or {activation} on one channel: its outputs always add up to 1"
+    if name in _OF_DISTRIBUTIONS:
+        return f"{loss} compares the channels of a pixel with each other, and there is one: background costs nothing"
+    return ""

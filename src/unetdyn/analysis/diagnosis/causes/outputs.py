@@ -13,6 +13,8 @@ from unetdyn.analysis.robust import finite_median
 ALIKE = 1e-3  # standard deviation of the outputs within an image, as a part of 0 to 1, below which they are one answer
 OFTEN = 0.5  # share of the epochs from which that is no beginning
 
+HALF = 0.5  # what a sigmoid makes of 0, the least that another sigmoid, a ReLU or a softmax before it gives
+
 CONSTANT = Limit(
     "outputs.constant",
     "the outputs",
@@ -27,9 +29,10 @@ CONSTANT = Limit(
 RANGE = Limit(
     "outputs.range",
     "outputs",
-    watch="leave 0 to 1, where the metric and the loss take them for probabilities",
-    source="the definition of a probability",
-    advice="end the network with a sigmoid, or give loss and metric `from_logits=True`.",
+    watch="leave 0 to 1, or never leave ½ to 1, where the metric and the loss take them for probabilities",
+    source="the definition of a probability; a sigmoid of what is never below 0 is never below ½",
+    advice="end the network with one sigmoid, of a layer without activation; or give loss and metric "
+    "`from_logits=True`.",
     expected="loss and metric measure the answer, not its clipping.",
     normal="for a metric of your own that takes logits.",
     explains=("metric.", "loss.", "stability"),
@@ -59,6 +62,10 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if not logits and evidence.is_overlap and (least < -_MARGIN or most > 1 + _MARGIN):
         text = f"outputs from {number(least)} to {number(most)}"
         why = f"its outputs ({number(least)} to {number(most)}) are no probabilities"
+        yield RANGE.finding("watch", "outputs", text, why, confidence="high")
+    elif evidence.is_overlap and known[1:].any() and np.nanmin(low[1:]) > HALF - _MARGIN and not alike[known].all():
+        text = f"outputs from {number(float(np.nanmin(low)))} to {number(most)}, never below {HALF:g}"
+        why = f"its outputs never get below {HALF:g}: something before the sigmoid leaves nothing below 0"
         yield RANGE.finding("watch", "outputs", text, why, confidence="high")
 
 

@@ -1,6 +1,6 @@
 """Moving statistics that lag: in training the network answers well, in inference the same images get another answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ LIMIT = Limit(
     "statistics.lag",
     "the same images",
     ill=f"cost {TIMES:g} times as much in inference as in training mode, and lose {LOST:g} of the Jaccard, in "
-    f"{OFTEN:.0%} of the epochs, where the statistics look back {STEPS:g} steps; or, where that was not measured, the "
+    f"{OFTEN:.0%} of the epochs, where the statistics look back {STEPS:g} steps; or, in epochs not measured, the "
     f"validation metric falls below {BEHIND:.2g} of the training's, beside a loss of {SPIKE:g} times its own, and "
     "comes back",
     source=f"{RULE_OF_THUMB}; the mean of the last 1 / (1 − momentum) steps: Ioffe and Szegedy (2015)",
@@ -37,23 +37,25 @@ LIMIT = Limit(
               "loss.rose", "loss.flat", "stability", "validation.behind"),
 )  # fmt: skip
 LIMITS = (LIMIT,)
-NEEDS = (
-    Need(("training_loss", "inference_loss", "training_jaccard", "inference_jaccard"), "TrainInferenceGapMonitor"),
-)
+_MODES = ("training_loss", "inference_loss", "training_jaccard", "inference_jaccard")
+NEEDS = (Need(_MODES, "TrainInferenceGapMonitor"),)
 
 _NAME = "moving statistics"
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:
-    """Measured on the same images, or else told from the curves."""
-    keys = ("training_loss", "inference_loss", "training_jaccard", "inference_jaccard", "epoch")
-    measured = evidence.recorded(*keys)
+    """Measured on the same images, or else told from the curves, where what was measured does not speak against it."""
     if not can_lag(evidence):
         return
-    if measured is not None and np.isfinite(measured[0]).any():
-        yield from _measured(evidence, *measured)
-    else:
+    measured = evidence.recorded(*_MODES, "epoch")
+    if measured is None:
         yield from _by_curves(evidence)
+        return
+    found = list(_measured(evidence, *measured))
+    (*modes, epochs), looked = measured, np.isfinite(measured[0])
+    apart = _apart(*modes)
+    looked[:BEGIN] = False
+    yield from found or _by_curves(evidence, epochs[looked & ~apart], "high" if apart.any() else "medium")
 
 
 def lag(evidence: Evidence) -> tuple[float, float, int] | None:
@@ -64,6 +66,12 @@ def lag(evidence: Evidence) -> tuple[float, float, int] | None:
         return None
     momentum = max(momenta)
     return momentum, (1 / (1 - momentum) / steps if momentum < 1 else float("inf")), steps
+
+
+def lags(evidence: Evidence) -> bool:
+    """Whether statistics look back further than an epoch: the faster the weights move, the farther they are behind."""
+    known = lag(evidence)
+    return known is not None and known[1] > EPOCHS
 
 
 def can_lag(evidence: Evidence) -> bool:
@@ -80,12 +88,21 @@ def modes_apart(
     trained: NDArray[np.float64],
     inferred: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
-    """In which epochs the same images cost far more in inference, and lose much of their Jaccard."""
-    loses = (_finite(trained) - _finite(inferred) > LOST) | ~np.isfinite(trained)
-    apart = np.isfinite(training) & ((inference > TIMES * training) | ~np.isfinite(inference)) & loses
+    """In which epochs after the first ones the same images cost far more in inference, and lose much Jaccard."""
+    apart = _apart(training, inference, trained, inferred)
     if len(apart) > 2 * BEGIN + 1:
         apart[:BEGIN] = False
     return apart
+
+
+def _apart(
+    training: NDArray[np.float64],
+    inference: NDArray[np.float64],
+    trained: NDArray[np.float64],
+    inferred: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    loses = (_finite(trained) - _finite(inferred) > LOST) | ~np.isfinite(trained)
+    return np.isfinite(training) & ((inference > TIMES * training) | ~np.isfinite(inference)) & loses
 
 
 def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -114,7 +131,10 @@ def _measured(
     yield _finding(evidence, text, "high", spans(epochs[apart].astype(int).tolist()))
 
 
-def _by_curves(evidence: Evidence) -> Iterator[Finding]:
+def _by_curves(
+    evidence: Evidence, agreed: Sequence[float] | NDArray[np.float64] = (), confidence: str = "medium"
+) -> Iterator[Finding]:
+    """Told from the curves, unless the modes agreed in one of the epochs in which validation was gone."""
     if evidence.metric is None or not evidence.metric_rises:
         return
     if any(name not in evidence.curves for name in (evidence.metric, f"val_{evidence.metric}", "loss", "val_loss")):
@@ -129,16 +149,16 @@ def _by_curves(evidence: Evidence) -> Iterator[Finding]:
     reached, could = (float(np.max(values, initial=0.0, where=np.isfinite(values))) for values in (validated, trained))
     recovers = reached >= RECOVERS * could
     known = lag(evidence)
-    if gone.sum() < max(2, OFTEN * len(gone)) or not (recovers or (known and known[1] > EPOCHS)):
+    if gone.sum() < max(2, OFTEN * len(gone)) or not (recovers or lags(evidence)):
         return
-    if known is not None and known[1] < EPOCHS / 2:
+    if (known is not None and known[1] < EPOCHS / 2) or np.isin(epochs[gone], agreed).any():
         return
     text = (
         f"{readable(f'val_{evidence.metric}')} below {BEHIND:.2g} of the training's in {gone.sum()} of {len(gone)} "
         f"epochs, with a validation loss of more than {SPIKE:g} times the training's"
         f"{', and back at ' + format(reached, '.2f') if recovers else ''}"
     )
-    yield _finding(evidence, text, "medium", spans(epochs[gone].tolist()))
+    yield _finding(evidence, text, confidence, spans(epochs[gone].tolist()))
 
 
 def _finding(evidence: Evidence, text: str, confidence: str, epochs: tuple[Span, ...]) -> Finding:
