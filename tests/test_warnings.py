@@ -14,6 +14,7 @@ from unetdyn.analysis.diagnosis import Evidence, findings_of_events
 from unetdyn.callbacks import RunRecorder
 from unetdyn.metrics import SoftJaccard, ThresholdedJaccard
 from unetdyn.metrics.input_flags import CODES, WARNINGS
+from unetdyn.metrics.label_warnings import Labels, label_warnings
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 2, (4, 2, 2, 1)).astype("float32")
@@ -93,12 +94,15 @@ def events_of(path, model, labels=LABELS, outputs=OUTPUTS, callbacks=(), **argum
 
 
 BAD = {
-    "label_above_one": (LABELS * 255, OUTPUTS),
-    "label_fractional": (LABELS * 0.8, OUTPUTS),
-    "prediction_outside": (LABELS, OUTPUTS * 8 - 4),
-    "prediction_nan": (LABELS, np.where(OUTPUTS > 0.5, np.nan, OUTPUTS)),
-    "constant": (LABELS, np.ones_like(OUTPUTS)),
+    "labels.scale": (LABELS * 255, OUTPUTS),
+    "labels.fractional": (LABELS * 0.8, OUTPUTS),
+    "outputs.range": (LABELS, OUTPUTS * 8 - 4),
+    "outputs.nonfinite": (LABELS, np.where(OUTPUTS > 0.5, np.nan, OUTPUTS)),
+    "outputs.constant": (LABELS, np.ones_like(OUTPUTS)),
 }
+TEXTS = {CODES[name]: text for name, text in WARNINGS.items()}
+TEXTS |= dict(label_warnings(Labels(smallest=255, largest=255)))
+TEXTS |= dict(label_warnings(Labels(smallest=0.8, largest=0.8)))
 
 
 def test_every_warning_of_a_metric_has_a_code_of_its_own():
@@ -106,20 +110,20 @@ def test_every_warning_of_a_metric_has_a_code_of_its_own():
     assert len(set(CODES.values())) == len(CODES)
 
 
-@pytest.mark.parametrize("flag", BAD)
-def test_bad_data_are_an_event_once_a_fit(tmp_path, flag):
+@pytest.mark.parametrize("code", BAD)
+def test_bad_data_are_an_event_once_a_fit(tmp_path, code):
     model = model_of(ThresholdedJaccard(), SoftJaccard())
-    expected = {"code": CODES[flag], "level": "watch", "epoch": 0}
+    expected = {"code": code, "level": "watch", "epoch": 0}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        events = events_of(tmp_path / "first", model, *BAD[flag])
-    assert [{key: event[key] for key in expected} for event in events if event["code"] == CODES[flag]] == [expected]
-    assert WARNINGS[flag] in next(event["message"] for event in events if event["code"] == CODES[flag])
+        events = events_of(tmp_path / "first", model, *BAD[code])
+    assert [{key: event[key] for key in expected} for event in events if event["code"] == code] == [expected]
+    assert TEXTS[code] in next(event["message"] for event in events if event["code"] == code)
     # The same model again: Python is not warned again, and the second run is told all the same.
-    again = events_of(tmp_path / "second", model, *BAD[flag])
+    again = events_of(tmp_path / "second", model, *BAD[code])
     assert [event["code"] for event in again] == [event["code"] for event in events]
     evidence = Evidence.read(tmp_path / "second")
-    assert CODES[flag] in [found.code for found in findings_of_events(evidence)]
+    assert code in [found.code for found in findings_of_events(evidence)]
 
 
 def test_bad_validation_data_are_an_event_of_their_epoch(tmp_path):

@@ -2,9 +2,9 @@ import io
 
 import numpy as np
 import pytest
-from mask_pictures import areas, smoothed
 from PIL import Image
 
+from mask_pictures import areas, smoothed
 from unetdyn.data.mask_values import advice, kind_of
 
 
@@ -39,6 +39,10 @@ KINDS = [
     ("void", areas(0, 15, 255)),
     ("void", areas(0, 1, 2, 65535, dtype="uint16")),
     ("void", areas(1, 2, 255)),
+    ("void", areas(1, 255)),
+    ("void", np.array([0, 15, 255], "uint8").reshape(1, 3, 1)),
+    ("pair", areas(10, 250)),
+    ("pair", areas(100, 200, dtype="float32")),
     ("from_one", areas(1, 2)),
     ("from_one", areas(1, 2, 3)),
     ("indices", areas(0, 1, 2)),
@@ -69,6 +73,8 @@ def test_kind_of_tells_masks_apart_and_only_greys_are_told_of_a_threshold(kind, 
         ([0, 1, 255], "void", ["`ignore=255`."]),
         ([0, 1, 2, 255], "void", ["`ignore=255` and `classes=3`, or `foreground='nonzero'`"]),
         ([0, 3, 9, 255], "void", ["`ignore=255` and `foreground='nonzero'`"]),
+        ([1, 255], "void", ["`ignore=255`; if it is the object and 1 the background, save `mask > 1`."]),
+        ([10, 250], "pair", ["save `mask > 10`"]),
         ([1, 2], "from_one", ["begin at 1", "`mask - 1`", "`mask == 1` if it is the object"]),
         ([1, 2, 3], "from_one", ["`mask - 1` if 1 is the background."]),
         ([0, 1, 2], "indices", ["`classes=3`", "`foreground='nonzero'`"]),

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from mask_pictures import areas, smoothed
 from scipy import ndimage
 
+from mask_pictures import areas, smoothed
 from unetdyn.data.masks import check_mask_arguments, class_indices, counted, refuse_unmarked
 
 
@@ -76,7 +76,11 @@ def test_class_indices_threshold_only_masks_of_more_than_two_values(dtype, most)
         (areas(1, 2), 0.5, "the labels begin at 1"),
         (areas(-1, 1, dtype="float32"), 0.5, "No class index is negative"),
         (smoothed(255, "float32"), 0.5, r"Greys that are stored as floats must lie in \[0, 1\]"),
-        (smoothed(255, "uint16"), 0.5, r"above which there is nothing in mask 'a'.*the largest 255 of 65535\. They reach"),
+        (
+            smoothed(255, "uint16"),
+            0.5,
+            r"above which there is nothing in mask 'a'.*the largest 255 of 65535\. They reach",
+        ),
         (smoothed(100), 0.5, r"there is nothing in mask 'a'.*the largest 100 of 255"),
         (np.maximum(smoothed(), 10), 0.01, r"mask_threshold=0.01, below which there is nothing.*Choose another"),
         (smoothed(), 0.999, None),
@@ -95,7 +99,7 @@ def test_class_indices_threshold_a_published_mask_with_one_odd_pixel():
     array = np.kron(np.array([[0, 255], [255, 0]], "uint8"), np.ones((20, 20), "uint8"))[..., np.newaxis]
     array[3, 20] = 1
     assert class_indices(array, "a", threshold=0.5).sum() == 800 - 1
-    with pytest.raises(ValueError, match="`mask_threshold=0.5`"):
+    with pytest.raises(ValueError, match=r"`mask_threshold=0\.5`"):
         class_indices(array, "a")
 
 
@@ -156,7 +160,10 @@ def test_counted_are_the_pixels_that_have_a_label():
         ((1, None, np.nan, None), r"Received: ignore=nan"),
         ((1, None, True, None), r"Received: ignore=True"),
         ((1, None, None, "all"), r"`foreground` must be one of 'nonzero', None\. Received: foreground='all'"),
-        ((3, None, None, "nonzero"), r"`foreground` must go with `classes=1`.*Received: foreground='nonzero', classes=3"),
+        (
+            (3, None, None, "nonzero"),
+            r"`foreground` must go with `classes=1`.*Received: foreground='nonzero', classes=3",
+        ),
         ((3, 0.5, None, None), r"`mask_threshold` must go with `classes=1`"),
         ((1, 0.5, None, "nonzero"), r"`mask_threshold` and `foreground` must not go together"),
         ((1, 1.0, None, None), r"`mask_threshold` must lie between 0 and 1, without 1, or None"),

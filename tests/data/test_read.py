@@ -347,7 +347,9 @@ def test_read_folder_makes_foreground_of_all_objects(folder):
 def test_read_folder_refuses_masks_that_are_all_foreground_but_takes_one_such_file(folder):
     for name in "ab":
         pair(folder, name, mask=np.full((4, 4), 255, "uint8"))
-    with pytest.raises(ValueError, match=r"must mark something, and leave something\. Received: 2 masks, all foreground"):
+    with pytest.raises(
+        ValueError, match=r"must mark something, and leave something\. Received: 2 masks, all foreground"
+    ):
         read_folder(folder)
     pair(folder, "b")
     assert read_folder(folder).masks.sum(axis=(1, 2, 3)).tolist() == [16, 4]

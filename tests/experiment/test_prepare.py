@@ -226,7 +226,7 @@ def test_prepare_gives_unlabelled_pixels_the_weight_zero_in_every_part(tmp_path)
     path = folder(tmp_path, mask=lambda i: np.where(void, 255, np.arange(32) > 3 * i))
     refused(config_for(path), "mask '00' with 3 values (0, 1, 255)", "pass `ignore=255`")
     prepared = prepare(config_for(path, data={"ignore": 255, "downsample": 2, "augmentation": {"rotation": 90}}))
-    images, masks, weights = prepared.validation[0]
+    _, masks, weights = prepared.validation[0]
     expected = np.ones((1, 16, 16, 1))
     expected[:, :3] = 0  # rows 0 to 5; of 6 and 7, half the pixels have a label, which is enough
     np.testing.assert_array_equal(weights, expected)

@@ -241,3 +241,42 @@ def test_bad_arguments_are_refused(arguments: dict, text: str) -> None:
         BinaryFocalLoss(**{"gamma": 2, **arguments})
     with pytest.raises(ValueError, match=text):
         binary_focal_loss(Y, Z, **{"gamma": 2, **arguments})
+
+
+@pytest.mark.parametrize("ignored", [-1, 255])
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", "mean_with_sample_weight", None])
+def test_ignored_labels_have_no_part_in_value_mean_and_gradient(ignored: int, reduction: str | None) -> None:
+    y = np.where(RNG.random(Y.shape) < 0.4, ignored, Y)
+    kept = y != ignored
+    loss = BinaryFocalLoss(2, from_logits=True, ignore_label=ignored, reduction=reduction)
+    values = reference(Y.astype("float64"), Z.astype("float64"), 2) * kept
+    if reduction is None:
+        np.testing.assert_allclose(ops.convert_to_numpy(loss(y, Z)), values, rtol=1e-4, atol=1e-12)
+        return
+    expected = values.sum() / (1 if reduction == "sum" else kept.sum())
+    assert float(loss(y[..., 0], Z)) == pytest.approx(expected, rel=1e-4)
+    slope = gradient(lambda t: loss(y, t), Z)
+    assert (slope[~kept] == 0).all()
+    weight = RNG.random(Y.shape)
+    over = {"sum": 1, "sum_over_batch_size": kept.sum(), "mean_with_sample_weight": (weight * kept).sum()}
+    assert float(loss(y, Z, weight)) == pytest.approx((values * weight).sum() / over[reduction], rel=1e-4)
+
+
+def test_ignored_labels_are_left_out_as_keras_leaves_out_a_class() -> None:
+    labels, logits = RNG.integers(0, 2, (2, 6, 5)), RNG.normal(size=(2, 6, 5, 1)).astype("float32")
+    labels[:, :2] = 255
+    theirs = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
+    both = np.concatenate([np.zeros_like(logits), logits], axis=-1)
+    ours = BinaryFocalLoss(0, from_logits=True, ignore_label=255)
+    assert float(ours(labels, logits)) == pytest.approx(float(theirs(labels, both)), rel=1e-5)
+
+
+def test_a_batch_without_labels_costs_nothing_and_pulls_nowhere() -> None:
+    loss, y = BinaryFocalLoss(2, from_logits=True, ignore_label=255), np.full(Y.shape, 255.0, "float32")
+    assert float(loss(y, Z)) == 0
+    assert (gradient(lambda t: loss(y, t), Z) == 0).all()
+
+
+def test_an_ignored_label_that_is_no_number_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"`ignore_label` must be the label of pixels.*Received: ignore_label='void'"):
+        BinaryFocalLoss(2, ignore_label="void")

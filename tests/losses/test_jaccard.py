@@ -69,3 +69,21 @@ def test_bad_arguments_and_shapes_are_refused() -> None:
     for weight in (None, np.ones(4)):
         with pytest.raises(ValueError, match="`y_true` and `y_pred` must have the same shape"):
             SoftJaccardLoss()(np.swapaxes(Y, 1, 2), P, weight)
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
+@pytest.mark.parametrize("aggregate", ["batch", "image"])
+def test_ignored_labels_are_left_out(aggregate: str, from_logits: bool) -> None:
+    y = np.where(RNG.random(Y.shape) < 0.3, 255, Y)
+    kept = y != 255
+    y_pred = np.where(kept, np.log(P / (1 - P)) if from_logits else P, np.nan).astype("float32")
+    loss = SoftJaccardLoss(aggregate=aggregate, from_logits=from_logits, ignore_label=255)
+    each = [one_minus(a[k], p[k]) for a, p, k in zip(Y, P, kept, strict=True)]
+    expected = one_minus(Y[kept], P[kept]) if aggregate == "batch" else np.mean(each)
+    assert float(loss(y, y_pred)) == pytest.approx(expected, rel=1e-4)
+    slope = gradient(lambda t: loss(y, t), y_pred)
+    assert np.isfinite(slope[kept]).all()
+    assert (slope[~kept] == 0).all()
+    if aggregate == "image":
+        weight = np.array([0.0, 1.0, 2.0, 0.5])
+        assert float(loss(y, y_pred, weight)) == pytest.approx(np.mean(each * weight), rel=1e-4)

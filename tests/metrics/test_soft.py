@@ -89,3 +89,12 @@ def test_bad_arguments_are_refused() -> None:
         SoftJaccard(aggregate="epoch")
     with pytest.raises(ValueError, match="`y_true` and `y_pred` must have the same shape"):
         soft_jaccard(Y[:, :4], P)
+
+
+def test_ignored_labels_are_left_out() -> None:
+    y = np.where(np.arange(Y.size).reshape(Y.shape) % 3 == 0, -1, Y)
+    expected = by_hand(Y[y >= 0], P[y >= 0])
+    metric = SoftJaccard(ignore_label=-1)
+    metric.update_state(y, P)
+    assert float(metric.result()) == pytest.approx(expected, rel=1e-5)
+    assert float(soft_jaccard(y, P, ignore_label=-1)) == pytest.approx(expected, rel=1e-5)

@@ -12,6 +12,7 @@ from sklearn.metrics import jaccard_score
 
 from unetdyn.metrics import ThresholdedJaccard, counts, jacard_coef, thresholded_jaccard
 from unetdyn.metrics.input_flags import WARNINGS
+from unetdyn.metrics.label_warnings import Labels, label_warnings
 
 RNG = np.random.default_rng(0)
 Y = RNG.integers(0, 2, (12, 6, 7, 1)).astype("float32")
@@ -132,9 +133,23 @@ def identity_model(metric: keras.metrics.Metric, **options: object) -> keras.Mod
 
 
 GOOD = (RNG.integers(0, 2, (4, 4, 4, 1)).astype("float32"), RNG.random((4, 4, 4, 1), dtype="float32"))
+HALF = np.arange(16).reshape(4, 4, 1) % 2 == 0  # of the pixels of an image
+LABELS = {  # what labels are, and what must have been seen of them
+    "0/255": (GOOD[0] * 255, Labels(smallest=255, largest=255)),
+    "fractional": (GOOD[0] * 0.8, Labels(smallest=0.8, largest=0.8)),
+    "resized": (np.where(HALF, GOOD[0], GOOD[0] * 0.25), Labels(smallest=0.25, largest=1)),
+    "-1/1": (GOOD[0] * 2 - 1, Labels(lowest=-1, smallest=1, largest=1)),
+    "-1 void": (np.where(HALF, GOOD[0], -1), Labels(lowest=-1, smallest=1, largest=1)),
+    "divided twice": (GOOD[0] / 255, Labels(smallest=0.00392157, largest=0.00392157)),
+    "16 bits divided twice": (GOOD[0] / 65535, Labels(smallest=1.5259e-05, largest=1.5259e-05)),
+    "1/2": (GOOD[0] + 1, Labels(smallest=1, largest=2, background=False)),
+    "255 void": (np.where(HALF, GOOD[0], 255), Labels(smallest=1, largest=255)),
+    "1/255": (GOOD[0] * 254 + 1, Labels(smallest=1, largest=255, background=False)),
+    "greys": (GOOD[0] * 200 * HALF + 0.5 * ~HALF, Labels(smallest=0.5, largest=200)),
+    "objects": (GOOD[0] * (2 + np.arange(16).reshape(4, 4, 1)), Labels(smallest=2, largest=17)),
+    "NaN": (np.where(HALF, GOOD[0], np.nan), Labels(smallest=1, largest=1, nonfinite=True)),
+}
 BAD = {
-    "label_above_one": (GOOD[0] * 255, GOOD[1]),
-    "label_fractional": (GOOD[0] * 0.8, GOOD[1]),
     "prediction_outside": (GOOD[0], GOOD[1] * 8 - 4),
     "prediction_nan": (GOOD[0], np.where(GOOD[1] > 0.7, np.nan, GOOD[1])),
     "constant": (GOOD[0], np.ones_like(GOOD[1])),
@@ -143,6 +158,86 @@ BAD = {
 
 def messages(warned: list[warnings.WarningMessage]) -> int:
     return sum(str(warning.message).startswith("Metric 'iou': ") for warning in warned)
+
+
+@pytest.mark.parametrize("labels", LABELS)
+def test_bad_labels_are_warned_of_once_in_words_that_fit(labels: str) -> None:
+    y, seen = LABELS[labels]
+    texts = [f"Metric 'iou': {text}" for _, text in label_warnings(seen)]
+    assert len(texts) == 1
+    metric = ThresholdedJaccard(name="iou")
+    with pytest.warns(UserWarning, match=re.escape(texts[0])) as warned:
+        [score(metric, y.astype("float32"), GOOD[1], batch=4) for _ in range(2)]
+    assert messages(warned) == 1
+
+
+def test_bad_labels_are_warned_of_in_a_compiled_fit_of_one_epoch() -> None:
+    y, seen = LABELS["255 void"]
+    model = identity_model(ThresholdedJaccard(name="iou"))
+    ((_, text),) = label_warnings(seen)
+    with pytest.warns(UserWarning, match=re.escape(text)) as warned:
+        model.fit(GOOD[1], y, batch_size=2, epochs=1, verbose=0)
+    assert messages(warned) == 1
+
+
+@pytest.mark.parametrize("ignored", [-1, 255])
+@pytest.mark.parametrize("aggregate", ["dataset", "image"])
+def test_ignored_labels_are_left_out_as_if_the_pixels_were_not_there(ignored: int, aggregate: str) -> None:
+    y = np.where(RNG.random(Y.shape) < 0.3, ignored, Y)
+    found = score(ThresholdedJaccard(aggregate=aggregate, ignore_label=ignored), y, P, batch=5)
+    if aggregate == "dataset":
+        assert found == pytest.approx(jaccard_score(y[y != ignored], P[y != ignored] > 0.5), abs=1e-6)
+    assert found == score(ThresholdedJaccard(aggregate=aggregate), Y, P, batch=5, sample_weight=y != ignored)
+    assert found == float(thresholded_jaccard(y, P, aggregate=aggregate, ignore_label=ignored))
+
+
+def test_ignored_labels_and_masked_pixels_are_both_left_out() -> None:
+    y, weight = np.where(RNG.random(Y.shape) < 0.3, 255, Y), RNG.integers(0, 2, Y.shape)
+    expected = jaccard_score(y[(y != 255) & (weight > 0)], P[(y != 255) & (weight > 0)] > 0.5)
+    found = score(ThresholdedJaccard(ignore_label=255), y, P, batch=5, sample_weight=weight)
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_ignored_class_numbers_are_left_out() -> None:
+    labels, channels = RNG.integers(0, 3, (4, 6, 7)), RNG.random((4, 6, 7, 3))
+    labels[:, :2] = 255
+    expected = jaccard_score(labels[:, 2:].ravel(), channels[:, 2:].argmax(-1).ravel(), average="macro")
+    metric = ThresholdedJaccard(threshold=None, class_ids=[0, 1, 2], ignore_label=255)
+    assert score(metric, labels, channels, batch=3) == pytest.approx(expected, abs=1e-6)
+
+
+def test_ignore_label_that_is_no_number_is_refused() -> None:
+    for wrong in ("255", np.nan, True):
+        with pytest.raises(
+            ValueError, match=r"`ignore_label` must be the label of pixels to leave out.*Received: ignore_"
+        ):
+            ThresholdedJaccard(ignore_label=wrong)
+
+
+@pytest.mark.parametrize(
+    ("labels", "text"),
+    [
+        ([0, 1, 2, 255], "class number 255, none of the model's 3 channels, which are 0 to 2.*`ignore_label=255`"),
+        ([-1, 0, 1, 2], "class number -1.*`ignore_label=-1`"),
+        ([1, 2, 3, 3], "class numbers from 1 to 3, and 3 is none.*begin at 1: subtract 1"),
+        ([0, 1, 2, 3], "class numbers to 3, which is none of.*a channel for each class.*`ignore_label=3`"),
+        ([0, 1 / 255, 2 / 255, 0], "class numbers that are not whole, such as 0.00392157.*divided by 255"),
+    ],
+)
+def test_class_numbers_without_a_channel_are_told_apart(labels: list, text: str) -> None:
+    with pytest.warns(UserWarning, match=text):
+        score(ThresholdedJaccard(threshold=None), np.array(labels).reshape(1, 2, 2), RNG.random((1, 2, 2, 3)), batch=1)
+
+
+def test_rows_of_zeros_are_warned_of_where_classes_exclude_each_other() -> None:
+    one_hot = np.eye(3)[RNG.integers(0, 3, (2, 4, 4))]
+    one_hot[0, 0, 0] = 0
+    with pytest.warns(UserWarning, match="one-hot row is all 0"):
+        score(ThresholdedJaccard(threshold=None), one_hot, RNG.random((2, 4, 4, 3)), batch=2)
+    score(ThresholdedJaccard(), one_hot, RNG.random((2, 4, 4, 3)), batch=2)  # channels may all be empty here
+    weight = np.ones((2, 4, 4))
+    weight[0, 0, 0] = 0
+    score(ThresholdedJaccard(threshold=None), one_hot, RNG.random((2, 4, 4, 3)), batch=2, sample_weight=weight)
 
 
 @pytest.mark.parametrize("code", BAD)
@@ -182,7 +277,7 @@ def test_bad_data_under_the_mask_are_not_warned_of() -> None:
 def test_class_numbers_without_a_channel_are_warned_of() -> None:
     labels = np.array([[[0, 1], [2, 255]]])
     metric = ThresholdedJaccard(threshold=None)
-    with pytest.warns(UserWarning, match=re.escape(WARNINGS["label_without_class"])):
+    with pytest.warns(UserWarning, match="class number 255, none of the model's 3 channels"):
         score(metric, labels, RNG.random((1, 2, 2, 3)), batch=1)
     with warnings.catch_warnings():
         score(metric, labels, RNG.random((1, 2, 2, 3)), batch=1)

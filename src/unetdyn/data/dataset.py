@@ -259,4 +259,4 @@ def _advice(values: np.ndarray, classes: int) -> str:
             f"If {other:g} marks pixels without a label, pass `weights=(masks != {other:g})` and masks in which they "
             f"are 0, or read the files by `read_folder` with `ignore={other:g}`."
         )
-    return "Convert them to the class index of each pixel, or read the files by `read_folder`, which says what they look like."
+    return "Convert them to the class index of each pixel, or ask `read_folder`, which says what its files look like."

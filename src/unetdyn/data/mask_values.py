@@ -8,8 +8,8 @@ FEW = 10
 """Up to so many values may be classes or greys that stand for them; more are single objects, or smoothed edges."""
 
 FLAT = 0.25
-"""Share of the pixels between the extremes that equal their neighbours to the right and below, from which they are areas
-and no edges: (1 - 1/w)(1 - 1/h) in an area of w × h pixels, 0 on an edge that was smoothed."""
+"""Share of the pixels between the extremes that equal their neighbours to the right and below, from which they are
+areas and no edges: (1 - 1/w)(1 - 1/h) in an area of w × h pixels, 0 on an edge that was smoothed."""
 
 _VOID = (254, 255, 65534, 65535)
 _MOST_BESIDE_VOID = 100
@@ -25,7 +25,8 @@ def kind_of(mask: np.ndarray, values: np.ndarray) -> str:
 
     Returns:
         `"negative"`, `"divided"` (class indices over 255), `"unscaled"` (floats that leave [0, 1]), `"smoothed"`
-        (values on edges, over the whole range), `"soft"` (the same over a small part of the range), `"binary"`,
+        (values on edges, over the whole range), `"soft"` (the same over a small part of the range), `"binary"` (0 and
+        one other), `"pair"` (two others),
         `"void"` (indices and one large value), `"from_one"`, `"indices"`, `"levels"` (few greys in flat areas),
         `"mixed"` (such areas, and many values on their edges), or `"objects"` (many whole numbers in flat areas).
 
@@ -43,10 +44,13 @@ def kind_of(mask: np.ndarray, values: np.ndarray) -> str:
     if len(values) == 2 and values[0] == 0:
         return "binary"
     flat, share = _areas(mask, values)
-    if void_of(values) is not None and (flat >= FLAT or (share >= _MUCH and values[-2] <= FEW)):
+    told = len(values) == 2 or flat >= FLAT or (share >= _MUCH and values[-2] <= largest / 4)
+    if told and void_of(values) is not None:
         return "void"
     if len(values) <= FEW and _in_sequence(values):
         return "indices" if values[0] == 0 else "from_one"
+    if len(values) == 2:
+        return "pair"
     if flat >= FLAT:
         return "levels" if len(values) <= FEW else _objects_or_mixed(mask, values)
     if np.issubdtype(mask.dtype, np.floating):
@@ -94,6 +98,7 @@ def advice(kind: str, values: np.ndarray, dtype: np.dtype, classes: int = 1, ign
         void = void_of(values)
         rest = values[values != void]
         how = "" if classes == 1 and np.count_nonzero(rest) <= 1 else f" and {_of_rest(rest)}"
+        how += f"; if it is the object and {low:g} the background, save `mask > {low:g}`" if count == 2 else ""
         return f"If {void:g} marks pixels without a label, pass `ignore={void:g}`{how}."
     if kind == "from_one":
         either = f", or `mask == {low:g}` if it is the object" if count == 2 else ""
@@ -117,6 +122,7 @@ def advice(kind: str, values: np.ndarray, dtype: np.dtype, classes: int = 1, ign
             f"8-bit file); if they are the numbers of small objects, pass {one}`foreground='nonzero'`."
         ),
         "smoothed": f"If the edges are smoothed (scaling, JPEG), pass {one}`mask_threshold=0.5`, or save hard masks.",
+        "pair": f"If {low:g} is the background and {largest:g} the object, save `mask > {low:g}`.",
         "binary": "If this is a binary mask, pass `classes=1`.",
         "indices": (
             f"If these are class indices, pass `classes={count}`; "
@@ -154,7 +160,8 @@ def void_of(values: np.ndarray) -> float | None:
     rest, largest = values[:-1], float(values[-1])
     beside = len(rest) > 1 or (len(rest) == 1 and rest[0] != 0)
     whole = bool((values == np.rint(values)).all())
-    return largest if whole and beside and largest in _VOID and 0 <= rest[0] and rest[-1] <= _MOST_BESIDE_VOID else None
+    small = len(rest) > 0 and rest[0] >= 0 and rest[-1] <= _MOST_BESIDE_VOID
+    return largest if whole and beside and small and largest in _VOID else None
 
 
 def brightest(dtype: np.dtype) -> float:

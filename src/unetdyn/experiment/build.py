@@ -79,7 +79,10 @@ def build_loss(config: Config) -> keras.losses.Loss:
     if settings.kind == "soft_jaccard":  # a ratio, which no number of pixels divides
         return losses.SoftJaccardLoss(from_logits=from_logits)
     ignored = isinstance(config.data, FolderData) and config.data.ignore is not None
-    common = {"from_logits": from_logits, "reduction": "mean_with_sample_weight" if ignored else "sum_over_batch_size"}
+    common: dict[str, Any] = {
+        "from_logits": from_logits,
+        "reduction": "mean_with_sample_weight" if ignored else "sum_over_batch_size",
+    }
     if settings.kind == "binary_focal":
         return losses.BinaryFocalLoss(**settings.model_dump(exclude={"kind"}), **common)
     if settings.kind == "binary_crossentropy":

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from unetdyn._checks import check_fraction, check_positive, check_range, plain
+from unetdyn.losses.label_watch import LabelWatch
 from unetdyn.metrics.shapes import (
     as_computable,
     check_ignore_label,
@@ -127,8 +128,8 @@ class BinaryFocalLoss(keras.losses.Loss):
         from_logits: Whether predictions are logits; False by default, as in Keras. Prefer logits.
         label_smoothing: In [0, 1); None, the default, is 0.
         alpha: Balance in (0, 1), 0.25 in the paper; None, the default: no balancing.
-        ignore_label: Label of pixels that are left out, such as 255 or -1; None, the default: none. They have no part in
-            a mean either, as with `ignore_class` of Keras' `SparseCategoricalCrossentropy`.
+        ignore_label: Label of pixels that are left out, such as 255 or -1; None, the default: none. They have no part
+            in a mean either, as with `ignore_class` of Keras' `SparseCategoricalCrossentropy`.
         reduction: "sum_over_batch_size" by default: the mean over every pixel of every image. "sum", None (the loss of
             each pixel, `(batch, height, width, channels)`) and Keras' others work too.
         name: "binary_focal_loss" by default.
@@ -174,12 +175,14 @@ class BinaryFocalLoss(keras.losses.Loss):
         self.alpha = plain(alpha)
         check_ignore_label(ignore_label)
         self.ignore_label = plain(ignore_label)
+        self._watch = LabelWatch()
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         """The reduced loss; `sample_weight` is aligned with the predictions from the left.
 
         Keras aligns it from the right, where (batch,) would meet the width.
         """
+        self._watch.look(self, y_true, sample_weight)
         if sample_weight is not None:
             shape = ops.shape(ops.convert_to_tensor(y_pred))
             sample_weight = ops.broadcast_to(match_weight(sample_weight, ops.convert_to_tensor(y_pred)), shape)

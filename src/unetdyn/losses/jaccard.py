@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from unetdyn._checks import plain
+from unetdyn.losses.label_watch import LabelWatch
 from unetdyn.metrics.shapes import counted_pixels, match_rank, require_same_shape
 from unetdyn.metrics.soft import check_soft_arguments, soft_jaccard_scores
 
@@ -66,9 +67,11 @@ class SoftJaccardLoss(keras.losses.Loss):
         self.aggregate = aggregate
         self.from_logits = from_logits
         self.ignore_label = plain(ignore_label)
+        self._watch = LabelWatch()
 
     def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         """The reduced loss."""
+        self._watch.look(self, y_true, sample_weight)
         of_images = self.aggregate == "image" and sample_weight is not None and len(ops.shape(sample_weight)) == 1
         if self.ignore_label is None and (sample_weight is None or of_images):
             return super().__call__(y_true, y_pred, sample_weight)

@@ -1,7 +1,7 @@
 """Labels and predictions that make a Jaccard index meaningless: noted in the compiled step, warned of on the host.
 
-A compiled step cannot read values and warn. So it keeps a small vector among the metric's state: flags, and the extremes
-of the labels. The host reads it where it waits for the step anyway: see `ThresholdedJaccard`.
+A compiled step cannot read values and warn. So it keeps a small vector among the metric's state: flags, and the
+extremes of the labels. The host reads it where it waits for the step anyway: see `ThresholdedJaccard`.
 """
 
 from typing import Any

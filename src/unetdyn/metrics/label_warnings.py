@@ -32,15 +32,20 @@ class Labels:
     sparse: bool = False
 
 
-def label_warnings(labels: Labels) -> Iterator[tuple[str, str]]:
+def label_warnings(labels: Labels, scored: bool = True) -> Iterator[tuple[str, str]]:
     """Codes of warnings and their texts; none for labels that are as they should be.
 
-    >>> [code for code, text in label_warnings(Labels(smallest=255, largest=255))]
-    ['labels.scale']
-    >>> list(label_warnings(Labels(smallest=1, largest=1)))
-    []
+    Args:
+        labels: What was seen.
+        scored: Whether a metric says it, which goes on counting; False for a loss, which can't.
+
+    Example:
+        >>> [code for code, text in label_warnings(Labels(smallest=255, largest=255))]
+        ['labels.scale']
+        >>> list(label_warnings(Labels(smallest=1, largest=1)))
+        []
     """
-    found = _of_class_numbers(labels) if labels.sparse else _of_masks(labels)
+    found = _of_class_numbers(labels) if labels.sparse else _of_masks(labels, scored)
     if found is not None:
         yield found
     if labels.nonfinite:
@@ -57,22 +62,32 @@ def label_warnings(labels: Labels) -> Iterator[tuple[str, str]]:
         )
 
 
-def _of_masks(labels: Labels) -> tuple[str, str] | None:
+def divided_twice(labels: Labels) -> bool:
+    """Whether the foreground is what 1 becomes where 8 or 16 bits are divided once more.
+
+    >>> divided_twice(Labels(smallest=1 / 255, largest=1 / 255)), divided_twice(Labels(smallest=0.3, largest=0.3))
+    (True, False)
+    """
+    alike = labels.smallest == labels.largest
+    return alike and any(abs(labels.largest * divisor - 1) < 1e-3 for divisor in _DIVISORS)
+
+
+def _of_masks(labels: Labels, scored: bool) -> tuple[str, str] | None:
     low, small, large = labels.lowest, labels.smallest, labels.largest
     if low < 0:
         return "labels.scale", (
             f"`y_true` holds values down to {low:g}, as masks of -1 and 1 do, or of {low:g} for pixels without a "
-            "label. They were counted as background; the loss, though, needs 0 and 1. Use `mask > 0` where "
-            f"{low:g} is the background, or pass `ignore_label={low:g}`."
+            f"label. {_counted('They were counted as background', scored)} Use `mask > 0` where {low:g} is the "
+            f"background, or pass `ignore_label={low:g}`."
         )
     if large > 1:
-        return "labels.scale", _above_one(labels)
+        return "labels.scale", _above_one(labels, _counted("Everything above 0.5 was counted as foreground", scored))
     if 0 < large <= 0.5:
         why = "as soft masks or wrongly scaled ones do"
-        if small == large and any(abs(large * divisor - 1) < 1e-3 for divisor in _DIVISORS):
+        if divided_twice(labels):
             why = "as masks of 0 and 1 do that were divided by 255, or those of 0 and 255 that were divided twice"
         return "labels.scale", (
-            f"`y_true` reaches only {large:g}, {why}. Above 0.5 is foreground, so all was counted as background. "
+            f"`y_true` reaches only {large:g}, {why}. {'All of it was counted as background. ' if scored else ''}"
             "Divide masks by their largest value, once."
         )
     if 0 < small < 1:
@@ -86,9 +101,12 @@ def _of_masks(labels: Labels) -> tuple[str, str] | None:
     return None
 
 
-def _above_one(labels: Labels) -> str:
+def _counted(how: str, scored: bool) -> str:
+    return f"{how}; the loss, though, needs 0 and 1." if scored else "The loss needs 0 and 1, or it has no least value."
+
+
+def _above_one(labels: Labels, counted: str) -> str:
     small, large = labels.smallest, labels.largest
-    counted = "Everything above 0.5 was counted as foreground; the loss, though, needs 0 and 1."
     if small == large:
         return (
             f"`y_true` holds the values 0 and {large:g} instead of 0 and 1, as 8-bit masks of 0 and 255 do. {counted} "

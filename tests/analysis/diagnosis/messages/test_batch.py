@@ -48,6 +48,14 @@ def test_other_trouble_with_labels():
     assert codes(target_fractional=0.1) == ["labels.fractional"]
     assert codes(target_fractional=0.1, target_max=200.0) == ["labels.scale"]
     assert codes(foreground=0.0) == ["labels.empty"]
+    assert codes(foreground=1.0) == ["labels.full"]
+    assert codes(foreground=1.0, masks=False) == []
+    (found,) = told(target_min=-1.0, validation={})
+    assert (found.code, found.seen.split(":")[1]) == (
+        "labels.scale",
+        " down to -1 in training. The loss takes masks of 0 and 1.",
+    )
+    assert codes(target_min=-1.0, masks=False) == []
     assert codes(foreground=0.0, target_fractional=0.1, masks=False) == []
 
 

@@ -74,6 +74,11 @@ def _labels(sets: Sets, masks: bool) -> Iterator[Finding]:
         yield Finding("labels.scale", "watch", "targets", seen, threshold="above 1", source=_RULE, advice=advice)
     if not masks:
         return
+    below = {name: numbers["target_min"] for name, numbers in sets.items() if numbers["target_min"] < 0}
+    if below and not above:
+        seen = f"Targets go below 0: {_each(below, 'down to {:g}')}. The loss takes masks of 0 and 1."
+        advice = "take `mask > 0` if these are background, or leave them out if they have no label (`ignore_label`)."
+        yield Finding("labels.scale", "watch", "targets", seen, threshold="below 0", source=_RULE, advice=advice)
     fractional = {name: numbers["target_fractional"] for name, numbers in sets.items() if not largest[name] > 1}
     fractional = {name: share for name, share in fractional.items() if share > 0}
     if fractional:
@@ -88,6 +93,13 @@ def _labels(sets: Sets, masks: bool) -> Iterator[Finding]:
         seen = f"No target has any foreground in {' and '.join(empty)}: no value is above 0.5."
         advice = "look whether the masks belong to the images and were read rightly; scores mean nothing without any."
         yield Finding("labels.empty", "watch", "targets", seen, threshold="no value", source=_RULE, advice=advice)
+    full = [name for name, numbers in sets.items() if numbers["foreground"] >= 1 - ALIKE]
+    if full:
+        seen = f"No target has any background in {' and '.join(full)}: every value is above 0.5."
+        advice = (
+            "look whether the masks were read rightly, and whether labels begin at 1; nothing can be learned of these."
+        )
+        yield Finding("labels.full", "watch", "targets", seen, threshold="every value", source=_RULE, advice=advice)
 
 
 def _unscaled(sets: Sets) -> Iterator[Finding]:
