@@ -144,7 +144,7 @@ def _image_file(path: Path, mask: bool) -> LazyArray:
     try:
         if not is_tiff(path):
             return _decoded_each_time(path, mask)
-        return _guarded(lambda: sections_of(open_tiff(path), str(path)), "TIFF", path)
+        return _guarded(lambda: sections_of(open_tiff(path, mask), str(path)), "TIFF", path)
     except (RefusedError, RefusedFile):
         pages = pages_with_bits(path, mask)
         if len(pages) > 1:

@@ -96,6 +96,9 @@ def test_open_tiff_reads_colours_channels_and_one_page(tmp_path, compression):
 def test_open_tiff_refuses_what_needs_more_than_decoding(tmp_path):
     tifffile.imwrite(tmp_path / "b.tif", volume(), photometric="miniswhite")
     tifffile.imwrite(tmp_path / "c.tif", np.zeros((2, 3, 4, 5), "uint8"), imagej=True, metadata={"axes": "TZYX"})
-    for name in ("b.tif", "c.tif"):
+    tifffile.imwrite(tmp_path / "d.tif", volume() > 9, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "e.tif", np.zeros((2, 32, 32), "uint8"), photometric="minisblack", compression="jpeg")
+    assert open_tiff(tmp_path / "e.tif").array.shape == (2, 32, 32)
+    for name in ("b.tif", "c.tif", "d.tif", "e.tif"):
         with pytest.raises(ValueError, match=rf"must be one series of grey or RGB pages .*Received: '.*{name}'"):
-            open_tiff(tmp_path / name)
+            open_tiff(tmp_path / name, mask=True)

@@ -13,10 +13,11 @@ from xml.etree import ElementTree
 import numpy as np
 
 from unetdyn.data.formats.volume import RefusedError, Volume, VoxelSize, nanometres, voxel_size
-from unetdyn.data.tiff_whole import refuse_missing, refuse_unfit_description
+from unetdyn.data.tiff_whole import is_beside, refuse_missing, refuse_unfit_description
 
 ENDINGS = (".tif", ".tiff")
 _MINISBLACK, _RGB, _UPRIGHT = 1, 2, 1
+_JPEG = {6, 7}
 _OF_ONE_SET = re.compile(r'FileName="([^"]+)"')
 
 
@@ -48,17 +49,17 @@ def voxel_size_of_tiff(path: Path) -> VoxelSize | None:
     return None
 
 
-def open_tiff(path: Path) -> Volume:
+def open_tiff(path: Path, mask: bool = False) -> Volume:
     """Pages that stay on disk: mapped where they lie one after the other, else decoded one by one.
 
     Raises:
-        RefusedError: Where pages differ, or need more than decoding, such as a palette.
+        RefusedError: Where pages differ, or need more than decoding, such as a palette, or in a mask those of JPEG.
     """
     from tifffile import TiffFile, memmap
 
     file = TiffFile(path)
     try:
-        series, axes = _plain_series(file, path)
+        series, axes = _plain_series(file, path, mask)
         if series.dataoffset is None or path.stat().st_size < series.dataoffset + series.nbytes:
             return Volume(_paged(file, series, axes, path), axes)
     except BaseException:
@@ -68,18 +69,20 @@ def open_tiff(path: Path) -> Volume:
     return Volume(memmap(path, series=0, mode="r"), axes)
 
 
-def _plain_series(file: Any, path: Path) -> tuple[Any, str]:
+def _plain_series(file: Any, path: Path, mask: bool) -> tuple[Any, str]:
     """The only series and its axes, in our letters."""
     refuse_unfit_description(file, path)
     series = file.series[0]
     refuse_missing(series, file, path)
     page = series.keyframe
-    plain = page.photometric in (_MINISBLACK, _RGB) and not page.extrasamples and _orientation(page) == _UPRIGHT
+    plain = page.tags.valueof("PhotometricInterpretation") in (_MINISBLACK, _RGB) and not page.extrasamples
+    plain &= _orientation(page) == _UPRIGHT and page.bitspersample == 8 * page.dtype.itemsize and not is_beside(page)
+    plain &= not (mask and page.compression in _JPEG)
     axes = "".join({"S": "c", "C": "c", "Y": "y", "X": "x"}.get(axis, "z") for axis in series.axes)
     if len(file.series) > 1 or not plain or len(set(axes)) < len(axes):
         raise RefusedError(
-            "With `lazy=True` a TIFF must be one series of grey or RGB pages with at most one axis beside y, x and "
-            f"channels. Received: {str(path)!r} with {len(file.series)} series of the axes {series.axes!r}, "
+            "With `lazy=True` a TIFF must be one series of grey or RGB pages of whole bytes with at most one axis "
+            f"beside y, x and channels. Received: {str(path)!r} with {len(file.series)} series of the axes {series.axes!r}, "
             f"photometric {page.photometric}. Save it as grey values, or read it without `lazy=True`."
         )
     return series, axes
