@@ -69,6 +69,15 @@ def test_lazy_array_maps_shrinks_and_cuts():
 def test_lazy_array_tells_its_form_and_its_largest_value():
     lazy = LazyArray.of(ARRAY)
     assert (lazy.ndim, len(lazy), lazy.min(), lazy.max()) == (4, 5, 0, ARRAY.max())
+    counted = Counted(ARRAY)
+    assert [LazyArray.of(counted).max(), counted.read] == [ARRAY.max(), ARRAY.size]
+    lazy = LazyArray.of(counted)
+    assert (lazy.min(), lazy.max(), lazy.take([1]).max(), counted.read) == (
+        0,
+        ARRAY.max(),
+        ARRAY[1].max(),
+        2 * ARRAY.size,
+    )
     known = LazyArray(ARRAY.shape, "uint16", lazy.read, np.array([[index, index + 9] for index in range(5)]))
     assert (known.take([3, 1]).min(), known.take([3, 1]).max()) == (1, 12)
     assert repr(lazy) == "LazyArray(shape=(5, 6, 7, 2), dtype=uint16)"

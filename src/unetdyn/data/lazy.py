@@ -97,12 +97,12 @@ class LazyArray:
         return f"LazyArray(shape={self.shape}, dtype={self.dtype})"
 
     def min(self) -> Any:
-        """The smallest value, read section by section where it is not known."""
-        return min(section.min() for section in self) if self.extremes is None else self.extremes[:, 0].min()
+        """The smallest value, read section by section where it is not known yet."""
+        return self._extremes()[:, 0].min()
 
     def max(self) -> Any:
-        """The largest value, read section by section where it is not known."""
-        return max(section.max() for section in self) if self.extremes is None else self.extremes[:, 1].max()
+        """The largest value, read section by section where it is not known yet."""
+        return self._extremes()[:, 1].max()
 
     def take(self, indices: Sequence[int] | np.ndarray, axis: int = 0) -> LazyArray:
         """Those at `indices`, in that order, still on disk; `axis` is 0, as this is about sections."""
@@ -151,6 +151,11 @@ class LazyArray:
             return tile if flat else tile[np.newaxis]
 
         return LazyArray((len(starts), *sizes, self.shape[-1]), self.dtype, _one_by_one(read_one))
+
+    def _extremes(self) -> np.ndarray:
+        if self.extremes is None:
+            self.extremes = np.array([(section.min(), section.max()) for section in self])
+        return self.extremes
 
     def _window(self, slices: Sequence[Any]) -> Window:
         sizes = self.shape[1:-1]

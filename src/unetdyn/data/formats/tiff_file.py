@@ -82,8 +82,8 @@ def _plain_series(file: Any, path: Path, mask: bool) -> tuple[Any, str]:
     if len(file.series) > 1 or not plain or len(set(axes)) < len(axes):
         raise RefusedError(
             "With `lazy=True` a TIFF must be one series of grey or RGB pages of whole bytes with at most one axis "
-            f"beside y, x and channels. Received: {str(path)!r} with {len(file.series)} series of the axes {series.axes!r}, "
-            f"photometric {page.photometric}. Save it as grey values, or read it without `lazy=True`."
+            f"beside y, x and channels. Received: {str(path)!r} with {len(file.series)} series of the axes "
+            f"{series.axes!r}, photometric {page.photometric}. Save it as grey values, or read it without `lazy=True`."
         )
     return series, axes
 
