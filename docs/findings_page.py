@@ -218,8 +218,8 @@ def _unseen(measured: Mapping[str, Any]) -> str:
         f"rules. The *replanted* families are the known kinds of faults made in 34 other ways: of {replanted['of']} "
         f"harmful trainings, on the net that was not tuned on, {replanted['noticed']} were watch or ill, and "
         f"{replanted['named']} had an accepted cause first. The *unseen* families are sixteen kinds that no rule knew: "
-        f"of {unseen['of']}, {unseen['noticed']} and {unseen['named']}. Afterwards a rule was added for a learning rate "
-        "that is over in most epochs, one for losses of distributions on one channel and one for outputs that never "
+        f"of {unseen['of']}, {unseen['noticed']} and {unseen['named']}. Afterwards a rule was added for a rate that "
+        "is over in most epochs, one for losses of distributions on one channel and one for outputs that never "
         "get below one half; the tables have them with these. So expect an alarm nine times of ten; the right name for "
         "it three times of four where the kind of fault is known, and about as often as not where it is another."
     )

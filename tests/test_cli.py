@@ -1,6 +1,7 @@
 """The commands, as a shell would call them."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -268,3 +269,68 @@ def test_text_of_a_run_commands_no_terminal(invoke, tmp_path):
         assert "\x1b" not in output
         assert "\x07" not in output
     assert "a b" in invoke("show", "run").stdout
+
+
+def ending(monkeypatch, end):
+    """`unetdyn train` whose training ends so."""
+    import unetdyn.experiment
+
+    monkeypatch.setattr(unetdyn.experiment, "run_experiment", lambda config: end())
+
+
+def raiser(error, note=None):
+    def end():
+        if note:
+            error.add_note(note)
+        raise error
+
+    return end
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="these signals are POSIX's")
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_train_that_a_signal_ends_is_one_sentence_and_its_exit_code(invoke, monkeypatch, name, code):
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+    ending(monkeypatch, lambda: signal.raise_signal(number))
+    result = invoke("train", "c.yaml")
+    assert (result.exit_code, result.output.strip()) == (code, f"Stopped by {name}.")
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="these signals are POSIX's")
+def test_train_under_nohup_hears_no_closed_terminal(invoke, monkeypatch):
+    def end():
+        signal.raise_signal(signal.SIGHUP)
+        raise OSError("went on")
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        ending(monkeypatch, end)
+        assert "went on" in invoke("train", "c.yaml").output
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (KeyboardInterrupt(), 130, "Stopped by SIGINT. What there is of the run is in runs/x."),
+        (OSError(28, "No space left on device"), 1, "No space left on device. What there is of the run is in runs/x."),
+        (PermissionError(13, "Permission denied", "runs"), 1, "Permission denied: 'runs'"),
+        (MemoryError("Unable to allocate 9 GiB"), 1, "a smaller `fit.batch_size`"),
+        (RuntimeError("CUDA out of memory.\nTried to allocate 2 GiB"), 1, "a smaller `fit.batch_size`"),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory\nallocating"), 1, "a smaller `fit.batch_size`"),
+    ],
+)
+def test_train_failures_of_the_machine_are_one_sentence(invoke, monkeypatch, error, code, words):
+    ending(monkeypatch, raiser(error, "What there is of the run is in runs/x."))
+    result = invoke("train", "c.yaml")
+    assert result.exit_code == code
+    assert words in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+def test_train_faults_of_the_program_keep_their_traceback(invoke, monkeypatch):
+    ending(monkeypatch, raiser(RuntimeError("a fault")))
+    assert isinstance(invoke("train", "c.yaml").exception, RuntimeError)

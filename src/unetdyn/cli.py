@@ -2,13 +2,16 @@
 
 import io
 import os
+import signal
 import sys
 import tempfile
+import threading
 import unicodedata
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +20,14 @@ from unetdyn import __version__, runs
 
 if TYPE_CHECKING:
     from unetdyn.analysis import Diagnosis
+
+
+class _Signal(BaseException):
+    """A signal that ends the process; no `except Exception` stops it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
 
 
 class _Failure(click.ClickException):
@@ -165,10 +176,57 @@ def _train(config: Path, overrides: tuple[str, ...]) -> None:
     from unetdyn.report.describe import describe
 
     try:
-        finished = run_experiment(load_config(config, overrides))
+        with _signals_raise():
+            finished = run_experiment(load_config(config, overrides))
     except ConfigError as error:
         raise _Failure(error) from error
+    except (_Signal, KeyboardInterrupt) as error:
+        number = error.number if isinstance(error, _Signal) else signal.SIGINT
+        with suppress(OSError):  # a terminal that was closed sends SIGHUP, and hears nothing
+            click.echo(_sentence(f"Stopped by {signal.Signals(number).name}.", error), err=True)
+        sys.exit(128 + number)  # as shells have it
+    except Exception as error:
+        if (text := _told_in_a_sentence(error)) is None:
+            raise
+        raise click.ClickException(_sentence(text, error)) from error
     click.echo("\n" + describe([finished]))
+
+
+def _told_in_a_sentence(error: Exception) -> str | None:
+    """Of what a user can do something about; None for what is a fault of the program, and wants its traceback."""
+    text = " ".join(str(error).split())
+    lowered = f"{type(error).__name__} {text}".lower()
+    if any(sign in lowered for sign in ("resource_exhausted", "resourceexhausted", "out of memory", "memoryerror")):
+        return f"Memory ran out; a smaller `fit.batch_size`, `data.tile` or `model.filters` needs less. {text[:200]}"
+    return f"{type(error).__name__}: {text}" if isinstance(error, OSError) else None
+
+
+def _sentence(text: str, error: BaseException) -> str:
+    return " ".join([text.rstrip(".") + ".", *getattr(error, "__notes__", ())])
+
+
+@contextmanager
+def _signals_raise() -> Iterator[None]:
+    """Let what a scheduler or a closed terminal sends end a training as Ctrl-C does, with its record and its picture.
+
+    What is ignored, as under `nohup`, stays ignored.
+    """
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        numbers = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
+        before = {number: signal.getsignal(number) for number in numbers}
+        before = {number: handler for number, handler in before.items() if handler is signal.SIG_DFL}
+    try:
+        for number in before:
+            signal.signal(number, _raise_signal)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _raise_signal(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    raise _Signal(number)
 
 
 @contextmanager

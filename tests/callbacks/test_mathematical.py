@@ -59,6 +59,9 @@ def test_a_new_training_starts_anew_and_one_that_goes_on_carries_on():
     assert monitor.gradient_norms[: len(once)] == once
     assert len(monitor.gradient_norms) == 2 * len(once)
     train(monitor, epochs=1, model=model)
+    assert len(monitor.gradient_norms) == 3 * len(once)
+    with pytest.warns(UserWarning, match="MathematicalMonitor begins anew"):
+        train(monitor, epochs=1)
     assert len(monitor.gradient_norms) == len(once)
 
 

@@ -198,4 +198,4 @@ def test_fit_that_carries_on_carries_the_record_on():
     assert list(monitor.record["epoch"]) == [0, 1, 2]
     assert np.isfinite(monitor.record["training_loss"]).all()
     model.fit(X, Y, epochs=1, verbose=0, callbacks=[monitor])
-    assert list(monitor.record["epoch"]) == [0]
+    assert list(monitor.record["epoch"]) == [0, 1, 2, 3]

@@ -133,7 +133,7 @@ def test_cycle_carries_on_with_the_optimizers_steps_and_stays_at_its_end():
     fit(model, [cycle], epochs=STEPS - 5)
     np.testing.assert_allclose(weights(model), of_torch()[0], rtol=1e-5, atol=1e-6)
     fit(model, [cycle], epochs=2)
-    np.testing.assert_allclose(cycle.record["momentum"], [0.9, 0.9], atol=1e-7)
+    np.testing.assert_allclose(cycle.record["momentum"][-2:], [0.9, 0.9], atol=1e-7)
 
 
 def test_optimizer_has_its_own_momentum_before_between_and_after():

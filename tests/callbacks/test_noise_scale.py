@@ -240,7 +240,8 @@ def test_monitor_starts_anew_with_a_new_training_and_carries_on_with_an_old_one(
     fit(monitor, data, model, epochs=1)
     fit(monitor, data, model, epochs=2, initial_epoch=1)
     assert monitor.record["observations"].tolist() == [199, 300]
-    fit(monitor, data, model, epochs=1)
+    with pytest.warns(UserWarning, match=r"begins anew, and the record of 2 epochs is gone: this is another model"):
+        fit(monitor, data, regression(), epochs=1)
     assert monitor.record["observations"].tolist() == [199]
     assert monitor.record["raw_step"].dtype == monitor.record["step"].dtype == np.int64
 

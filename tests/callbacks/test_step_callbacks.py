@@ -44,11 +44,16 @@ def test_steps_count_on_over_epochs_and_fits_that_carry_on():
     assert lengths == {9}
 
 
-def test_an_epoch_zero_starts_anew_with_the_optimizers_own_count():
+def test_another_training_starts_anew_with_the_optimizers_own_count():
     model, monitor = compiled(), GradientMonitor()
+    first = model.get_weights()
     fit(model, dense_data(), callbacks=[monitor])
     fit(model, dense_data(), callbacks=[monitor])
-    assert steps(monitor) == [3, 4, 5]
+    assert steps(monitor) == list(range(6))
+    model.set_weights(first)
+    with pytest.warns(UserWarning, match="begins anew.*the weights with which that training began"):
+        fit(model, dense_data(), callbacks=[monitor])
+    assert steps(monitor) == [6, 7, 8]
 
 
 def test_a_new_optimizer_repeats_no_step():

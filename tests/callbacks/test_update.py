@@ -216,7 +216,7 @@ def test_a_model_without_kernels_has_no_ratio_and_no_trouble():
     history = keras.callbacks.History()
     x = dense_data()[0]
     fit(model, (x, x), callbacks=[monitor, history])
-    assert math.isnan(history.history["update_ratio_log10"][0])
+    assert "update_ratio_log10" not in history.history
     assert monitor.record["update_ratio"] == {}
 
 

@@ -228,7 +228,8 @@ def test_a_monitor_in_the_list_of_callbacks_too_is_called_once(tmp_path, given):
     assert mine.record["epoch"].tolist() == [0, 1, 2]
     np.testing.assert_array_equal(other.record["grad_norm"], watch.monitors["gradient"].record["grad_norm"])
     again = make_model()
-    fit(mine, epochs=1, model=again)
+    with pytest.warns(UserWarning, match="StabilityMonitor begins anew"):
+        fit(mine, epochs=1, model=again)
     assert mine.record["epoch"].tolist() == [0]
 
 
@@ -239,8 +240,11 @@ def test_watch_carries_on_and_refuses_a_second_training(tmp_path):
     assert watch.run.history["epoch"].tolist() == [0, 1, 2]
     assert watch.monitors["stability"].record["epoch"].tolist() == [0, 1, 2]
     assert watch.run.status == "finished"
-    with pytest.raises(ValueError, match="a run directory holds one training"):
-        fit(watch, model=model, epochs=2)
+    fit(watch, model=model, epochs=1)  # a loop of fits, each of which counts from 0
+    assert watch.run.history["epoch"].tolist() == [0, 1, 2, 3]
+    with pytest.raises(ValueError, match=r"a run directory holds one training.* at epoch 0: this is another model"):
+        fit(watch, epochs=2)
+    assert watch.monitors["stability"].record["epoch"].tolist() == [0, 1, 2, 3]
     assert model.evaluate(X, Y, verbose=0, callbacks=[watch]) is not None
 
 

@@ -389,3 +389,16 @@ def test_read_folder_reads_the_masks_as_published(vnc_mito):
     with Image.open(vnc_mito / "masks_upstream" / "01.png") as image:
         assert image.mode == "1"
     np.testing.assert_array_equal(published.masks, read_folder(vnc_mito).masks)
+
+
+def test_read_folder_unites_masks_whichever_value_each_has_for_the_object(folder):
+    """A 1-bit file beside an 8-bit one: the larger values are no void, and the smaller ones no background."""
+    save(folder / "images" / "a.png", np.zeros((4, 4), "uint8"))
+    one, other = np.zeros((2, 4, 4), "uint8")
+    one[:2], other[1:, 2:] = 1, 255
+    save(folder / "masks" / "a_1.png", one)
+    save(folder / "masks" / "a_2.png", other)
+    united = read_folder(folder, pair=("{}", "{}_*")).masks[0, ..., 0]
+    np.testing.assert_array_equal(united, (one > 0) | (other > 0))
+    with pytest.raises(ValueError, match=r"`ignore` goes with one mask an image.*ignore=255, 2 masks"):
+        read_folder(folder, pair=("{}", "{}_*"), ignore=255)

@@ -148,6 +148,16 @@ def test_lazy_stack_carries_weights(tmp_path):
         np.testing.assert_array_equal(eager, lazy)
 
 
+def test_lazy_stack_refuses_several_masks_of_one_image(tmp_path):
+    for name in ("images/a", "masks/a_1", "masks/a_2"):
+        path = tmp_path / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(masks_of(volume()[0])).save(path)
+    assert len(read_folder(tmp_path, pair=("{}", "{}_*"))) == 1
+    with pytest.raises(ValueError, match=r"each image must have one mask\. Received: 2 masks of image 'a'"):
+        read_folder(tmp_path, pair=("{}", "{}_*"), lazy=True)
+
+
 def test_lazy_stack_refuses_masks_that_mark_nothing(tmp_path):
     raw = _saved(tmp_path / "r.npy", volume())
     for value, found in ((7, "all foreground"), (0, "all background")):

@@ -31,6 +31,29 @@ def test_progress_in_a_log_file_is_one_line_per_epoch():
     assert lines[0].endswith(" s")
 
 
+def test_progress_on_a_closed_pipe_ends_no_training():
+    class Closed(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError(32, "Broken pipe")
+
+    progress = Progress(Closed(), ("loss",))
+    progress.set_params({"epochs": 2, "steps": 6})
+    progress.begin_stage("coarse", 2)
+    for stream in (progress.stream, io.StringIO()):
+        progress.stream = stream
+        progress.on_epoch_begin(0)
+        progress.on_train_batch_end(0)
+        progress.on_epoch_end(0, {"loss": 0.5})
+    assert stream.getvalue() == ""  # nobody reads it any more
+    gone = io.StringIO()
+    gone.close()
+    progress = Progress(gone)
+    progress.set_params({"epochs": 2, "steps": 6})
+    progress.on_epoch_begin(0)
+    progress.on_train_batch_end(0)
+    progress.on_epoch_end(0)
+
+
 def test_progress_in_a_terminal_moves_and_then_leaves_the_same_lines():
     text = fit_with(Terminal())
     assert "1/6" in text

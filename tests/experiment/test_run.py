@@ -1,6 +1,8 @@
 """An experiment from its configuration to its run directory."""
 
 import io
+from datetime import datetime
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -8,7 +10,9 @@ import pytest
 
 from unetdyn import runs
 from unetdyn.analysis import stability
+from unetdyn.callbacks import RunRecorder
 from unetdyn.experiment import ConfigError, parse_config, run_experiment
+from unetdyn.experiment import run as experiment_run
 from unetdyn.experiment.monitors import offered
 
 SMALL = {
@@ -109,10 +113,36 @@ def test_run_experiment_interrupted_says_so(tmp_path):
             return super().write(text)
 
     path = tmp_path / "run"
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:
         run_experiment(parse_config({**SMALL, "run_directory": str(path)}), Interrupted())
+    assert caught.value.__notes__ == [f"What there is of the run is in {path}."]
     assert runs.open(path).status == "interrupted"
     assert (path / "history.png").is_file()  # of the epochs that there are
+
+
+def test_experiments_that_begin_in_one_second_have_a_directory_each(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    moment = SimpleNamespace(now=lambda: datetime(2026, 1, 2, 3, 4, 5))
+    monkeypatch.setattr(experiment_run, "datetime", moment)
+    paths = [experiment_run._in_new_directory(RunRecorder, "mine").path for _ in range(3)]
+    assert [path.as_posix() for path in paths] == [f"runs/mine-20260102-030405{end}" for end in ("", "-2", "-3")]
+
+
+def test_picture_that_cannot_be_drawn_hides_nothing(tmp_path, monkeypatch):
+    def refuse(*arguments, **named):
+        raise OSError(28, "No space left on device")
+
+    writer = runs.RunWriter(tmp_path)
+    writer.log_epoch(0, {"loss": 0.5})
+    monkeypatch.setattr(experiment_run.HistoryDisplay, "from_run", refuse)
+    with pytest.warns(UserWarning, match=r"history\.png could not be drawn\. OSError: .*No space left"):
+        experiment_run._draw(tmp_path)
+
+
+def test_run_without_a_model_has_no_test_figures(tmp_path):
+    """A full disk has kept none, which was told when it was to be saved."""
+    runs.RunWriter(tmp_path)
+    assert experiment_run._test(tmp_path, None, SimpleNamespace(test=[])) == {}
 
 
 def test_run_experiment_keeps_the_epoch_with_the_smallest_loss(tmp_path):

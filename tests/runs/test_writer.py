@@ -1,7 +1,9 @@
 """What a run directory holds, and what it refuses."""
 
+import errno
 import json
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -128,3 +130,61 @@ def test_run_from_before_values_were_declared_opens(tmp_path):
     file.write_text(json.dumps({name: value for name, value in header.items() if name not in ("metrics", "monitors")}))
     run = runs.open(tmp_path)
     assert (run.metrics, run.monitors) == ({}, {})
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """Turns the disk full, and back."""
+    real = os.fsync
+
+    def refuse(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    return lambda yes: monkeypatch.setattr(os, "fsync", refuse if yes else real)
+
+
+def test_lines_that_a_full_disk_refused_come_with_the_next_that_it_takes(tmp_path, full):
+    writer = RunWriter(tmp_path)
+    writer.log_epoch(0, {"loss": 0.5})
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    full(True)
+    for write in (lambda: writer.log_epoch(1, {"loss": 0.25}), lambda: writer.event("note", "hello"), writer.finish):
+        with pytest.raises(OSError, match="No space left"):
+            write()
+    assert {file: file.read_bytes() for file in tmp_path.iterdir() if file.stat().st_size} == before
+    full(False)
+    writer.log_epoch(2, {"loss": 0.125})
+    writer.flush()
+    writer.finish()
+    run = runs.open(tmp_path)
+    assert (run.history["epoch"].tolist(), run.history["loss"].tolist()) == ([0, 1, 2], [0.5, 0.25, 0.125])
+    assert ([event["message"] for event in run.events], run.notes, run.status) == (["hello"], [], "finished")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of resources are POSIX's")
+def test_line_that_does_not_fit_on_the_disk_leaves_no_part_of_itself(tmp_path):
+    """A limit on the size of files is a real full disk: half of the line is written before it is refused."""
+    import resource
+
+    writer = RunWriter(tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    writer.log_epoch(0, {"loss": 0.5})
+    size = (tmp_path / "epochs.jsonl").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            writer.log_epoch(1, {"loss": 0.25})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (tmp_path / "epochs.jsonl").stat().st_size == size
+    writer.log_epoch(2, {"loss": 0.125})
+    assert runs.open(tmp_path).history["loss"].tolist() == [0.5, 0.25, 0.125]
+
+
+def test_half_a_line_at_the_end_spoils_no_line_after_it(tmp_path):
+    writer = RunWriter(tmp_path)
+    (tmp_path / "epochs.jsonl").write_text('{"epoch": 0, "lo')
+    writer.log_epoch(1, {"loss": 0.25})
+    run = runs.open(tmp_path)
+    assert run.history["loss"].tolist() == [0.25]
+    assert len(run.notes) == 1

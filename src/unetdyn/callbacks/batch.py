@@ -129,9 +129,7 @@ class BatchMonitor(Monitor):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure, and write into `logs`."""
         self._epoch = epoch
-        scalars = self.read()
-        if logs is not None:
-            logs.update(scalars)
+        self._put_into_logs(logs, self.read())
         self._tell_if_detached()
 
     def _tell_if_detached(self) -> None:

@@ -13,6 +13,8 @@ from unetdyn.analysis.log_keys import LogKeys
 from unetdyn.analysis.metric_names import best_epoch, direction, overlap_rank
 from unetdyn.callbacks.logged_number import logged_number
 
+MODES = ("auto", "max", "min")
+
 
 class BestModel:
     """Which epoch is the best so far, by one logged value.
@@ -39,7 +41,7 @@ class BestModel:
     """
 
     def __init__(self, name: str | None, mode: str) -> None:
-        check_choice("mode", mode, ["auto", "max", "min"])
+        check_choice("mode", mode, MODES)
         self.name = name
         self.direction: Direction | None = {"max": "up", "min": "down"}.get(mode)  # type: ignore[assignment]
         self.best: tuple[int, float] | None = None

@@ -18,6 +18,8 @@ from unetdyn._checks import check_choice, check_range, nearest, plain
 from unetdyn._warnings import warn
 from unetdyn.analysis.curves import Curves
 from unetdyn.analysis.stability_classes import WINDOW, Stability, check_window, stability
+from unetdyn.callbacks.aside import Aside
+from unetdyn.callbacks.epoch_count import EpochCount
 from unetdyn.callbacks.gradient import GradientMonitor
 from unetdyn.callbacks.logged_number import logged_number
 
@@ -40,7 +42,8 @@ class LiveDashboard(keras.callbacks.Callback):
     What is no single number in `logs`, such as a text or a value for each class, is left out. Where a curve is NaN or
     infinite, there are crosses at the top of its panel.
 
-    An epoch 0 starts anew; a `fit` with `initial_epoch` > 0 carries on from there.
+    A `fit` that goes on with the same model carries on, whether it passes `initial_epoch` or counts from 0 again;
+    another training starts anew. What can't be drawn or printed ends no training: a warning says why, once.
 
     Args:
         gradient: A `GradientMonitor` in the same `fit`, before this one; None (default) for no gradients.
@@ -93,6 +96,8 @@ class LiveDashboard(keras.callbacks.Callback):
         self.where = ("notebook" if _in_notebook() else "terminal") if where == "auto" else where
         self.pictures = 0
         self._logged: dict[str, list[tuple[int, float]]] = {}
+        self._epoch_count = EpochCount()
+        self._aside = Aside(self._tell)
         self._last_epoch = -1
         self._shown: Any = None
         self._drawn_at = -float("inf")
@@ -117,6 +122,8 @@ class LiveDashboard(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Forget what a `fit` before this one logged of this epoch and later ones."""
+        self._epoch_count.begin(epoch, self._model, self.params)
+        epoch = self._epoch_count.epoch
         if epoch <= self._last_epoch:
             kept = {name: [row for row in rows if row[0] < epoch] for name, rows in self._logged.items()}
             self._logged = {name: rows for name, rows in kept.items() if rows}
@@ -124,20 +131,23 @@ class LiveDashboard(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Keep the numbers, and show them."""
+        epoch = self._epoch_count.epoch
         found = {name: logged_number(value) for name, value in (logs or {}).items()}
         numbers = {name: value for name, value in found.items() if value is not None}
         for name, value in numbers.items():
             self._logged.setdefault(name, []).append((epoch, value))
         self._warn_once(epoch)
-        if self.where == "terminal":
-            io_utils.print_msg(self._line(epoch, numbers))
-        elif time.monotonic() - self._drawn_at >= self.every_seconds:
-            self._show()
+        with self._aside("the epoch"):
+            if self.where == "terminal":
+                io_utils.print_msg(self._line(epoch, numbers))
+            elif time.monotonic() - self._drawn_at >= self.every_seconds:
+                self._show()
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """The last picture, which stays."""
-        if self.where == "notebook" and self.curves.epochs > self._drawn_epochs:
-            self._show()
+        with self._aside("the training"):
+            if self.where == "notebook" and self.curves.epochs > self._drawn_epochs:
+                self._show()
 
     def draw(self) -> "Figure":
         """The picture of what was logged so far, as a matplotlib figure that no pyplot window owns."""
@@ -185,6 +195,10 @@ class LiveDashboard(keras.callbacks.Callback):
         )
         warn("dashboard.not_logged", text, stacklevel=2)
 
+    def _tell(self, what: str, error: Exception) -> None:
+        text = f"LiveDashboard: {what} could not be shown, and the training goes on. {type(error).__name__}: {error}"
+        warn("dashboard.failed", text, stacklevel=4)
+
     def _line(self, epoch: int, numbers: dict[str, float]) -> str:
         """The numbers of this epoch, as far as there are."""
         curves = self._curves(last=self.window)
@@ -196,7 +210,7 @@ class LiveDashboard(keras.callbacks.Callback):
             shown += [_scatter(found)] if found.determined and name in numbers else []
         if "grad_norm" in numbers and "grad_norm" not in names:
             shown.append(f"grad_norm {numbers['grad_norm']:.3g}")
-        epochs = (self.params or {}).get("epochs")
+        epochs = self._epoch_count.planned(self.params)
         return "  ".join([f"epoch {epoch + 1}" + (f"/{epochs}" if epochs else ""), *shown])
 
     def _show(self) -> None:

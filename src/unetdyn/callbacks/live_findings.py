@@ -33,7 +33,7 @@ class LiveFindings:
         >>> import tempfile
         >>> recorder = RunRecorder(tempfile.mkdtemp())
         >>> live = LiveFindings(recorder)
-        >>> recorder.epochs = [{"epoch": 0, "loss": 0.5}, {"epoch": 1, "loss": float("nan")}]
+        >>> recorder.epochs.extend([{"epoch": 0, "loss": 0.5}, {"epoch": 1, "loss": float("nan")}])
         >>> live.diagnosis().word
         'Ill'
         >>> begun, over = live.look(epoch=1)

@@ -1,8 +1,9 @@
 """The bases: what monitors and controls share, which is what `RunRecorder` keeps of them, and what measures."""
 
 import abc
+import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -12,12 +13,16 @@ from keras.src.utils import io_utils
 
 from unetdyn.analysis.declarations import UNDECLARED, Declaration
 from unetdyn.analysis.diagnosis.finding import Finding
+from unetdyn.analysis.diagnosis.messages import trainings as messages
+from unetdyn.callbacks.epoch_count import EpochCount, is_new_in_each_fit
+from unetdyn.callbacks.neighbours import concerns
 
 
 class Recorded(keras.callbacks.Callback, abc.ABC):
     """A callback that keeps a record and says what it has seen or done.
 
-    An epoch 0 starts both anew; a `fit` with `initial_epoch` > 0 carries on with them.
+    Another training starts both anew, and a warning says so. A `fit` that goes on with the same model carries on with
+    them, whether its `initial_epoch` says so or it counts from 0 again, as in a loop of `fit(epochs=1)`.
 
     Args:
         name: The name under which `RunRecorder` keeps the record; default that of the declaration.
@@ -32,12 +37,15 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
     """
 
     declaration: ClassVar[Declaration] = UNDECLARED
+    undefined: str | None = None  # of a monitor that can be told: "absent" or "nan"
 
     def __init__(self, name: str | None = None, verbose: int = 0) -> None:
         super().__init__()
         self.name = self.declaration.name if name is None else name
         self.verbose = verbose
         self._epoch = 0
+        self._epoch_count = EpochCount()
+        self._said_anew = self._looked_around = False
         self._restart()
 
     @property
@@ -48,18 +56,44 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
     def _restart(self) -> None:
         """Forget an earlier training; a subclass with state of its own extends this."""
         self.findings: list[tuple[int, Finding]] = []
+        self._keys_in_logs: set[str] = set()
         self.results: dict[str, Any] = {}
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Start anew with a new training."""
-        self._epoch = epoch
-        if epoch == 0:
+        before, first = self._epoch_count.epochs, not self._epoch_count.epochs
+        begun = self._epoch_count.begin(epoch, self._model, self.params)
+        self._epoch = self._epoch_count.epoch
+        if begun == "anew":
             self._restart()
+            if before and self._model is not None and not self._said_anew:
+                self._said_anew = True
+                self._warn(messages.begins_anew(type(self).__name__, before, self._epoch_count.reason), stacklevel=2)
+        if first and is_new_in_each_fit(f"{type(self).__name__} {self.name}", self._model, self.params):
+            self._warn(messages.new_in_each_fit(type(self).__name__), stacklevel=2)
 
     @property
     def messages(self) -> tuple[tuple[int, str], ...]:
         """(epoch, sentence) pairs: what was found, as a person reads it."""
         return tuple((epoch, finding.sentence) for epoch, finding in self.findings)
+
+    def _put_into_logs(self, logs: dict[str, Any] | None, scalars: Mapping[str, float]) -> None:
+        """Write into `logs`; a value that was never a number so far is left out.
+
+        A callback that keeps the best so far takes its first value for the best, and nothing is better than NaN. Where
+        there was a number before, NaN is no improvement to any of them, and the key must be there: `ModelCheckpoint`
+        saves in epochs that lack it.
+        """
+        if logs is None:
+            return
+        with_nan = self.undefined == "nan"
+        unknown = [key for key, x in scalars.items() if math.isnan(x) and key not in self._keys_in_logs]
+        self._keys_in_logs |= scalars.keys() - (() if with_nan else unknown)
+        logs.update({key: value for key, value in scalars.items() if key in self._keys_in_logs})
+        if unknown and not self._looked_around:
+            self._looked_around = True
+            for concern in concerns(type(self).__name__, unknown, with_nan, self.undefined is not None):
+                self._warn(concern, stacklevel=3)
 
     def report(self, finding: Finding) -> None:
         """Keep what was found in this epoch, and print it where that is asked for."""

@@ -52,7 +52,8 @@ class NoiseScaleMonitor(StepMonitor):
     that differ in size are left out: the last of an epoch where it is, or may be, smaller.
 
     Keys: `trace_covariance` and `gradient_sq` as soon as anything was observed, and `noise_scale`, `noise_scale_low`,
-    `noise_scale_high` where it is determined. Training is never changed.
+    `noise_scale_high` from the first epoch on in which it is determined, NaN where it no longer is. Training is never
+    changed.
 
     Args:
         batch_size: Samples in a batch (of one micro-batch under accumulation; over all replicas). Default: the number
@@ -66,8 +67,8 @@ class NoiseScaleMonitor(StepMonitor):
             scale is then that of the population the training set was drawn from, larger by a share of B_simple/N.
         confidence: Of the interval; 0.95 by custom.
         verbose: 1 prints messages as they come; 0 is silent.
-        undefined: What is in `logs` while undetermined: `"absent"` (default) no key, `"nan"` the keys with NaN, which
-            `CSVLogger` needs.
+        undefined: What is in `logs` before it is first determined: `"absent"` (default) no key, `"nan"` the keys with
+            NaN, which `CSVLogger` needs.
         name: The name under which `RunRecorder` keeps the record.
 
     Attributes:
@@ -231,12 +232,10 @@ class NoiseScaleMonitor(StepMonitor):
         return found
 
     def _scalars(self, found: NoiseScale) -> dict[str, float]:
-        scalars = {"trace_covariance": found.trace_covariance, "gradient_sq": found.gradient_sq}
-        if found.determined or self.undefined == "nan":
-            high = found.high if found.determined else math.nan
-            low = found.low if found.determined else math.nan
-            scalars |= {self.name: found.value, f"{self.name}_low": low, f"{self.name}_high": high}
-        return {key: value for key, value in scalars.items() if found.observations or self.undefined == "nan"}
+        """NaN where nothing is known; `_put_into_logs` leaves that out as long as nothing was."""
+        value, low, high = (found.value, found.low, found.high) if found.determined else (math.nan,) * 3
+        means = {"trace_covariance": found.trace_covariance, "gradient_sq": found.gradient_sq}
+        return means | {self.name: value, f"{self.name}_low": low, f"{self.name}_high": high}
 
     def _compare_sizes(self, given: int) -> None:
         """The last batch of an epoch may be smaller."""

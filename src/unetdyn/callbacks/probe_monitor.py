@@ -102,18 +102,16 @@ class ProbeMonitor(Monitor):
         super().on_epoch_begin(epoch, logs)
         self._began = time.perf_counter()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Measure if the budget allows, and write into `logs`."""
         start = time.perf_counter()
-        self._epoch = epoch
         probe = self._settled_probe()
         row = self._attempt(probe) if probe is not None and self._due() else {}
         if self._probe is not None:
-            self._epochs.append(epoch)
+            self._epochs.append(self._epoch)
             self._rows.append(row)
             self._seconds.append(time.perf_counter() - start if row else 0.0)
-            if logs is not None:
-                logs.update(self._logged(row))
+            self._put_into_logs(logs, self._logged(row))
         self._count(start - self._began, time.perf_counter() - start)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
@@ -184,7 +182,7 @@ class ProbeMonitor(Monitor):
         return Probe.of(x, y, self.images, self.batch_size)
 
     def _due(self) -> bool:
-        last = self._epoch + 1 == (self.params or {}).get("epochs") or self.model.stop_training
+        last = self._epoch + 1 == self._epoch_count.planned(self.params) or self.model.stop_training
         within = self.budget is None or self._spent <= self.budget * self._trained
         return within or last or self._compiles
 

@@ -1,27 +1,26 @@
 """Write a run directory from a user's own `model.fit`."""
 
-import contextlib
+import copy
 import time
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from unetdyn._checks import check_choice
 from unetdyn._warnings import listen, unlisten
-from unetdyn.analysis.declarations import UNDECLARED, Direction
-from unetdyn.analysis.diagnosis.finding import Finding
-from unetdyn.analysis.diagnosis.messages import recorder as messages
 from unetdyn.analysis.log_keys import LogKeys
-from unetdyn.callbacks.best_model import BestModel
+from unetdyn.callbacks.best_model import MODES
+from unetdyn.callbacks.epoch_count import EpochCount
 from unetdyn.callbacks.logged_number import learning_rate_of, plain_value
-from unetdyn.callbacks.metric_directions import metric_directions
 from unetdyn.callbacks.monitor import Recorded, checked_monitors
-from unetdyn.callbacks.noise_scale_sources import samples_counted
-from unetdyn.callbacks.setup import batch_size_of, setup
-from unetdyn.runs import RunWriter, replacing
+from unetdyn.callbacks.monitor_records import MonitorRecords
+from unetdyn.callbacks.patient_writer import PatientWriter
+from unetdyn.callbacks.run_description import RunDescription
+from unetdyn.callbacks.run_ending import RunEnding
+from unetdyn.callbacks.saved_model import SavedModel
+from unetdyn.runs import RunWriter, strict_json
 
 
 class RunRecorder(keras.callbacks.Callback):
@@ -37,7 +36,11 @@ class RunRecorder(keras.callbacks.Callback):
 
     Put the recorder last in the list of callbacks: it sees the keys that those before it added.
 
-    Keras calls no callback when training raises. `run.json` then keeps saying "running", unless you tell the recorder::
+    What can't be recorded ends no training: on a full disk a warning tells why, once, and what is missing is written as
+    soon as that is possible again. A signal that ends the process, such as the SIGTERM of a scheduler, is noted:
+    `run.json` says "interrupted" and names it, and then the signal does what it did before, your own handlers included.
+    Keras calls no callback when training raises: an error that ends the process is noted as well; where it does not, as
+    in a notebook, tell the recorder::
 
         try:
             model.fit(..., callbacks=[monitor, recorder])
@@ -45,8 +48,12 @@ class RunRecorder(keras.callbacks.Callback):
             recorder.fail(error)
             raise
 
-    A training in stages, each a `fit` of its own, is one run all the same: say `begin_stage` before each of them, and
-    give each the `initial_epoch` at which the one before ended, which is `next_epoch`.
+    Several calls of `fit` that go on with one model are one run, whether they pass `initial_epoch` or count from 0
+    again. For a training in stages say `begin_stage` before each of them, and give each the `initial_epoch` at which
+    the one before ended, which is `next_epoch`.
+
+    A copy, as tuners make them, is a new recorder, and claims a directory of its own beside this one, `NAME-2`,
+    `NAME-3` and so on. With `keras.callbacks.SwapEMAWeights`, `model.keras` has the averages, which were validated.
 
     Args:
         path: The run directory: new or empty, refused otherwise.
@@ -100,43 +107,78 @@ class RunRecorder(keras.callbacks.Callback):
         monitors: Sequence[Recorded] = (),
     ) -> None:
         super().__init__()
-        self._chosen = BestModel(save_best, mode)
+        check_choice("mode", mode, MODES)
+        self._save_best, self.mode = save_best, mode
         self.monitors = checked_monitors(monitors)
-        self.mode = mode
-        self.epochs: list[dict[str, Any]] = []
-        self.events: list[dict[str, Any]] = []
-        self.setup: dict[str, Any] = {}
-        self.stages: list[dict[str, Any]] = []
         self.writer = RunWriter(path, config, seed, keras.config.backend())
-        self.path = self.writer.path
-        declaring = [each for each in self.monitors if each.declaration is not UNDECLARED]
-        self._declared = {each.name: each.declaration.named(each.name) for each in declaring}
-        self.writer.declare(monitors={name: declared.as_json() for name, declared in self._declared.items()})
-        self._metrics: dict[str, Direction | None] = {}
-        self._declared_in_fit = False
-        self._first_rate: float | None = None
-        self._samples: float | None = None
-        self._last_epoch = -1
-        self._next_stage: str | None = None
-        self._more_stages = False
-        self._seconds = 0.0
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing is recorded yet."""
+        self._written = PatientWriter(self.writer)
+        self._described = RunDescription(self._written, self.monitors)
+        self._records = MonitorRecords(self._written, self.monitors)
+        self._saved = SavedModel(self._written, self._described, self._save_best, self.mode)
+        self._epoch_count = EpochCount()
+        self._ending = RunEnding(self._written, self._described, self._records, self._saved, self._hear)
+        self._heard: set[str] = set()
+        self._epoch = 0
+        self._began = time.perf_counter()
         self._started = False
-        self._written_findings = {id(monitor): 0 for monitor in self.monitors}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Of a copy: a recorder of another training, with a directory of its own."""
+        forgotten = ("_model", "params", "_written", "_described", "_records", "_saved", "_ending", "_epoch_count")
+        return {**self.__dict__, "writer": copy.copy(self.writer), **dict.fromkeys(forgotten)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._begin()
+
+    @property
+    def path(self) -> Path:
+        """The run directory; a copy claims its own when it is first asked."""
+        return self.writer.path
+
+    @property
+    def epochs(self) -> list[dict[str, Any]]:
+        """What there is for `epochs.jsonl`, one dictionary an epoch."""
+        return self._written.epochs
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What there is for `events.jsonl`, one dictionary an event, without the time."""
+        return self._written.events
+
+    @property
+    def setup(self) -> dict[str, Any]:
+        """What `run.json` says of the set-up; empty before the end of the first epoch."""
+        return self._described.setup
+
+    @property
+    def stages(self) -> list[dict[str, Any]]:
+        """What `run.json` says of the stages that have begun: `name`, first `epoch` (from 0), `setup`."""
+        return self._described.stages
+
+    @property
+    def log_keys(self) -> LogKeys:
+        """Which logged values are metrics, and what the monitors declare of theirs."""
+        return self._described.log_keys
 
     @property
     def save_best(self) -> str | None:
         """What the best epoch is chosen by."""
-        return self._chosen.name
+        return self._saved.choice.name
 
     @property
     def best(self) -> tuple[int, float] | None:
         """(epoch, value) of the best epoch, or None."""
-        return self._chosen.best
+        return self._saved.choice.best
 
     @property
     def next_epoch(self) -> int:
         """The epoch at which a `fit` carries on, its `initial_epoch`; 0 before the first."""
-        return self._last_epoch + 1
+        return self._ending.last_epoch + 1
 
     def begin_stage(self, name: str, more: bool = False) -> None:
         """Say that the next `fit` is a stage of the training, which is to be told from the others.
@@ -168,201 +210,135 @@ class RunRecorder(keras.callbacks.Callback):
             >>> [(stage["name"], stage["epoch"]) for stage in run.stages], run.history["epoch"].tolist()
             ([('coarse', 0), ('fine', 2)], [0.0, 1.0, 2.0, 3.0])
         """
-        stages = self.stages
-        if not stages and self.epochs:
-            stages = [{"name": "before", "epoch": self.epochs[0]["epoch"], "setup": self.setup}]
-        known = [stage["name"] for stage in stages]
-        if not isinstance(name, str) or not name or name in known:
-            raise ValueError(
-                f"`name` must be a text that no earlier stage has; those are {known}. Received: name={name!r}."
-            )
-        self.stages, self._next_stage, self._more_stages = stages, name, more
+        self._described.announce_stage(name, more)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Wait for the first epoch, whose number says whether this `fit` carries on."""
         self._started = False
+        self._saved.weights.begin_fit(self.model)
+        self._ending.begin_fit(self.model)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Start the clock."""
+        begun = self._epoch_count.begin(epoch, self._model, self.params)
+        self._epoch = self._epoch_count.epoch
         if not self._started:
-            self._start(epoch)
-        if self._first_rate is None:
-            self._first_rate = learning_rate_of(self.model).get("learning_rate")
-        self._samples = None
-        self._epoch = epoch
+            self._start(begun)
+        with self._written.aside("the learning rate"):
+            self._described.begin_epoch(self.model)
         listen(self._hear, self.params)
         self._began = time.perf_counter()
 
     def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Note how many samples the loss has counted, before validation makes it count its own."""
-        if self._samples is None:
-            self._samples = samples_counted(self.model)
+        """Note what validation makes its own: the number of samples, and the weights it sees."""
+        with self._written.aside("the number of samples"):
+            self._described.begin_test(self.model)
+        self._saved.weights.begin_test()
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Note whether those were other weights."""
+        self._saved.weights.end_test()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Record the epoch."""
-        logs = {name: plain_value(value) for name, value in (logs or {}).items()}
+        logs = self._plain(logs or {})
         seconds = time.perf_counter() - self._began
-        self._seconds += seconds
-        rates = {} if "learning_rate" in logs else learning_rate_of(self.model)
-        row = {**logs, **rates, "seconds": round(seconds, 3)}
-        self.writer.log_epoch(epoch, row)
-        self.epochs.append({"epoch": epoch, **row})
-        self._last_epoch = epoch
-        self._record_monitors()
-        if not self._declared_in_fit:
-            self._declare(logs)
-        self._chosen.settle(logs, self._metrics)
-        if self.save_best not in (None, "auto"):
-            self._compare(epoch, logs)
+        rates: dict[str, float] = {}
+        with self._written.aside("the learning rate"):
+            rates = {} if "learning_rate" in logs else learning_rate_of(self.model)
+        self._ending.count(self._epoch, seconds)
+        self._written.log_epoch(self._epoch, {**logs, **rates, "seconds": round(seconds, 3)})
+        self._records.write()
+        with self._written.aside("the set-up"):
+            self._described.end_epoch(self.model, self._fit_params(), logs)
+        with self._written.aside("the best epoch"):
+            self._saved.compare(self._epoch, logs, self.model, stacklevel=3)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Save the model where no best epoch was, and close the record, unless another stage follows."""
         unlisten(self._hear)
-        if self._more_stages:
-            self._record_monitors()
+        self._records.write()
+        if self._described.more:
             name = self.stages[-1]["name"]
-            text = f"Stage {name!r} ended after epoch {self._last_epoch + 1}."
-            self.event("stage_end", text, epoch=self._last_epoch, stage=name)
+            text = f"Stage {name!r} ended after epoch {self._ending.last_epoch + 1}."
+            self.event("stage_end", text, epoch=self._ending.last_epoch, stage=name)
             return
-        if self.best is None and self._last_epoch >= 0:
-            self._save_model()
-        self._record_monitors()
-        self.event("train_end", f"Training ended after epoch {self._last_epoch + 1}.", epoch=self._last_epoch)
-        self.writer.finish("finished", self._summary())
+        if self.best is None and self._ending.last_epoch >= 0:
+            self._written.save_model(self.model)
+        self._ending.end()
+
+    def conclude(self, **summary: Any) -> None:
+        """Add numbers to the summary of a training that has ended, such as those on a test set.
+
+        Args:
+            **summary: By name.
+        """
+        self._written.finish(self.writer.status if self._written.ended else "finished", summary)
 
     def fail(self, error: BaseException) -> None:
         """Record that training stopped with an error: status "failed", or "interrupted" for Ctrl-C.
 
-        The monitors' arrays then have the steps of the unfinished epoch too: those that led to the error.
+        The monitors' arrays then have the steps of the unfinished epoch too: those that led to the error. Where a
+        signal came before, that is what ended the training, and stays.
 
         Args:
             error: What was raised; its type and text are kept, its traceback is not.
         """
-        status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        text = f"{type(error).__name__}: {error}"
-        self._read_unfinished_epoch()
-        self.event(status, f"Training stopped after {self._last_epoch + 1} whole epochs. {text}")
-        self.writer.finish(status, {**self._summary(), "error": text})
-        unlisten(self._hear)
+        self._ending.fail(error)
 
-    def _start(self, epoch: int) -> None:
-        if epoch <= self._last_epoch:
+    def refuse_another(self, epoch: int, reason: str = "") -> None:
+        """Refuse a `fit` whose epochs are recorded already.
+
+        Args:
+            epoch: The first, from 0.
+            reason: By what it is another training, as the end of a sentence.
+
+        Raises:
+            ValueError: If it does not go on with what is recorded.
+        """
+        last = self._ending.last_epoch
+        if epoch <= last:
             raise ValueError(
-                f"RunRecorder already recorded epochs up to {self._last_epoch} in {self.path}, and a run directory "
-                f"holds one training. Received: a fit that begins at epoch {epoch}. Give it a new RunRecorder, or pass "
-                f"initial_epoch={self._last_epoch + 1} to carry on."
+                f"RunRecorder already recorded epochs up to {last} in {self.path}, and a run directory holds one "
+                f"training. Received: a fit that begins at epoch {epoch}{reason and f': {reason}'}. Give it a new "
+                f"RunRecorder, or pass initial_epoch={last + 1} to carry on."
             )
-        if self.writer.status != "running":
-            self.writer.resume()
-        self._started, self._declared_in_fit = True, False
-        self._heard: set[str] = set()
-        self.event("train_begin", f"Training began at epoch {epoch + 1}.", epoch=epoch, **(self.params or {}))
-        if self._next_stage is None:
-            self._more_stages = False
-        else:
-            self._start_stage(self._next_stage, epoch)
 
-    def _start_stage(self, name: str, epoch: int) -> None:
-        self._next_stage, self._first_rate = None, None
-        self.stages.append({"name": name, "epoch": epoch, "setup": {}})
-        self.writer.declare(stages=self.stages)
-        self.event("stage", f"Stage {name!r} began at epoch {epoch + 1}.", epoch=epoch, stage=name)
+    def event(self, kind: str, message: str, **data: Any) -> None:
+        """Write what happened, as `RunWriter.event` does, and keep it in `events`."""
+        self._written.event(kind, message, **data)
+
+    def _start(self, begun: str) -> None:
+        epoch = self._epoch
+        self.refuse_another(epoch, self._epoch_count.reason)
+        self._written.resume()
+        self._started = True
+        self._heard = set()
+        if not self.epochs:
+            self._described.declare_monitors()
+        self._ending.params = params = self._fit_params()
+        word = "went on" if begun == "on" else "began"
+        self.event("train_begin", f"Training {word} at epoch {epoch + 1}.", epoch=epoch, **params)
+        self._described.begin_fit(epoch)
+
+    def _fit_params(self) -> dict[str, Any]:
+        """Of the `fit`, with the epochs of the whole training as far as it is planned."""
+        params = dict(self.params or {})
+        return params | {"epochs": self._epoch_count.planned(params)} if "epochs" in params else params
+
+    def _plain(self, logs: Mapping[str, Any]) -> dict[str, Any]:
+        """What can be written of the logs."""
+        found = {}
+        for name, value in logs.items():
+            with self._written.aside(f"{name!r} of the logs"):
+                plain = plain_value(value)
+                strict_json.dumps(plain)
+                found[name] = plain
+        return found
 
     def _hear(self, code: str, message: str) -> None:
         """A warning of a metric or a data set, once a `fit`."""
         if code in self._heard:
             return
         self._heard.add(code)
-        with contextlib.suppress(OSError):  # who warns is no writer of runs: what is wrong with the disk shows up here
-            self.event("warning", message, epoch=self._epoch, code=code, level="watch")
-
-    def _read_unfinished_epoch(self) -> None:
-        """The cause of an error can be that nothing can be read from the device any more: then that is told."""
-        try:
-            for monitor in self.monitors:
-                monitor.read()
-            self._record_monitors()
-            if self._started and not self._declared_in_fit:
-                self._note_setup()
-        except Exception as error:  # whatever the backend raises; the training's own error is the one to report
-            self._write_finding("warning", messages.epoch_unread(error))
-
-    def _record_monitors(self) -> None:
-        for monitor in self.monitors:
-            self.writer.save_arrays(monitor.name, **monitor.record)
-            for epoch, found in monitor.findings[self._written_findings[id(monitor)] :]:
-                self._write_finding("monitor", found, monitor=monitor.name, epoch=epoch)
-            self._written_findings[id(monitor)] = len(monitor.findings)
-
-    def _declare(self, logs: Mapping[str, Any]) -> None:
-        """Once a `fit`, at the end of its first epoch: before, Keras has not made the metrics."""
-        found = metric_directions(self.model)
-        self._metrics = {name: way for name, way in found.items() if {name, f"val_{name}"} & logs.keys()}
-        self._declared_in_fit = True
-        self._note_setup()
-
-    def _note_setup(self) -> None:
-        self.setup = self._read_setup()
-        if self.stages and not self.stages[-1]["setup"]:  # a `fit` that is no stage may come after it
-            self.stages[-1]["setup"] = self.setup
-        self.writer.declare(metrics=self._metrics, setup=self.setup, stages=self.stages)
-
-    @property
-    def log_keys(self) -> LogKeys:
-        """Which logged values are metrics, and what the monitors declare of theirs."""
-        return LogKeys(self._metrics, self._declared)
-
-    def _read_setup(self) -> dict[str, Any]:
-        params = self.params or {}
-        samples = samples_counted(self.model) if self._samples is None else self._samples
-        # `samples` is what there is of the batch size without a monitor; what counts batches belongs here.
-        batch_size = batch_size_of(self.model, self.monitors, samples, params.get("steps"))
-        return setup(self.model, params, self._first_rate, batch_size)
-
-    def _compare(self, epoch: int, logs: Mapping[str, Any]) -> None:
-        chosen = self._chosen
-        if (concern := chosen.concern(epoch, logs, self.log_keys)) is not None:
-            self._warn(epoch, concern, stacklevel=2)
-        if (value := chosen.value(logs)) is None:
-            return
-        self._declare_direction(str(chosen.name), chosen.direction)
-        if chosen.is_better(value):
-            self._save_model()
-            chosen.best = (epoch, value)
-            text = f"Epoch {epoch + 1} is the best so far: {chosen.name} {value:.4g}."
-            self.event("best", text, epoch=epoch, value=value)
-
-    def _declare_direction(self, name: str, direction: Direction | None) -> None:
-        """What the best epoch was chosen by holds for whoever reads the run."""
-        base = name.removeprefix("val_")
-        if self._metrics.get(base, direction) != direction:
-            self._metrics[base] = direction
-            self.writer.declare(metrics=self._metrics)
-
-    def _save_model(self) -> None:
-        with replacing(self.path / "model.keras") as temporary:
-            self.model.save(temporary)
-
-    def _write_finding(self, kind: str, found: Finding, **details: Any) -> None:
-        self.event(kind, found.sentence, **details, code=found.code, level=found.level)
-
-    def _warn(self, epoch: int, found: Finding, stacklevel: int) -> None:
-        """A finding of its own; `stacklevel` as if `warnings.warn` were called instead of this."""
-        self._write_finding("warning", found, epoch=epoch)
-        warnings.warn(found.sentence, UserWarning, stacklevel=stacklevel + 1)
-
-    def event(self, kind: str, message: str, **data: Any) -> None:
-        """Write what happened, as `RunWriter.event` does, and keep it in `events`."""
-        self.writer.event(kind, message, **data)
-        self.events.append({"kind": kind, "message": message, **data})
-
-    def _summary(self) -> dict[str, Any]:
-        summary: dict[str, Any] = {"epochs": self._last_epoch + 1, "seconds": round(self._seconds, 3)}
-        if getattr(self.model, "built", False):
-            summary["parameters"] = self.model.count_params()
-        if self.best is not None:
-            summary |= {"best_epoch": self.best[0], f"best_{self.save_best}": self.best[1]}
-        for monitor in self.monitors:
-            if monitor.results:
-                summary[monitor.name] = {name: asdict(result) for name, result in monitor.results.items()}
-        return summary
+        self.event("warning", message, epoch=self._epoch, code=code, level="watch")

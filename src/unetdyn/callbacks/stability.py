@@ -22,16 +22,18 @@ class StabilityMonitor(Monitor):
     variation); for another value, such as `val_jaccard`, `val_jaccard_stability` and `val_jaccard_stability_cv`.
 
     The window counts the epochs in which the value was observed: with `validation_freq=2`, ten validations are twenty
-    epochs. The keys are there from the first epoch with a full window. Where the window holds a value that is not
-    finite they are NaN. Training is never changed: weights with and without the monitor are equal
-    to the last bit (on JAX to float rounding, because XLA may fuse differently).
+    epochs. The keys are there from the first epoch with a full window in which they are numbers. Later they are NaN
+    where the window holds a value that is not finite. Training is never changed: weights with and without the monitor
+    are equal to the last bit (on JAX to float rounding, because XLA may fuse differently).
 
-    Put the monitor before the callbacks that read its keys. `EarlyStopping(monitor="stability", mode="min")` warns in
-    each epoch that has no such key yet, and goes on. `CSVLogger` takes its columns from the first epoch's `logs` and
-    leaves later keys out without a word: `undefined="nan"` gives it the columns (then pass
-    `start_from_epoch=window - 1` to `EarlyStopping`, which takes a first NaN for the best value ever).
+    Put the monitor before the callbacks that read its keys. `EarlyStopping`, `ReduceLROnPlateau` and `ModelCheckpoint`
+    with `monitor="stability", mode="min"` warn in each epoch that has no such key yet, and begin with the first that
+    has. `CSVLogger` takes its columns from the first epoch's `logs` and leaves later keys out: `undefined="nan"` gives
+    it the columns, but the other three take a first NaN for the best value ever (`start_from_epoch=window - 1` keeps
+    `EarlyStopping` from that). A warning tells at the first epoch's end where the two don't go together.
 
-    An epoch 0 starts the record anew; a `fit` with `initial_epoch` > 0 carries on with it.
+    A `fit` that goes on with the same model carries on with the record, whether it passes `initial_epoch` or counts
+    from 0 again; another training starts it anew, and a warning says so, once.
 
     Args:
         monitor: A name in `logs`, or several. Default `"val_loss"`, the value of the studies.
@@ -106,11 +108,10 @@ class StabilityMonitor(Monitor):
         """The stability of the first monitored value, as of the last epoch."""
         return self.results[self.monitor[0]]
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Measure, and write into `logs`."""
         logs = {} if logs is None else logs
-        self._epoch = epoch
-        self._epochs.append(epoch)
+        self._epochs.append(self._epoch)
         available = list(logs)
         if "val_loss" in logs:
             self.val_losses.append(_scalar("val_loss", logs["val_loss"]))
@@ -126,10 +127,9 @@ class StabilityMonitor(Monitor):
         before, now = self.results[name], stability(self._values[name], self.window, self.ddof)
         self.results[name] = now
         self._rows[name].append((value, now.sigma, now.coefficient_of_variation))
-        if now.determined or self.undefined == "nan":
-            key = self.name if name == "val_loss" else f"{name}_{self.name}"
-            logs[key] = now.sigma
-            logs[f"{key}_cv"] = now.coefficient_of_variation
+        key = self.name if name == "val_loss" else f"{name}_{self.name}"
+        scalars = {key: now.sigma, f"{key}_cv": now.coefficient_of_variation}
+        self._put_into_logs(logs, scalars)
         if now.label != before.label:
             self.report(messages.class_of_stability(name, now))
 

@@ -111,8 +111,7 @@ class StepReader(Recorded):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Read the epoch's steps, and write into `logs`."""
         scalars = self.read()
-        if logs is not None:
-            logs.update(scalars)
+        self._put_into_logs(logs, scalars)
         self._tell_if_detached()
         if not self._told and not scalars and not len(self._series) and not self._warned:
             self._warned = True

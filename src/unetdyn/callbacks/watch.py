@@ -1,5 +1,6 @@
 """Everything that watches a training, adopted in one line."""
 
+import copy
 import inspect
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -18,6 +19,7 @@ from unetdyn._warnings import warn
 from unetdyn.analysis.declarations import UNDECLARED
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.stability_classes import WINDOW
+from unetdyn.callbacks.epoch_count import EpochCount
 from unetdyn.callbacks.live_dashboard import LiveDashboard
 from unetdyn.callbacks.live_findings import LiveFindings, check_codes, is_among
 from unetdyn.callbacks.monitor import Monitor, Recorded
@@ -49,7 +51,7 @@ class Watch(keras.callbacks.Callback):
     Each monitor has a keyword, its name: None leaves it out, a monitor of that kind takes the place of the one made by
     default. `Watch(path, gradient=None, stability=StabilityMonitor(window=5))`.
 
-    Keras calls no callback when training raises. `run.json` then keeps saying "running", unless you tell::
+    Keras calls no callback when training raises. Where that does not end the process, as in a notebook, tell::
 
         try:
             model.fit(..., callbacks=[watch])
@@ -57,7 +59,9 @@ class Watch(keras.callbacks.Callback):
             watch.fail(error)
             raise
 
-    An epoch 0 starts anew; a `fit` with `initial_epoch` > 0 carries on.
+    A `fit` that goes on with the same model carries on, whether it passes `initial_epoch` or counts from 0 again. What
+    the watch itself can't do, such as write on a full disk, ends no training; a copy of it, as tuners make them, has a
+    run directory of its own. See `RunRecorder` for both, and for signals that end the process.
 
     Args:
         path: The run directory: new or empty, refused otherwise.
@@ -140,7 +144,12 @@ class Watch(keras.callbacks.Callback):
         self._live = LiveFindings(self.recorder, metric, window)
         self._members: list[keras.callbacks.Callback] = []
         self._failed = False
+        self._epoch_count = EpochCount()
         self._forward_batches(made)
+
+    def __copy__(self) -> "Watch":
+        """A copy watches another training: a shallow one would share all monitors."""
+        return copy.deepcopy(self)
 
     @property
     def path(self) -> Path:
@@ -193,13 +202,15 @@ class Watch(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Start anew with a new training."""
-        if epoch == 0:
+        if self._epoch_count.begin(epoch, self._model, self.params) == "anew":
+            self.recorder.refuse_another(epoch, self._epoch_count.reason)  # before its monitors forget what they have
             self._live.restart()
         self._forward("on_epoch_begin", epoch, logs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Let all measure, show and record, and look at what there is so far."""
         self._forward("on_epoch_end", epoch, {} if logs is None else logs)
+        epoch = self._epoch_count.epoch
         if self.every is not None and (epoch + 1) % self.every == 0:
             self._look(epoch)
 

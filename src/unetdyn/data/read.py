@@ -20,6 +20,7 @@ from unetdyn.data.sources import LazyPage, check_orientations, lazy_pages
 from unetdyn.data.stack import Stack
 
 Paired = dict[str, tuple[Path, list[Path]]]
+Rule = tuple[int, float | None, float | None, Foreground | None]  # what `class_indices` is asked for
 
 
 def read_folder(
@@ -28,10 +29,10 @@ def read_folder(
     masks: str = "masks",
     classes: int = 1,
     mask_threshold: float | None = None,
-    ignore: float | None = None,
-    foreground: Foreground | None = None,
     pair: Pair | None = None,
     recursive: bool | None = None,
+    ignore: float | None = None,
+    foreground: Foreground | None = None,
     axes: str | None = None,
     lazy: bool = False,
 ) -> Stack:
@@ -53,10 +54,6 @@ def read_folder(
             8-bit files may be mixed. Otherwise the number of classes with the background: masks hold indices.
         mask_threshold: Only with `classes=1`: fraction of the dtype's range, usually 0.5, above which a pixel of a
             mask with *more than two* values is foreground. Default `None`: such a mask is refused.
-        ignore: A value of the masks, often 255 or -1, whose pixels have no label and must not count: the stack's
-            `weights` are 0 there. Default `None`: every pixel has a label.
-        foreground: Only with `classes=1`: `"nonzero"` makes foreground of every value above 0, where masks hold the
-            numbers of single objects (instances). Default `None`: one value alone is foreground.
         pair: Patterns of the images' and the masks' stems, such as `("image_{}", "mask_{}")` or `("{}_img", "{}_gt")`:
             `{}` is what an image and its mask have in common, `*` any text. Where the masks' pattern has a `*`, one
             image may have several masks, which are united (`classes=1` only). With a `/` a pattern is about the folder
@@ -66,6 +63,10 @@ def read_folder(
             and files are paired within their sub-folder (`images/p01/s003.png` with `masks/p01/s003.png`); so is every
             folder `images` deeper in `path` (`p01/images/s003.png` with `p01/masks/s003.png`). `False`: they are left
             out. Default `None`: they are refused.
+        ignore: A value of the masks, often 255 or -1, whose pixels have no label and must not count: the stack's
+            `weights` are 0 there. Default `None`: every pixel has a label.
+        foreground: Only with `classes=1`: `"nonzero"` makes foreground of every value above 0, where masks hold the
+            numbers of single objects (instances). Default `None`: one value alone is foreground.
         axes: As in `read_stack`, for files that don't say their axes; a mask may lack the channels, c.
         lazy: Whether images and masks stay on disk, where they are larger than memory. Each mask is read once to judge
             its values, an image when it is used. Needs files of which parts can be read: .npy, Zarr, HDF5, MRC, NIfTI
@@ -103,9 +104,10 @@ def read_folder(
             f"`path` must be a folder that holds {images!r} and {masks!r}. Received: path={str(path)!r}, "
             f"which is no folder; {describe_nearest(root)}."
         )
+    judged = (classes, mask_threshold, ignore, foreground)
     files = _paired_files(root, images, masks, pair, recursive)
     check_orientations((image, mask) for image, of_image in files.values() for mask in of_image)
-    read_images, read_masks = _read_pairs(files, classes, partial(lazy_pages if lazy else _in_memory, axes=axes))
+    read_images, read_masks = _read_pairs(files, judged, partial(lazy_pages if lazy else _in_memory, axes=axes))
     if not lazy:
         read_images = one_bit_as_the_others(read_images)
     check_alike(read_images)
@@ -161,14 +163,14 @@ def _sources(root: Path, name: str, argument: str, recursive: bool | None) -> di
 
 
 def _read_pairs(
-    files: Paired, classes: int, read: Callable[[Path, bool], Sequence[Any]]
+    files: Paired, rule: Rule, read: Callable[[Path, bool], Sequence[Any]]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The pages of all images by name, and the page of the mask of each, in memory or on disk as `read` gives them."""
     images: dict[str, Any] = {}
     masks: dict[str, Any] = {}
     for name, (image_file, mask_files) in files.items():
         pages = read(image_file, False)
-        mask_pages = _united(name, [read(file, True) for file in mask_files], classes)
+        mask_pages = _united(name, [read(file, True) for file in mask_files], rule)
         if len(pages) != len(mask_pages):
             raise ValueError(
                 f"An image's file and its mask's must have as many pages. Received: image {name!r} with "
@@ -183,10 +185,16 @@ def _in_memory(path: Path, mask: bool, axes: str | None) -> list[np.ndarray]:
     return read_pages(path, mask, axes) if mask else pages_with_bits(path, mask, axes)
 
 
-def _united(name: str, masks: list[Sequence[Any]], classes: int) -> Sequence[Any]:
-    """One mask of all that an image has: foreground where any of them is."""
+def _united(name: str, masks: list[Sequence[Any]], rule: Rule) -> Sequence[Any]:
+    """One mask of all that an image has: foreground where any of them is, whichever value each has for it."""
+    classes, ignore = rule[0], rule[2]
     if len(masks) == 1:
         return masks[0]
+    if ignore is not None:
+        raise ValueError(
+            f"`ignore` goes with one mask an image. Received: ignore={ignore!r}, {len(masks)} masks of image {name!r}. "
+            f"Save one mask in which that value marks the pixels without a label."
+        )
     shapes = [[page.shape for page in mask] for mask in masks]
     if classes > 1 or any(shape != shapes[0] for shape in shapes):
         raise ValueError(
@@ -199,7 +207,8 @@ def _united(name: str, masks: list[Sequence[Any]], classes: int) -> Sequence[Any
             f"With `lazy=True` each image must have one mask. Received: {len(masks)} masks of image {name!r}. Save one "
             "mask of them, or leave `lazy=True` out."
         )
-    return [np.maximum.reduce(pages) for pages in zip(*masks, strict=True)]
+    parts = [[class_indices(page, name, *rule) for page in mask] for mask in masks]
+    return [np.maximum.reduce(pages) for pages in zip(*parts, strict=True)]
 
 
 def _check_sizes(images: dict[str, np.ndarray], masks: dict[str, np.ndarray]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from unetdyn.data.files import describe_nearest
 from unetdyn.data.formats.registry import array_in, is_one_source
@@ -57,7 +58,8 @@ def read_volume(
         ((2, 3, 4, 1), 6, ('raw[0]', 'raw[1]'))
     """
     of_images, of_masks = _one_file("images", images), _one_file("masks", masks)
-    return read_folder(Path(), of_images, of_masks, classes, mask_threshold, ignore, foreground, axes=axes, lazy=lazy)
+    judged: dict[str, Any] = {"mask_threshold": mask_threshold, "ignore": ignore, "foreground": foreground}
+    return read_folder(Path(), of_images, of_masks, classes, **judged, axes=axes, lazy=lazy)
 
 
 def _one_file(argument: str, path: str | Path) -> str:

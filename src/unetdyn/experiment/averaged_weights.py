@@ -3,9 +3,8 @@
 from typing import Any
 
 import keras
-import numpy as np
 
-from unetdyn.dynamics.optimizers import inner
+from unetdyn.callbacks.averages import Weights, put_back, show_averages
 
 
 class AveragedWeights(keras.callbacks.Callback):
@@ -18,7 +17,7 @@ class AveragedWeights(keras.callbacks.Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self._trained: list[np.ndarray] | None = None
+        self._trained: Weights | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Begin with the weights that there are."""
@@ -41,17 +40,9 @@ class AveragedWeights(keras.callbacks.Callback):
         self._show()
 
     def _show(self) -> None:
-        optimizer = inner(self.model.optimizer)
-        if self._trained is not None or not optimizer.use_ema or not optimizer.built:
-            return
-        variables = optimizer._trainable_variables
-        self._trained = [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
-        for variable, average in zip(variables, optimizer._model_variables_moving_average, strict=True):
-            variable.assign(keras.ops.convert_to_numpy(average).copy())
+        if self._trained is None:
+            self._trained = show_averages(self.model) or None
 
     def _hide(self) -> None:
-        if self._trained is None:
-            return
-        for variable, value in zip(inner(self.model.optimizer)._trainable_variables, self._trained, strict=True):
-            variable.assign(value)
+        put_back(self._trained or [])
         self._trained = None

@@ -46,9 +46,9 @@ def read_stack(config: Config) -> data.Stack:
     if isinstance(source, SyntheticData):
         stack = data.synthetic_em(sections=source.sections, size=source.size, seed=source.seed)
     else:
-        said = {"path", "images", "masks", "mask_threshold", "ignore", "foreground", "pair", "recursive"}
-        said |= {"axes", "lazy"}
-        folder = source.model_dump(include=said)
+        keys = {"path", "images", "masks", "mask_threshold", "ignore", "foreground", "pair", "recursive"}
+        keys |= {"axes", "lazy"}
+        folder = source.model_dump(include=keys)
         stack = data.read_folder(**folder, classes=config.model.classes)
     return data.downsample(stack, source.downsample) if source.downsample > 1 else stack
 

@@ -26,6 +26,7 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self.stream = stream
         self.columns = columns
+        self._closed = False
         self._epoch = 0
         self._last: int | None = None
         self._started = self._drawn = 0.0
@@ -39,8 +40,7 @@ class Progress(keras.callbacks.Callback):
         """
         self._last = last
         if name:
-            self.stream.write(f"Stage {name}\n")
-            self.stream.flush()
+            self._write(f"Stage {name}\n")
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Start the clock."""
@@ -49,16 +49,27 @@ class Progress(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Move the line, in a terminal."""
         now = time.monotonic()
-        if self.stream.isatty() and now - self._drawn >= REFRESH:
+        if now - self._drawn >= REFRESH and self._is_terminal():
             self._drawn = now
-            self.stream.write("\r\x1b[K" + self._moving_line(batch + 1, now - self._started))
-            self.stream.flush()
+            self._write("\r\x1b[K" + self._moving_line(batch + 1, now - self._started))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Write the epoch's line, which stays."""
-        erase = "\r\x1b[K" if self.stream.isatty() else ""
-        self.stream.write(erase + self._epoch_line(logs or {}, time.monotonic() - self._started) + "\n")
-        self.stream.flush()
+        erase = "\r\x1b[K" if self._is_terminal() else ""
+        self._write(erase + self._epoch_line(logs or {}, time.monotonic() - self._started) + "\n")
+
+    def _write(self, text: str) -> None:
+        """Nothing more, once there is nobody to read it: a closed terminal or pipe ends no training."""
+        if self._closed:
+            return
+        try:
+            self.stream.write(text)
+            self.stream.flush()
+        except (OSError, ValueError):
+            self._closed = True
+
+    def _is_terminal(self) -> bool:
+        return not self._closed and not self.stream.closed and self.stream.isatty()
 
     def _moving_line(self, step: int, seconds: float) -> str:
         steps = self.params.get("steps")

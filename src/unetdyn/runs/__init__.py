@@ -9,6 +9,7 @@
 | `model.keras` | the model: the best epoch's, or the last's | replaced atomically |
 | `history.png` | the picture of the run | replaced atomically |
 
+`run.json` is made exclusively, so that of several who claim a directory one gets it, and has the token of its writer.
 The JSON is strict, so that any program reads it. JSON has no NaN: numbers that are not finite are written as the texts
 `"NaN"`, `"Infinity"` and `"-Infinity"`, and read back as numbers.
 

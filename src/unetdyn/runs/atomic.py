@@ -1,9 +1,9 @@
-"""Replace a file all at once, or leave it as it was."""
+"""Write a file all at once, or leave it as it was: replaced, made, or appended to."""
 
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -41,6 +41,75 @@ def replacing(path: str | Path) -> Iterator[Path]:
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def create(path: Path, text: str) -> None:
+    """Make a file that is not there yet; of several who try at once, one succeeds.
+
+    Args:
+        path: The file; its folder must exist.
+        text: What it holds, from the moment at which it is there.
+
+    Raises:
+        FileExistsError: If somebody was faster.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "run.json"
+        >>> create(file, "mine")
+        >>> try:
+        ...     create(file, "theirs")
+        ... except FileExistsError:
+        ...     file.read_text()
+        'mine'
+    """
+    temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        _sync(temporary)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links: there the file is empty for a moment
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+            _sync(path)
+        sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def append(path: Path, data: bytes) -> None:
+    """Append lines, on the disk when this returns; after an error the file is as it was.
+
+    Half a line that somebody else has left at its end stays a line of its own.
+
+    Args:
+        path: The file, which is made where it is missing; its folder must exist.
+        data: Whole lines.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "epochs.jsonl"
+        >>> for line in (b"1\\n", b"2\\n"):
+        ...     append(file, line)
+        >>> file.read_text().split()
+        ['1', '2']
+    """
+    with path.open("a+b", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        try:
+            if size:
+                file.seek(-1, os.SEEK_END)
+                data = data if file.read(1) == b"\n" else b"\n" + data
+            while data:
+                data = data[file.write(data) :]
+            os.fsync(file.fileno())
+        except OSError:
+            with suppress(OSError):
+                file.truncate(size)
+            raise
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,8 +1,9 @@
 """Write a run directory so that it can be read after `kill -9` at any moment."""
 
-import os
 import platform
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,7 +15,8 @@ from numpy.typing import ArrayLike
 import unetdyn
 from unetdyn._checks import unknown_choice
 from unetdyn.runs import strict_json
-from unetdyn.runs.atomic import replacing, sync_folder
+from unetdyn.runs.atomic import append, replacing, sync_folder
+from unetdyn.runs.claim import FILE, TOKEN, Ownership, claim, siblings
 from unetdyn.runs.nesting import flatten
 
 FORMAT_VERSION = 1
@@ -24,7 +26,12 @@ ENDED = ("finished", "failed", "interrupted")
 class RunWriter:
     """A new run directory: `run.json` with status "running", then whatever is logged.
 
-    Nothing stays open between calls, and each line is on the disk when its call returns.
+    Nothing stays open between calls, and each line is on the disk when its call returns. Where the disk is full or gone
+    a call raises, and leaves what was there as it was; lines that it could not write come with the next call that can.
+
+    One writer has the folder: of several that are made at once one is accepted, and each proves before it writes that
+    the folder was not claimed anew meanwhile. A copy, by `copy` or `pickle`, is a new run from the same configuration:
+    it claims a folder of its own beside this one, `NAME-2`, `NAME-3` and so on, as soon as it is used.
 
     Args:
         path: A folder that is new or empty; its parents are made.
@@ -32,11 +39,10 @@ class RunWriter:
         seed: The run's seed.
         backend: The Keras backend, `"tensorflow"`, `"jax"` or `"torch"`: its version is noted beside Keras'.
 
-    Attributes:
-        path: The folder.
-
     Raises:
-        FileExistsError: If `path` is a file or a folder that holds something.
+        FileExistsError: If `path` is a file or a folder that holds something; from any other method, if the folder is
+            another writer's now.
+        OSError: From any method, where nothing can be written; it says why.
         TypeError: If `config` holds what JSON can't.
 
     Example:
@@ -55,26 +61,65 @@ class RunWriter:
         seed: int | None = None,
         backend: str | None = None,
     ) -> None:
-        self.path = Path(path)
-        self._run: dict[str, Any] = {
+        self._asked = Path(path)
+        self._new: dict[str, Any] = {
             "format": FORMAT_VERSION,
-            "status": "running",
-            "created": _now(),
-            "finished": None,
-            "versions": _versions(backend),
             "backend": backend,
             "seed": seed,
             "config": dict(config or {}),
+        }
+        self._begin()
+        self._claim([self._asked])
+
+    def _begin(self) -> None:
+        """A run of which nothing was written yet, and which has no folder."""
+        self._run: dict[str, Any] = {
+            **self._new,
+            TOKEN: uuid.uuid4().hex,
+            "status": "running",
+            "created": _now(),
+            "finished": None,
+            "versions": _versions(self._new["backend"]),
             "metrics": {},
             "monitors": {},
             "setup": {},
             "stages": [],
             "summary": {},
         }
-        strict_json.dumps(self._run)
-        _claim(self.path)
-        self._write_run()
-        sync_folder(self.path.parent)
+        self._waiting: dict[str, list[bytes]] = {}
+        self._ownership: Ownership | None = None
+
+    def _claim(self, folders: Iterable[Path]) -> None:
+        """The first of these that nobody has."""
+        text = self._text()
+        refused: FileExistsError | None = None
+        for folder in folders:
+            try:
+                claim(folder, text)
+            except FileExistsError as error:
+                refused = error
+                continue
+            self._path, self._place = folder, folder.absolute()  # where it is, even if the process goes elsewhere
+            self._ownership = Ownership(self._place, self._run[TOKEN])
+            sync_folder(self._place.parent)
+            return
+        assert refused is not None
+        raise refused
+
+    @property
+    def path(self) -> Path:
+        """The folder; a copy claims its own when it is first asked."""
+        if self._ownership is None:
+            self._claim(siblings(self._asked))
+        return self._path
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Of a copy: what the run is made from, and nothing of what was written."""
+        return {"_asked": self._asked, "_new": self._new}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._begin()
 
     @property
     def status(self) -> str:
@@ -126,7 +171,7 @@ class RunWriter:
         for key, array in converted.items():
             if array.dtype.hasobject:
                 raise TypeError(f"Arrays of a run hold numbers or texts. Received: {key} of dtype {array.dtype}.")
-        folder = self.path / "dynamics"
+        folder = self._owned() / "dynamics"
         folder.mkdir(exist_ok=True)
         with replacing(folder / f"{name}.npz") as temporary:
             np.savez(temporary, **converted)  # type: ignore[arg-type]
@@ -145,35 +190,55 @@ class RunWriter:
         self._write_run()
 
     def resume(self) -> None:
-        """Set the status back to "running": the training goes on."""
+        """Set the status back to "running": the training goes on, and with it goes what had ended it."""
         self._run |= {"status": "running", "finished": None}
+        self._run["summary"].pop("error", None)
         self._write_run()
 
+    def flush(self) -> None:
+        """Write the lines that earlier calls could not."""
+        for name in [name for name, lines in self._waiting.items() if lines]:
+            self._write_waiting(name)
+
+    @contextmanager
+    def replacing(self, name: str) -> Iterator[Path]:
+        """A temporary path to write to, which takes the place of a file of the run: see `unetdyn.runs.replacing`.
+
+        Args:
+            name: The file's, in the folder.
+
+        Yields:
+            The path to write to.
+        """
+        with replacing(self._owned() / name) as temporary:
+            yield temporary
+
+    def _owned(self) -> Path:
+        """The folder, which is still this writer's."""
+        _ = self.path
+        assert self._ownership is not None
+        self._ownership.check()
+        return self._place
+
+    def _text(self) -> str:
+        return strict_json.dumps(self._run, indent=2) + "\n"
+
     def _write_run(self) -> None:
-        with replacing(self.path / "run.json") as temporary:
-            temporary.write_text(strict_json.dumps(self._run, indent=2) + "\n", encoding="utf-8")
+        text = self._text()
+        with self.replacing(FILE) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        assert self._ownership is not None
+        self._ownership.note()
 
     def _append(self, name: str, record: dict[str, Any]) -> None:
         line = strict_json.dumps(record) + "\n"
-        with (self.path / name).open("ab") as file:
-            file.write(line.encode())
-            file.flush()
-            os.fsync(file.fileno())
+        self._waiting.setdefault(name, []).append(line.encode())
+        self._write_waiting(name)
 
-
-def _claim(path: Path) -> None:
-    """Make the folder, or refuse it, so that nobody's files are overwritten."""
-    if path.is_dir():
-        held = sorted(entry.name for entry in path.iterdir())
-        if held:
-            more = "" if len(held) <= 3 else f" and {len(held) - 3} more"
-            raise FileExistsError(
-                "`path` must be a new or empty folder, so that no earlier run is overwritten. "
-                f"Received: {path}, which holds {', '.join(held[:3])}{more}. Choose another, or move that one away."
-            )
-    elif path.exists():
-        raise FileExistsError(f"`path` must be a new or empty folder. Received: {path}, which is a file.")
-    path.mkdir(parents=True, exist_ok=True)
+    def _write_waiting(self, name: str) -> None:
+        lines = self._waiting[name]
+        append(self._owned() / name, b"".join(lines))
+        lines.clear()
 
 
 def _versions(backend: str | None) -> dict[str, str]:

@@ -58,6 +58,44 @@ def epoch_unread(error: BaseException) -> Finding:
     return Finding("recorder.epoch_unread", "watch", _NAME, seen)
 
 
+def not_written(what: str, error: BaseException) -> Finding:
+    """A part of the record could not be written; the training goes on.
+
+    Args:
+        what: Which part.
+        error: What was raised.
+    """
+    seen = (
+        f"RunRecorder: {what} could not be written. {type(error).__name__}: {error}. The training goes on, and what is "
+        "missing of its record is written as soon as that is possible again."
+    )
+    return Finding("recorder.not_written", "watch", _NAME, seen)
+
+
+def evaluated_other_weights(name: str) -> Finding:
+    """What the best epoch is chosen by belongs to other weights than those that are saved.
+
+    Args:
+        name: The value's name.
+    """
+    seen = (
+        f"RunRecorder: {name} is that of other weights than those that model.keras keeps: something exchanges the "
+        "weights for the validation and puts them back before the recorder saves. Let it exchange them at the epoch's "
+        "end too, before the recorder, or take keras.callbacks.SwapEMAWeights, whose averages the recorder saves."
+    )
+    return Finding("recorder.other_weights", "watch", _NAME, seen)
+
+
+def signalled(name: str, epochs: int) -> str:
+    """The process was told to end.
+
+    Args:
+        name: Of the signal.
+        epochs: How many are whole.
+    """
+    return f"{name} came after {epochs} whole epoch{'s' if epochs != 1 else ''}: the process was told to end."
+
+
 def _not_compared(name: str, reason: str) -> str:
     return (
         f"RunRecorder: save_best={name!r} {reason} Such epochs are not compared; if none can be, model.keras will be "

@@ -1,0 +1,99 @@
+"""Writes a run, and ends no training where that fails."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from unetdyn.analysis.diagnosis.finding import Finding
+from unetdyn.analysis.diagnosis.messages import recorder as messages
+from unetdyn.callbacks.aside import Aside
+from unetdyn.runs import RunWriter
+
+
+class PatientWriter:
+    """Writes as `RunWriter` does; what can't be written is told once, and written as soon as that works again.
+
+    Args:
+        writer: Of a run.
+
+    Attributes:
+        writer: The same.
+        aside: Stands between the training and whatever else records it.
+        epochs: What there is for `epochs.jsonl`, one dictionary an epoch.
+        events: What there is for `events.jsonl`, one dictionary an event, without the time.
+
+    Example:
+        >>> import tempfile
+        >>> patient = PatientWriter(RunWriter(tempfile.mkdtemp()))
+        >>> patient.log_epoch(0, {"loss": 0.5})
+        >>> patient.epochs
+        [{'epoch': 0, 'loss': 0.5}]
+    """
+
+    def __init__(self, writer: RunWriter) -> None:
+        self.writer = writer
+        self.aside = Aside(self._tell)
+        self.epochs: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was said how the run has ended."""
+        return self.writer.status != "running"
+
+    def log_epoch(self, epoch: int, row: Mapping[str, Any]) -> None:
+        """An epoch's numbers."""
+        self.epochs.append({"epoch": epoch, **row})
+        with self.aside("epochs.jsonl"):
+            self.writer.log_epoch(epoch, row)
+
+    def event(self, kind: str, message: str, **data: Any) -> None:
+        """What happened."""
+        self.events.append({"kind": kind, "message": message, **data})
+        with self.aside("events.jsonl"):
+            self.writer.event(kind, message, **data)
+
+    def finding(self, kind: str, found: Finding, **details: Any) -> None:
+        """What was found, as an event with its code and level."""
+        self.event(kind, found.sentence, **details, code=found.code, level=found.level)
+
+    def warn(self, found: Finding, stacklevel: int, **details: Any) -> None:
+        """A finding that is a warning too; `stacklevel` as if `warnings.warn` were called instead of this."""
+        self.finding("warning", found, **details)
+        warnings.warn(found.sentence, UserWarning, stacklevel=stacklevel + 1)
+
+    def save_arrays(self, name: str, arrays: Mapping[str, Any]) -> None:
+        """The record of a monitor."""
+        with self.aside(f"dynamics/{name}.npz"):
+            self.writer.save_arrays(name, **arrays)
+
+    def save_model(self, model: keras.Model) -> bool:
+        """The model; whether that worked. If not, the file is what it was."""
+        with self.aside("model.keras"):
+            with self.writer.replacing("model.keras") as temporary:
+                model.save(temporary)
+            return True
+        return False
+
+    def declare(self, **said: Any) -> None:
+        """What the logged values are, as `RunWriter.declare` takes it."""
+        with self.aside("run.json"):
+            self.writer.declare(**said)
+
+    def finish(self, status: str, summary: Mapping[str, Any]) -> None:
+        """How the run ended."""
+        with self.aside("what was left to write"):
+            self.writer.flush()
+        with self.aside("run.json"):
+            self.writer.finish(status, summary)
+
+    def resume(self) -> None:
+        """The training goes on."""
+        if self.ended:
+            with self.aside("run.json"):
+                self.writer.resume()
+
+    def _tell(self, what: str, error: Exception) -> None:
+        self.warn(messages.not_written(what, error), stacklevel=4)
