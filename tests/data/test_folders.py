@@ -62,9 +62,9 @@ def test_list_images_refuses_a_file_that_may_be_an_image(tmp_path, name):
 
 def test_list_images_refuses_a_folder_that_is_an_image(tmp_path):
     put(tmp_path / "a.png")
-    (tmp_path / "b.zarr").mkdir()
-    (tmp_path / "b.zarr" / ".zarray").write_text("{}")
-    with pytest.raises(ValueError, match=r"Received: '.*b\.zarr'"):
+    (tmp_path / "b.n5").mkdir()
+    (tmp_path / "b.n5" / "attributes.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"Received: '.*b\.n5'"):
         list_images(tmp_path)
 
 

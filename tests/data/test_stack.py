@@ -79,6 +79,27 @@ def test_downsample_refuses_a_factor_that_does_not_divide(factor, text):
         downsample(make(np.zeros((1, 4, 8, 1), "uint8")), factor)
 
 
+def test_stack_keeps_the_places_of_sections():
+    stack = make(np.zeros((3, 1, 1, 1), "uint8"))
+    assert (stack.position, stack.places) == (None, (0, 1, 2))
+    assert stack.take([2, 0]).position == (2, 0)
+    assert stack.take([0, 2]).take([1, 1]).position == (2, 2)
+    assert downsample(stack.take([1]), 1).position == (1,)
+
+
+@pytest.mark.parametrize("position", [(0,), (0, 1.5)])
+def test_stack_refuses_places_that_are_no_whole_numbers(position):
+    images = np.zeros((2, 1, 1, 1), "uint8")
+    with pytest.raises(ValueError, match=r"`position` must hold one whole number for each of the 2 sections"):
+        Stack(images, images, ("a", "b"), position=position)
+
+
+def test_stack_with_images_keeps_the_rest():
+    images = np.zeros((2, 1, 1, 1), "uint8")
+    stack = Stack(images, images, ("a", "b"), voxel_size=(3, 2, 1), position=(0, 5)).with_images(images + np.float32(1))
+    assert (stack.images.max(), stack.voxel_size, stack.position) == (1, (3, 2, 1), (0, 5))
+
+
 def weighted(masks, weights):
     masks, weights = (np.array(part, "uint8").reshape(1, *np.shape(part), 1) for part in (masks, weights))
     return Stack(np.zeros_like(masks), masks, ("a",), weights)

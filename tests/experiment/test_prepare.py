@@ -7,6 +7,7 @@ from PIL import Image
 from unetdyn import data
 from unetdyn.experiment import ConfigError, parse_config, run_experiment
 from unetdyn.experiment.prepare import check_classes, prepare
+from unetdyn.report import FlipMapDisplay
 
 
 def folder(path, sections=6, size=32, mask=None):
@@ -263,3 +264,62 @@ def test_run_experiment_a_refused_configuration_leaves_no_run_directory(tmp_path
     config = config_for(tmp_path / "nowhere", run_directory=str(tmp_path / "run"))
     refused(config, "nowhere")
     assert not (tmp_path / "run").exists()
+
+
+def test_run_experiment_trains_in_3d_with_monitors_of_images(tmp_path):
+    config = parse_config(
+        {
+            "data": {
+                "kind": "synthetic",
+                "sections": 8,
+                "size": 64,
+                "downsample": 2,
+                "tile": [2, 16, 16],
+                "split": {"train": [0, 3], "validation": [5, 7]},
+                "augmentation": {"noise": 0.1},
+            },
+            "model": {"architecture": "UNet", "filters": 2, "depth": 1},
+            "fit": {"epochs": 2, "batch_size": 4},
+            "callbacks": {"gradient": None, "update": None, "noise_scale": None},  # these see weights, not images
+            "run_directory": str(tmp_path / "run"),
+        }
+    )
+    run = run_experiment(config)
+    assert np.isfinite([epoch[key] for epoch in run.epochs for key in ("loss", "val_loss", "val_jaccard")]).all()
+    flips = run.arrays("flips")
+    assert flips["flip_count"].shape[1:] == flips["target"].shape[1:] == (2, 16, 16)
+    assert FlipMapDisplay.from_run(run).plot().figure_ is not None
+
+
+def test_prepare_cuts_blocks_and_leaves_sections_on_disk(tmp_path):
+    rng = np.random.default_rng(0)
+    raw, labels = rng.integers(0, 255, (8, 20, 24), "uint8"), rng.integers(0, 2, (8, 20, 24), "uint8")
+    np.savez(tmp_path / "a.npz", raw=raw, labels=labels)
+    np.save(tmp_path / "raw.npy", raw[None, :, :, :])
+    np.save(tmp_path / "labels.npy", labels)
+    common = {"tile": [2, 8, 8], "stride": [1, 8, 8], "split": {"train": [0, 3], "validation": [5, 7]}}
+    in_memory = {"images": "a.npz::raw", "masks": "a.npz::labels"}
+    on_disk = {"images": "raw.npy", "masks": "labels.npy", "axes": "czyx", "lazy": True}
+    for method in ("per_image", "unit"):
+        extra = {**common, "normalise": method, "augmentation": {"noise": 0.1, "flip": False}}
+        eager, lazy = (prepare(config_for(tmp_path, data={**extra, **one})) for one in (in_memory, on_disk))
+        assert isinstance(lazy.train.images, data.LazyArray)
+        assert eager.train.images.shape == (3 * 3 * 3, 2, 8, 8, 1)
+        for one, other in ((eager.train, lazy.train), (eager.validation, lazy.validation)):
+            for first, second in zip(one[0], other[0], strict=True):
+                np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+@pytest.mark.parametrize("tile", [[16, 16], [0, 16, 16], [2, 16, 16, 1]])
+def test_parse_config_refuses_tiles_that_are_no_blocks(tmp_path, tile):
+    with pytest.raises(ConfigError, match=r"data\.(folder\.)?tile"):
+        config_for(tmp_path, data={"tile": tile})
+
+
+def test_run_experiment_without_the_package_of_a_format_is_refused(tmp_path, monkeypatch):
+    import sys
+
+    (tmp_path / "images.nii").touch()
+    (tmp_path / "masks.nii").touch()
+    monkeypatch.setitem(sys.modules, "nibabel", None)
+    refused(config_for(tmp_path), "needs the package 'nibabel'", "pip install 'unetdyn[formats]'")

@@ -8,6 +8,7 @@ from unetdyn.data.dataset import TileDataset, epoch_order
 from unetdyn.data.files import read_image
 from unetdyn.data.folders import read_stack
 from unetdyn.data.groups import read_groups
+from unetdyn.data.lazy import LazyArray
 from unetdyn.data.leakage import LeakageReport, Split, check_leakage, check_tile_leakage
 from unetdyn.data.normalise import normalise
 from unetdyn.data.read import read_folder
@@ -15,9 +16,11 @@ from unetdyn.data.split import split_by_fraction, split_by_section
 from unetdyn.data.stack import Stack, downsample
 from unetdyn.data.synthetic import synthetic_em
 from unetdyn.data.tiles import Tiles, stitch, tile
+from unetdyn.data.volume import read_volume
 
 __all__ = [
     "Augmentation",
+    "LazyArray",
     "LeakageReport",
     "Split",
     "Stack",
@@ -32,6 +35,7 @@ __all__ = [
     "read_groups",
     "read_image",
     "read_stack",
+    "read_volume",
     "split_by_fraction",
     "split_by_section",
     "stitch",

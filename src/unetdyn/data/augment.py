@@ -25,6 +25,10 @@ class Augmentation:
     Keras' layers keep no state here, they are given a seed for each batch (`get_random_transformation`). All of it runs
     on the CPU, whatever device trains.
 
+    Tiles in 3D, `(batch, depth, height, width, channels)`, are changed as one: all sections of a tile are flipped,
+    turned and shifted alike, in their plane, and `flip` also reverses their order with probability ½. Contrast changes
+    about each section's own mean.
+
     Elastic deformation is left out: Keras 3.15's `RandomElasticTransform` draws one distortion for the whole batch,
     clips masks to the images' value range and, given a seed, decides whether to act by comparing two equal numbers.
 
@@ -33,7 +37,7 @@ class Augmentation:
 
     Args:
         flip: Mirror left and right, and up and down, each with probability ½ (default): sections have no top. Keras'
-            `"horizontal_and_vertical"` does both or neither, so two layers are used.
+            `"horizontal_and_vertical"` does both or neither, so two layers are used. In 3D also front and back.
         rotate90: Swap rows and columns with probability ½ (default). With `flip` all eight symmetries of the square
             are drawn alike; these are exact, no grey value is invented. Needs square tiles.
         rotation: Largest rotation in degrees, either way. Default 0: it blurs by interpolating, and its corners are
@@ -78,7 +82,7 @@ class Augmentation:
         check_range("noise", noise, 0)
         check_count("seed", seed, least=0, unit="")
         self.seed = seed
-        self.rotate90 = rotate90
+        self.flip, self.rotate90 = flip, rotate90
         # The layers' own seed is never used; without one they would draw it from Python's global random numbers.
         common = {"dtype": "float32", "data_format": "channels_last", "seed": 0}
         layers = keras.layers
@@ -96,36 +100,58 @@ class Augmentation:
         ]
         # A step keeps its number whether others are used or not, so switching one on leaves the others' draws alone.
         self._steps = {number: step for number, (wanted, step) in enumerate(steps) if wanted}
-        self._numbers = len(steps)
+        self._numbers = len(steps) + 1  # the last one is drawn for the order of sections
 
     def __call__(self, images: np.ndarray, masks: np.ndarray, epoch: int, batch: int) -> tuple[np.ndarray, np.ndarray]:
         """The batch transformed by the draw of `(seed, epoch, batch)`.
 
         Args:
-            images: Array of shape `(batch, height, width, channels)`.
-            masks: Array of shape `(batch, height, width, 1)`; further channels, such as weights, are moved alike.
+            images: Array of shape `(batch, height, width, channels)`, in 3D `(batch, depth, height, width, channels)`.
+            masks: The same with 1 channel; further channels, such as weights, are moved alike.
             epoch: Number of the epoch, from 0.
             batch: Number of the batch in the epoch, from 0.
 
         Returns:
             Images and masks as `float32`, of the same shapes.
         """
-        if images.shape[:3] != masks.shape[:3] or images.ndim != 4 or masks.ndim != 4:
+        if images.shape[:-1] != masks.shape[:-1] or images.ndim not in (4, 5):
             raise ValueError(
-                "`images` and `masks` must have shapes (batch, height, width, channels) that agree but in the last. "
-                f"Received: images.shape={images.shape}, masks.shape={masks.shape}."
+                "`images` and `masks` must have shapes (batch, height, width, channels), or with depth before height, "
+                f"that agree but in the last. Received: images.shape={images.shape}, masks.shape={masks.shape}."
             )
-        if self.rotate90 and images.shape[1] != images.shape[2]:
+        if self.rotate90 and images.shape[-3] != images.shape[-2]:
             raise ValueError(
                 f"`rotate90=True` needs square images. Received: images.shape={images.shape}. Pass `rotate90=False`."
             )
         # 31 bits, because a seed is a signed 32-bit number on PyTorch.
         seeds = np.random.SeedSequence([self.seed, epoch, batch]).generate_state(self._numbers) >> 1
+        if images.ndim == 5 and self.flip:
+            images, masks = _reversed(images, masks, int(seeds[-1]))
         with keras.device("cpu"):
-            images, masks = (keras.ops.convert_to_tensor(part.astype(np.float32)) for part in (images, masks))
+            flat, flat_masks = (
+                keras.ops.convert_to_tensor(_in_channels(part.astype(np.float32))) for part in (images, masks)
+            )
             for number, step in self._steps.items():
-                images, masks = step(images, masks, int(seeds[number]))
-            return _to_numpy(images), _to_numpy(masks)
+                flat, flat_masks = step(flat, flat_masks, int(seeds[number]))
+            return _from_channels(_to_numpy(flat), images.shape), _from_channels(_to_numpy(flat_masks), masks.shape)
+
+
+def _in_channels(tiles: np.ndarray) -> np.ndarray:
+    """Of tiles in 3D, sections as channels, so that layers for images change them alike."""
+    return tiles if tiles.ndim == 4 else np.moveaxis(tiles, 1, 3).reshape(*tiles.shape[0:1], *tiles.shape[2:4], -1)
+
+
+def _from_channels(flat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if len(shape) == 4:
+        return flat
+    batch, depth, height, width, channels = shape
+    return np.ascontiguousarray(np.moveaxis(flat.reshape(batch, height, width, depth, channels), 3, 1))
+
+
+def _reversed(images: np.ndarray, masks: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Half of the tiles with their sections in reverse."""
+    turned = (np.random.default_rng(seed).random(len(images)) < 0.5)[:, None, None, None, None]
+    return np.where(turned, images[:, ::-1], images), np.where(turned, masks[:, ::-1], masks)
 
 
 def _by_layer(layer: keras.layers.Layer) -> Step:

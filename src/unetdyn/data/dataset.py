@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 import keras
@@ -10,6 +11,7 @@ import numpy as np
 from unetdyn._checks import check_count
 from unetdyn._warnings import warn
 from unetdyn.data.augment import Augmentation
+from unetdyn.data.lazy import LazyArray
 
 
 @lru_cache(maxsize=4)
@@ -49,8 +51,10 @@ class TileDataset(keras.utils.PyDataset):
     come twice in an epoch, and others never.
 
     Args:
-        images: Array of shape `(tiles, height, width, channels)`, finite; usually normalised `float32`.
-        masks: Array of shape `(tiles, height, width, 1)` of class indices; 0 and 1 with `classes=1`.
+        images: Array of shape `(tiles, height, width, channels)`, or in 3D `(tiles, depth, height, width, channels)`,
+            finite; usually normalised `float32`. Of a `LazyArray` each batch is read from disk when it is drawn, and
+            checked then.
+        masks: Array of the same shape with 1 channel, of class indices; 0 and 1 with `classes=1`.
         batch_size: Tiles in a batch, default 8; the last batch may be smaller.
         classes: 1 (default) for binary masks, otherwise the number of classes with the background.
         shuffle: Whether to draw the order anew each epoch (default), or to keep the order given: for validation.
@@ -81,8 +85,8 @@ class TileDataset(keras.utils.PyDataset):
 
     def __init__(
         self,
-        images: np.ndarray,
-        masks: np.ndarray,
+        images: np.ndarray | LazyArray,
+        masks: np.ndarray | LazyArray,
         batch_size: int = 8,
         classes: int = 1,
         shuffle: bool = True,
@@ -90,11 +94,15 @@ class TileDataset(keras.utils.PyDataset):
         augmentation: Augmentation | None = None,
         drop_last: bool = False,
         initial_epoch: int = 0,
-        weights: np.ndarray | None = None,
+        weights: np.ndarray | LazyArray | None = None,
     ) -> None:
         super().__init__()
-        _check_arrays(images, masks)
-        _check_indices(masks, classes)
+        _check_shapes(images, masks)
+        check_count("classes", classes, least=1, unit="")
+        if not isinstance(images, LazyArray):
+            _check_finite(images, range(len(images)))
+        if not isinstance(masks, LazyArray):
+            _check_indices(masks, classes)
         _check_weights(weights, masks)
         check_count("batch_size", batch_size, least=1, unit="tiles")
         check_count("seed", seed, least=0, unit="")
@@ -103,7 +111,7 @@ class TileDataset(keras.utils.PyDataset):
                 f"With `drop_last=True`, `batch_size` must be at most the number of tiles, {len(images)}, or no batch "
                 f"is left. Received: batch_size={batch_size}."
             )
-        self.images, self.masks, self.weights = images, masks, weights
+        self.images, self.masks, self.weights, self.classes = images, masks, weights, classes
         self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
         self.augmentation, self.drop_last = augmentation, drop_last
         self._warned = False
@@ -134,12 +142,22 @@ class TileDataset(keras.utils.PyDataset):
         self._requested.append(index)
         order = epoch_order(len(self.images), self.seed, epoch) if self.shuffle else np.arange(len(self.images))
         chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
-        images, masks = self.images[chosen].astype(np.float32), self.masks[chosen].astype(np.float32)
-        if self.weights is not None:  # a further channel of the masks, until they have been moved together
-            masks = np.concatenate([masks, self.weights[chosen].astype(np.float32)], axis=-1)
+        images, masks = self._read(chosen)
         if self.augmentation is not None:
             images, masks = self.augmentation(images, masks, epoch, index)
         return (images, masks) if self.weights is None else (images, masks[..., :1], masks[..., 1:])
+
+    def _read(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Images and masks, with weights as a further channel of the masks until they have been moved together."""
+        images, masks = self.images[chosen], self.masks[chosen]
+        if isinstance(self.images, LazyArray):
+            _check_finite(images, chosen)
+        if isinstance(self.masks, LazyArray):
+            _check_indices(masks, self.classes)
+        masks = masks.astype(np.float32)
+        if self.weights is not None:
+            masks = np.concatenate([masks, self.weights[chosen].astype(np.float32)], axis=-1)
+        return images.astype(np.float32), masks
 
     def on_epoch_begin(self) -> None:
         """Called by Keras."""
@@ -174,13 +192,17 @@ class TileDataset(keras.utils.PyDataset):
             self._warned = True
 
 
-def _check_arrays(images: np.ndarray, masks: np.ndarray) -> None:
-    if images.ndim != 4 or masks.shape != (*images.shape[:3], 1) or len(images) == 0:
+def _check_shapes(images: np.ndarray | LazyArray, masks: np.ndarray | LazyArray) -> None:
+    if images.ndim not in (4, 5) or masks.shape != (*images.shape[:-1], 1) or len(images) == 0:
         raise ValueError(
-            "`images` must have shape (tiles, height, width, channels) with at least one tile, and `masks` the same "
-            f"with 1 channel. Received: images.shape={images.shape}, masks.shape={masks.shape}."
+            "`images` must have shape (tiles, height, width, channels), or with depth before height, with at least one "
+            "tile, and `masks` the same with 1 channel. "
+            f"Received: images.shape={images.shape}, masks.shape={masks.shape}."
         )
-    bad = [index for index, image in enumerate(images) if not np.isfinite(image).all()]
+
+
+def _check_finite(images: np.ndarray, indices: Iterable[int]) -> None:
+    bad = [index for index, image in zip(indices, images, strict=True) if not np.isfinite(image).all()]
     if bad:
         raise ValueError(
             f"`images` must be finite. Received: {len(bad)} of {len(images)} tiles with NaN or infinity, "
@@ -188,7 +210,7 @@ def _check_arrays(images: np.ndarray, masks: np.ndarray) -> None:
         )
 
 
-def _check_weights(weights: np.ndarray | None, masks: np.ndarray) -> None:
+def _check_weights(weights: np.ndarray | LazyArray | None, masks: np.ndarray | LazyArray) -> None:
     if weights is None:
         return
     if weights.shape != masks.shape:
@@ -196,6 +218,8 @@ def _check_weights(weights: np.ndarray | None, masks: np.ndarray) -> None:
             f"`weights` must have the shape of `masks`. Received: weights.shape={weights.shape}, "
             f"masks.shape={masks.shape}."
         )
+    if isinstance(weights, LazyArray):
+        return  # 0 and 1, as `Stack` has them
     low, high = weights.min(), weights.max()
     if not (low >= 0 and np.isfinite(high) and high > 0):
         raise ValueError(
@@ -205,7 +229,6 @@ def _check_weights(weights: np.ndarray | None, masks: np.ndarray) -> None:
 
 
 def _check_indices(masks: np.ndarray, classes: int) -> None:
-    check_count("classes", classes, least=1, unit="")
     values = np.unique(masks)
     if np.isin(values, np.arange(max(classes, 2))).all():
         return

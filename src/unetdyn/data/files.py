@@ -1,4 +1,4 @@
-"""One image file in, arrays out: which reader reads it, and what images must have in common."""
+"""One file in, arrays out: which reader reads it, and what images must have in common."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from unetdyn.data.depth import standard_dtype
+from unetdyn.data.formats.registry import FORMATS, check_no_axes, format_of, is_one_source, volume_pages
 from unetdyn.data.pictures import read_picture
 from unetdyn.data.refused import RefusedFile
 from unetdyn.data.tiff import read_tiff
 
-# All that has to be edited for another format: extension -> reader of `(path, mask)`, which returns pages of shape
-# `(height, width, channels)` in the file's own dtype. What it needs is imported inside it, not at the top of its file.
+# All that has to be edited for another format of images: extension -> reader of `(path, mask)`, which returns pages of
+# shape `(height, width, channels)` in the file's own dtype. What it needs is imported inside it, not at the top of its
+# file. Volumes are in formats/registry.py.
 READERS: dict[str, Callable[[Path, bool], list[np.ndarray]]] = {
     ".png": read_picture,
     ".tif": read_tiff,
@@ -24,7 +26,7 @@ READERS: dict[str, Callable[[Path, bool], list[np.ndarray]]] = {
     ".gif": read_picture,
     ".bmp": read_picture,
 }
-EXTENSIONS = tuple(READERS)
+EXTENSIONS = (*READERS, *FORMATS)
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -37,13 +39,15 @@ def read_image(path: str | Path) -> np.ndarray:
     orientation of a PNG or JPEG is applied. What can be read in two ways is refused; docs/image_files.md lists it all.
 
     Args:
-        path: A `.png`, `.tif`, `.tiff`, `.jpg`, `.jpeg`, `.gif` or `.bmp` file with one page.
+        path: A `.png`, `.tif`, `.tiff`, `.jpg`, `.jpeg`, `.gif` or `.bmp` file with one page, or a file of another
+            format that `read_stack` reads, with one section.
 
     Returns:
         Array of shape `(height, width, channels)`.
 
     Raises:
         FileNotFoundError: Where there is no such file.
+        ImportError: Where the format needs a package that is not installed; the message says how to install it.
         ValueError: Where the extension is not one of those above, the file cannot be read, can be read in more than
             one way or has several pages.
 
@@ -67,18 +71,21 @@ def read_image(path: str | Path) -> np.ndarray:
     return pages[0]
 
 
-def read_pages(path: Path, mask: bool = False) -> list[np.ndarray]:
+def read_pages(path: Path, mask: bool = False, axes: str | None = None) -> list[np.ndarray]:
     """The pages of one file, each of shape `(height, width, channels)`; `mask=True` keeps what can be class indices."""
-    return [page.astype(np.uint8) if page.dtype == np.bool_ else page for page in pages_with_bits(path, mask)]
+    return [page.astype(np.uint8) if page.dtype == np.bool_ else page for page in pages_with_bits(path, mask, axes)]
 
 
-def pages_with_bits(path: Path, mask: bool = False) -> list[np.ndarray]:
+def pages_with_bits(path: Path, mask: bool = False, axes: str | None = None) -> list[np.ndarray]:
     """What `read_pages` returns, but booleans where a file has one bit, for `one_bit_as_the_others`."""
-    if not path.is_file():
+    if not is_one_source(path):
         raise FileNotFoundError(
             f"`path` must be an image file. Received: path={str(path)!r}, which is not one; {describe_nearest(path)}."
         )
     check_extension(path)
+    if format_of(path) is not None:
+        return volume_pages(path, mask, axes)
+    check_no_axes(path, axes)
     try:
         pages = READERS[path.suffix.lower()](path, mask)
         return [np.ascontiguousarray(standard_dtype(page, path, mask)) for page in pages]
@@ -134,9 +141,14 @@ def natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), part) if part.isdecimal() else (1, 0, part.lower()) for part in parts]
 
 
+def is_read(path: Path) -> bool:
+    """Whether there is a reader for it, by its extension, or of a Zarr store by what is in it."""
+    return path.suffix.lower() in READERS or format_of(path) is not None
+
+
 def check_extension(path: Path) -> None:
     """Refuse a file whose extension is none that is read."""
-    if path.suffix.lower() not in EXTENSIONS:
+    if not is_read(path):
         raise ValueError(
             f"`path` must lead to images of the extensions {', '.join(EXTENSIONS)}. Received: {str(path)!r}. "
             f"Convert that file, or move it out of the folder if it is no image."

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,30 +14,43 @@ from unetdyn.data.files import (
     check_alike,
     check_extension,
     describe_nearest,
+    is_read,
     list_some,
     natural,
     one_bit_as_the_others,
     pages_with_bits,
 )
+from unetdyn.data.formats.registry import SEPARATOR, array_in, is_one_source, stem_of
+from unetdyn.data.formats.tiff_file import without_repeats
 
 _TABLES = {".csv", ".tsv", ".xls", ".xlsx", ".ods"}
 _NOT_IMAGES = {".txt", ".md", ".json", ".xml", ".yaml", ".yml", ".log", ".ini", ".db", ".html", ".pdf", *_TABLES}
 # What systems put beside the files of their users; hidden files begin with a dot.
 _OF_SYSTEMS = {"icon\r", "__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
-_FOLDERS_AS_FILES = {".zarr", ".n5"}
+_FOLDERS_AS_FILES = {".n5"}  # and Zarr stores, which are read
 _NOT_DOWNLOADED = ".icloud"
 
 
-def read_stack(path: str | Path, recursive: bool | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """All sections of a folder or of a multi-page TIFF, in their natural order (2 before 10).
+def read_stack(
+    path: str | Path, recursive: bool | None = None, axes: str | None = None
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """All sections of a folder, of a multi-page TIFF or of a volume, in their natural order (2 before 10).
 
     They are read as `read_image` says, but 1-bit images among those with grey levels have the values 0 and 255.
 
+    Volumes are, with the extra `unetdyn[formats]`, MRC (`.mrc`, `.mrcs`, `.rec`, `.st`, `.map`), HDF5 (`.h5`, `.hdf5`,
+    `.hdf`), NIfTI (`.nii`, `.nii.gz`), NRRD (`.nrrd`, `.nhdr`) and Zarr (`.zarr`, of OME-Zarr the finest level), and
+    without it `.npy` and `.npz`. docs/formats.md says what is read of each.
+
     Args:
         path: A folder of image files, or one file with one or more pages. In a folder, hidden files and files that are
-            plainly no images (`.txt`, `.csv`, `.json`, ...) are passed over.
+            plainly no images (`.txt`, `.csv`, `.json`, ...) are passed over. Of HDF5, Zarr and `.npz` an array is named
+            by `file.h5::/path`, for all files of a folder by `folder::/path`; where that is left out, there must be one
+            of 2 to 4 dimensions.
         recursive: What is done with sub-folders that hold images. `True`: they are read too; `False`: they are passed
             over. Default `None`: they are refused, so that nothing is left out without a word.
+        axes: For HDF5, Zarr, `.npy` and `.npz`, a letter for each axis: z, y, x, c for channels. Default `None`: what
+            the file says, else `"yx"`, `"zyx"`, or `"yxc"` and `"zyxc"` where the last axis is at most 4 long.
 
     Returns:
         images: Array of shape `(sections, height, width, channels)`, in the dtype `read_image` describes.
@@ -45,6 +59,7 @@ def read_stack(path: str | Path, recursive: bool | None = None) -> tuple[np.ndar
 
     Raises:
         FileNotFoundError: Where there is no such folder or file; the message says what is there instead.
+        ImportError: Where a format needs a package that is not installed; the message says how to install it.
         ValueError: Where the folder holds no images, images in sub-folders, or one of a format that is not read, a
             file cannot be read, two files have one name, or the images differ in size or dtype.
 
@@ -61,13 +76,13 @@ def read_stack(path: str | Path, recursive: bool | None = None) -> tuple[np.ndar
     """
     named: dict[str, np.ndarray] = {}
     for name, file in name_files({"": Path(path)}, recursive).items():
-        add_pages(named, name, pages_with_bits(file))
+        add_pages(named, name, pages_with_bits(file, axes=axes))
     named = one_bit_as_the_others(named)
     check_alike(named)
     return np.stack(list(named.values())), tuple(named)
 
 
-def add_pages(named: dict[str, np.ndarray], name: str, pages: list[np.ndarray]) -> None:
+def add_pages(named: dict[str, Any], name: str, pages: Sequence[Any]) -> None:
     """Put the pages of one file to the others: under its own name, or with several `name[0]`, `name[1]`, ..."""
     for number, page in enumerate(pages):
         own = name if len(pages) == 1 else f"{name}[{number}]"
@@ -84,6 +99,8 @@ def name_files(
 ) -> dict[str, Path]:
     """Every image file by its stem, in natural order; behind its sub-folder where it lies in one.
 
+    Where a source names an array, `folder::/raw`, so does each of its files.
+
     A name is kept in Unicode's composed form (NFC): macOS hands out `ü` as `u` and two dots, others as one character,
     and both are one name to who reads them.
 
@@ -94,15 +111,16 @@ def name_files(
     """
     named: dict[str, Path] = {}
     for before, source in sources.items():
-        for file in list_images(source, recursive, apart):
-            inside = Path(before) / (file.name if file == source else file.relative_to(source))
-            name = unicodedata.normalize("NFC", inside.with_name(file.stem).as_posix())
+        folder, array = array_in(source)
+        for file in list_images(folder, recursive, apart):
+            inside = Path(before) / (file.name if file == folder else file.relative_to(folder))
+            name = unicodedata.normalize("NFC", inside.with_name(stem_of(file)).as_posix())
             if name in named:
                 raise ValueError(
                     f"`path` holds two images of the name {name!r}, and masks are paired by name. Received: "
                     f"path={str(source)!r} with {_told_apart(named[name].name, file.name)}. Rename or remove one."
                 )
-            named[name] = file
+            named[name] = file if array is None else Path(f"{file}{SEPARATOR}{array}")
     return {name: named[name] for name in sorted(named, key=lambda name: (natural(name), name))}
 
 
@@ -113,9 +131,9 @@ def list_images(path: Path, recursive: bool | None = None, apart: frozenset[Path
             f"`path` must be a folder of images or an image file. Received: path={str(path)!r}, "
             f"which does not exist; {describe_nearest(path)}."
         )
-    if path.is_file():
+    if is_one_source(path):
         return [path]
-    files = list(_files(path, bool(recursive), apart))
+    files = without_repeats(list(_files(path, bool(recursive), apart)))
     for file in files:
         _check_file(file)
     if recursive is None:
@@ -166,7 +184,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _is_folder(entry: Path) -> bool:
-    return entry.is_dir() and entry.suffix.lower() not in _FOLDERS_AS_FILES
+    return entry.is_dir() and not is_one_source(entry) and entry.suffix.lower() not in _FOLDERS_AS_FILES
 
 
 def _check_file(file: Path) -> None:
@@ -196,7 +214,7 @@ def _refuse_subfolders(path: Path, on_top: int, apart: frozenset[Path]) -> None:
 
 
 def _is_image(file: Path) -> bool:
-    return file.suffix.lower() in EXTENSIONS
+    return is_read(file)
 
 
 def _told_apart(first: str, second: str) -> str:

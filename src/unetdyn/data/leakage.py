@@ -176,5 +176,6 @@ def _grouped(split: Split, groups: Groups | None) -> Mapping[str, tuple[Hashable
 
 
 def _tiles_by_name(tiles: Tiles) -> dict[str, int]:
-    sections, counts = np.unique(tiles.section, return_counts=True)
+    depth = tiles.extent[0]  # a tile in 3D has this many sections
+    sections, counts = np.unique(tiles.section[:, np.newaxis] + np.arange(depth), return_counts=True)
     return {tiles.names[section]: int(count) for section, count in zip(sections, counts, strict=True)}

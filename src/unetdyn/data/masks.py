@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from unetdyn._checks import check_choice, check_fraction, is_number
+from unetdyn.data.lazy import LazyArray
 from unetdyn.data.mask_values import advice, brightest, kind_of
 
 Foreground = Literal["nonzero"]
@@ -126,7 +127,9 @@ def check_mask_arguments(
         )
 
 
-def refuse_unmarked(masks: np.ndarray, weights: np.ndarray | None, background: bool = True) -> None:
+def refuse_unmarked(
+    masks: np.ndarray | LazyArray, weights: np.ndarray | LazyArray | None, background: bool = True
+) -> None:
     """Refuse masks from which nothing can be learned: of one class, or without any pixel that has a label.
 
     Args:
@@ -143,18 +146,27 @@ def refuse_unmarked(masks: np.ndarray, weights: np.ndarray | None, background: b
         Traceback (most recent call last):
         ValueError: The masks must mark something, and leave something. Received: 2 masks, all foreground; check that...
     """
-    labelled = masks if weights is None else masks[weights > 0]
-    if not labelled.size:
+    least, most = _extremes(masks, weights)
+    if most < 0:
         found = "without any pixel that has a label"
-    elif labelled.min() < labelled.max() or (labelled.max() == 0 and not background):
+    elif least < most or (most == 0 and not background):
         return
     else:
-        found = {0: "all background", 1: "all foreground"}.get(int(labelled.max()), f"all of class {labelled.max()}")
+        found = {0: "all background", 1: "all foreground"}.get(most, f"all of class {most}")
     ignored = "" if weights is None else ", and that `ignore` is not the value of an object or of the background"
     raise ValueError(
         f"The masks must mark something, and leave something. Received: {len(masks)} masks, {found}; "
         f"check that the masks are those of these images{ignored}."
     )
+
+
+def _extremes(masks: np.ndarray | LazyArray, weights: np.ndarray | LazyArray | None) -> tuple[int, int]:
+    """The smallest and largest class of the pixels that have a label, mask by mask; −1 where none has one."""
+    if weights is None:
+        return int(masks.min()), int(masks.max())
+    labelled = (mask[weight > 0] for mask, weight in zip(masks, weights, strict=True))
+    found = [(int(part.min()), int(part.max())) for part in labelled if part.size]
+    return min((least for least, _ in found), default=-1), max((most for _, most in found), default=-1)
 
 
 def _binary(

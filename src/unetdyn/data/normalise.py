@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import overload
+
 import numpy as np
 
 from unetdyn._checks import check_choice
+from unetdyn.data.lazy import LazyArray
 from unetdyn.data.stack import check_finite
 
 METHODS = ("per_image", "unit")
 
 
-def normalise(images: np.ndarray, method: str = "per_image") -> np.ndarray:
+Statistics = tuple[np.ndarray, np.ndarray]
+
+
+@overload
+def normalise(images: np.ndarray, method: str = ...) -> np.ndarray: ...
+@overload
+def normalise(images: LazyArray, method: str = ...) -> LazyArray: ...
+@overload
+def normalise(images: np.ndarray | LazyArray, method: str = ...) -> np.ndarray | LazyArray: ...
+def normalise(images: np.ndarray | LazyArray, method: str = "per_image") -> np.ndarray | LazyArray:
     r"""Images as `float32`, standardised per image and channel, or scaled to [0, 1] by the range of their dtype.
 
     \[ x' = \frac{x - \bar x}{s}, \qquad s^2 = \tfrac1n \sum (x - \bar x)^2 \]
 
     Args:
         images: Array of shape `(images, height, width, channels)`, finite. Normalise sections before tiling them:
-            the statistics of a small tile depend on what happens to lie in it.
+            the statistics of a small tile depend on what happens to lie in it. Of a `LazyArray` a section is read
+            whole when a part of it is used for the first time, and checked then.
         method: `"per_image"` (default): zero mean and unit variance (`ddof=0`) of each image and channel by itself,
             so that sections of different brightness and contrast become comparable and no part of a split sees
             another's statistics; a constant channel becomes 0. `"unit"`: divided by 255 (`uint8`) or 65535
             (`uint16`); floating point images must lie in [0, 1] already.
 
     Returns:
-        `float32` array of the same shape.
+        `float32` array of the same shape; of a `LazyArray` another one, which normalises what is read.
 
     Raises:
         ValueError: Where `images` has another rank, holds NaN or infinity, `method` is unknown, or floating point
@@ -42,19 +56,47 @@ def normalise(images: np.ndarray, method: str = "per_image") -> np.ndarray:
         raise ValueError(
             f"`images` must have shape (images, height, width, channels). Received: images.shape={images.shape}."
         )
+    if isinstance(images, LazyArray):
+        return _lazy(images, method)
     check_finite(images, [str(index) for index in range(len(images))])
     return _unit(images) if method == "unit" else _per_image(images)
+
+
+def _lazy(images: LazyArray, method: str) -> LazyArray:
+    @cache  # two numbers a channel for each section
+    def statistics(index: int) -> Statistics:
+        image = images[index]
+        check_finite(image[np.newaxis], [str(index)])
+        return _statistics(image)
+
+    def normalised(index: int, part: np.ndarray) -> np.ndarray:
+        if method == "per_image":
+            return _standardised(part, statistics(index))
+        check_finite(part[np.newaxis], [str(index)])
+        return _unit(part)
+
+    return images.map(normalised, np.float32, images.shape[-1])
 
 
 def _per_image(images: np.ndarray) -> np.ndarray:
     # Image by image: a stack in float64 would need eight times the memory of its 8-bit file.
     normalised = np.empty(images.shape, dtype=np.float32)
     for index, image in enumerate(images):
-        centred = image - image.mean(axis=(0, 1), dtype=np.float64)
-        # A constant channel may leave a deviation of rounding errors: its range tells.
-        constant = np.ptp(image, axis=(0, 1)) == 0
-        normalised[index] = np.where(constant, 0.0, centred / np.where(constant, 1.0, centred.std(axis=(0, 1))))
+        normalised[index] = _standardised(image, _statistics(image))
     return normalised
+
+
+def _statistics(image: np.ndarray) -> Statistics:
+    """Mean and deviation of each channel; an infinite deviation where it is constant, so that it becomes 0."""
+    mean = image.mean(axis=(0, 1), dtype=np.float64)
+    # A constant channel may leave a deviation of rounding errors: its range tells.
+    constant = np.ptp(image, axis=(0, 1)) == 0
+    return mean, np.where(constant, np.inf, (image - mean).std(axis=(0, 1)))
+
+
+def _standardised(image: np.ndarray, statistics: Statistics) -> np.ndarray:
+    mean, deviation = statistics
+    return ((image - mean) / deviation).astype(np.float32)
 
 
 def _unit(images: np.ndarray) -> np.ndarray:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from unetdyn._checks import check_count
+from unetdyn.data.assemble import assembled
 from unetdyn.data.files import check_alike, describe_nearest, one_bit_as_the_others, pages_with_bits, read_pages
 from unetdyn.data.folders import add_pages, name_files, subfolders_named
+from unetdyn.data.formats.registry import FORMATS, array_in, is_one_source
 from unetdyn.data.masks import Foreground, check_mask_arguments, class_indices, counted, refuse_unmarked
 from unetdyn.data.pairing import Pair, check_pair, pair_names, tell_apart
+from unetdyn.data.sources import LazyPage, check_orientations, lazy_pages
 from unetdyn.data.stack import Stack
 
 Paired = dict[str, tuple[Path, list[Path]]]
@@ -27,18 +33,22 @@ def read_folder(
     recursive: bool | None = None,
     ignore: float | None = None,
     foreground: Foreground | None = None,
+    axes: str | None = None,
+    lazy: bool = False,
 ) -> Stack:
     """Images and their masks, paired by name, in natural order.
 
     Images and masks are sub-folders of image files, or multi-page TIFF files, read as `read_image` says; what a mask's
-    palette means is told in `docs/image_files.md`. Files are paired by their stem; a mask's stem may end in `_mask`,
-    `-mask`, `_masks`, `_label`, `-label` or `_labels`, and other names are told by `pair`. Pages of paired files are
-    paired by number. Nothing is paired by guess and nothing left out: what has no partner is an error. Both may lie in
-    one folder (`images="data", masks="data"`, or `"."` for `path` itself).
+    palette means is told in `docs/image_files.md`. They may be volumes of any format that `read_stack` reads, alone or
+    in sub-folders (`docs/formats.md`). Files are paired by their stem; a mask's stem may end in `_mask`, `-mask`,
+    `_masks`, `_label`, `-label` or `_labels`, and other names are told by `pair`. Pages of paired files are paired by
+    number. Nothing is paired by guess and nothing left out: what has no partner is an error. Both may lie in one folder
+    (`images="data", masks="data"`, or `"."` for `path` itself).
 
     Args:
         path: The folder that holds both.
-        images: Name of the images' sub-folder or multi-page file inside `path`; `.tif` and `.tiff` may be left out.
+        images: Name of the images' sub-folder or multi-page file inside `path`, whose extension may be left out. An
+            array in it is named as in `read_stack`: `"cells.h5::/raw"`.
         masks: The same for the masks.
         classes: 1 (default) for binary masks: 0 and one other value, which may differ from file to file, so 1-bit and
             8-bit files may be mixed. Otherwise the number of classes with the background: masks hold indices.
@@ -57,15 +67,21 @@ def read_folder(
             `weights` are 0 there. Default `None`: every pixel has a label.
         foreground: Only with `classes=1`: `"nonzero"` makes foreground of every value above 0, where masks hold the
             numbers of single objects (instances). Default `None`: one value alone is foreground.
+        axes: As in `read_stack`, for files that don't say their axes; a mask may lack the channels, c.
+        lazy: Whether images and masks stay on disk, where they are larger than memory. Each mask is read once to judge
+            its values, an image when it is used. Needs files of which parts can be read: .npy, Zarr, HDF5, MRC, NIfTI
+            that is not compressed, TIFF; or one image a file, which is decoded anew each time. Default `False`.
 
     Returns:
-        A `Stack` whose names are the images' stems, behind their sub-folder where there is one (`p01/s003`).
+        A `Stack` whose names are the images' stems, behind their sub-folder where there is one (`p01/s003`), with the
+        size of a voxel where the files say it.
 
     Raises:
         FileNotFoundError: Where `path`, the images or the masks do not exist; the message says what is there.
+        ImportError: Where a format needs a package that is not installed; the message says how to install it.
         ValueError: Where a folder is empty or has images in sub-folders, a file cannot be read, an image has no mask or
-            the reverse, sizes differ, a mask's values do not suit `classes`, all masks are foreground, or an image
-            holds NaN or infinity.
+            the reverse, sizes or orientations differ, a mask's values do not suit `classes`, all masks are foreground,
+            an image holds NaN or infinity, or parts of a file can't be read with `lazy=True`.
 
     Example:
         >>> import tempfile, pathlib, numpy as np
@@ -88,14 +104,19 @@ def read_folder(
             f"`path` must be a folder that holds {images!r} and {masks!r}. Received: path={str(path)!r}, "
             f"which is no folder; {describe_nearest(root)}."
         )
-    rule = (classes, mask_threshold, ignore, foreground)
-    read_images, read_masks = _read_pairs(_paired_files(root, images, masks, pair, recursive), rule)
+    judged = (classes, mask_threshold, ignore, foreground)
+    files = _paired_files(root, images, masks, pair, recursive)
+    check_orientations((image, mask) for image, of_image in files.values() for mask in of_image)
+    read_images, read_masks = _read_pairs(files, judged, partial(lazy_pages if lazy else _in_memory, axes=axes))
+    if not lazy:
+        read_images = one_bit_as_the_others(read_images)
     check_alike(read_images)
     _check_sizes(read_images, read_masks)
-    indices = np.stack([class_indices(read_masks[name], name, *rule) for name in read_images])
-    weights = None if ignore is None else np.stack([counted(read_masks[name], ignore) for name in read_images])
-    stack = Stack(np.stack(list(read_images.values())), indices, tuple(read_images), weights)
-    refuse_unmarked(indices, weights, background=ignore is not None)
+    rule = partial(class_indices, classes=classes, threshold=mask_threshold, ignore=ignore, foreground=foreground)
+    sources = [image for image, _ in files.values()]
+    weight = None if ignore is None else partial(counted, ignore=ignore)
+    stack = assembled(read_images, read_masks, rule, weight, sources)
+    refuse_unmarked(stack.masks, stack.weights, background=ignore is not None)
     _refuse_unused_classes(stack, classes)
     return stack
 
@@ -117,7 +138,7 @@ def _paired_files(root: Path, images: str, masks: str, pair: Pair | None, recurs
         return {name: (files[name], [files[mask] for mask in found]) for name, found in pairs.items()}
     image_files = name_files(image_sources, recursive, apart=of_masks)
     mask_files = name_files(mask_sources, recursive, apart=of_images)
-    if all(source.is_file() for source in (*image_sources.values(), *mask_sources.values())):
+    if all(is_one_source(source) for source in (*image_sources.values(), *mask_sources.values())):
         pairs = dict(zip(image_files, ([name] for name in mask_files), strict=True))
     else:
         pairs = pair_names(image_files, mask_files, pair)
@@ -126,9 +147,9 @@ def _paired_files(root: Path, images: str, masks: str, pair: Pair | None, recurs
 
 def _sources(root: Path, name: str, argument: str, recursive: bool | None) -> dict[str, Path]:
     """The folder or file of that name in `root`; with `recursive` all folders of that name, by the path to each."""
-    candidates = [root / name, root / f"{name}.tif", root / f"{name}.tiff"]
-    found = next((candidate for candidate in candidates if candidate.exists()), None)
-    if found is not None and (found.is_file() or not recursive):
+    candidates = [root / name, *(root / f"{name}{extension}" for extension in (".tif", ".tiff", *FORMATS))]
+    found = next((candidate for candidate in candidates if array_in(candidate)[0].exists()), None)
+    if found is not None and (is_one_source(found) or not recursive):
         return {"": found}
     below = subfolders_named(root, name) if recursive else {}
     if below:
@@ -136,18 +157,20 @@ def _sources(root: Path, name: str, argument: str, recursive: bool | None) -> di
     holding = sum((entry / name).is_dir() for entry in root.iterdir() if entry.is_dir())
     instead = f"; {holding} of its sub-folders hold one: pass `recursive=True` to read these" if holding else ""
     raise FileNotFoundError(
-        f"`{argument}` must be a sub-folder or a multi-page TIFF inside {str(root)!r}. "
+        f"`{argument}` must be a sub-folder, a multi-page TIFF or a volume inside {str(root)!r}. "
         f"Received: {argument}={name!r}, which is not there; {describe_nearest(root / name)}{instead}."
     )
 
 
-def _read_pairs(files: Paired, rule: Rule) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """The pages of all images by name, and the page of the mask of each."""
-    images: dict[str, np.ndarray] = {}
-    masks: dict[str, np.ndarray] = {}
+def _read_pairs(
+    files: Paired, rule: Rule, read: Callable[[Path, bool], Sequence[Any]]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The pages of all images by name, and the page of the mask of each, in memory or on disk as `read` gives them."""
+    images: dict[str, Any] = {}
+    masks: dict[str, Any] = {}
     for name, (image_file, mask_files) in files.items():
-        pages = pages_with_bits(image_file)
-        mask_pages = _united(name, [read_pages(file, mask=True) for file in mask_files], rule)
+        pages = read(image_file, False)
+        mask_pages = _united(name, [read(file, True) for file in mask_files], rule)
         if len(pages) != len(mask_pages):
             raise ValueError(
                 f"An image's file and its mask's must have as many pages. Received: image {name!r} with "
@@ -155,10 +178,14 @@ def _read_pairs(files: Paired, rule: Rule) -> tuple[dict[str, np.ndarray], dict[
             )
         add_pages(images, name, pages)
         add_pages(masks, name, mask_pages)
-    return one_bit_as_the_others(images), masks
+    return images, masks
 
 
-def _united(name: str, masks: list[list[np.ndarray]], rule: Rule) -> list[np.ndarray]:
+def _in_memory(path: Path, mask: bool, axes: str | None) -> list[np.ndarray]:
+    return read_pages(path, mask, axes) if mask else pages_with_bits(path, mask, axes)
+
+
+def _united(name: str, masks: list[Sequence[Any]], rule: Rule) -> Sequence[Any]:
     """One mask of all that an image has: foreground where any of them is, whichever value each has for it."""
     classes, ignore = rule[0], rule[2]
     if len(masks) == 1:
@@ -174,6 +201,11 @@ def _united(name: str, masks: list[list[np.ndarray]], rule: Rule) -> list[np.nda
             f"Several masks of one image are united only with `classes=1`, and where all have one size. Received: "
             f"{len(masks)} masks of image {name!r} of the sizes {sorted({str(s) for shape in shapes for s in shape})}, "
             f"classes={classes}. Save one mask of class indices."
+        )
+    if isinstance(masks[0][0], LazyPage):
+        raise ValueError(
+            f"With `lazy=True` each image must have one mask. Received: {len(masks)} masks of image {name!r}. Save one "
+            "mask of them, or leave `lazy=True` out."
         )
     parts = [[class_indices(page, name, *rule) for page in mask] for mask in masks]
     return [np.maximum.reduce(pages) for pages in zip(*parts, strict=True)]

@@ -48,7 +48,11 @@ def _level_counts(image: np.ndarray) -> bytes | None:
     """How many pixels each grey level has, from either end; None for an image of one colour."""
     if (image == image[:1, :1]).all():
         return None
-    counts = np.unique(image, return_counts=True)[1]
+    if image.dtype.kind == "u":  # ten times as fast as to sort, and the same
+        counts = np.bincount(image.ravel())
+        counts = counts[counts > 0]
+    else:
+        counts = np.unique(image, return_counts=True)[1]
     return min(counts.tobytes(), counts[::-1].tobytes())
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from unetdyn._checks import check_count
+from unetdyn._checks import check_count, is_count
+from unetdyn.data.lazy import LazyArray
 
 
 @dataclass(frozen=True)
@@ -16,12 +19,17 @@ class Stack:
 
     Args:
         images: Array of shape `(sections, height, width, channels)`, in the dtype it was read in (`uint8`, `uint16`
-            or `float32`), all values finite.
+            or `float32`), all values finite. What has a shape, a dtype and slices but is no array in memory, such as
+            a memory map or an HDF5 dataset, stays on disk as a `LazyArray`: its sections are read when they are used,
+            and checked then.
         masks: `uint8` array of shape `(sections, height, width, 1)` of class indices: 0 is the background; with two
-            classes, 1 the foreground.
+            classes, 1 the foreground. They may be on disk as well.
         names: One name for each section, for messages: usually the file's stem.
         weights: `uint8` array of the masks' shape: 0 where a pixel has no label and must not count, 1 elsewhere.
             Default `None`: all count.
+        voxel_size: (z, y, x) in nanometres, or `None` (default) where the files don't say.
+        position: The place of each section along z, as a whole number. Sections whose places differ by 1 adjoin, and
+            only these make up a tile in 3D. Default `None`: 0, 1, 2, …, as of one specimen.
 
     Raises:
         TypeError: Where an array is no NumPy array or has a dtype that is not listed above.
@@ -32,29 +40,47 @@ class Stack:
         >>> from unetdyn.data import Stack
         >>> images = np.zeros((3, 4, 4, 1), "uint8")
         >>> stack = Stack(images, np.zeros_like(images), ("a", "b", "c"))
-        >>> len(stack), stack.take([2, 0]).names
-        (3, ('c', 'a'))
+        >>> len(stack), stack.take([2, 0]).names, stack.take([2, 0]).position
+        (3, ('c', 'a'), (2, 0))
     """
 
-    images: np.ndarray
-    masks: np.ndarray
+    images: np.ndarray | LazyArray
+    masks: np.ndarray | LazyArray
     names: tuple[str, ...]
-    weights: np.ndarray | None = None
+    weights: np.ndarray | LazyArray | None = None
+    voxel_size: tuple[float, float, float] | None = None
+    position: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
+        for argument in ("images", "masks", "weights"):
+            object.__setattr__(self, argument, _kept_on_disk(getattr(self, argument)))
         _check_dtypes(self.images, self.masks)
         _check_weights(self.weights, self.masks)
         _check_shapes(self.images, self.masks, self.names)
-        check_finite(self.images, self.names)
+        if isinstance(self.images, np.ndarray):
+            check_finite(self.images, self.names)
+        _check_position(self.position, len(self.images))
 
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def places(self) -> tuple[int, ...]:
+        """`position`, also where it was left out."""
+        return self.position if self.position is not None else tuple(range(len(self)))
+
     def take(self, indices: Sequence[int] | np.ndarray) -> Stack:
         """The sections at `indices`, in that order, as a stack of their own."""
         chosen = np.asarray(indices, dtype=np.intp)
-        weights = None if self.weights is None else self.weights[chosen]
-        return Stack(self.images[chosen], self.masks[chosen], tuple(self.names[index] for index in chosen), weights)
+        parts = {name: getattr(self, name) for name in ("images", "masks", "weights")}
+        taken: dict[str, Any] = {name: part.take(chosen, axis=0) for name, part in parts.items() if part is not None}
+        names = tuple(self.names[index] for index in chosen)
+        position = tuple(self.places[index] for index in chosen)
+        return replace(self, **taken, names=names, position=position)
+
+    def with_images(self, images: np.ndarray | LazyArray) -> Stack:
+        """The same sections with other images, such as normalised ones."""
+        return replace(self, images=images)
 
 
 def downsample(stack: Stack, factor: int) -> Stack:
@@ -93,12 +119,14 @@ def downsample(stack: Stack, factor: int) -> Stack:
         )
     if factor == 1:
         return stack
-    means = _blocks(stack.images, factor).mean(axis=(2, 4), dtype=np.float64)
-    if np.issubdtype(stack.images.dtype, np.integer):
-        means = np.rint(means)
-    images, weights = means.astype(stack.images.dtype), stack.weights
-    masks = _majority(stack.masks, factor, weights)
-    return Stack(images, masks, stack.names, None if weights is None else _majority(weights, factor))
+    images, weights = _shrunk(_means, factor, stack.images), stack.weights
+    if weights is None:
+        masks = _shrunk(_majority, factor, stack.masks)
+    else:
+        masks = _shrunk(_majority, factor, stack.masks, weights)
+        weights = _shrunk(_majority, factor, weights)
+    size = stack.voxel_size and (stack.voxel_size[0], stack.voxel_size[1] * factor, stack.voxel_size[2] * factor)
+    return replace(stack, images=images, masks=masks, weights=weights, voxel_size=size)
 
 
 def check_finite(images: np.ndarray, names: Sequence[str]) -> None:
@@ -114,12 +142,25 @@ def check_finite(images: np.ndarray, names: Sequence[str]) -> None:
             )
 
 
+def _shrunk(function: Callable[..., np.ndarray], factor: int, *arrays: np.ndarray | LazyArray) -> Any:
+    """`function(factor, *arrays)`, of arrays on disk when it is read."""
+    if not any(isinstance(array, LazyArray) for array in arrays):
+        return function(factor, *arrays)
+    first, *others = map(LazyArray.of, arrays)
+    return first.shrunk(factor, partial(function, factor), others)
+
+
+def _means(factor: int, images: np.ndarray) -> np.ndarray:
+    means = _blocks(images, factor).mean(axis=(2, 4), dtype=np.float64)
+    return (np.rint(means) if np.issubdtype(images.dtype, np.integer) else means).astype(images.dtype)
+
+
 def _blocks(array: np.ndarray, factor: int) -> np.ndarray:
     sections, height, width, channels = array.shape
     return array.reshape(sections, height // factor, factor, width // factor, factor, channels)
 
 
-def _majority(masks: np.ndarray, factor: int, weights: np.ndarray | None = None) -> np.ndarray:
+def _majority(factor: int, masks: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     best = np.zeros_like(masks[:, ::factor, ::factor])
     most = np.zeros(best.shape, dtype=np.int64)
     for index in np.unique(masks):
@@ -130,9 +171,24 @@ def _majority(masks: np.ndarray, factor: int, weights: np.ndarray | None = None)
     return best.astype(np.uint8)
 
 
-def _check_dtypes(images: np.ndarray, masks: np.ndarray) -> None:
+def _kept_on_disk(array: Any) -> Any:
+    """A memory map, or what else is sliced like an array without being one, as a `LazyArray`."""
+    in_memory = isinstance(array, np.ndarray) and not isinstance(array, np.memmap)
+    sliced = isinstance(getattr(array, "dtype", None), np.dtype) and hasattr(array, "__getitem__")
+    return LazyArray.of(array) if sliced and not in_memory else array
+
+
+def _check_position(position: Sequence[int] | None, sections: int) -> None:
+    if position is not None and (len(position) != sections or not all(map(is_count, position))):
+        raise ValueError(
+            f"`position` must hold one whole number for each of the {sections} sections, or be None. "
+            f"Received: position={position!r}."
+        )
+
+
+def _check_dtypes(images: Any, masks: Any) -> None:
     for argument, array, known in (("images", images, ("uint8", "uint16", "float32")), ("masks", masks, ("uint8",))):
-        received = str(array.dtype) if isinstance(array, np.ndarray) else type(array).__name__
+        received = str(array.dtype) if isinstance(array, np.ndarray | LazyArray) else type(array).__name__
         if received not in known:
             raise TypeError(
                 f"`{argument}` must be a NumPy array of dtype {' or '.join(known)}. "
@@ -140,18 +196,19 @@ def _check_dtypes(images: np.ndarray, masks: np.ndarray) -> None:
             )
 
 
-def _check_weights(weights: np.ndarray | None, masks: np.ndarray) -> None:
+def _check_weights(weights: Any, masks: Any) -> None:
     if weights is None:
         return
-    received = f"{weights.dtype} of shape {weights.shape}" if isinstance(weights, np.ndarray) else repr(weights)
-    if received != f"uint8 of shape {masks.shape}" or weights.max(initial=0) > 1:
+    is_array = isinstance(weights, np.ndarray | LazyArray)
+    received = f"{weights.dtype} of shape {weights.shape}" if is_array else repr(weights)
+    if received != f"uint8 of shape {masks.shape}" or (isinstance(weights, np.ndarray) and weights.max(initial=0) > 1):
         raise ValueError(
             f"`weights` must be 0 and 1 as uint8, of the masks' shape {masks.shape}, or None. Received: weights of "
             f"{received}. Weights of other values belong to `TileDataset`."
         )
 
 
-def _check_shapes(images: np.ndarray, masks: np.ndarray, names: Sequence[str]) -> None:
+def _check_shapes(images: Any, masks: Any, names: Sequence[str]) -> None:
     if images.ndim != 4 or masks.shape != (*images.shape[:3], 1):
         raise ValueError(
             "`images` must have shape (sections, height, width, channels) and `masks` the same with 1 channel. "

@@ -45,7 +45,8 @@ def _network(config: Config, channels: int) -> keras.Model:
     arguments = config.model.model_dump(exclude={"architecture"})
     if config.model.architecture == "UNet":
         arguments.pop("gate")
-    shape = (config.data.tile, config.data.tile, channels)
+    tile = config.data.tile
+    shape = (*tile, channels) if isinstance(tile, tuple) else (tile, tile, channels)
     with precision_of(config):
         return getattr(models, config.model.architecture)(shape, **arguments, seed=config.seed)
 

@@ -8,6 +8,7 @@ from unetdyn.experiment.part import Fraction, Part
 from unetdyn.experiment.paths import InnerPath, UserPath
 
 Sections = tuple[int, int]  # first and last, both included
+Block = tuple[PositiveInt, PositiveInt, PositiveInt]  # sections, rows and columns of a tile in 3D
 
 
 class SplitConfig(Part):
@@ -62,8 +63,12 @@ class AugmentationConfig(Part):
 
 class _Images(Part):
     downsample: PositiveInt = 1
-    tile: PositiveInt = Field(128, description="side of the square tiles, pixels after downsampling")
-    stride: PositiveInt | None = Field(None, description="step between training tiles, pixels; absent: the tile's side")
+    tile: PositiveInt | Block = Field(
+        128, description="side of the square tiles, pixels after downsampling; [depth, height, width] trains in 3D"
+    )
+    stride: PositiveInt | Block | None = Field(
+        None, description="step between training tiles, pixels; absent: the tile's side"
+    )
     normalise: Literal["per_image", "unit"] = "per_image"
     split: SplitConfig = SplitConfig()
     augmentation: AugmentationConfig | None = None
@@ -79,12 +84,14 @@ class SyntheticData(_Images):
 
 
 class FolderData(_Images):
-    """A folder of images and masks, or of one multi-page TIFF of each."""
+    """A folder of images and masks, or of one volume of each: see `unetdyn.data.read_folder`."""
 
     kind: Literal["folder"] = "folder"
     path: UserPath
     images: InnerPath = "images"
     masks: InnerPath = "masks"
+    axes: str | None = Field(None, description="of arrays that don't say theirs, such as czyx; absent: by their shape")
+    lazy: bool = Field(False, description="leave the sections on disk, where they are larger than memory")
     mask_threshold: Fraction | None = Field(None, description="for masks with greys between background and object")
     ignore: int | None = Field(None, description="value in the masks of pixels without a label, which do not count")
     foreground: Literal["nonzero"] | None = Field(None, description="for masks with the numbers of single objects")

@@ -1,6 +1,6 @@
 """From the configuration's `data` to the three sets of tiles that a fit needs, checked before anything trains."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,7 @@ def read_stack(config: Config) -> data.Stack:
         stack = data.synthetic_em(sections=source.sections, size=source.size, seed=source.seed)
     else:
         keys = {"path", "images", "masks", "mask_threshold", "ignore", "foreground", "pair", "recursive"}
+        keys |= {"axes", "lazy"}
         folder = source.model_dump(include=keys)
         stack = data.read_folder(**folder, classes=config.model.classes)
     return data.downsample(stack, source.downsample) if source.downsample > 1 else stack
@@ -88,7 +89,7 @@ def _dataset(stack: data.Stack, config: Config, training: bool) -> data.TileData
     Where the tile's side does not divide the section's, the last tiles overlap, and their common pixels count twice.
     """
     source = config.data
-    normalised = replace(stack, images=data.normalise(stack.images, source.normalise))
+    normalised = stack.with_images(data.normalise(stack.images, source.normalise))
     tiles = data.tile(normalised, source.tile, (source.stride or source.tile) if training else source.tile)
     augmentation = _augmentation(normalised.images, config) if training else None
     return data.TileDataset(
@@ -103,13 +104,13 @@ def _dataset(stack: data.Stack, config: Config, training: bool) -> data.TileData
     )
 
 
-def _augmentation(images: np.ndarray, config: Config) -> data.Augmentation | None:
+def _augmentation(images: np.ndarray | data.LazyArray, config: Config) -> data.Augmentation | None:
     """With grey values in standard deviations of the image, also where normalised images have another than 1."""
     if config.data.augmentation is None:
         return None
     settings = config.data.augmentation.model_dump()
     if config.data.normalise == "unit":
-        deviation = float(images.std(axis=(1, 2)).mean())
+        deviation = float(np.mean([image.std(axis=(0, 1)) for image in images]))
         for name in ("brightness", "noise"):
             settings[name] *= deviation
     return data.Augmentation(**settings, seed=config.seed)

@@ -54,7 +54,7 @@ def run_experiment(config: Config, stream: TextIO | None = None) -> runs.Run:
         cycles = momentum_cycles(config)
         check_stages(model, config, steps, cycles)
         recorder, watching = _callbacks(config, stream, cycles)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         raise ConfigError(str(error)) from error
     try:
         train(model, config, prepared, recorder, watching, cycles)

@@ -1,0 +1,176 @@
+"""TIFF beyond its pixels: sets of several OME files, the size of voxels, and pages that stay on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from weakref import finalize
+from xml.etree import ElementTree
+
+import numpy as np
+
+from unetdyn.data.formats.volume import RefusedError, Volume, VoxelSize, nanometres, voxel_size
+from unetdyn.data.tiff_whole import is_beside, refuse_missing, refuse_unfit_description
+
+ENDINGS = (".tif", ".tiff")
+_MINISBLACK, _RGB, _UPRIGHT = 1, 2, 1
+_JPEG = {6, 7}
+_OF_ONE_SET = re.compile(r'FileName="([^"]+)"')
+
+
+def is_tiff(path: Path) -> bool:
+    """By its extension."""
+    return path.suffix.lower() in ENDINGS
+
+
+def without_repeats(files: Sequence[Path]) -> list[Path]:
+    """The files, but of an OME-TIFF in several files only the first one: opening it opens them all."""
+    kept: list[Path] = []
+    seen: set[Path] = set()
+    for file in files:
+        if file not in seen:
+            kept.append(file)
+            seen |= {file.parent / name for name in _names_of_set(file)}
+    return kept
+
+
+def voxel_size_of_tiff(path: Path) -> VoxelSize | None:
+    """As OME-XML or ImageJ wrote it; the resolution of a print, in dots per inch, is no size of a voxel."""
+    from tifffile import TiffFile
+
+    with contextlib.suppress(Exception), TiffFile(path) as file:  # who can't be read here is refused when it is read
+        if file.ome_metadata:
+            return _ome_size(file.ome_metadata)
+        if file.imagej_metadata:
+            return _imagej_size(file)
+    return None
+
+
+def open_tiff(path: Path, mask: bool = False) -> Volume:
+    """Pages that stay on disk: mapped where they lie one after the other, else decoded one by one.
+
+    Raises:
+        RefusedError: Where pages differ, or need more than decoding, such as a palette, or in a mask those of JPEG.
+    """
+    from tifffile import TiffFile, memmap
+
+    file = TiffFile(path)
+    try:
+        series, axes = _plain_series(file, path, mask)
+        if series.dataoffset is None or path.stat().st_size < series.dataoffset + series.nbytes:
+            return Volume(_paged(file, series, axes, path), axes)
+    except BaseException:
+        file.close()
+        raise
+    file.close()
+    return Volume(memmap(path, series=0, mode="r"), axes)
+
+
+def _plain_series(file: Any, path: Path, mask: bool) -> tuple[Any, str]:
+    """The only series and its axes, in our letters."""
+    refuse_unfit_description(file, path)
+    series = file.series[0]
+    refuse_missing(series, file, path)
+    page = series.keyframe
+    plain = page.tags.valueof("PhotometricInterpretation") in (_MINISBLACK, _RGB) and not page.extrasamples
+    plain &= _orientation(page) == _UPRIGHT and page.bitspersample == 8 * page.dtype.itemsize and not is_beside(page)
+    plain &= not (mask and page.compression in _JPEG)
+    axes = "".join({"S": "c", "C": "c", "Y": "y", "X": "x"}.get(axis, "z") for axis in series.axes)
+    if len(file.series) > 1 or not plain or len(set(axes)) < len(axes):
+        raise RefusedError(
+            "With `lazy=True` a TIFF must be one series of grey or RGB pages of whole bytes with at most one axis "
+            f"beside y, x and channels. Received: {str(path)!r} with {len(file.series)} series of the axes "
+            f"{series.axes!r}, photometric {page.photometric}. Save it as grey values, or read it without `lazy=True`."
+        )
+    return series, axes
+
+
+def _paged(file: Any, series: Any, axes: str, path: Path) -> _Pages:
+    in_front = len(series.shape) - len(series.keyframe.shape)
+    if axes[:in_front] not in ("z", "") or len(series.pages) != int(np.prod(series.shape[:in_front], dtype=int)):
+        raise RefusedError(
+            f"With `lazy=True` each page of a compressed TIFF must be a section. Received: {str(path)!r} with the axes "
+            f"{series.axes!r} of shape {series.shape}. Save it uncompressed, or read it without `lazy=True`."
+        )
+    file.filehandle.set_lock(True)
+    return _Pages(file, series)
+
+
+class _Pages:
+    """Pages decoded when they are asked for; the last one is kept, because tiles of it are asked for one by one."""
+
+    def __init__(self, file: Any, series: Any) -> None:
+        self.series, self.shape = series, tuple(series.shape)
+        self.has_z = self.shape != tuple(series.keyframe.shape)
+        finalize(self, file.close)
+        self.last: tuple[int, np.ndarray] | None = None
+
+    def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
+        if not self.has_z:
+            return self._page(0)[key]
+        planes, *window = key
+        return np.stack([self._page(index)[tuple(window)] for index in range(*planes.indices(self.shape[0]))])
+
+    def _page(self, index: int) -> np.ndarray:
+        last = self.last
+        if last is None or last[0] != index:
+            page = self.series.pages[index]
+            with _opened(page.parent.filehandle):
+                last = self.last = index, np.asarray(page.asarray())
+        return last[1]
+
+
+@contextlib.contextmanager
+def _opened(handle: Any) -> Iterator[None]:
+    """tifffile closes the further files of a set once it knows what is in them."""
+    closed = handle.closed
+    if closed:
+        handle.open()
+    try:
+        yield
+    finally:
+        if closed:
+            handle.close()
+
+
+def _names_of_set(path: Path) -> list[str]:
+    """The files of the OME-TIFF that this file belongs to, by name; none where it is not one of several."""
+    if not is_tiff(path):
+        return []
+    from tifffile import TiffFile
+
+    with contextlib.suppress(Exception), TiffFile(path) as file:
+        names = list(dict.fromkeys(_OF_ONE_SET.findall(file.ome_metadata or "")))
+        return names if len(names) > 1 else []
+    return []
+
+
+def _orientation(page: Any) -> int:
+    tag = page.tags.get("Orientation")
+    return int(tag.value) if tag is not None else _UPRIGHT
+
+
+def _ome_size(xml: str) -> VoxelSize | None:
+    for element in ElementTree.fromstring(xml).iter():
+        if element.tag.rpartition("}")[2] == "Pixels":
+            sizes = [float(element.get(f"PhysicalSize{axis}", 0)) for axis in "ZYX"]
+            units = [nanometres(element.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "ZYX"]
+            return voxel_size(sizes, units)
+    return None
+
+
+def _imagej_size(file: Any) -> VoxelSize | None:
+    """ImageJ keeps pixels a unit in the resolution tags, and the distance of sections as `spacing`."""
+    metadata, tags = file.imagej_metadata or {}, file.pages.first.tags
+    unit = nanometres(str(metadata.get("unit", "")))
+    sizes = [float(metadata.get("spacing", 0)), *(_pixel(tags.get(f"{axis}Resolution")) for axis in "YX")]
+    return voxel_size(sizes, [unit] * 3)
+
+
+def _pixel(tag: Any) -> float:
+    if tag is None or not tag.value[0]:
+        return 0.0
+    return float(tag.value[1] / tag.value[0])

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+
+from unetdyn.data.formats.volume import (
+    RefusedError,
+    Volume,
+    guessed_axes,
+    nanometres,
+    sections_of,
+    standard,
+    voxel_size,
+)
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"),
+    [
+        ("um", 1e3),
+        ("µm", 1e3),
+        ("μm", 1e3),
+        ("Micron", 1e3),
+        ("nm", 1),
+        ("Å", 0.1),
+        ("mm", 1e6),
+        ("inch", 25.4e6),
+        ("px", None),
+    ],
+)
+def test_nanometres_knows_the_names_that_programs_write(unit, expected):
+    assert nanometres(unit) == expected
+
+
+@pytest.mark.parametrize("sizes", [(1, 2, None), (1, 2, 0), (1, 2, -1), (1, 2, np.nan)])
+def test_voxel_size_is_none_unless_all_is_known(sizes):
+    assert voxel_size(sizes, [1.0] * 3) is None
+
+
+@pytest.mark.parametrize("axes", ["zyxc", "xyzc", "cxyz", "yczx", "cyzx"])
+def test_sections_of_puts_any_order_of_axes_in_ours(axes):
+    array = np.arange(2 * 3 * 4 * 5, dtype="uint16").reshape(2, 3, 4, 5)
+    expected = np.einsum(f"{axes}->zyxc", array)
+    sections = sections_of(Volume(array, axes), "a")
+    assert sections.shape == expected.shape
+    np.testing.assert_array_equal(sections[:], expected)
+    np.testing.assert_array_equal(sections[1, 0:2, 1:], expected[1, 0:2, 1:])
+
+
+def test_sections_of_adds_axes_that_are_missing_and_drops_those_of_length_one():
+    array = np.arange(12, dtype="uint8").reshape(3, 1, 4)
+    np.testing.assert_array_equal(sections_of(Volume(array, "xty"), "a")[0][..., 0], array[:, 0].T)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "text"),
+    [
+        ((2, 3, 4), "tyx", "2 along 't'"),
+        ((2, 3), "zy", "no axes y and x"),
+        ((0, 3, 4), "zyx", r"must hold pixels.*\(0, 3, 4\)"),
+    ],
+)
+def test_sections_of_refuses_what_are_no_sections(shape, axes, text):
+    with pytest.raises(RefusedError, match=text):
+        sections_of(Volume(np.zeros(shape), axes), "a")
+
+
+def test_guessed_axes_refuses_what_is_not_likely():
+    for shape in ((5, 6, 7, 8), (2, 5, 6, 7, 8), (5,), (3, 50, 60, 70)):
+        with pytest.raises(RefusedError, match=r"can't be told from its shape"):
+            guessed_axes(shape, "a")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        ("bool", "uint8"),
+        ("uint8", "uint8"),
+        (">u2", "uint16"),
+        ("int8", "float32"),
+        (">f4", "float32"),
+        ("int64", "float32"),
+    ],
+)
+def test_standard_keeps_the_values(dtype, expected):
+    array = np.array([[0, 1]]).astype(dtype)
+    assert standard(array).dtype == np.dtype(expected)
+    assert standard(array).dtype.isnative
+    np.testing.assert_array_equal(standard(array), [[0, 1]])
+
+
+def test_standard_lets_what_float32_cannot_hold_become_infinite():
+    assert np.isinf(standard(np.array([1e300]))).all()
+
+
+def test_sections_of_refuses_what_is_no_number():
+    with pytest.raises(RefusedError, match=r"real numbers\. Received: 'a' of dtype <U1"):
+        sections_of(Volume(np.array([["x"]]), "yx"), "a")
