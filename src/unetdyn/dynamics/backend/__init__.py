@@ -139,8 +139,8 @@ class Backend(Protocol):
         where true.
 
         Returns:
-            What `apply` returns; where it was not called, zeros in its place in TensorFlow's graph, else None. On JAX it is
-            always called.
+            What `apply` returns; where it was not called, zeros in its place in TensorFlow's graph, else None. On JAX
+            it is always called.
         """
 
     def write_row(self, table: keras.Variable, place: Tensor, row: Tensor) -> None:
