@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unetdyn.data.refused import RefusedFile
+from unetdyn.data.refused import ambiguous
 
 # Rounding to float32 may move a value by this part of the image's range: finer than the steps of an 8-bit image.
 ROUNDING = 1e-3
@@ -42,7 +42,7 @@ Subtract the smallest value, or number the labels from 1, and save as 16 bits.
     if page.dtype in (np.bool_, np.uint8, np.uint16):
         return page
     if np.issubdtype(page.dtype, np.complexfloating):
-        raise RefusedFile(
+        raise ambiguous(
             path, f"with complex values ({page.dtype})", "Save the magnitude or the phase as 32-bit floats."
         )
     with np.errstate(over="ignore"):
@@ -53,7 +53,7 @@ Subtract the smallest value, or number the labels from 1, and save as 16 bits.
     lost = _labels_merge(page, rounded) if mask and whole else _contrast_is_lost(page, rounded)
     if lost:
         least, most = page[np.isfinite(page)].min(), page[np.isfinite(page)].max()
-        raise RefusedFile(
+        raise ambiguous(
             path,
             f"with {page.dtype} values from {least} to {most}, which float32 cannot tell apart",
             "Subtract the smallest value, or number the labels from 1, and save as 16 bits."

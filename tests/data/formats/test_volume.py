@@ -1,15 +1,8 @@
 import numpy as np
 import pytest
 
-from unetdyn.data.formats.volume import (
-    RefusedError,
-    Volume,
-    guessed_axes,
-    nanometres,
-    sections_of,
-    standard,
-    voxel_size,
-)
+from unetdyn.data.formats.volume import Volume, guessed_axes, nanometres, sections_of, standard, voxel_size
+from unetdyn.data.refused import RefusedFile
 
 
 @pytest.mark.parametrize(
@@ -59,13 +52,13 @@ def test_sections_of_adds_axes_that_are_missing_and_drops_those_of_length_one():
     ],
 )
 def test_sections_of_refuses_what_are_no_sections(shape, axes, text):
-    with pytest.raises(RefusedError, match=text):
+    with pytest.raises(RefusedFile, match=text):
         sections_of(Volume(np.zeros(shape), axes), "a")
 
 
 def test_guessed_axes_refuses_what_is_not_likely():
     for shape in ((5, 6, 7, 8), (2, 5, 6, 7, 8), (5,), (3, 50, 60, 70)):
-        with pytest.raises(RefusedError, match=r"can't be told from its shape"):
+        with pytest.raises(RefusedFile, match=r"can't be told from its shape"):
             guessed_axes(shape, "a")
 
 
@@ -92,5 +85,5 @@ def test_standard_lets_what_float32_cannot_hold_become_infinite():
 
 
 def test_sections_of_refuses_what_is_no_number():
-    with pytest.raises(RefusedError, match=r"real numbers\. Received: 'a' of dtype <U1"):
+    with pytest.raises(RefusedFile, match=r"real numbers\. Received: 'a' of dtype <U1"):
         sections_of(Volume(np.array([["x"]]), "yx"), "a")

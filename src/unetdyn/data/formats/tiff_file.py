@@ -12,7 +12,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from unetdyn.data.formats.volume import RefusedError, Volume, VoxelSize, nanometres, voxel_size
+from unetdyn.data.formats.volume import Volume, VoxelSize, nanometres, voxel_size
+from unetdyn.data.refused import RefusedFile
 from unetdyn.data.tiff_whole import is_beside, refuse_missing, refuse_unfit_description
 
 ENDINGS = (".tif", ".tiff")
@@ -53,7 +54,7 @@ def open_tiff(path: Path, mask: bool = False) -> Volume:
     """Pages that stay on disk: mapped where they lie one after the other, else decoded one by one.
 
     Raises:
-        RefusedError: Where pages differ, or need more than decoding, such as a palette, or in a mask those of JPEG.
+        RefusedFile: Where pages differ, or need more than decoding, such as a palette, or in a mask those of JPEG.
     """
     from tifffile import TiffFile, memmap
 
@@ -80,7 +81,7 @@ def _plain_series(file: Any, path: Path, mask: bool) -> tuple[Any, str]:
     plain &= not (mask and page.compression in _JPEG)
     axes = "".join({"S": "c", "C": "c", "Y": "y", "X": "x"}.get(axis, "z") for axis in series.axes)
     if len(file.series) > 1 or not plain or len(set(axes)) < len(axes):
-        raise RefusedError(
+        raise RefusedFile(
             "With `lazy=True` a TIFF must be one series of grey or RGB pages of whole bytes with at most one axis "
             f"beside y, x and channels. Received: {str(path)!r} with {len(file.series)} series of the axes "
             f"{series.axes!r}, photometric {page.photometric}. Save it as grey values, or read it without `lazy=True`."
@@ -91,7 +92,7 @@ def _plain_series(file: Any, path: Path, mask: bool) -> tuple[Any, str]:
 def _paged(file: Any, series: Any, axes: str, path: Path) -> _Pages:
     in_front = len(series.shape) - len(series.keyframe.shape)
     if axes[:in_front] not in ("z", "") or len(series.pages) != int(np.prod(series.shape[:in_front], dtype=int)):
-        raise RefusedError(
+        raise RefusedFile(
             f"With `lazy=True` each page of a compressed TIFF must be a section. Received: {str(path)!r} with the axes "
             f"{series.axes!r} of shape {series.shape}. Save it uncompressed, or read it without `lazy=True`."
         )

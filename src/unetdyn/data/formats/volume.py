@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from unetdyn.data.lazy import LazyArray, Window
+from unetdyn.data.refused import RefusedFile
 
 VoxelSize = tuple[float, float, float]
 
@@ -24,10 +25,6 @@ _NANOMETRES = {
     **dict.fromkeys(("inch", "in"), 25.4e6),
     **dict.fromkeys(("meter", "metre", "m"), 1e9),
 }
-
-
-class RefusedError(ValueError):
-    """What a file holds can't be read as sections; the text is a whole message."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ def guessed_axes(shape: Sequence[int], path: str) -> str:
     few = len(left) > 2 and left[-1] <= 4 < min(left[-3:-1])
     axes = {2: "yx", 3: "yxc" if few else "zyx", 4: "zyxc" if few or (len(left) == 4 and left[-1] == 1) else ""}
     if not axes.get(len(left)):
-        raise RefusedError(
+        raise RefusedFile(
             f"The axes of an array of shape {tuple(shape)} can't be told from its shape. Received: {path!r}. "
             "Name them by `axes`, a letter for each: z, y, x, c for channels; for example axes='czyx'."
         )
@@ -115,19 +112,19 @@ def sections_of(volume: Volume, path: str, converted: Callable[[np.ndarray], np.
         converted: Gives what was read one of these dtypes; by default `standard`.
 
     Raises:
-        RefusedError: Where it holds no real numbers, no pixels, or several volumes, such as points of time.
+        RefusedFile: Where it holds no real numbers, no pixels, or several volumes, such as points of time.
     """
     array, axes = volume.array, volume.axes
     sizes = dict(zip(axes, array.shape, strict=True))
     others = {axis: size for axis, size in sizes.items() if axis not in "zyxc" and size > 1}
     if others or not {"y", "x"} <= set(axes):
         what = " and ".join(f"{size} along {axis!r}" for axis, size in others.items()) or "no axes y and x"
-        raise RefusedError(
+        raise RefusedFile(
             f"A file must hold one volume, with the axes z, y, x and c for channels. Received: {path!r} with the axes "
             f"{axes!r} of shape {tuple(array.shape)}, so {what}. Save one of them in a file of its own."
         )
     if 0 in array.shape:
-        raise RefusedError(f"A file must hold pixels. Received: {path!r} of shape {tuple(array.shape)}.")
+        raise RefusedFile(f"A file must hold pixels. Received: {path!r} of shape {tuple(array.shape)}.")
     left = [axis for axis in axes if axis in "zyxc"]
     order = [left.index(axis) for axis in "zyxc" if axis in left]
     missing = tuple(place for place, axis in enumerate("zyxc") if axis not in left)
@@ -154,7 +151,7 @@ def standard(array: np.ndarray) -> np.ndarray:
 
 def _check_real(array: np.ndarray, path: str) -> None:
     if array.dtype.kind not in "biuf":
-        raise RefusedError(
+        raise RefusedFile(
             f"A file must hold real numbers. Received: {path!r} of dtype {array.dtype}. "
             "Save what is to be seen of it, such as the magnitude, as numbers."
         )
