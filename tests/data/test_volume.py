@@ -54,6 +54,17 @@ def test_read_volume_takes_image_and_mask_from_one_file(tmp_path):
     np.testing.assert_array_equal(again.masks, stack.masks)
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+def test_read_volume_takes_the_axes_of_an_array_that_also_says_its_voxels(tmp_path, lazy):
+    channels = np.stack([volume(9, 9, 9), volume(9, 9, 9, seed=1)])  # no shape that axes can be guessed of
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["raw"], file["labels"] = channels, masks_of(channels[0])
+        file["raw"].attrs["element_size_um"] = [0.05, 0.004, 0.004]
+    stack = read_volume(tmp_path / "a.h5::/raw", tmp_path / "a.h5::/labels", axes="czyx", lazy=lazy)
+    np.testing.assert_array_equal(stack.images[:], np.moveaxis(channels, 0, -1))
+    assert stack.voxel_size == pytest.approx((50, 4, 4))
+
+
 def test_read_volume_takes_masks_without_channels(tmp_path):
     images = np.arange(2 * 3 * 4 * 5, dtype="uint8").reshape(2, 3, 4, 5)  # c, z, y, x
     np.save(tmp_path / "raw.npy", images)

@@ -14,13 +14,14 @@ _EXACT = 2**24  # up to here float32 holds every whole number
 _NOISE = 1e-12  # an image that varies less, relative to its values, is constant but for the rounding of float64
 
 
-def standard_dtype(page: np.ndarray, path: Path, mask: bool) -> np.ndarray:
+def standard_dtype(page: np.ndarray, path: Path, mask: bool, part: bool = False) -> np.ndarray:
     """The same values as `uint8`, `uint16` or `float32`; one bit stays a boolean.
 
     Args:
         page: Array of any real dtype.
         path: The file it comes from, for messages.
         mask: Whether its whole numbers are labels: those that differ must then stay different.
+        part: Whether it is a window of an image, of which nobody can say whether the image loses its contrast.
 
     Returns:
         Array of the same shape.
@@ -47,7 +48,7 @@ Subtract the smallest value, or number the labels from 1, and save as 16 bits.
         )
     with np.errstate(over="ignore"):
         rounded = page.astype(np.float32)
-    if np.can_cast(page.dtype, np.float32):
+    if part or np.can_cast(page.dtype, np.float32):
         return rounded
     whole = np.issubdtype(page.dtype, np.integer) or (page == np.rint(page)).all()
     lost = _labels_merge(page, rounded) if mask and whole else _contrast_is_lost(page, rounded)

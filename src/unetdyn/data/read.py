@@ -115,7 +115,7 @@ def read_folder(
     rule = partial(class_indices, classes=classes, threshold=mask_threshold, ignore=ignore, foreground=foreground)
     sources = [image for image, _ in files.values()]
     weight = None if ignore is None else partial(counted, ignore=ignore)
-    stack = assembled(read_images, read_masks, rule, weight, sources)
+    stack = assembled(read_images, read_masks, rule, weight, sources, axes)
     refuse_unmarked(stack.masks, stack.weights, background=ignore is not None)
     _refuse_unused_classes(stack, classes)
     return stack

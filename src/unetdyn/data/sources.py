@@ -12,7 +12,7 @@ import numpy as np
 
 from unetdyn.data.files import pages_with_bits
 from unetdyn.data.formats.registry import check_no_axes, format_of, open_volume, whole
-from unetdyn.data.formats.tiff_file import is_tiff, open_tiff, voxel_size_of_tiff
+from unetdyn.data.formats.tiff_file import is_tiff, open_tiff, pages_of_tiff, voxel_size_of_tiff
 from unetdyn.data.formats.volume import VoxelSize, sections_of
 from unetdyn.data.lazy import LazyArray, Window
 from unetdyn.data.refused import RefusedFile
@@ -59,7 +59,7 @@ def lazy_pages(path: Path, mask: bool = False, axes: str | None = None) -> list[
                 "leave `lazy=True` out."
             )
         volume = open_volume(path, axes)
-        array = _guarded(lambda: sections_of(volume, str(path)), kind.name, path)
+        array = _guarded(lambda: sections_of(volume, path, mask), kind.name, path)
     else:
         check_no_axes(path, axes)
         array = _image_file(path, mask)
@@ -98,11 +98,11 @@ def classified(
     return found
 
 
-def described(path: Path) -> tuple[VoxelSize | None, str | None]:
+def described(path: Path, axes: str | None = None) -> tuple[VoxelSize | None, str | None]:
     """The size of a voxel, (z, y, x) in nanometres, and the orientation, such as `"RAS"`; `None` where not said."""
     kind = format_of(path)
     if kind is not None and kind.describes:
-        volume = open_volume(path)
+        volume = open_volume(path, axes)
         return volume.voxel_size, volume.orientation
     return (voxel_size_of_tiff(path) if is_tiff(path) else None), None
 
@@ -141,15 +141,13 @@ def _table(mask: np.ndarray, name: str, rule: Callable[[np.ndarray, str], np.nda
 
 
 def _image_file(path: Path, mask: bool) -> LazyArray:
-    try:
-        if not is_tiff(path):
-            return _decoded_each_time(path, mask)
-        return _guarded(lambda: sections_of(open_tiff(path, mask), str(path)), "TIFF", path)
-    except RefusedFile:
-        pages = pages_with_bits(path, mask)
-        if len(pages) > 1:
-            raise
-        return _decoded_each_time(path, mask)
+    if is_tiff(path):
+        try:
+            return _guarded(lambda: sections_of(open_tiff(path, mask), path, mask), "TIFF", path)
+        except RefusedFile:
+            if pages_of_tiff(path) > 1:
+                raise
+    return _decoded_each_time(path, mask)
 
 
 def _guarded(opened: Callable[[], LazyArray], kind: str, path: Path) -> LazyArray:

@@ -107,7 +107,7 @@ def _understood(
     array: np.ndarray, axes: str, page: TiffPage, path: Path, mask: bool, imagej: bool
 ) -> Iterator[np.ndarray]:
     """Pages as a viewer shows them, of an array whose meaning the tags of `page` tell."""
-    _refuse_turned(page, path)
+    refuse_turned(page, path)
     _refuse_other_colours(page, path)
     has_white = np.dtype(page.dtype).kind in "ub" and page.dtype.itemsize <= 2
     white_is_zero = page.photometric == _MINISWHITE and has_white
@@ -160,7 +160,8 @@ def _without_palette(pixels: np.ndarray, page: TiffPage, path: Path, mask: bool)
     return palette_mask(indices, table, path) if mask else palette_colours(indices, table, path)
 
 
-def _refuse_turned(page: TiffPage, path: Path) -> None:
+def refuse_turned(page: TiffPage, path: Path) -> None:
+    """Refuse a page whose orientation tag says that its rows don't begin at the top left; 0 says nothing."""
     orientation = page.tags.valueof(_ORIENTATION, default=1)
     if orientation in range(2, 9):
         raise ambiguous(

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from unetdyn.data.depth import standard_dtype
 from unetdyn.data.formats.hdf5 import open_hdf5
 from unetdyn.data.formats.mrc import open_mrc
 from unetdyn.data.formats.nifti import open_nifti
@@ -160,11 +159,7 @@ def volume_pages(path: Path, mask: bool = False, axes: str | None = None) -> lis
     assert kind is not None
     with whole(kind.name, path):
         volume = replace(volume, array=np.asarray(volume.array[(slice(None),) * len(volume.axes)]))
-
-    def converted(part: np.ndarray) -> np.ndarray:
-        return standard_dtype(part.astype(np.uint8) if part.dtype == np.bool_ else part, path, mask)
-
-    return list(sections_of(volume, str(path), converted))
+    return list(sections_of(volume, path, mask))
 
 
 @contextmanager

@@ -14,10 +14,11 @@ import numpy as np
 
 from unetdyn.data.formats.volume import Volume, VoxelSize, nanometres, voxel_size
 from unetdyn.data.refused import RefusedFile
-from unetdyn.data.tiff_whole import is_beside, refuse_missing, refuse_unfit_description
+from unetdyn.data.tiff import refuse_turned
+from unetdyn.data.tiff_whole import PLAIN, is_beside, refuse_missing, refuse_unfit_description
 
 ENDINGS = (".tif", ".tiff")
-_MINISBLACK, _RGB, _UPRIGHT = 1, 2, 1
+_MINISBLACK, _RGB = 1, 2
 _JPEG = {6, 7}
 _OF_ONE_SET = re.compile(r'FileName="([^"]+)"')
 
@@ -36,6 +37,16 @@ def without_repeats(files: Sequence[Path]) -> list[Path]:
             kept.append(file)
             seen |= {file.parent / name for name in _names_of_set(file)}
     return kept
+
+
+def pages_of_tiff(path: Path) -> int:
+    """How many pages `read_tiff` would give, without decoding any; 0 where it can't be told."""
+    from tifffile import TiffFile
+
+    with contextlib.suppress(Exception), TiffFile(path) as file:
+        series = [one for one in file.series if not is_beside(one.keyframe)]
+        return sum(int(np.prod(one.shape, dtype=int)) // one.keyframe.size for one in series)
+    return 0
 
 
 def voxel_size_of_tiff(path: Path) -> VoxelSize | None:
@@ -75,16 +86,18 @@ def _plain_series(file: Any, path: Path, mask: bool) -> tuple[Any, str]:
     refuse_unfit_description(file, path)
     series = file.series[0]
     refuse_missing(series, file, path)
+    _refuse_turned_pages(series, path)
     page = series.keyframe
     plain = page.tags.valueof("PhotometricInterpretation") in (_MINISBLACK, _RGB) and not page.extrasamples
-    plain &= _orientation(page) == _UPRIGHT and page.bitspersample == 8 * page.dtype.itemsize and not is_beside(page)
+    plain &= page.bitspersample == 8 * page.dtype.itemsize and not is_beside(page)
     plain &= not (mask and page.compression in _JPEG)
     axes = "".join({"S": "c", "C": "c", "Y": "y", "X": "x"}.get(axis, "z") for axis in series.axes)
     if len(file.series) > 1 or not plain or len(set(axes)) < len(axes):
         raise RefusedFile(
             "With `lazy=True` a TIFF must be one series of grey or RGB pages of whole bytes with at most one axis "
             f"beside y, x and channels. Received: {str(path)!r} with {len(file.series)} series of the axes "
-            f"{series.axes!r}, photometric {page.photometric}. Save it as grey values, or read it without `lazy=True`."
+            f"{series.axes!r}, {page.bitspersample} bits, photometric {page.photometric}. Save it as grey values, "
+            "or read it without `lazy=True`."
         )
     return series, axes
 
@@ -149,9 +162,15 @@ def _names_of_set(path: Path) -> list[str]:
     return []
 
 
-def _orientation(page: Any) -> int:
-    tag = page.tags.get("Orientation")
-    return int(tag.value) if tag is not None else _UPRIGHT
+def _refuse_turned_pages(series: Any, path: Path) -> None:
+    """Each page has a tag of its own, unless one description tells of all; the series keeps that of the first only."""
+    from tifffile import TiffFile
+
+    refuse_turned(series.keyframe, path)
+    if series.kind in PLAIN:
+        with TiffFile(path) as again:
+            for page in again.pages:
+                refuse_turned(page, path)
 
 
 def _ome_size(xml: str) -> VoxelSize | None:
