@@ -71,7 +71,7 @@ FORMATS = {
 """By extension; of Zarr, of a folder."""
 
 _ZARR_MARKERS = ("zarr.json", ".zgroup", ".zarray")
-_DOUBLE = (".nii.gz", ".ome.zarr")
+DOUBLE = (".nii.gz", ".ome.zarr", ".ome.tif", ".ome.tiff")
 
 
 def array_in(path: Path) -> tuple[Path, str | None]:
@@ -109,7 +109,7 @@ def stem_of(path: Path) -> str:
     ('brain', 'cells', 'a')
     """
     file = array_in(path)[0]
-    double = next((ending for ending in _DOUBLE if file.name.lower().endswith(ending)), "")
+    double = next((ending for ending in DOUBLE if file.name.lower().endswith(ending)), "")
     return file.name[: -len(double)] if double else file.stem
 
 
