@@ -1,3 +1,5 @@
+import struct
+
 import nibabel
 import numpy as np
 import pytest
@@ -93,12 +95,23 @@ def test_lazy_pages_refuses_what_is_refused_in_memory(tmp_path):
     with tifffile.TiffWriter(tmp_path / "turned.tif") as file:
         for page, tags in zip(volume(2), ([], [(274, "H", 1, 3, True)]), strict=True):
             file.write(page, photometric="minisblack", metadata=None, extratags=tags)
+    tifffile.imwrite(tmp_path / "sizes.tif", volume(1)[0], metadata=None)
+    tifffile.imwrite(tmp_path / "sizes.tif", volume(1)[0][::2, ::2], metadata=None, append=True)
+    for index in range(4):
+        options = {"metadata": None, "append": index > 0, "photometric": "minisblack"}
+        tifffile.imwrite(tmp_path / "chain.tif", volume(4)[index], **options)
+    with tifffile.TiffFile(tmp_path / "chain.tif") as file:
+        link = struct.pack("<I", file.pages[2].offset)
+    whole = (tmp_path / "chain.tif").read_bytes()
+    (tmp_path / "chain.tif").write_bytes(whole.replace(link, struct.pack("<I", len(whole) + 500), 1))
     labels = np.array([[[0, 2**24, 2**24 + 1]]] * 2, "int64")
     np.save(tmp_path / "labels.npy", labels)
     tifffile.imwrite(tmp_path / "labels.tif", labels, photometric="minisblack")
-    for name, text in (("turned.tif", "orientation tag is 3"), ("labels.npy", "number"), ("labels.tif", "number")):
+    texts = {"turned": "orientation tag is 3", "sizes": "differ in size: 4×5, 2×3", "chain": "invalid page offset"}
+    files = {**{f"{name}.tif": text for name, text in texts.items()}, "labels.npy": "number", "labels.tif": "number"}
+    for name, text in files.items():
         for read in (read_pages, lazy_pages):
-            with pytest.raises(RefusedFile, match=text):
+            with pytest.raises(ValueError, match=text):
                 [np.asarray(page) for page in read(tmp_path / name, mask=True)]
 
 

@@ -68,14 +68,7 @@ def read_tiff(path: Path, mask: bool) -> list[np.ndarray]:
             pages = list(_plain_pages(file, path, mask))
     if not pages:
         raise ambiguous(path, "in which every page is marked as a reduced copy or a mask", "Save the full image alone.")
-    sizes = sorted({page.shape[:2] for page in pages}, reverse=True)
-    if len(sizes) > 1:
-        listed = ", ".join(f"{height}×{width}" for height, width in sizes)
-        raise ambiguous(
-            path,
-            f"whose pages differ in size: {listed} pixels",
-            "Save the pages that belong together in one file each.",
-        )
+    refuse_sizes({page.shape[:2] for page in pages}, path)
     return pages
 
 
@@ -158,6 +151,17 @@ def _without_palette(pixels: np.ndarray, page: TiffPage, path: Path, mask: bool)
     table = np.concatenate([colours, np.full((len(colours), 1), 255)], axis=1).astype(np.uint8)
     indices = pixels[..., 0].astype(np.uint16 if pixels.dtype == np.uint16 else np.uint8)
     return palette_mask(indices, table, path) if mask else palette_colours(indices, table, path)
+
+
+def refuse_sizes(sizes: set[tuple[int, int]], path: Path) -> None:
+    """Refuse a file whose pages have several of these heights and widths."""
+    if len(sizes) > 1:
+        listed = ", ".join(f"{height}×{width}" for height, width in sorted(sizes, reverse=True))
+        raise ambiguous(
+            path,
+            f"whose pages differ in size: {listed} pixels",
+            "Save the pages that belong together in one file each.",
+        )
 
 
 def refuse_turned(page: TiffPage, path: Path) -> None:

@@ -14,8 +14,8 @@ import numpy as np
 
 from unetdyn.data.formats.volume import Volume, VoxelSize, nanometres, voxel_size
 from unetdyn.data.refused import RefusedFile
-from unetdyn.data.tiff import refuse_turned
-from unetdyn.data.tiff_whole import PLAIN, is_beside, refuse_missing, refuse_unfit_description
+from unetdyn.data.tiff import refuse_sizes, refuse_turned
+from unetdyn.data.tiff_whole import PLAIN, errors_of_tifffile, is_beside, refuse_missing, refuse_unfit_description
 
 ENDINGS = (".tif", ".tiff")
 _MINISBLACK, _RGB = 1, 2
@@ -43,10 +43,11 @@ def pages_of_tiff(path: Path) -> int:
     """How many pages `read_tiff` would give, without decoding any; 0 where it can't be told."""
     from tifffile import TiffFile
 
-    with contextlib.suppress(Exception), TiffFile(path) as file:
+    count = 0
+    with contextlib.suppress(Exception), errors_of_tifffile(), TiffFile(path) as file:
         series = [one for one in file.series if not is_beside(one.keyframe)]
-        return sum(int(np.prod(one.shape, dtype=int)) // one.keyframe.size for one in series)
-    return 0
+        count = sum(int(np.prod(one.shape, dtype=int)) // one.keyframe.size for one in series)
+    return count
 
 
 def voxel_size_of_tiff(path: Path) -> VoxelSize | None:
@@ -71,7 +72,8 @@ def open_tiff(path: Path, mask: bool = False) -> Volume:
 
     file = TiffFile(path)
     try:
-        series, axes = _plain_series(file, path, mask)
+        with errors_of_tifffile():
+            series, axes = _plain_series(file, path, mask)
         if series.dataoffset is None or path.stat().st_size < series.dataoffset + series.nbytes:
             return Volume(_paged(file, series, axes, path), axes)
     except BaseException:
@@ -86,7 +88,7 @@ def _plain_series(file: Any, path: Path, mask: bool) -> tuple[Any, str]:
     refuse_unfit_description(file, path)
     series = file.series[0]
     refuse_missing(series, file, path)
-    _refuse_turned_pages(series, path)
+    _check_each_page(series, path)
     page = series.keyframe
     plain = page.tags.valueof("PhotometricInterpretation") in (_MINISBLACK, _RGB) and not page.extrasamples
     plain &= page.bitspersample == 8 * page.dtype.itemsize and not is_beside(page)
@@ -162,15 +164,17 @@ def _names_of_set(path: Path) -> list[str]:
     return []
 
 
-def _refuse_turned_pages(series: Any, path: Path) -> None:
-    """Each page has a tag of its own, unless one description tells of all; the series keeps that of the first only."""
+def _check_each_page(series: Any, path: Path) -> None:
+    """Pages have tags of their own, unless one description tells of all; the series has those of the first only."""
     from tifffile import TiffFile
 
     refuse_turned(series.keyframe, path)
     if series.kind in PLAIN:
         with TiffFile(path) as again:
-            for page in again.pages:
-                refuse_turned(page, path)
+            pages = [page for page in again.pages if not is_beside(page)]
+        for page in pages:
+            refuse_turned(page, path)
+        refuse_sizes({(page.imagelength, page.imagewidth) for page in pages}, path)
 
 
 def _ome_size(xml: str) -> VoxelSize | None:
