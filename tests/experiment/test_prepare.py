@@ -119,6 +119,13 @@ def test_parse_config_refuses_groups_from_two_places(tmp_path, groups):
         config_for(tmp_path, data={"split": {"validation": 0.3, **groups}})
 
 
+def test_parse_config_refuses_quarter_turns_of_oblong_tiles(tmp_path):
+    oblong = {"tile": [2, 16, 32], "augmentation": {"rotate90": False}}
+    assert config_for(tmp_path, data=oblong).data.tile == (2, 16, 32)
+    with pytest.raises(ConfigError, match=r"`data`: quarter turns need .*`augmentation\.rotate90`.*\[2, 16, 32\]"):
+        config_for(tmp_path, data={**oblong, "augmentation": {"flip": True}})
+
+
 def test_run_experiment_a_table_that_is_not_there_is_refused(tmp_path):
     path = folder(tmp_path)
     refused(
