@@ -119,6 +119,13 @@ def test_parse_config_refuses_groups_from_two_places(tmp_path, groups):
         config_for(tmp_path, data={"split": {"validation": 0.3, **groups}})
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+def test_run_experiment_a_part_without_labels_is_refused(tmp_path, lazy):
+    path = folder(tmp_path, mask=lambda i: np.full((32, 32), 255) if i == 4 else np.eye(32))
+    text = "Received: 1 sections of validation from '04' on, whose masks hold nothing but the value of `data.ignore`"
+    refused(config_for(path, data={"ignore": 255, "lazy": lazy}), text)
+
+
 def test_parse_config_refuses_quarter_turns_of_oblong_tiles(tmp_path):
     oblong = {"tile": [2, 16, 32], "augmentation": {"rotate90": False}}
     assert config_for(tmp_path, data=oblong).data.tile == (2, 16, 32)

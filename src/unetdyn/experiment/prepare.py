@@ -47,6 +47,7 @@ def prepare(config: Config) -> Prepared:
         stack = read_stack(config)
         check_classes(stack, config.model.classes)
         split = split_stack(stack, config)
+        _refuse_unlabelled(split)
         test = None if split.test is None else _dataset(split.test, config, training=False)
         return Prepared(
             train=_dataset(split.train, config, training=True),
@@ -100,6 +101,15 @@ def split_stack(stack: data.Stack, config: Config) -> data.Split:
     if planned.train is not None:
         return data.split_by_section(stack, planned.train, **others)
     return data.split_by_fraction(stack, **{**others, "test": others["test"] or 0.0})
+
+
+def _refuse_unlabelled(split: data.Split) -> None:
+    for name, part in split.parts.items():
+        if part.weights is not None and part.weights.max() == 0:
+            raise ValueError(
+                f"Each part of the split must have pixels with a label. Received: {len(part)} sections of {name} from "
+                f"{part.names[0]!r} on, whose masks hold nothing but the value of `data.ignore`. Choose other sections."
+            )
 
 
 def _groups(config: Config) -> str | dict[str, str] | None:
