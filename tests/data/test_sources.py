@@ -1,3 +1,5 @@
+import struct
+
 import nibabel
 import numpy as np
 import pytest
@@ -5,6 +7,7 @@ import tifffile
 from PIL import Image
 
 from unetdyn.data.files import read_pages
+from unetdyn.data.refused import RefusedFile
 from unetdyn.data.sources import check_orientations, classified, described, joined_pages, lazy_pages
 from volume_files import WRITERS, volume
 
@@ -86,3 +89,34 @@ def test_check_orientations_refuses_a_mask_that_is_a_mirror_image(tmp_path):
         check_orientations([(image, image), (image, mirrored)])
     np.save(tmp_path / "a.npy", volume())
     check_orientations([(image, tmp_path / "a.npy")])
+
+
+def test_lazy_pages_refuses_what_is_refused_in_memory(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "turned.tif") as file:
+        for page, tags in zip(volume(2), ([], [(274, "H", 1, 3, True)]), strict=True):
+            file.write(page, photometric="minisblack", metadata=None, extratags=tags)
+    tifffile.imwrite(tmp_path / "sizes.tif", volume(1)[0], metadata=None)
+    tifffile.imwrite(tmp_path / "sizes.tif", volume(1)[0][::2, ::2], metadata=None, append=True)
+    for index in range(4):
+        options = {"metadata": None, "append": index > 0, "photometric": "minisblack"}
+        tifffile.imwrite(tmp_path / "chain.tif", volume(4)[index], **options)
+    with tifffile.TiffFile(tmp_path / "chain.tif") as file:
+        link = struct.pack("<I", file.pages[2].offset)
+    whole = (tmp_path / "chain.tif").read_bytes()
+    (tmp_path / "chain.tif").write_bytes(whole.replace(link, struct.pack("<I", len(whole) + 500), 1))
+    labels = np.array([[[0, 2**24, 2**24 + 1]]] * 2, "int64")
+    np.save(tmp_path / "labels.npy", labels)
+    tifffile.imwrite(tmp_path / "labels.tif", labels, photometric="minisblack")
+    texts = {"turned": "orientation tag is 3", "sizes": "differ in size: 4×5, 2×3", "chain": "invalid page offset"}
+    files = {**{f"{name}.tif": text for name, text in texts.items()}, "labels.npy": "number", "labels.tif": "number"}
+    for name, text in files.items():
+        for read in (read_pages, lazy_pages):
+            with pytest.raises(ValueError, match=text):
+                [np.asarray(page) for page in read(tmp_path / name, mask=True)]
+
+
+def test_lazy_pages_decodes_no_page_of_a_file_that_it_refuses(tmp_path, monkeypatch):
+    tifffile.imwrite(tmp_path / "a.tif", volume() > 9, photometric="minisblack")
+    monkeypatch.setattr("unetdyn.data.sources.pages_with_bits", lambda *_: pytest.fail("read into memory"))
+    with pytest.raises(RefusedFile, match=r"of the axes 'QYX', 1 bits, photometric 1\."):
+        lazy_pages(tmp_path / "a.tif")

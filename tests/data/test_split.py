@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grey_stacks import GROUPS, PATIENTS, grey, noise
-from unetdyn.data import check_leakage, split_by_fraction, split_by_section
+from unetdyn.data import check_leakage, split_by_fraction, split_by_section, tile
 
 
 def test_split_by_section_takes_inclusive_ranges_and_lists():
@@ -110,6 +110,13 @@ def test_split_by_section_wants_no_gap_between_groups(groups):
     assert check_leakage(split).ok
     with pytest.raises(ValueError, match="have 0 sections between them"):
         split_by_section(grey(12, names=PATIENTS), (0, 3), (4, 7), (8, 11))
+
+
+def test_split_by_section_lets_no_block_reach_from_one_group_into_another():
+    split = split_by_section(grey(12, names=PATIENTS), (0, 7), (8, 11), groups=GROUPS[0])
+    blocks = tile(split.train, size=(2, 1, 1), stride=1)
+    np.testing.assert_array_equal(blocks.section, [0, 1, 2, 4, 5, 6])  # not 3: sections 3 and 4 are of two patients
+    assert len(tile(split.train, size=1)) == 8
 
 
 def test_split_by_fraction_keeps_interleaved_groups_whole():

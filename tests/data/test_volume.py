@@ -4,6 +4,7 @@ import h5py
 import nibabel
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from unetdyn.data import (
@@ -19,6 +20,7 @@ from unetdyn.data import (
     split_by_section,
     tile,
 )
+from unetdyn.data.groups import group_names
 from unetdyn.data.masks import refuse_unmarked
 from volume_files import WRITERS, volume
 
@@ -52,6 +54,17 @@ def test_read_volume_takes_image_and_mask_from_one_file(tmp_path):
     assert stack.take([1]).voxel_size == stack.voxel_size
     again = read_folder(tmp_path, images="a.h5::/raw", masks="a.h5::labels")
     np.testing.assert_array_equal(again.masks, stack.masks)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_read_volume_takes_the_axes_of_an_array_that_also_says_its_voxels(tmp_path, lazy):
+    channels = np.stack([volume(9, 9, 9), volume(9, 9, 9, seed=1)])  # no shape that axes can be guessed of
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["raw"], file["labels"] = channels, masks_of(channels[0])
+        file["raw"].attrs["element_size_um"] = [0.05, 0.004, 0.004]
+    stack = read_volume(tmp_path / "a.h5::/raw", tmp_path / "a.h5::/labels", axes="czyx", lazy=lazy)
+    np.testing.assert_array_equal(stack.images[:], np.moveaxis(channels, 0, -1))
+    assert stack.voxel_size == pytest.approx((50, 4, 4))
 
 
 def test_read_volume_takes_masks_without_channels(tmp_path):
@@ -92,6 +105,18 @@ def test_read_volume_refuses_a_mask_of_another_length_or_orientation(tmp_path):
         nibabel.save(nibabel.Nifti1Image(masks_of(volume()).T, np.diag([direction, 1, 1, 1])), tmp_path / name)
     with pytest.raises(ValueError, match=r"'a\.nii' in RAS, but 'b\.nii' in LAS"):
         read_volume(tmp_path / "a.nii", tmp_path / "b.nii")
+
+
+def test_read_folder_pairs_images_of_double_endings_and_says_where_axes_are_missing(tmp_path):
+    for sub, name in (("images", "p.ome.tif"), ("masks", "p.tif")):
+        (tmp_path / sub).mkdir()
+        tifffile.imwrite(tmp_path / sub / name, masks_of(volume()[0]))
+    assert read_folder(tmp_path).names == ("p",)
+    assert group_names(["p"], {"p.ome.tif": 7}) == group_names(["p"], {"p.tif": 7}) == (7,)
+    raw, labels = _saved(tmp_path / "raw.npy", volume()), _saved(tmp_path / "m.npy", masks_of(volume()[0]))
+    with pytest.raises(ValueError, match=r"3 pages of images, 1 of masks in 'm\.npy'\. If an axis is .*`axes='cyx'`"):
+        read_volume(raw, labels)
+    assert read_volume(raw, labels, axes="cyx").images.shape == (1, 4, 5, 3)
 
 
 def test_read_volume_says_what_is_there(tmp_path):

@@ -119,6 +119,20 @@ def test_parse_config_refuses_groups_from_two_places(tmp_path, groups):
         config_for(tmp_path, data={"split": {"validation": 0.3, **groups}})
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+def test_run_experiment_a_part_without_labels_is_refused(tmp_path, lazy):
+    path = folder(tmp_path, mask=lambda i: np.full((32, 32), 255) if i == 4 else np.eye(32))
+    text = "Received: 1 sections of validation from '04' on, whose masks hold nothing but the value of `data.ignore`"
+    refused(config_for(path, data={"ignore": 255, "lazy": lazy}), text)
+
+
+def test_parse_config_refuses_quarter_turns_of_oblong_tiles(tmp_path):
+    oblong = {"tile": [2, 16, 32], "augmentation": {"rotate90": False}}
+    assert config_for(tmp_path, data=oblong).data.tile == (2, 16, 32)
+    with pytest.raises(ConfigError, match=r"`data`: quarter turns need .*`augmentation\.rotate90`.*\[2, 16, 32\]"):
+        config_for(tmp_path, data={**oblong, "augmentation": {"flip": True}})
+
+
 def test_run_experiment_a_table_that_is_not_there_is_refused(tmp_path):
     path = folder(tmp_path)
     refused(
@@ -126,9 +140,29 @@ def test_run_experiment_a_table_that_is_not_there_is_refused(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("data_keys", "text"),
+    [
+        ({"tile": 64}, "`data.tile` must be at most the sections' shorter side, 32 pixels. Received: data.tile=64"),
+        ({"stride": 17}, "`data.stride` must be at most `data.tile`"),
+        ({"downsample": 5}, "`data.downsample` must divide the sections' height and width"),
+        ({"tile": [4, 16, 16]}, "`data.tile` must have at most as many sections as adjoin"),
+        ({"mask_threshold": 0.5, "foreground": "nonzero"}, "`data.mask_threshold` and `data.foreground` must not"),
+        ({"split": {"validation": 0.9, "test": 0.2}}, "`data.split.validation` and `data.split.test` must leave"),
+    ],
+)
+def test_run_experiment_names_the_keys_of_the_configuration(tmp_path, data_keys, text):
+    refused(config_for(folder(tmp_path), data=data_keys), text)
+
+
+def test_run_experiment_names_the_keys_that_a_hint_is_about(tmp_path):
+    path = folder(tmp_path, mask=lambda _: np.repeat([0, 1, 255, 0], [8, 8, 8, 8])[:, None] + np.zeros(32))
+    refused(config_for(path), "With `model.classes=1` a mask must hold 0 and one other", "pass `data.ignore=255`")
+
+
 def test_run_experiment_a_pattern_that_is_none_is_refused(tmp_path):
     refused(config_for(folder(tmp_path), data={"split": {"validation": 0.3, "groups": "(p"}}), "a regular expression")
-    refused(config_for(tmp_path, data={"pair": ["a", "b"]}), "`pair` must be two patterns")
+    refused(config_for(tmp_path, data={"pair": ["a", "b"]}), "`data.pair` must be two patterns")
 
 
 def test_prepare_augments_training_tiles_only(tmp_path):
@@ -178,19 +212,19 @@ def test_run_experiment_nan_image_is_refused(tmp_path):
 
 def test_run_experiment_mask_with_three_values_is_refused(tmp_path):
     path = folder(tmp_path, mask=lambda _: np.arange(32 * 32).reshape(32, 32) % 3)
-    refused(config_for(path), "mask '00' with 3 values (0, 1, 2)", "`classes=3`")
+    refused(config_for(path), "mask '00' with 3 values (0, 1, 2)", "`model.classes=3`")
 
 
 def test_run_experiment_masks_with_fewer_classes_than_the_model_are_refused(tmp_path):
     path = folder(tmp_path, mask=lambda _: np.arange(32 * 32).reshape(32, 32) % 3)
     config = config_for(path, model={"classes": 4}, loss={"kind": "sparse_categorical_crossentropy"})
-    refused(config, "classes=4, but the largest class index in the 6 masks is 2", "Pass `classes=3`")
+    refused(config, "classes=4, but the largest class index in the 6 masks is 2", "Pass `model.classes=3`")
 
 
 def test_run_experiment_masks_with_more_classes_than_the_model_are_refused(tmp_path):
     path = folder(tmp_path, mask=lambda _: np.arange(32 * 32).reshape(32, 32) % 3)
     config = config_for(path, model={"classes": 2}, loss={"kind": "sparse_categorical_crossentropy"})
-    refused(config, "class indices 0 to 1 only", "mask '00' with 3 values (0, 1, 2)", "`classes=3`")
+    refused(config, "class indices 0 to 1 only", "mask '00' with 3 values (0, 1, 2)", "`model.classes=3`")
 
 
 def test_run_experiment_more_classes_than_synthetic_masks_have_are_refused():
@@ -224,7 +258,7 @@ def test_prepare_gives_unlabelled_pixels_the_weight_zero_in_every_part(tmp_path)
     void = np.zeros((32, 32), bool)
     void[:7] = True
     path = folder(tmp_path, mask=lambda i: np.where(void, 255, np.arange(32) > 3 * i))
-    refused(config_for(path), "mask '00' with 3 values (0, 1, 255)", "pass `ignore=255`")
+    refused(config_for(path), "mask '00' with 3 values (0, 1, 255)", "pass `data.ignore=255`")
     prepared = prepare(config_for(path, data={"ignore": 255, "downsample": 2, "augmentation": {"rotation": 90}}))
     _, masks, weights = prepared.validation[0]
     expected = np.ones((1, 16, 16, 1))

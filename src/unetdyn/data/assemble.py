@@ -26,6 +26,7 @@ def assembled(
     rule: Rule,
     weight: Callable[[np.ndarray], np.ndarray] | None,
     sources: Sequence[Path],
+    axes: str | None = None,
 ) -> Stack:
     """The stack of these pages; on disk where they are.
 
@@ -35,9 +36,10 @@ def assembled(
         rule: `rule(mask, name)` gives class indices.
         weight: `weight(mask)` gives which pixels have a label, or `None` where all have one.
         sources: The images' files, for the size of a voxel.
+        axes: As in `read_stack`.
     """
     names = tuple(images)
-    size, places = common_voxel_size(sources), positions(names)
+    size, places = common_voxel_size(sources, axes), positions(names)
     pages, mask_pages = list(images.values()), [masks[name] for name in names]
     rules: list[Rule] = [rule] if weight is None else [rule, partial(_weighed, weight)]
     if isinstance(pages[0], LazyPage):
@@ -65,7 +67,7 @@ def positions(names: Sequence[str]) -> tuple[int, ...]:
     return tuple(int(index + gap) for index, gap in enumerate(gaps))
 
 
-def common_voxel_size(sources: Sequence[Path]) -> tuple[float, float, float] | None:
+def common_voxel_size(sources: Sequence[Path], axes: str | None = None) -> tuple[float, float, float] | None:
     """Of the first and the last file, where they agree: sections of a series have one, volumes may not."""
-    found = {described(source)[0] for source in (sources[0], sources[-1])}
+    found = {described(source, axes)[0] for source in (sources[0], sources[-1])}
     return found.pop() if len(found) == 1 else None

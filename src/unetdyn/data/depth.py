@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unetdyn.data.refused import RefusedFile
+from unetdyn.data.refused import ambiguous
 
 # Rounding to float32 may move a value by this part of the image's range: finer than the steps of an 8-bit image.
 ROUNDING = 1e-3
@@ -14,13 +14,14 @@ _EXACT = 2**24  # up to here float32 holds every whole number
 _NOISE = 1e-12  # an image that varies less, relative to its values, is constant but for the rounding of float64
 
 
-def standard_dtype(page: np.ndarray, path: Path, mask: bool) -> np.ndarray:
+def standard_dtype(page: np.ndarray, path: Path, mask: bool, part: bool = False) -> np.ndarray:
     """The same values as `uint8`, `uint16` or `float32`; one bit stays a boolean.
 
     Args:
         page: Array of any real dtype.
         path: The file it comes from, for messages.
         mask: Whether its whole numbers are labels: those that differ must then stay different.
+        part: Whether it is a window of an image, of which nobody can say whether the image loses its contrast.
 
     Returns:
         Array of the same shape.
@@ -42,18 +43,18 @@ Subtract the smallest value, or number the labels from 1, and save as 16 bits.
     if page.dtype in (np.bool_, np.uint8, np.uint16):
         return page
     if np.issubdtype(page.dtype, np.complexfloating):
-        raise RefusedFile(
+        raise ambiguous(
             path, f"with complex values ({page.dtype})", "Save the magnitude or the phase as 32-bit floats."
         )
     with np.errstate(over="ignore"):
         rounded = page.astype(np.float32)
-    if np.can_cast(page.dtype, np.float32):
+    if part or np.can_cast(page.dtype, np.float32):
         return rounded
     whole = np.issubdtype(page.dtype, np.integer) or (page == np.rint(page)).all()
     lost = _labels_merge(page, rounded) if mask and whole else _contrast_is_lost(page, rounded)
     if lost:
         least, most = page[np.isfinite(page)].min(), page[np.isfinite(page)].max()
-        raise RefusedFile(
+        raise ambiguous(
             path,
             f"with {page.dtype} values from {least} to {most}, which float32 cannot tell apart",
             "Subtract the smallest value, or number the labels from 1, and save as 16 bits."

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from unetdyn._checks import nearest, plain
 from unetdyn.data.files import EXTENSIONS, list_some
+from unetdyn.data.formats.registry import DOUBLE
 
 Groups = str | Mapping[str, Hashable] | Sequence[Hashable]
 
@@ -255,4 +256,4 @@ def _file_of(name: str) -> str:
 def _plain(name: object) -> str:
     """A name without extension, in one form of Unicode."""
     text = unicodedata.normalize("NFC", str(name).replace("\\", "/"))
-    return next((text[: -len(ending)] for ending in EXTENSIONS if text.lower().endswith(ending)), text)
+    return next((text[: -len(ending)] for ending in (*DOUBLE, *EXTENSIONS) if text.lower().endswith(ending)), text)

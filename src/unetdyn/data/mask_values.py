@@ -11,6 +11,7 @@ FLAT = 0.25
 """Share of the pixels between the extremes that equal their neighbours to the right and below, from which they are
 areas and no edges: (1 - 1/w)(1 - 1/h) in an area of w × h pixels, 0 on an edge that was smoothed."""
 
+_ALL_ONES = {2.0**bits: f"2**{bits} - 1" for bits in (32, 64)}  # as `float32` has them
 _VOID = (254, 255, 65534, 65535)
 _MOST_BESIDE_VOID = 100
 _MUCH = 0.01  # of the pixels: a published mask of 0 and 255 may hold a single pixel of 1, left by a resize
@@ -24,11 +25,11 @@ def kind_of(mask: np.ndarray, values: np.ndarray) -> str:
         values: Its different values, in ascending order; pixels that are ignored may be left out of them.
 
     Returns:
-        `"negative"`, `"divided"` (class indices over 255), `"unscaled"` (floats that leave [0, 1]), `"smoothed"`
-        (values on edges, over the whole range), `"soft"` (the same over a small part of the range), `"binary"` (0 and
-        one other), `"pair"` (two others),
-        `"void"` (indices and one large value), `"from_one"`, `"indices"`, `"levels"` (few greys in flat areas),
-        `"mixed"` (such areas, and many values on their edges), or `"objects"` (many whole numbers in flat areas).
+        `"negative"`, `"all_ones"` (2³² - 1 or 2⁶⁴ - 1 among others), `"divided"` (class indices over 255),
+        `"unscaled"` (floats that leave [0, 1]), `"smoothed"` (values on edges, over the whole range), `"soft"` (the
+        same over a small part of the range), `"binary"` (0 and one other), `"pair"` (two others), `"void"` (indices
+        and one large value), `"from_one"`, `"indices"`, `"levels"` (few greys in flat areas), `"mixed"` (such areas,
+        and many values on their edges), or `"objects"` (many whole numbers in flat areas).
 
     Example:
         >>> import numpy as np
@@ -43,6 +44,8 @@ def kind_of(mask: np.ndarray, values: np.ndarray) -> str:
         return _kind_of_fractions(mask, values)
     if len(values) == 2 and values[0] == 0:
         return "binary"
+    if largest in _ALL_ONES:
+        return "all_ones"
     flat, share = _areas(mask, values)
     told = len(values) == 2 or flat >= FLAT or (share >= _MUCH and values[-2] <= largest / 4)
     if told and void_of(values) is not None:
@@ -85,7 +88,7 @@ def advice(kind: str, values: np.ndarray, dtype: np.dtype, classes: int = 1, ign
     """
     if classes > 1:
         outside = values[~np.isin(values, np.arange(classes))]
-        if len(outside) == 1 and len(values) <= FEW and kind not in ("indices", "from_one", "divided"):
+        if len(outside) == 1 and len(values) <= FEW and kind not in ("indices", "from_one", "divided", "all_ones"):
             return _of_one_more(float(outside[0]), kind)
     low, largest, count = float(values[0]), float(values[-1]), len(values)
     one = "" if classes == 1 else "`classes=1` and "
@@ -115,6 +118,11 @@ def advice(kind: str, values: np.ndarray, dtype: np.dtype, classes: int = 1, ign
         "unscaled": (
             "Greys that are stored as floats must lie in [0, 1]. If these go from 0 to 255, save them as 8-bit "
             f"(`mask.astype('uint8')`) and pass {one}`mask_threshold=0.5`."
+        ),
+        "all_ones": (
+            f"The largest is {_ALL_ONES.get(largest)}, by which CREMI and others mark pixels of no object. If it is "
+            "the background, save `numpy.where(mask == mask.max(), 0, mask)`; if it marks pixels without a label, pass "
+            f"`ignore={int(largest) - 1}`."
         ),
         "soft": (
             f"They reach only {largest:g} of {brightest(dtype):g}, so no fraction of the range can divide them as they "

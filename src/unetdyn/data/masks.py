@@ -12,8 +12,8 @@ from unetdyn.data.mask_values import advice, brightest, kind_of
 
 Foreground = Literal["nonzero"]
 
-_NO_GREYS = ("negative", "void", "from_one", "indices", "objects", "divided", "unscaled")
-_NO_OBJECTS = ("negative", "smoothed", "mixed", "unscaled", "divided")
+_NO_GREYS = ("negative", "void", "from_one", "indices", "objects", "divided", "unscaled", "all_ones")
+_NO_OBJECTS = ("negative", "smoothed", "mixed", "unscaled", "divided", "all_ones")
 
 
 def class_indices(

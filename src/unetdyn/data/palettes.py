@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unetdyn.data.refused import RefusedFile
+from unetdyn.data.refused import ambiguous
 from unetdyn.data.transparency import without_alpha
 
 _ADVICE = (
@@ -88,24 +88,24 @@ def palette_mask(indices: np.ndarray, table: np.ndarray, path: Path, chosen: boo
     if (different == different[:, :1]).all():
         return _grey_mask(indices, used, colours[:, 0], path, chosen)
     if len(np.unique(colours[used], axis=0)) < len(used):
-        raise RefusedFile(path, f"a palette mask in which two indices {_OF_ONE_COLOUR}", _ADVICE)
+        raise ambiguous(path, f"a palette mask in which two indices {_OF_ONE_COLOUR}", _ADVICE)
     black = used[colours[used].max(axis=1) <= _NEARLY_BLACK]
     if black.size and 0 not in black:
         if len(different) <= 2:
             return np.where(indices == black[0], 0, 255).astype(np.uint8)[..., np.newaxis]
         if black[0] != 255 or 0 not in used:
-            raise RefusedFile(path, f"a palette mask whose index {black[0]} is black, and 0 is not", _ADVICE)
+            raise ambiguous(path, f"a palette mask whose index {black[0]} is black, and 0 is not", _ADVICE)
     if 0 in used and not black.size and len(different) < 3 and (colours[0] < 255).any():
         first = tuple(int(value) for value in colours[0])
-        raise RefusedFile(path, f"a palette mask without black, whose index 0 has the colour {first}", _ADVICE)
+        raise ambiguous(path, f"a palette mask without black, whose index 0 has the colour {first}", _ADVICE)
     return indices[..., np.newaxis]
 
 
 def _grey_mask(indices: np.ndarray, used: np.ndarray, greys: np.ndarray, path: Path, chosen: bool) -> np.ndarray:
     if len(used) > 1 and len(np.unique(greys[used])) == 1:
-        raise RefusedFile(path, f"a palette mask whose {len(used)} indices {_OF_ONE_COLOUR}", _ADVICE)
+        raise ambiguous(path, f"a palette mask whose {len(used)} indices {_OF_ONE_COLOUR}", _ADVICE)
     if np.array_equal(greys, np.arange(255, -1, -1)):
-        raise RefusedFile(
+        raise ambiguous(
             path,
             "a mask with the inverting palette of ImageJ, in which 255 is shown black",
             "In ImageJ choose Image > Lookup Tables > Invert LUT, see that what you want is white, and save it again.",
@@ -118,7 +118,7 @@ def _grey_mask(indices: np.ndarray, used: np.ndarray, greys: np.ndarray, path: P
 
 def _looked_up(indices: np.ndarray, table: np.ndarray, path: Path) -> np.ndarray:
     if indices.max() >= len(table):
-        raise RefusedFile(
+        raise ambiguous(
             path,
             f"whose palette has {len(table)} colours, but an index is {indices.max()}",
             "Save it as grey or colour.",

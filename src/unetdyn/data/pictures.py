@@ -9,7 +9,7 @@ import numpy as np
 
 from unetdyn.data.palettes import palette_colours, palette_mask
 from unetdyn.data.png_chunks import SIGNATURE, PngHeader, read_png_header
-from unetdyn.data.refused import RefusedFile
+from unetdyn.data.refused import ambiguous
 from unetdyn.data.smeared import refuse_smeared_indices
 from unetdyn.data.transparency import without_alpha
 
@@ -116,11 +116,11 @@ def _jpeg(path: Path, mask: bool) -> tuple[np.ndarray, int]:
         file = JpegImageFile(path)
     except SyntaxError as error:
         if "-bit layers" in str(error):
-            raise RefusedFile(path, "a JPEG of more than 8 bits", "Save it as 16-bit PNG or TIFF.") from error
+            raise ambiguous(path, "a JPEG of more than 8 bits", "Save it as 16-bit PNG or TIFF.") from error
         raise
     with file:
         if file.mode not in ("L", "RGB"):
-            raise RefusedFile(path, f"a JPEG whose colours are {file.mode}", "Save it as grey or RGB.")
+            raise ambiguous(path, f"a JPEG whose colours are {file.mode}", "Save it as grey or RGB.")
         pixels = np.asarray(file)
         if mask:
             refuse_smeared_indices(pixels, path)
@@ -182,7 +182,7 @@ def _table(file: ImageFile) -> np.ndarray:
 def _refuse_animation(file: ImageFile, path: Path) -> None:
     frames = getattr(file, "n_frames", 1)
     if frames > 1:
-        raise RefusedFile(
+        raise ambiguous(
             path,
             f"an animation of {frames} frames, which may be parts of the picture only",
             "Save each frame as a file of its own, or all as the pages of a TIFF.",

@@ -13,7 +13,7 @@ from unetdyn._checks import check_count
 from unetdyn.data.assemble import assembled
 from unetdyn.data.files import check_alike, describe_nearest, one_bit_as_the_others, pages_with_bits, read_pages
 from unetdyn.data.folders import add_pages, name_files, subfolders_named
-from unetdyn.data.formats.registry import FORMATS, array_in, is_one_source
+from unetdyn.data.formats.registry import FORMATS, array_in, format_of, is_one_source
 from unetdyn.data.masks import Foreground, check_mask_arguments, class_indices, counted, refuse_unmarked
 from unetdyn.data.pairing import Pair, check_pair, pair_names, tell_apart
 from unetdyn.data.sources import LazyPage, check_orientations, lazy_pages
@@ -115,7 +115,7 @@ def read_folder(
     rule = partial(class_indices, classes=classes, threshold=mask_threshold, ignore=ignore, foreground=foreground)
     sources = [image for image, _ in files.values()]
     weight = None if ignore is None else partial(counted, ignore=ignore)
-    stack = assembled(read_images, read_masks, rule, weight, sources)
+    stack = assembled(read_images, read_masks, rule, weight, sources, axes)
     refuse_unmarked(stack.masks, stack.weights, background=ignore is not None)
     _refuse_unused_classes(stack, classes)
     return stack
@@ -172,9 +172,11 @@ def _read_pairs(
         pages = read(image_file, False)
         mask_pages = _united(name, [read(file, True) for file in mask_files], rule)
         if len(pages) != len(mask_pages):
+            kind = format_of(image_file)
+            hint = "" if kind is None or kind.says_axes else " If an axis is channels, say so, such as by `axes='cyx'`."
             raise ValueError(
                 f"An image's file and its mask's must have as many pages. Received: image {name!r} with "
-                f"{len(pages)} pages of images, {len(mask_pages)} of masks in {mask_files[0].name!r}."
+                f"{len(pages)} pages of images, {len(mask_pages)} of masks in {mask_files[0].name!r}.{hint}"
             )
         add_pages(images, name, pages)
         add_pages(masks, name, mask_pages)

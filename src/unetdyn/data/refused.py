@@ -1,4 +1,4 @@
-"""The error for an image file that can be decoded but not understood in one way only."""
+"""The error for a file that can't be read, or not in one way only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from pathlib import Path
 
 
 class RefusedFile(ValueError):
-    """A file whose pixels could mean two things: which, is told by name, and what to do.
+    """What a file holds can't be read, or could mean two things; the text is a whole message."""
+
+
+def ambiguous(path: Path, why: str, advice: str) -> RefusedFile:
+    """The error for an image file that can be decoded, but not understood in one way only.
 
     Args:
         path: The file.
@@ -14,14 +18,11 @@ class RefusedFile(ValueError):
         advice: What to do, a whole sentence.
 
     Example:
-        >>> raise RefusedFile(Path("a.gif"), "an animation of 3 frames", "Save each frame as a PNG file.")
+        >>> raise ambiguous(Path("a.gif"), "an animation of 3 frames", "Save each frame as a PNG file.")
         Traceback (most recent call last):
         unetdyn.data.refused.RefusedFile: `path` must be an image file that can be read in one way only. \
 Received: path='a.gif', an animation of 3 frames. Save each frame as a PNG file.
     """
-
-    def __init__(self, path: Path, why: str, advice: str) -> None:
-        super().__init__(
-            f"`path` must be an image file that can be read in one way only. Received: path={str(path)!r}, {why}. "
-            f"{advice}"
-        )
+    return RefusedFile(
+        f"`path` must be an image file that can be read in one way only. Received: path={str(path)!r}, {why}. {advice}"
+    )

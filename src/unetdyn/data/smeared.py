@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unetdyn.data.refused import RefusedFile
+from unetdyn.data.refused import ambiguous
 
 
 def refuse_smeared_indices(mask: np.ndarray, path: Path) -> None:
@@ -25,7 +25,7 @@ def refuse_smeared_indices(mask: np.ndarray, path: Path) -> None:
         >>> refuse_smeared_indices(np.array([[[0], [120], [255]]], "uint8"), Path("a.jpg"))
     """
     if mask.max() < 128 and len(np.unique(mask)) > 2:
-        raise RefusedFile(
+        raise ambiguous(
             path,
             f"a mask with {len(np.unique(mask))} values from {mask.min()} to {mask.max()} in a JPEG, which changes "
             "values by a few: class indices don't survive that",

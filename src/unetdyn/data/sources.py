@@ -12,8 +12,8 @@ import numpy as np
 
 from unetdyn.data.files import pages_with_bits
 from unetdyn.data.formats.registry import check_no_axes, format_of, open_volume, whole
-from unetdyn.data.formats.tiff_file import is_tiff, open_tiff, voxel_size_of_tiff
-from unetdyn.data.formats.volume import RefusedError, VoxelSize, sections_of
+from unetdyn.data.formats.tiff_file import is_tiff, open_tiff, pages_of_tiff, voxel_size_of_tiff
+from unetdyn.data.formats.volume import VoxelSize, sections_of
 from unetdyn.data.lazy import LazyArray, Window
 from unetdyn.data.refused import RefusedFile
 
@@ -47,19 +47,19 @@ def lazy_pages(path: Path, mask: bool = False, axes: str | None = None) -> list[
     must have one page.
 
     Raises:
-        RefusedError: Where parts of the file can't be read without reading all of it.
+        RefusedFile: Where parts of the file can't be read without reading all of it.
         ImportError: As in `open_volume`.
     """
     kind = format_of(path)
     if kind is not None:
         if not kind.on_disk:
-            raise RefusedError(
+            raise RefusedFile(
                 "`lazy=True` needs files of which parts can be read: .npy, Zarr, HDF5, MRC, NIfTI that is not "
                 f"compressed, TIFF, or one image a file. Received: {str(path)!r}, a {kind.name} file. Convert it, or "
                 "leave `lazy=True` out."
             )
         volume = open_volume(path, axes)
-        array = _guarded(lambda: sections_of(volume, str(path)), kind.name, path)
+        array = _guarded(lambda: sections_of(volume, path, mask), kind.name, path)
     else:
         check_no_axes(path, axes)
         array = _image_file(path, mask)
@@ -98,11 +98,11 @@ def classified(
     return found
 
 
-def described(path: Path) -> tuple[VoxelSize | None, str | None]:
+def described(path: Path, axes: str | None = None) -> tuple[VoxelSize | None, str | None]:
     """The size of a voxel, (z, y, x) in nanometres, and the orientation, such as `"RAS"`; `None` where not said."""
     kind = format_of(path)
     if kind is not None and kind.describes:
-        volume = open_volume(path)
+        volume = open_volume(path, axes)
         return volume.voxel_size, volume.orientation
     return (voxel_size_of_tiff(path) if is_tiff(path) else None), None
 
@@ -114,7 +114,7 @@ def check_orientations(pairs: Iterable[tuple[Path, Path]]) -> None:
             continue
         of_image, of_mask = described(image)[1], described(mask)[1]
         if of_image and of_mask and of_image != of_mask:
-            raise RefusedError(
+            raise RefusedFile(
                 "An image and its mask must be stored in the same orientation, or pixels don't belong together. "
                 f"Received: {image.name!r} in {of_image}, but {mask.name!r} in {of_mask}. Bring both to one, for "
                 "example by `nibabel.as_closest_canonical`."
@@ -133,7 +133,7 @@ def _table(mask: np.ndarray, name: str, rule: Callable[[np.ndarray, str], np.nda
     found = np.zeros(len(values), np.uint8)
     found[places] = classes
     if (found[places] != classes).any():
-        raise RefusedError(
+        raise RefusedFile(
             f"With `lazy=True` the class of a pixel must follow from its value. Received: mask {name!r}, where pixels "
             "of one value belong to several classes. Leave `lazy=True` out."
         )
@@ -141,15 +141,13 @@ def _table(mask: np.ndarray, name: str, rule: Callable[[np.ndarray, str], np.nda
 
 
 def _image_file(path: Path, mask: bool) -> LazyArray:
-    try:
-        if not is_tiff(path):
-            return _decoded_each_time(path, mask)
-        return _guarded(lambda: sections_of(open_tiff(path, mask), str(path)), "TIFF", path)
-    except (RefusedError, RefusedFile):
-        pages = pages_with_bits(path, mask)
-        if len(pages) > 1:
-            raise
-        return _decoded_each_time(path, mask)
+    if is_tiff(path):
+        try:
+            return _guarded(lambda: sections_of(open_tiff(path, mask), path, mask), "TIFF", path)
+        except RefusedFile:
+            if pages_of_tiff(path) > 1:
+                raise
+    return _decoded_each_time(path, mask)
 
 
 def _guarded(opened: Callable[[], LazyArray], kind: str, path: Path) -> LazyArray:
@@ -180,7 +178,7 @@ def _decoded(path: Path, mask: bool, changed: int) -> np.ndarray:
     del changed  # so that a file that was written anew is read anew
     pages = pages_with_bits(path, mask)
     if len(pages) != 1:
-        raise RefusedError(
+        raise RefusedFile(
             f"`lazy=True` needs one image a file, or a TIFF. Received: {str(path)!r} with {len(pages)} pages. "
             "Save it as TIFF, or leave `lazy=True` out."
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -37,7 +39,8 @@ def split_by_section(
         groups: Which sections belong together, such as those of one patient, of which two parts must not both have
             some. A pattern on names, such as `r"^(p\d+)_"`, whose brackets (without brackets the whole of it) find the
             group; a mapping from names to groups, as `read_groups` makes it of a table; or a list with one group for
-            each section of `stack`. Default `None`: all are of one specimen.
+            each section of `stack`. Sections of two groups don't adjoin (`Stack.position`). Default `None`: all are of
+            one specimen.
 
     Returns:
         A `Split`.
@@ -63,7 +66,8 @@ def split_by_section(
     grouped = {} if labels is None else {part: tuple(labels[i] for i in own) for part, own in sections.items()}
     # The indices first: a section in two parts would otherwise be reported as two equal images as well.
     _refuse(LeakageReport(tuple(shared_or_near(sections, gap, grouped))))
-    parts = {name: stack.take(indices) for name, indices in sections.items()}
+    apart = stack if labels is None else _with_groups_apart(stack, labels)
+    parts = {name: apart.take(indices) for name, indices in sections.items()}
     split = Split(parts["train"], parts["validation"], parts.get("test"), sections, grouped)
     _refuse(check_leakage(split, gap))
     return split
@@ -144,6 +148,13 @@ def _indices(name: str, part: Sections, sections: int) -> tuple[int, ...]:
             f"or a list of indices. Received: {name}={part!r}."
         )
     return chosen
+
+
+def _with_groups_apart(stack: Stack, groups: Sequence[Hashable]) -> Stack:
+    """Sections of two groups don't adjoin, also where all lie in one folder: no tile in 3D reaches over both."""
+    gap = max(stack.places) - min(stack.places) + 2
+    gaps = np.cumsum([0, *(before != after for before, after in pairwise(groups))]) * gap
+    return replace(stack, position=tuple(int(place + more) for place, more in zip(stack.places, gaps, strict=True)))
 
 
 def _refuse(report: LeakageReport) -> None:

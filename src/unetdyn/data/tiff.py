@@ -10,7 +10,7 @@ import numpy as np
 
 from unetdyn.data.depth import stretched
 from unetdyn.data.palettes import palette_colours, palette_mask
-from unetdyn.data.refused import RefusedFile
+from unetdyn.data.refused import ambiguous
 from unetdyn.data.smeared import refuse_smeared_indices
 from unetdyn.data.tiff_whole import (
     PLAIN,
@@ -67,17 +67,8 @@ def read_tiff(path: Path, mask: bool) -> list[np.ndarray]:
         ):  # anew: the series may have left its pages without their tags
             pages = list(_plain_pages(file, path, mask))
     if not pages:
-        raise RefusedFile(
-            path, "in which every page is marked as a reduced copy or a mask", "Save the full image alone."
-        )
-    sizes = sorted({page.shape[:2] for page in pages}, reverse=True)
-    if len(sizes) > 1:
-        listed = ", ".join(f"{height}×{width}" for height, width in sizes)
-        raise RefusedFile(
-            path,
-            f"whose pages differ in size: {listed} pixels",
-            "Save the pages that belong together in one file each.",
-        )
+        raise ambiguous(path, "in which every page is marked as a reduced copy or a mask", "Save the full image alone.")
+    refuse_sizes({page.shape[:2] for page in pages}, path)
     return pages
 
 
@@ -102,16 +93,14 @@ def _refuse_inner_images(page: TiffPage, path: Path) -> None:
     for inner in page.pages or ():
         as_large = inner.imagewidth * inner.imagelength >= page.imagewidth * page.imagelength
         if as_large and not is_beside(inner):
-            raise RefusedFile(
-                path, "a page of which holds another image of its size (SubIFD)", "Save them as two files."
-            )
+            raise ambiguous(path, "a page of which holds another image of its size (SubIFD)", "Save them as two files.")
 
 
 def _understood(
     array: np.ndarray, axes: str, page: TiffPage, path: Path, mask: bool, imagej: bool
 ) -> Iterator[np.ndarray]:
     """Pages as a viewer shows them, of an array whose meaning the tags of `page` tell."""
-    _refuse_turned(page, path)
+    refuse_turned(page, path)
     _refuse_other_colours(page, path)
     has_white = np.dtype(page.dtype).kind in "ub" and page.dtype.itemsize <= 2
     white_is_zero = page.photometric == _MINISWHITE and has_white
@@ -153,7 +142,7 @@ def _alphas(page: TiffPage, channels: int) -> list[int]:
 
 def _without_palette(pixels: np.ndarray, page: TiffPage, path: Path, mask: bool) -> np.ndarray:
     if pixels.shape[-1] != 1 or page.colormap is None:
-        raise RefusedFile(
+        raise ambiguous(
             path, "a palette image without one index for each pixel", "Save its channels without a palette."
         )
     colours = np.asarray(page.colormap).T
@@ -164,10 +153,22 @@ def _without_palette(pixels: np.ndarray, page: TiffPage, path: Path, mask: bool)
     return palette_mask(indices, table, path) if mask else palette_colours(indices, table, path)
 
 
-def _refuse_turned(page: TiffPage, path: Path) -> None:
+def refuse_sizes(sizes: set[tuple[int, int]], path: Path) -> None:
+    """Refuse a file whose pages have several of these heights and widths."""
+    if len(sizes) > 1:
+        listed = ", ".join(f"{height}×{width}" for height, width in sorted(sizes, reverse=True))
+        raise ambiguous(
+            path,
+            f"whose pages differ in size: {listed} pixels",
+            "Save the pages that belong together in one file each.",
+        )
+
+
+def refuse_turned(page: TiffPage, path: Path) -> None:
+    """Refuse a page whose orientation tag says that its rows don't begin at the top left; 0 says nothing."""
     orientation = page.tags.valueof(_ORIENTATION, default=1)
     if orientation in range(2, 9):
-        raise RefusedFile(
+        raise ambiguous(
             path,
             f"whose orientation tag is {orientation}: some viewers turn it, others don't, so a mask may fit either",
             "Save it as you want it, without the tag (1 is upright).",
@@ -176,16 +177,16 @@ def _refuse_turned(page: TiffPage, path: Path) -> None:
 
 def _refuse_other_colours(page: TiffPage, path: Path) -> None:
     if page.photometric in _UNREAD_COLOURS and not (page.photometric == _YCBCR and page.compression in _JPEG):
-        raise RefusedFile(path, f"whose colours are {_UNREAD_COLOURS[page.photometric]}", "Save it as grey or RGB.")
+        raise ambiguous(path, f"whose colours are {_UNREAD_COLOURS[page.photometric]}", "Save it as grey or RGB.")
 
 
 def _refuse_unsure_white(page: TiffPage, path: Path, imagej_mask: bool) -> None:
     if _PHOTOMETRIC not in page.tags:
-        raise RefusedFile(
+        raise ambiguous(
             path, "which doesn't say whether zero is black or white (tag 262)", "Save it anew with that tag."
         )
     if imagej_mask:
-        raise RefusedFile(
+        raise ambiguous(
             path,
             "a mask with the inverting lookup table of ImageJ, in which 255 is shown black",
             "In ImageJ choose Image > Lookup Tables > Invert LUT, see that what you want is white, and save it again.",

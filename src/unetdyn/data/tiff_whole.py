@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unetdyn.data.refused import RefusedFile
+from unetdyn.data.refused import ambiguous
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffFrame, TiffPage, TiffPageSeries
@@ -62,7 +62,7 @@ def refuse_unfit_description(file: TiffFile, path: Path) -> None:
             held = sum(not is_beside(page) for page in again.pages)
     if named == 0 or held not in (1, named):
         tells = f"tells of {named}" if named else "does not fit"
-        raise RefusedFile(
+        raise ambiguous(
             path,
             f"of {held} page{'s' * (held != 1)}, though its {_DESCRIPTIONS[stated[0]]} description {tells}",
             "Is it cut short, or were pages added or taken out? Save it anew without that description (tag 270).",
@@ -85,7 +85,7 @@ def refuse_missing(series: TiffPageSeries, file: TiffFile, path: Path) -> None:
         else:
             refuse_cut(page, file)
     if missing:
-        raise RefusedFile(
+        raise ambiguous(
             path,
             f"of whose {len(series.pages)} pages {missing} are missing here",
             "Are they in other files that belong to it, or is it cut short? Put them beside it.",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unetdyn.data.refused import RefusedFile
+from unetdyn.data.refused import ambiguous
 
 _ADVICE = (
     "Save the mask without transparency: with Pillow, `Image.open(path).getchannel('A')` if the transparency is its "
@@ -44,12 +44,12 @@ def without_alpha(colours: np.ndarray, alpha: np.ndarray, path: Path, mask: bool
     if (colours == colours[:1, :1]).all():
         if mask:
             return alpha[..., np.newaxis]
-        raise RefusedFile(
+        raise ambiguous(
             path,
             "an image of one colour that is drawn in its transparency",
             "Flatten it onto a background and save it without transparency.",
         )
     hidden = alpha == 0
     if mask and (colours[hidden].any() or (alpha[~hidden] != alpha.max()).any()):
-        raise RefusedFile(path, "a mask whose colours and transparency both vary, and differently", _ADVICE)
+        raise ambiguous(path, "a mask whose colours and transparency both vary, and differently", _ADVICE)
     return colours

@@ -73,6 +73,16 @@ class _Images(Part):
     split: SplitConfig = SplitConfig()
     augmentation: AugmentationConfig | None = None
 
+    @model_validator(mode="after")
+    def _square_where_turned(self) -> "_Images":
+        turned = self.augmentation is not None and self.augmentation.rotate90
+        if turned and isinstance(self.tile, tuple) and self.tile[1] != self.tile[2]:
+            raise ValueError(
+                "quarter turns need tiles as high as they are wide: set `augmentation.rotate90` to false, or another "
+                f"`tile`. Received: tile={list(self.tile)}"
+            )
+        return self
+
 
 class SyntheticData(_Images):
     """The embedded synthetic electron microscope."""

@@ -1,5 +1,8 @@
 """From the configuration's `data` to the three sets of tiles that a fit needs, checked before anything trains."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +12,18 @@ from unetdyn import data
 from unetdyn.data.masks import refuse_unmarked
 from unetdyn.experiment.config import Config
 from unetdyn.experiment.data_config import FolderData, SyntheticData
+
+# What arguments of `unetdyn.data` are in a configuration.
+_KEYS = {
+    "size": "data.tile",
+    "stride": "data.stride",
+    "factor": "data.downsample",
+    "method": "data.normalise",
+    "classes": "model.classes",
+    **{key: f"data.{key}" for key in ("mask_threshold", "ignore", "foreground", "pair", "recursive", "axes", "lazy")},
+    **{key: f"data.split.{key}" for key in ("validation", "test", "gap", "groups")},
+}
+_ARGUMENT = re.compile(rf"(?<![\w./\\])({'|'.join(_KEYS)})(?=[`=])")
 
 
 @dataclass(frozen=True)
@@ -28,16 +43,29 @@ def prepare(config: Config) -> Prepared:
         ValueError: Where the masks don't hold the classes that the model has; and what the readers of
             `unetdyn.data` refuse: wrong paths, unpaired or unreadable files, differing sizes, leaking splits.
     """
-    stack = read_stack(config)
-    check_classes(stack, config.model.classes)
-    split = split_stack(stack, config)
-    test = None if split.test is None else _dataset(split.test, config, training=False)
-    return Prepared(
-        train=_dataset(split.train, config, training=True),
-        validation=_dataset(split.validation, config, training=False),
-        test=test,
-        channels=stack.images.shape[-1],
-    )
+    with _in_words_of_the_configuration():
+        stack = read_stack(config)
+        check_classes(stack, config.model.classes)
+        split = split_stack(stack, config)
+        _refuse_unlabelled(split)
+        test = None if split.test is None else _dataset(split.test, config, training=False)
+        return Prepared(
+            train=_dataset(split.train, config, training=True),
+            validation=_dataset(split.validation, config, training=False),
+            test=test,
+            channels=stack.images.shape[-1],
+        )
+
+
+@contextmanager
+def _in_words_of_the_configuration() -> Iterator[None]:
+    """Errors name the keys that are to be changed, such as `data.tile`, where functions name their arguments."""
+    try:
+        yield
+    except (ValueError, FileNotFoundError) as error:
+        if len(error.args) == 1:
+            error.args = (_ARGUMENT.sub(lambda found: _KEYS[found[1]], str(error)),)
+        raise
 
 
 def read_stack(config: Config) -> data.Stack:
@@ -73,6 +101,15 @@ def split_stack(stack: data.Stack, config: Config) -> data.Split:
     if planned.train is not None:
         return data.split_by_section(stack, planned.train, **others)
     return data.split_by_fraction(stack, **{**others, "test": others["test"] or 0.0})
+
+
+def _refuse_unlabelled(split: data.Split) -> None:
+    for name, part in split.parts.items():
+        if part.weights is not None and part.weights.max() == 0:
+            raise ValueError(
+                f"Each part of the split must have pixels with a label. Received: {len(part)} sections of {name} from "
+                f"{part.names[0]!r} on, whose masks hold nothing but the value of `data.ignore`. Choose other sections."
+            )
 
 
 def _groups(config: Config) -> str | dict[str, str] | None:

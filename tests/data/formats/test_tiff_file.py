@@ -37,7 +37,7 @@ def test_ome_tiff_in_several_files_is_read_once(tmp_path):
     assert len(names) == 3
     for file in files:
         np.testing.assert_array_equal(read_stack(file)[0][..., 0], volume())
-        np.testing.assert_array_equal(sections_of(open_tiff(file), "")[:][..., 0], volume())
+        np.testing.assert_array_equal(sections_of(open_tiff(file), tmp_path)[:][..., 0], volume())
 
 
 def test_ome_tiff_without_all_of_its_files_is_refused(tmp_path):
@@ -75,7 +75,7 @@ def test_voxel_size_of_tiff_reads_ome_and_imagej(tmp_path):
 def test_open_tiff_reads_parts_of_pages(tmp_path, options):
     array = volume(3, 40, 50, "uint16")
     tifffile.imwrite(tmp_path / "a.tif", array, **options)
-    sections = sections_of(open_tiff(tmp_path / "a.tif"), "")
+    sections = sections_of(open_tiff(tmp_path / "a.tif"), tmp_path)
     assert (sections.shape, sections.dtype) == ((3, 40, 50, 1), np.uint16)
     np.testing.assert_array_equal(sections[1:, 3:30, 7:9][..., 0], array[1:, 3:30, 7:9])
     np.testing.assert_array_equal(sections[:], read_stack(tmp_path / "a.tif")[0])
@@ -86,11 +86,11 @@ def test_open_tiff_reads_colours_channels_and_one_page(tmp_path, compression):
     colours = np.random.default_rng(0).integers(0, 255, (2, 20, 30, 3), "uint8")
     tifffile.imwrite(tmp_path / "a.tif", colours, photometric="rgb", compression=compression)
     tifffile.imwrite(tmp_path / "b.tif", colours[0, ..., 0], compression=compression)
-    np.testing.assert_array_equal(sections_of(open_tiff(tmp_path / "a.tif"), "")[1, 2:9], colours[1, 2:9])
-    np.testing.assert_array_equal(sections_of(open_tiff(tmp_path / "b.tif"), "")[0][..., 0], colours[0, ..., 0])
+    np.testing.assert_array_equal(sections_of(open_tiff(tmp_path / "a.tif"), tmp_path)[1, 2:9], colours[1, 2:9])
+    np.testing.assert_array_equal(sections_of(open_tiff(tmp_path / "b.tif"), tmp_path)[0][..., 0], colours[0, ..., 0])
     hyperstack = {"imagej": True, "metadata": {"axes": "ZCYX"}}
     tifffile.imwrite(tmp_path / "c.tif", np.moveaxis(colours, -1, 1), **hyperstack)
-    np.testing.assert_array_equal(sections_of(open_tiff(tmp_path / "c.tif"), "")[1, 2:9], colours[1, 2:9])
+    np.testing.assert_array_equal(sections_of(open_tiff(tmp_path / "c.tif"), tmp_path)[1, 2:9], colours[1, 2:9])
 
 
 def test_open_tiff_refuses_what_needs_more_than_decoding(tmp_path):

@@ -1,15 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from unetdyn.data.formats.volume import (
-    RefusedError,
-    Volume,
-    guessed_axes,
-    nanometres,
-    sections_of,
-    standard,
-    voxel_size,
-)
+from unetdyn.data.formats.volume import Volume, guessed_axes, nanometres, sections_of, voxel_size
+from unetdyn.data.refused import RefusedFile
 
 
 @pytest.mark.parametrize(
@@ -39,7 +34,7 @@ def test_voxel_size_is_none_unless_all_is_known(sizes):
 def test_sections_of_puts_any_order_of_axes_in_ours(axes):
     array = np.arange(2 * 3 * 4 * 5, dtype="uint16").reshape(2, 3, 4, 5)
     expected = np.einsum(f"{axes}->zyxc", array)
-    sections = sections_of(Volume(array, axes), "a")
+    sections = sections_of(Volume(array, axes), Path("a"))
     assert sections.shape == expected.shape
     np.testing.assert_array_equal(sections[:], expected)
     np.testing.assert_array_equal(sections[1, 0:2, 1:], expected[1, 0:2, 1:])
@@ -47,7 +42,7 @@ def test_sections_of_puts_any_order_of_axes_in_ours(axes):
 
 def test_sections_of_adds_axes_that_are_missing_and_drops_those_of_length_one():
     array = np.arange(12, dtype="uint8").reshape(3, 1, 4)
-    np.testing.assert_array_equal(sections_of(Volume(array, "xty"), "a")[0][..., 0], array[:, 0].T)
+    np.testing.assert_array_equal(sections_of(Volume(array, "xty"), Path("a"))[0][..., 0], array[:, 0].T)
 
 
 @pytest.mark.parametrize(
@@ -59,13 +54,13 @@ def test_sections_of_adds_axes_that_are_missing_and_drops_those_of_length_one():
     ],
 )
 def test_sections_of_refuses_what_are_no_sections(shape, axes, text):
-    with pytest.raises(RefusedError, match=text):
-        sections_of(Volume(np.zeros(shape), axes), "a")
+    with pytest.raises(RefusedFile, match=text):
+        sections_of(Volume(np.zeros(shape), axes), Path("a"))
 
 
 def test_guessed_axes_refuses_what_is_not_likely():
     for shape in ((5, 6, 7, 8), (2, 5, 6, 7, 8), (5,), (3, 50, 60, 70)):
-        with pytest.raises(RefusedError, match=r"can't be told from its shape"):
+        with pytest.raises(RefusedFile, match=r"can't be told from its shape"):
             guessed_axes(shape, "a")
 
 
@@ -80,17 +75,23 @@ def test_guessed_axes_refuses_what_is_not_likely():
         ("int64", "float32"),
     ],
 )
-def test_standard_keeps_the_values(dtype, expected):
-    array = np.array([[0, 1]]).astype(dtype)
-    assert standard(array).dtype == np.dtype(expected)
-    assert standard(array).dtype.isnative
-    np.testing.assert_array_equal(standard(array), [[0, 1]])
+def test_sections_of_gives_values_a_dtype_of_stacks(dtype, expected):
+    sections = sections_of(Volume(np.array([[0, 1]]).astype(dtype), "yx"), Path("a"))
+    assert (sections.dtype, sections[0].dtype.isnative) == (np.dtype(expected), True)
+    np.testing.assert_array_equal(sections[0][..., 0], [[0, 1]])
 
 
-def test_standard_lets_what_float32_cannot_hold_become_infinite():
-    assert np.isinf(standard(np.array([1e300]))).all()
+def test_sections_of_judges_what_is_read_whole_as_read_image_does():
+    array = 1e9 + np.arange(20.0).reshape(1, 4, 5)  # float32 has steps of 64 there
+    sections = sections_of(Volume(array, "zyx"), Path("a"))
+    with pytest.raises(RefusedFile, match=r"from 1000000000.0 to 1000000019.0, which float32 cannot tell apart"):
+        sections[0]
+    assert sections[0, :2].dtype == np.float32  # nobody can say of a window what the image's contrast is
+    labels = np.array([[2**24, 2**24 + 1]])
+    with pytest.raises(RefusedFile, match="number the labels from 1"):
+        sections_of(Volume(labels, "yx"), Path("a"), mask=True)[0]
 
 
 def test_sections_of_refuses_what_is_no_number():
-    with pytest.raises(RefusedError, match=r"real numbers\. Received: 'a' of dtype <U1"):
-        sections_of(Volume(np.array([["x"]]), "yx"), "a")
+    with pytest.raises(RefusedFile, match=r"real numbers\. Received: 'a' of dtype <U1"):
+        sections_of(Volume(np.array([["x"]]), "yx"), Path("a"))

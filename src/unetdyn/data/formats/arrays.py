@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from unetdyn._checks import nearest
-from unetdyn.data.formats.volume import RefusedError, guessed_axes
+from unetdyn.data.formats.volume import guessed_axes
+from unetdyn.data.refused import RefusedFile
 
 
 def chosen(found: Mapping[str, Any], name: str | None, path: Path) -> Any:
@@ -24,12 +25,12 @@ def chosen(found: Mapping[str, Any], name: str | None, path: Path) -> Any:
     )
     more = f" and {len(shown) - 10} more" if len(shown) > 10 else ""
     if name is not None:
-        raise RefusedError(
+        raise RefusedFile(
             f"`path` must name an array that the file holds. Received: '{path}::{name}'."
             f"{nearest(name.strip('/'), arrays)} It holds {listed or 'no array'}{more}."
         )
     example = next(iter(shown), "name")
-    raise RefusedError(
+    raise RefusedFile(
         f"`path` must lead to one array of 2 to 4 dimensions. Received: {str(path)!r}, which holds {listed or 'none'}"
         f"{more}. Name one, such as '{path.name}::/{example}'."
     )
@@ -42,7 +43,7 @@ def told_axes(axes: str | None, shape: tuple[int, ...], path: str) -> str:
     if len(axes) == len(shape) + 1 and "c" in axes:
         axes = axes.replace("c", "")
     if len(axes) != len(shape) or len(set(axes)) < len(axes):
-        raise RefusedError(
+        raise RefusedFile(
             f"`axes` must have one letter for each axis, each once: z, y, x, c for channels. Received: axes={axes!r} "
             f"for {path!r} of shape {tuple(shape)}."
         )

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from unetdyn.data.formats.volume import Asked, RefusedError, Volume, voxel_size
+from unetdyn.data.formats.volume import Asked, Volume, voxel_size
+from unetdyn.data.refused import RefusedFile
 
 _ANGSTROM = 0.1
 _IMOD_STAMP, _STAMP_AT, _FLAGS_AT = 1146047817, 152, 156
@@ -26,7 +27,7 @@ def open_mrc(asked: Asked) -> Volume:
         with mrcfile.open(path, permissive=True, header_only=True) as file:
             header = file.header
     if int(header.mode) not in (0, 1, 2, 6, 12):
-        raise RefusedError(
+        raise RefusedFile(
             f"An MRC file must have mode 0, 1, 2, 6 or 12. Received: {str(path)!r} of mode {int(header.mode)}, which "
             "is complex or packed. Convert it, for example by IMOD's `newstack -mode 2`."
         )
@@ -37,7 +38,7 @@ def open_mrc(asked: Asked) -> Volume:
     offset = 1024 + int(header.nsymbt)
     needed, held = offset + int(np.prod(shape, dtype=object)) * dtype.itemsize, path.stat().st_size
     if min(shape) < 1 or held < needed:
-        raise RefusedError(
+        raise RefusedFile(
             f"An MRC file must be as long as its header says, {needed} bytes for {shape} pixels of {dtype}. "
             f"Received: {str(path)!r} of {held} bytes. Was it cut short?"
         )

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from unetdyn.data.formats.volume import Asked, RefusedError, Volume, nanometres, voxel_size
+from unetdyn.data.formats.volume import Asked, Volume, nanometres, voxel_size
+from unetdyn.data.refused import RefusedFile
 
 
 def open_nifti(asked: Asked) -> Volume:
@@ -43,7 +44,7 @@ class _Shaped:
 
 def _axes_of_many(shape: tuple[int, ...], path: Path) -> str:
     if len([size for size in shape[3:] if size > 1]) > 1:
-        raise RefusedError(
+        raise RefusedFile(
             f"A NIfTI file must hold one volume with its channels. Received: {str(path)!r} of shape {shape}. "
             "Save one point of time in a file of its own."
         )

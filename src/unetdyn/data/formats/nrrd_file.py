@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from unetdyn.data.formats.volume import Asked, RefusedError, Volume, VoxelSize, nanometres, voxel_size
+from unetdyn.data.formats.volume import Asked, Volume, VoxelSize, nanometres, voxel_size
+from unetdyn.data.refused import RefusedFile
 
 _SPACES = {
     **dict.fromkeys(("right-anterior-superior", "ras"), ("RL", "AP", "SI")),
@@ -48,12 +49,12 @@ def _axes(shape: tuple[int, ...], header: Any, path: Path) -> str:
         spatial[0 if shape[0] <= 4 else 3] = False
     others = [place for place, is_space in enumerate(spatial) if not is_space]
     if len(shape) - len(others) not in (2, 3) or len(others) > 1:
-        raise RefusedError(
+        raise RefusedFile(
             f"An NRRD file must have two or three axes of space and at most one of channels. Received: {str(path)!r} "
             f"of shape {shape} with the kinds {', '.join(kinds)}. Save one volume in a file of its own."
         )
     if others and kinds[others[0]] == "time" and shape[others[0]] > 1:
-        raise RefusedError(
+        raise RefusedFile(
             f"An NRRD file must hold one volume. Received: {str(path)!r} with {shape[others[0]]} points of time. "
             "Save one of them in a file of its own."
         )

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from unetdyn.data.formats.arrays import chosen, told_axes
-from unetdyn.data.formats.volume import Asked, RefusedError, Volume
+from unetdyn.data.formats.volume import Asked, Volume
+from unetdyn.data.refused import RefusedFile
 
 
 def open_npy(asked: Asked) -> Volume:
@@ -36,7 +37,7 @@ def _without_pickle(error: ValueError, path: Path) -> ValueError:
         whole = file.read(2) in (b"\x93N", b"PK")  # NumPy says the same of a file that is none of its own
     if not whole or not any(words in str(error) for words in ("allow_pickle", "Python objects")):
         return error
-    return RefusedError(
+    return RefusedFile(
         f"A NumPy file must hold numbers. Received: {str(path)!r}, which holds Python objects: they are not read, "
         "because reading them may run code. Save the array with a dtype of numbers."
     )

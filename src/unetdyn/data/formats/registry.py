@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from unetdyn.data.depth import standard_dtype
 from unetdyn.data.formats.hdf5 import open_hdf5
 from unetdyn.data.formats.mrc import open_mrc
 from unetdyn.data.formats.nifti import open_nifti
 from unetdyn.data.formats.nrrd_file import open_nrrd
 from unetdyn.data.formats.numpy_files import open_npy, open_npz
-from unetdyn.data.formats.volume import Asked, RefusedError, Volume, sections_of
+from unetdyn.data.formats.volume import Asked, Volume, sections_of
 from unetdyn.data.formats.zarr_store import open_zarr
 from unetdyn.data.refused import RefusedFile
 
@@ -72,7 +71,7 @@ FORMATS = {
 """By extension; of Zarr, of a folder."""
 
 _ZARR_MARKERS = ("zarr.json", ".zgroup", ".zarray")
-_DOUBLE = (".nii.gz", ".ome.zarr")
+DOUBLE = (".nii.gz", ".ome.zarr", ".ome.tif", ".ome.tiff")
 
 
 def array_in(path: Path) -> tuple[Path, str | None]:
@@ -110,7 +109,7 @@ def stem_of(path: Path) -> str:
     ('brain', 'cells', 'a')
     """
     file = array_in(path)[0]
-    double = next((ending for ending in _DOUBLE if file.name.lower().endswith(ending)), "")
+    double = next((ending for ending in DOUBLE if file.name.lower().endswith(ending)), "")
     return file.name[: -len(double)] if double else file.stem
 
 
@@ -123,13 +122,13 @@ def open_volume(path: Path, axes: str | None = None) -> Volume:
 
     Raises:
         ImportError: Where the format's package is not installed; the message names it and what installs it.
-        RefusedError: Where the file is no whole file of its format, or what it holds can't be read as sections.
+        RefusedFile: Where the file is no whole file of its format, or what it holds can't be read as sections.
     """
     file, name = array_in(path)
     kind = format_of(path)
     assert kind is not None  # asked before
     if name is not None and not kind.holds_several:
-        raise RefusedError(
+        raise RefusedFile(
             f"`path` must name an array by `{SEPARATOR}` only in HDF5, Zarr and .npz files. Received: {str(path)!r}, a "
             f"{kind.name} file, which holds one. Leave `{SEPARATOR}{name}` out."
         )
@@ -143,7 +142,7 @@ def open_volume(path: Path, axes: str | None = None) -> Volume:
 def check_no_axes(path: Path, axes: str | None, kind: str = "image") -> None:
     """Refuse `axes` for what says itself what its axes are."""
     if axes is not None:
-        raise RefusedError(
+        raise RefusedFile(
             f"`axes` must be left out for {kind} files, which say themselves what their axes are. "
             f"Received: axes={axes!r} for {str(path)!r}."
         )
@@ -160,11 +159,7 @@ def volume_pages(path: Path, mask: bool = False, axes: str | None = None) -> lis
     assert kind is not None
     with whole(kind.name, path):
         volume = replace(volume, array=np.asarray(volume.array[(slice(None),) * len(volume.axes)]))
-
-    def converted(part: np.ndarray) -> np.ndarray:
-        return standard_dtype(part.astype(np.uint8) if part.dtype == np.bool_ else part, path, mask)
-
-    return list(sections_of(volume, str(path), converted))
+    return list(sections_of(volume, path, mask))
 
 
 @contextmanager
@@ -172,11 +167,11 @@ def whole(kind: str, file: Path) -> Iterator[None]:
     """Turn whatever a reader raises into one sentence: each has errors of its own for a file that is damaged."""
     try:
         yield
-    except (RefusedError, RefusedFile):
+    except RefusedFile:
         raise
     except Exception as error:
         why = f"{type(error).__name__}: {' '.join(str(error).split())}"  # some say it in several lines
-        raise RefusedError(
+        raise RefusedFile(
             f"`path` must be a whole {kind} file, but {str(file)!r} cannot be read ({why}). "
             f"Received: path={str(file)!r}. Is it cut short, or of another format than its extension says?"
         ) from error

@@ -12,11 +12,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from unetdyn.data.formats.volume import RefusedError, Volume, VoxelSize, nanometres, voxel_size
-from unetdyn.data.tiff_whole import is_beside, refuse_missing, refuse_unfit_description
+from unetdyn.data.formats.volume import Volume, VoxelSize, nanometres, voxel_size
+from unetdyn.data.refused import RefusedFile
+from unetdyn.data.tiff import refuse_sizes, refuse_turned
+from unetdyn.data.tiff_whole import PLAIN, errors_of_tifffile, is_beside, refuse_missing, refuse_unfit_description
 
 ENDINGS = (".tif", ".tiff")
-_MINISBLACK, _RGB, _UPRIGHT = 1, 2, 1
+_MINISBLACK, _RGB = 1, 2
 _JPEG = {6, 7}
 _OF_ONE_SET = re.compile(r'FileName="([^"]+)"')
 
@@ -37,6 +39,17 @@ def without_repeats(files: Sequence[Path]) -> list[Path]:
     return kept
 
 
+def pages_of_tiff(path: Path) -> int:
+    """How many pages `read_tiff` would give, without decoding any; 0 where it can't be told."""
+    from tifffile import TiffFile
+
+    count = 0
+    with contextlib.suppress(Exception), errors_of_tifffile(), TiffFile(path) as file:
+        series = [one for one in file.series if not is_beside(one.keyframe)]
+        count = sum(int(np.prod(one.shape, dtype=int)) // one.keyframe.size for one in series)
+    return count
+
+
 def voxel_size_of_tiff(path: Path) -> VoxelSize | None:
     """As OME-XML or ImageJ wrote it; the resolution of a print, in dots per inch, is no size of a voxel."""
     from tifffile import TiffFile
@@ -53,13 +66,14 @@ def open_tiff(path: Path, mask: bool = False) -> Volume:
     """Pages that stay on disk: mapped where they lie one after the other, else decoded one by one.
 
     Raises:
-        RefusedError: Where pages differ, or need more than decoding, such as a palette, or in a mask those of JPEG.
+        RefusedFile: Where pages differ, or need more than decoding, such as a palette, or in a mask those of JPEG.
     """
     from tifffile import TiffFile, memmap
 
     file = TiffFile(path)
     try:
-        series, axes = _plain_series(file, path, mask)
+        with errors_of_tifffile():
+            series, axes = _plain_series(file, path, mask)
         if series.dataoffset is None or path.stat().st_size < series.dataoffset + series.nbytes:
             return Volume(_paged(file, series, axes, path), axes)
     except BaseException:
@@ -74,16 +88,18 @@ def _plain_series(file: Any, path: Path, mask: bool) -> tuple[Any, str]:
     refuse_unfit_description(file, path)
     series = file.series[0]
     refuse_missing(series, file, path)
+    _check_each_page(series, path)
     page = series.keyframe
     plain = page.tags.valueof("PhotometricInterpretation") in (_MINISBLACK, _RGB) and not page.extrasamples
-    plain &= _orientation(page) == _UPRIGHT and page.bitspersample == 8 * page.dtype.itemsize and not is_beside(page)
+    plain &= page.bitspersample == 8 * page.dtype.itemsize and not is_beside(page)
     plain &= not (mask and page.compression in _JPEG)
     axes = "".join({"S": "c", "C": "c", "Y": "y", "X": "x"}.get(axis, "z") for axis in series.axes)
     if len(file.series) > 1 or not plain or len(set(axes)) < len(axes):
-        raise RefusedError(
+        raise RefusedFile(
             "With `lazy=True` a TIFF must be one series of grey or RGB pages of whole bytes with at most one axis "
             f"beside y, x and channels. Received: {str(path)!r} with {len(file.series)} series of the axes "
-            f"{series.axes!r}, photometric {page.photometric}. Save it as grey values, or read it without `lazy=True`."
+            f"{series.axes!r}, {page.bitspersample} bits, photometric {page.photometric}. Save it as grey values, "
+            "or read it without `lazy=True`."
         )
     return series, axes
 
@@ -91,7 +107,7 @@ def _plain_series(file: Any, path: Path, mask: bool) -> tuple[Any, str]:
 def _paged(file: Any, series: Any, axes: str, path: Path) -> _Pages:
     in_front = len(series.shape) - len(series.keyframe.shape)
     if axes[:in_front] not in ("z", "") or len(series.pages) != int(np.prod(series.shape[:in_front], dtype=int)):
-        raise RefusedError(
+        raise RefusedFile(
             f"With `lazy=True` each page of a compressed TIFF must be a section. Received: {str(path)!r} with the axes "
             f"{series.axes!r} of shape {series.shape}. Save it uncompressed, or read it without `lazy=True`."
         )
@@ -148,9 +164,17 @@ def _names_of_set(path: Path) -> list[str]:
     return []
 
 
-def _orientation(page: Any) -> int:
-    tag = page.tags.get("Orientation")
-    return int(tag.value) if tag is not None else _UPRIGHT
+def _check_each_page(series: Any, path: Path) -> None:
+    """Pages have tags of their own, unless one description tells of all; the series has those of the first only."""
+    from tifffile import TiffFile
+
+    refuse_turned(series.keyframe, path)
+    if series.kind in PLAIN:
+        with TiffFile(path) as again:
+            pages = [page for page in again.pages if not is_beside(page)]
+        for page in pages:
+            refuse_turned(page, path)
+        refuse_sizes({(page.imagelength, page.imagewidth) for page in pages}, path)
 
 
 def _ome_size(xml: str) -> VoxelSize | None:

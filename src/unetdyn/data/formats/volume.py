@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from unetdyn.data.depth import standard_dtype
 from unetdyn.data.lazy import LazyArray, Window
+from unetdyn.data.refused import RefusedFile
 
 VoxelSize = tuple[float, float, float]
 
@@ -24,10 +26,6 @@ _NANOMETRES = {
     **dict.fromkeys(("inch", "in"), 25.4e6),
     **dict.fromkeys(("meter", "metre", "m"), 1e9),
 }
-
-
-class RefusedError(ValueError):
-    """What a file holds can't be read as sections; the text is a whole message."""
 
 
 @dataclass(frozen=True)
@@ -99,35 +97,36 @@ def guessed_axes(shape: Sequence[int], path: str) -> str:
     few = len(left) > 2 and left[-1] <= 4 < min(left[-3:-1])
     axes = {2: "yx", 3: "yxc" if few else "zyx", 4: "zyxc" if few or (len(left) == 4 and left[-1] == 1) else ""}
     if not axes.get(len(left)):
-        raise RefusedError(
+        raise RefusedFile(
             f"The axes of an array of shape {tuple(shape)} can't be told from its shape. Received: {path!r}. "
             "Name them by `axes`, a letter for each: z, y, x, c for channels; for example axes='czyx'."
         )
     return "tuvw"[:ones] + axes[len(left)]
 
 
-def sections_of(volume: Volume, path: str, converted: Callable[[np.ndarray], np.ndarray] | None = None) -> LazyArray:
+def sections_of(volume: Volume, path: Path, mask: bool = False) -> LazyArray:
     """The volume as `(sections, height, width, channels)`, in `uint8`, `uint16` or `float32`.
 
     Args:
         volume: The volume; without an axis z it is one section, without c it has one channel.
         path: For messages.
-        converted: Gives what was read one of these dtypes; by default `standard`.
+        mask: As in `standard_dtype`, which judges what is read whole; a window of a section is part of one.
 
     Raises:
-        RefusedError: Where it holds no real numbers, no pixels, or several volumes, such as points of time.
+        RefusedFile: Where it holds no real numbers, no pixels, or several volumes, such as points of time; when it is
+            read, where `float32` can't hold the values.
     """
     array, axes = volume.array, volume.axes
     sizes = dict(zip(axes, array.shape, strict=True))
     others = {axis: size for axis, size in sizes.items() if axis not in "zyxc" and size > 1}
     if others or not {"y", "x"} <= set(axes):
         what = " and ".join(f"{size} along {axis!r}" for axis, size in others.items()) or "no axes y and x"
-        raise RefusedError(
-            f"A file must hold one volume, with the axes z, y, x and c for channels. Received: {path!r} with the axes "
-            f"{axes!r} of shape {tuple(array.shape)}, so {what}. Save one of them in a file of its own."
+        raise RefusedFile(
+            f"A file must hold one volume, with the axes z, y, x and c for channels. Received: {str(path)!r} with the "
+            f"axes {axes!r} of shape {tuple(array.shape)}, so {what}. Save one of them in a file of its own."
         )
     if 0 in array.shape:
-        raise RefusedError(f"A file must hold pixels. Received: {path!r} of shape {tuple(array.shape)}.")
+        raise RefusedFile(f"A file must hold pixels. Received: {str(path)!r} of shape {tuple(array.shape)}.")
     left = [axis for axis in axes if axis in "zyxc"]
     order = [left.index(axis) for axis in "zyxc" if axis in left]
     missing = tuple(place for place, axis in enumerate("zyxc") if axis not in left)
@@ -136,25 +135,17 @@ def sections_of(volume: Volume, path: str, converted: Callable[[np.ndarray], np.
         place = {"z": slice(start, stop), "y": window[0], "x": window[1], "c": slice(None)}
         part = np.asarray(array[tuple(place.get(axis, 0) for axis in axes)])
         _check_real(part, path)
-        return (converted or standard)(np.expand_dims(part.transpose(order), missing))
+        part = np.expand_dims(part.transpose(order), missing)
+        part = part.astype(np.uint8) if part.dtype == np.bool_ else part
+        return standard_dtype(part, path, mask, part=list(part.shape[1:3]) != shape[1:3])
 
     shape = [sizes.get(axis, 1) for axis in "zyxc"]
     return LazyArray(shape, read(0, 1, (slice(0, 1), slice(0, 1))).dtype, read)
 
 
-def standard(array: np.ndarray) -> np.ndarray:
-    """In a dtype that a `Stack` has: `uint8` and `uint16` stay, 1-bit becomes `uint8`, other numbers `float32`."""
-    if array.dtype.kind == "b":
-        return array.astype(np.uint8)
-    if array.dtype.kind == "u" and array.dtype.itemsize <= 2:
-        return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as such
-        return array.astype(np.float32)
-
-
-def _check_real(array: np.ndarray, path: str) -> None:
+def _check_real(array: np.ndarray, path: Path) -> None:
     if array.dtype.kind not in "biuf":
-        raise RefusedError(
-            f"A file must hold real numbers. Received: {path!r} of dtype {array.dtype}. "
+        raise RefusedFile(
+            f"A file must hold real numbers. Received: {str(path)!r} of dtype {array.dtype}. "
             "Save what is to be seen of it, such as the magnitude, as numbers."
         )

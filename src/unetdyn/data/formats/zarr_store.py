@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from unetdyn.data.formats.arrays import chosen, told_axes
-from unetdyn.data.formats.volume import Asked, RefusedError, Volume, VoxelSize, nanometres, voxel_size
+from unetdyn.data.formats.volume import Asked, Volume, VoxelSize, nanometres, voxel_size
+from unetdyn.data.refused import RefusedFile
 
 
 def open_zarr(asked: Asked) -> Volume:
@@ -40,7 +41,7 @@ def _node(root: Any, name: str | None, path: Path) -> Any:
 def _only_image(node: Any, path: Path) -> Any:
     images = sorted(key for key, item in node.groups() if key.isdecimal())
     if len(images) != 1:
-        raise RefusedError(
+        raise RefusedFile(
             f"`path` must lead to one image. Received: {str(path)!r}, which holds the images {', '.join(images)}. "
             f"Name one, such as '{path.name}::{images[0]}'."
         )
