@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from unetdyn.callbacks import GradientMonitor, LiveDashboard, StabilityMonitor
+from unetdyn.callbacks import BatchMonitor, GradientMonitor, LiveDashboard, StabilityMonitor
 from unetdyn.callbacks.epoch_count import EpochCount
 
 X = np.linspace(0, 1, 8).reshape(8, 1)
@@ -33,12 +33,14 @@ def test_loop_of_fits_is_one_training():
         stability, gradient = StabilityMonitor(window=4), GradientMonitor()
         dashboard = LiveDashboard(where="notebook", every_seconds=1e9)
         dashboard._show = lambda: None
-        model, own = make_model(), [stability, gradient, dashboard]
+        batch = BatchMonitor()
+        model, own = make_model(), [stability, gradient, batch, dashboard]
         for _ in range(calls):
             history = model.fit(
                 X, X, validation_data=(X, X), epochs=6 // calls, shuffle=False, verbose=0, callbacks=own
             )
         assert history.history["stability"][-1] == stability.result.sigma
+        assert batch.record["epoch"].tolist() == list(range(6))
         left[calls] = (stability, gradient, dashboard)
     (one, whole, shown), (several, parts, pieces) = left.values()
     assert several.result.sigma == pytest.approx(one.result.sigma, rel=1e-5)
