@@ -196,13 +196,15 @@ def test_monitor_that_cannot_attach_says_why_and_stands_aside():
     monitor.set_model(model)
     monitor.set_params({"epochs": 1})
     optimizer, model.optimizer = model.optimizer, None
+    monitor.on_train_begin()
     with pytest.warns(UserWarning, match="GradientMonitor: it does not watch this training. ValueError: `model` must"):
-        monitor.on_train_begin()
-    monitor.on_epoch_begin(0)
+        monitor.on_epoch_begin(0)
     logs = {}
     monitor.on_epoch_end(0, logs)
+    monitor.on_epoch_begin(1)
     monitor.on_train_end()
     assert logs == {}
+    assert [(epoch, finding.code) for epoch, finding in monitor.findings] == [(0, "steps.unwatched")]
     model.optimizer = optimizer
     assert len(monitor.record["step"]) == 0
 
