@@ -52,6 +52,20 @@ def test_loop_of_fits_is_one_training():
     assert pieces._line(5, {"loss": 0.5}).startswith("epoch 6/6  loss 0.5")
 
 
+def test_new_monitors_for_each_fold_are_right():
+    """Folds of a cross-validation, each from the same weights, are no loop of fits of one training."""
+    model = make_model()
+    first = model.get_weights()
+    for _ in range(4):
+        model.set_weights(first)
+        monitor = StabilityMonitor()
+        monitor.set_model(model)
+        monitor.set_params({"epochs": 1})
+        monitor.on_epoch_begin(0)
+        assert monitor.findings == []
+        train(model)
+
+
 def test_weights_that_are_the_first_again_begin_another_training():
     """The folds of a cross-validation, with one model and one optimizer."""
     model, count = make_model(), EpochCount()
