@@ -295,7 +295,7 @@ def _families(measured: Mapping[str, Any]) -> Iterator[str]:
             f"{'nothing' if code == '-' else f'`{code}`'} {count}" for code, count in table["said first"].items()
         )
         alarmed, named = _count(table["alarmed"]), _count(table["accepted first"])
-        median = measured["epochs_to_right"][family]["median"]
+        median = measured["epochs_to_right"].get(family, {"median": None})["median"]  # none did harm
         epochs = "–" if median is None else f"{median:g}"
         yield f"| {family.replace('_', ' ')} | {alarmed} | {named} | {epochs} | {said} |"
 

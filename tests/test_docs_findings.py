@@ -45,6 +45,8 @@ def test_figures_in_the_readme_are_those_of_the_benchmark(measured):
     noticed, named = of["harmful alarmed"], of["accepted cause first"]["hits"]
     assert f'({of["healthy watch"]["hits"]} "watch"); {noticed["hits"]} of {noticed["of"]} with' in readme
     assert f"were noticed, {named} with an acceptable cause first" in readme
+    replanted = measured["made"]["replanted_at_first"]
+    assert f"{replanted['noticed']} of {replanted['of']} were noticed, {replanted['named']} named" in readme
     unseen = measured["made"]["unseen_at_first"]
     assert f"{unseen['noticed']} of {unseen['of']} were noticed, {unseen['named']} with an acceptable" in readme
 

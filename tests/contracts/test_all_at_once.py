@@ -90,9 +90,9 @@ MIRRORED = """
     x = np.random.default_rng(0).random((16, 4)).astype("float32")
     y = (x[:, :1] > 0.5).astype("float32")
 
-    def trained(devices, units):
+    def trained(strategy, units):
         keras.utils.set_random_seed(1)
-        with tf.distribute.MirroredStrategy(devices).scope():
+        with strategy.scope():
             layers = keras.layers
             model = keras.Sequential([keras.Input((4,)), layers.Dense(4, "relu"), layers.BatchNormalization(),
                                       layers.Dense(1, activation="sigmoid")])
@@ -111,9 +111,10 @@ MIRRORED = """
         return model.get_weights()
 
     for devices in (["CPU:0"], ["CPU:0", "CPU:1"]):
-        plain = trained(devices, {})
+        strategy = tf.distribute.MirroredStrategy(devices)
+        plain = trained(strategy, {})
         for units in (MONITORS, CONTROLS):
-            for a, b in zip(trained(devices, units), plain, strict=True):
+            for a, b in zip(trained(strategy, units), plain, strict=True):
                 np.testing.assert_array_equal(a, b, err_msg=f"{devices} {list(units)}")
 """
 

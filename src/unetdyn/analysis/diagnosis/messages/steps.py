@@ -12,9 +12,9 @@ def no_steps_seen(who: str, epoch: int, optimizer: str) -> Finding:
         optimizer: The class of the model's.
     """
     seen = (
-        f"{who}: no step was seen at `model.optimizer`, of class {optimizer}, in epoch {epoch + 1}. A `train_step` "
-        "that updates the weights with optimizers of its own is not watched, nor an optimizer that is not called by "
-        "its `apply` or `apply_gradients`."
+        f"{who}: no step was seen at `model.optimizer` in epoch {epoch + 1}. A `train_step` that updates the weights "
+        f"with optimizers of its own is not watched, nor a step of {optimizer} by another way than its `apply` or "
+        "`apply_gradients`."
     )
     return Finding("steps.none", "watch", "steps", seen)
 
