@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from unetdyn.callbacks import GradientMonitor, LiveDashboard, StabilityMonitor
+from unetdyn.callbacks import BatchMonitor, GradientMonitor, LiveDashboard, StabilityMonitor
 from unetdyn.callbacks.epoch_count import EpochCount
 
 X = np.linspace(0, 1, 8).reshape(8, 1)
@@ -33,12 +33,14 @@ def test_loop_of_fits_is_one_training():
         stability, gradient = StabilityMonitor(window=4), GradientMonitor()
         dashboard = LiveDashboard(where="notebook", every_seconds=1e9)
         dashboard._show = lambda: None
-        model, own = make_model(), [stability, gradient, dashboard]
+        batch = BatchMonitor()
+        model, own = make_model(), [stability, gradient, batch, dashboard]
         for _ in range(calls):
             history = model.fit(
                 X, X, validation_data=(X, X), epochs=6 // calls, shuffle=False, verbose=0, callbacks=own
             )
         assert history.history["stability"][-1] == stability.result.sigma
+        assert batch.record["epoch"].tolist() == list(range(6))
         left[calls] = (stability, gradient, dashboard)
     (one, whole, shown), (several, parts, pieces) = left.values()
     assert several.result.sigma == pytest.approx(one.result.sigma, rel=1e-5)
@@ -48,6 +50,20 @@ def test_loop_of_fits_is_one_training():
     np.testing.assert_array_equal(parts.record["step"], whole.record["step"])
     assert pieces.curves.epochs == shown.curves.epochs == 6
     assert pieces._line(5, {"loss": 0.5}).startswith("epoch 6/6  loss 0.5")
+
+
+def test_new_monitors_for_each_fold_are_right():
+    """Folds of a cross-validation, each from the same weights, are no loop of fits of one training."""
+    model = make_model()
+    first = model.get_weights()
+    for _ in range(4):
+        model.set_weights(first)
+        monitor = StabilityMonitor()
+        monitor.set_model(model)
+        monitor.set_params({"epochs": 1})
+        monitor.on_epoch_begin(0)
+        assert monitor.findings == []
+        train(model)
 
 
 def test_weights_that_are_the_first_again_begin_another_training():

@@ -6,6 +6,7 @@ import pytest
 
 from unetdyn import runs
 from unetdyn.callbacks import RunRecorder
+from unetdyn.callbacks.averages import averages_in
 
 EPOCHS = 3
 
@@ -88,6 +89,22 @@ def test_saving_averages_leaves_the_weights_to_the_last_bit(tmp_path):
         np.testing.assert_array_equal(one, other)
     assert [weights.flat[0] for weights in saved(tmp_path)] != [weights.flat[0] for weights in before]
     recorder.on_train_end()
+
+
+def test_average_that_cannot_be_shown_leaves_the_weights_as_they_were(monkeypatch):
+    """A device without memory, say: what ends here must not train on with some of the averages."""
+    model = make(sgd())
+    before = model.get_weights()
+
+    def refuse(value):
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setitem(vars(model.trainable_variables[-1]), "assign", refuse)
+        with pytest.raises(MemoryError), averages_in(model):
+            pass
+    for now, then in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
 
 
 def test_weights_that_nobody_exchanged_are_saved(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 
 from unetdyn import runs
 from unetdyn._warnings import CodedWarning
-from unetdyn.callbacks import LiveDashboard, RunRecorder, StabilityMonitor
+from unetdyn.callbacks import LiveDashboard, RunRecorder, StabilityMonitor, endings
 from unetdyn.runs import RunWriter
 
 LOSSES = [0.5, 0.4, 0.3, 0.2]
@@ -201,6 +201,16 @@ def test_signal_is_noted_before_the_process_ends(model, tmp_path, handled):
 
 
 @posix
+def test_signal_after_the_last_epoch_is_no_error_of_a_training_that_finished(model, tmp_path, handled):
+    recorder = RunRecorder(tmp_path, save_best="loss")
+    drive(model, recorder, end=False)
+    signal.raise_signal(signal.SIGTERM)
+    recorder.on_train_end()
+    run = runs.open(tmp_path)
+    assert (run.status, "error" in run.summary) == ("finished", False)
+
+
+@posix
 def test_signal_stays_the_reason_where_it_ends_the_training_as_an_exception(model, tmp_path, handled):
     def stop():
         raise SystemExit(143)
@@ -234,6 +244,23 @@ def test_process_that_leaves_is_noted(model, tmp_path, error, text):
     recorder._ending.on_exit(error)
     run = runs.open(tmp_path)
     assert (run.status, text in run.summary["error"]) == ("failed", True)
+
+
+def test_fit_that_is_refused_leaves_the_record_of_the_one_that_finished(model, tmp_path):
+    """How it ends, by the refusal itself, is not how the recorded training ended."""
+    stability = StabilityMonitor("loss", window=2)
+    recorder = RunRecorder(tmp_path, save_best="loss", monitors=[stability])
+    drive(model, recorder)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    other = keras.models.clone_model(model)
+    stability.set_model(other)
+    with pytest.warns(UserWarning, match="begins anew"):
+        stability.on_epoch_begin(0)
+    with pytest.raises(ValueError, match="another model") as caught:
+        drive(other, recorder)
+    assert recorder._ending not in endings._attending
+    recorder.fail(caught.value)
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
 
 
 def test_dashboard_that_cannot_draw_says_so_once(model, monkeypatch):

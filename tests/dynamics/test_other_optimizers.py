@@ -9,7 +9,7 @@ import pytest
 from tap_models import assert_same_weights, dense_data, dense_model, fit, weights_of
 from unetdyn.callbacks import AutoClip, BatchMonitor, GradientMonitor, NoiseScaleMonitor, NonFiniteGuard, UpdateMonitor
 from unetdyn.callbacks.non_finite_guard import _SkipNonFinite
-from unetdyn.dynamics import OptimizerTap
+from unetdyn.dynamics import OptimizerTap, Probe
 from unetdyn.dynamics.optimizers import has_loss_scale, inner
 
 BACKEND = keras.backend.backend()
@@ -196,15 +196,37 @@ def test_monitor_that_cannot_attach_says_why_and_stands_aside():
     monitor.set_model(model)
     monitor.set_params({"epochs": 1})
     optimizer, model.optimizer = model.optimizer, None
+    monitor.on_train_begin()
     with pytest.warns(UserWarning, match="GradientMonitor: it does not watch this training. ValueError: `model` must"):
-        monitor.on_train_begin()
-    monitor.on_epoch_begin(0)
+        monitor.on_epoch_begin(0)
     logs = {}
     monitor.on_epoch_end(0, logs)
+    monitor.on_epoch_begin(1)
     monitor.on_train_end()
     assert logs == {}
+    assert [(epoch, finding.code) for epoch, finding in monitor.findings] == [(0, "steps.unwatched")]
     model.optimizer = optimizer
     assert len(monitor.record["step"]) == 0
+
+
+def test_probe_that_cannot_be_built_leaves_the_others_and_nothing_behind():
+    class Broken(Probe):
+        def build(self, add_variable, variables):
+            raise RuntimeError("no memory")
+
+    model = dense_model()
+    model.compile(SGD(0.1), "mse")
+    model.optimizer.build(model.trainable_variables)
+    with pytest.raises(RuntimeError, match="no memory"):
+        OptimizerTap(model, Broken())
+    assert "apply" not in vars(model.optimizer)
+    tap = OptimizerTap(model)
+    with pytest.raises(RuntimeError, match="no memory") as kept:  # as notebooks do, with all that hangs on it
+        OptimizerTap(model, Broken())
+    fit(model, dense_data(4), batch_size=2)
+    tap.detach()
+    assert (str(kept.value), len(tap.read())) == ("no memory", 2)
+    assert "apply" not in vars(model.optimizer)
 
 
 def test_control_that_cannot_attach_ends_the_training():

@@ -364,7 +364,8 @@ def test_no_step_is_counted_where_an_iterator_fails():
     model = dense_model()
     model.compile("sgd", "mse")
     tap = OptimizerTap(model, Counted())
-    model.fit(tf.data.Dataset.from_generator(lambda: parts, output_signature=specs), epochs=2, verbose=0)
+    data = tf.data.Dataset.from_generator(lambda: parts, output_signature=specs)
+    model.fit(data, epochs=2, shuffle=False, verbose=0)
     rows = tap.read()
     tap.detach()
     assert rows.step.tolist() == list(range(6))
@@ -416,6 +417,29 @@ def test_factors_multiply_slices_and_tensors_alike():
     assert_same_weights(halved, reference, rounding=True)
     np.testing.assert_array_equal(halved[0][6:], before[0][6:])
     assert np.abs(whole[0][:6] - before[0][:6]).min() > 0
+
+
+def test_factors_are_each_variables_own_where_two_share_a_gradient():
+    """Of a sum both addends have the same gradient, on TensorFlow and JAX the very same tensor."""
+
+    class Sum(keras.layers.Layer):
+        def build(self, shape):
+            self.one, self.two = (self.add_weight(shape=(3, 1), initializer="zeros") for _ in range(2))
+
+        def call(self, x):
+            return x @ (self.one + self.two)
+
+    class Quarter(Control):
+        def transform(self, step):
+            return Factors([0.5, 0.25]), None, {}
+
+    model = keras.Sequential([keras.Input((3,)), Sum()])
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    tap = OptimizerTap(model, Quarter())
+    model.fit(np.ones((2, 3)), np.ones((2, 1)), verbose=0)
+    tap.detach()
+    one, two = model.get_weights()  # the gradient of (x·w − 1)² at 0 is −2
+    np.testing.assert_array_equal((one, two), (np.full((3, 1), 1.0), np.full((3, 1), 0.5)))
 
 
 @pytest.mark.parametrize("given", [Factors([0.5]), [None]], ids=["factors", "gradients"])

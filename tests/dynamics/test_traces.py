@@ -11,6 +11,7 @@ from unetdyn.dynamics.programs import KEPT
 from unetdyn.dynamics.train_functions import TrainFunctions
 
 BACKEND = keras.backend.backend()
+pytestmark = pytest.mark.filterwarnings("ignore:.*this is a new one for each `fit`:UserWarning")  # it is meant here
 traced = pytest.mark.skipif(BACKEND == "torch", reason="PyTorch traces nothing")
 
 

@@ -161,6 +161,20 @@ def test_lines_that_a_full_disk_refused_come_with_the_next_that_it_takes(tmp_pat
     assert ([event["message"] for event in run.events], run.notes, run.status) == (["hello"], [], "finished")
 
 
+def test_line_that_is_being_written_when_a_signal_closes_the_run_is_there_once(tmp_path, monkeypatch):
+    """A handler runs as soon as `fsync` returns, and writes what is left to write."""
+    writer, real = RunWriter(tmp_path), os.fsync
+
+    def interrupted(descriptor):
+        monkeypatch.setattr(os, "fsync", real)
+        real(descriptor)
+        writer.flush()
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    writer.log_epoch(0, {"loss": 0.5})
+    assert runs.open(tmp_path).epochs == [{"epoch": 0, "loss": 0.5}]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of resources are POSIX's")
 def test_line_that_does_not_fit_on_the_disk_leaves_no_part_of_itself(tmp_path):
     """A limit on the size of files is a real full disk: half of the line is written before it is refused."""

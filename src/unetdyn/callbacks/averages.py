@@ -13,7 +13,7 @@ Weights = list[tuple[keras.Variable, np.ndarray]]
 
 
 def show_averages(model: keras.Model) -> Weights:
-    """Put the averages into the model, and leave the optimizer's own where they are.
+    """Put the averages into the model, all or none, and leave the optimizer's own where they are.
 
     Args:
         model: Compiled.
@@ -22,16 +22,22 @@ def show_averages(model: keras.Model) -> Weights:
         The weights that were there, for `put_back`; empty where there is no average.
     """
     before: Weights = []
+    averages: Weights = []
     for optimizer in _averaging(model):
         variables = optimizer._trainable_variables
         for variable, average in zip(variables, optimizer._model_variables_moving_average, strict=True):
             before.append((variable, keras.ops.convert_to_numpy(variable).copy()))
-            variable.assign(keras.ops.convert_to_numpy(average).copy())
+            averages.append((variable, keras.ops.convert_to_numpy(average).copy()))
+    try:
+        put_back(averages)
+    except BaseException:
+        put_back(before)
+        raise
     return before
 
 
 def put_back(weights: Weights) -> None:
-    """Let the model have, to the last bit, what `show_averages` took out of it."""
+    """Let the model have these, to the last bit, such as what `show_averages` took out of it."""
     for variable, value in weights:
         variable.assign(value)
 

@@ -126,9 +126,8 @@ class BatchMonitor(Monitor):
         if self._statistics is not None:
             self._validation = self._statistics.take(False)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Measure, and write into `logs`."""
-        self._epoch = epoch
         self._put_into_logs(logs, self.read())
         self._tell_if_detached()
 

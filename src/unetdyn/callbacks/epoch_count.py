@@ -11,7 +11,8 @@ from unetdyn.dynamics.optimizers import inner
 
 Begin = Literal["anew", "on", "within"]
 
-_Fits = dict[str, tuple[int, Any]]  # by kind of callback: how many began with a new one, and the last one's parameters
+_Fits = dict[str, tuple[int, Any, Any]]
+"""By kind of callback: how many began with a new one, the last one's parameters, and the weights at the first."""
 _new_ones: "weakref.WeakKeyDictionary[keras.Model, _Fits]" = weakref.WeakKeyDictionary()
 
 
@@ -117,10 +118,13 @@ def is_new_in_each_fit(kind: str, model: keras.Model | None, params: Mapping[str
     if model is None:
         return False
     fits = _new_ones.setdefault(model, {})
-    count, before = fits.get(kind, (0, None))
+    count, before, began = fits.get(kind, (0, None, None))
     if params is not None and params is before:
         return False
-    fits[kind] = (count + 1, params)
+    weights = weights_seen(model)
+    if weights is None or weights == began:  # another training, such as the next fold of a cross-validation
+        count = 0
+    fits[kind] = (count + 1, params, began if count else weights)
     return count == 2 and _steps(getattr(model, "optimizer", None)) > 0
 
 

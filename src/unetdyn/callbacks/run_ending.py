@@ -39,7 +39,7 @@ class RunEnding:
     ) -> None:
         self._written, self._described, self._records, self._saved = written, described, records, saved
         self._listener = listener
-        self._signalled = False
+        self._signalled = self._refused = False
         self._model: keras.Model | None = None
         self.last_epoch = -1
         self.seconds = 0.0
@@ -47,8 +47,14 @@ class RunEnding:
 
     def begin_fit(self, model: keras.Model) -> None:
         """A training begins, or goes on, and may be ended by a signal."""
-        self._model, self.params, self._signalled = model, None, False
+        self._model, self.params = model, None
+        self._signalled = self._refused = False
         endings.attend(self)
+
+    def refuse(self) -> None:
+        """That `fit` is none of this run's, and neither is how it ends."""
+        self._refused = True
+        endings.leave(self)
 
     def count(self, epoch: int, seconds: float) -> None:
         """An epoch has ended: if a signal came before, it did not end the process."""
@@ -58,13 +64,16 @@ class RunEnding:
         self.seconds += seconds
 
     def end(self) -> None:
-        """The training has come to its end."""
+        """The training has come to its end, and a signal since the last epoch did not end it."""
+        self._written.resume()
         self._written.event("train_end", f"Training ended after epoch {self.last_epoch + 1}.", epoch=self.last_epoch)
         self._written.finish("finished", self._summary())
         endings.leave(self)
 
     def fail(self, error: BaseException) -> None:
         """An exception has ended it, unless a signal came before, which then did."""
+        if self._refused:
+            return
         status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         text = f"{type(error).__name__}: {error}"
         self._take_unfinished_epoch()

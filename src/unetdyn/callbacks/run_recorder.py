@@ -298,6 +298,7 @@ class RunRecorder(keras.callbacks.Callback):
         """
         last = self._ending.last_epoch
         if epoch <= last:
+            self._ending.refuse()
             raise ValueError(
                 f"RunRecorder already recorded epochs up to {last} in {self.path}, and a run directory holds one "
                 f"training. Received: a fit that begins at epoch {epoch}{reason and f': {reason}'}. Give it a new "

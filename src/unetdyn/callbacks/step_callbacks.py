@@ -167,19 +167,27 @@ class StepMonitor(StepReader, Monitor):
     `probe` it may add columns of its own.
     """
 
+    _unattached: str | None = None  # why it can't attach to the optimizer of this `fit`
+
     def probe(self) -> Probe | None:
         """What it adds to the measured step, new for each `fit`; None, where the tap's own columns are enough."""
         return None
 
     def _settled_tap(self) -> OptimizerTap | None:
-        """What it would tell is no reason to end a training: where it can't attach, it says why and stands aside."""
+        """What it would tell is no reason to end a training: where it can't attach, it stands aside."""
+        self._unattached = None
         try:
             return self._attach()
         except Exception as error:  # whatever an optimizer of somebody's own raises
             self._told = True
-            reason = f"{type(error).__name__}: {error}"
-            self._warn(messages.not_attached(type(self).__name__, reason), stacklevel=3)
+            self._unattached = f"{type(error).__name__}: {error}"
             return None
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Say why it stands aside, now that what an earlier training left is forgotten."""
+        super().on_epoch_begin(epoch, logs)
+        if self._unattached is not None and self.is_new("unattached", {self._unattached}):
+            self._warn(messages.not_attached(type(self).__name__, self._unattached), stacklevel=2)
 
     def _restart(self) -> None:
         super()._restart()

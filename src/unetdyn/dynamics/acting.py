@@ -61,13 +61,18 @@ class Acted:
         """Each gradient by its factor, in whatever form it is. What a loss scale must see unchanged stays."""
         if finite is not None:
             factors = Factors(None if f is None else ops.where(finite, f, ops.ones_like(f)) for f in factors)
-        products: dict[int, Tensor] = {}  # often all three are one tensor
+        products: dict[tuple[int, int], Tensor] = {}  # often all three of a place are one tensor
+
+        def product(place: int, gradient: Tensor | None, factor: Tensor | None) -> Tensor | None:
+            if gradient is None or factor is None:
+                return gradient
+            key = place, id(gradient)  # two weights that are added have one gradient, and a factor each
+            if key not in products:
+                products[key] = backend.times(gradient, factor)
+            return products[key]
 
         def scaled(gradients: Gradients) -> Gradients:
-            for gradient, factor in zip(gradients, factors, strict=True):
-                if gradient is not None and factor is not None and id(gradient) not in products:
-                    products[id(gradient)] = backend.times(gradient, factor)
-            return [g if f is None else products.get(id(g)) for g, f in zip(gradients, factors, strict=True)]
+            return [product(place, *pair) for place, pair in enumerate(zip(gradients, factors, strict=True))]
 
         seen, self.local, self.handed = map(scaled, (self.seen.gradients, self.local, self.handed))
         self.seen = replace(self.seen, gradients=seen, grad_norm_sq=backend.squared_norms(seen))

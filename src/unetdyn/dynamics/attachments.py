@@ -109,7 +109,13 @@ class Attachments:
         in_fit = session is not None and is_of_a_fit(session)
         self._attached[name] = _Attached(weakref.ref(reader), Slot(reader.probe), session, reader.capacity, in_fit)
         self._changed = True
-        self._settle()
+        try:
+            self._settle()
+        except BaseException:  # what can't be built for this one must not end another's training
+            del self._attached[name]
+            self._changed = True
+            self._settle()
+            raise
         return name
 
     def detach(self, names: Iterable[str]) -> None:

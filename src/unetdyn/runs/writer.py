@@ -236,9 +236,12 @@ class RunWriter:
         self._write_waiting(name)
 
     def _write_waiting(self, name: str) -> None:
-        lines = self._waiting[name]
-        append(self._owned() / name, b"".join(lines))
-        lines.clear()
+        lines, self._waiting[name] = self._waiting[name], []  # a signal's handler, in the midst of it, has its own
+        try:
+            append(self._owned() / name, b"".join(lines))
+        except OSError:
+            self._waiting[name] = lines + self._waiting[name]
+            raise
 
 
 def _versions(backend: str | None) -> dict[str, str]:
