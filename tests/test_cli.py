@@ -291,11 +291,14 @@ def raiser(error, note=None):
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
 def test_train_that_a_signal_ends_is_one_sentence_and_its_exit_code(invoke, monkeypatch, name, code):
     number = getattr(signal, name)
-    before = signal.getsignal(number)
-    ending(monkeypatch, lambda: signal.raise_signal(number))
-    result = invoke("train", "c.yaml")
-    assert (result.exit_code, result.output.strip()) == (code, f"Stopped by {name}.")
-    assert signal.getsignal(number) is before
+    before = signal.signal(number, signal.SIG_DFL)  # the tests may run under nohup, which ignores SIGHUP
+    try:
+        ending(monkeypatch, lambda: signal.raise_signal(number))
+        result = invoke("train", "c.yaml")
+        assert (result.exit_code, result.output.strip()) == (code, f"Stopped by {name}.")
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="these signals are POSIX's")

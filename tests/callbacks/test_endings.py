@@ -179,6 +179,8 @@ SCRIPT = """
 import os, signal, sys, time
 from unetdyn.callbacks import RunRecorder
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
+
 def train(name):
     recorder = RunRecorder(f"{sys.argv[1]}/{name}", save_best=None)
     recorder.on_train_begin()
