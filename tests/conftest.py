@@ -5,11 +5,18 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import gc
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays for good: the garbage collector need not go through it again with each model."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -110,12 +110,11 @@ MIRRORED = """
             assert each.setup["optimizer"]["learning_rate"] == np.float32(0.01)
         return model.get_weights()
 
-    for devices in (["CPU:0"], ["CPU:0", "CPU:1"]):
+    for devices, units in ((["CPU:0"], CONTROLS), (["CPU:0", "CPU:1"], {**MONITORS, **CONTROLS})):
         strategy = tf.distribute.MirroredStrategy(devices)
         plain = trained(strategy, {})
-        for units in (MONITORS, CONTROLS):
-            for a, b in zip(trained(strategy, units), plain, strict=True):
-                np.testing.assert_array_equal(a, b, err_msg=f"{devices} {list(units)}")
+        for a, b in zip(trained(strategy, units), plain, strict=True):
+            np.testing.assert_array_equal(a, b, err_msg=f"{devices} {list(units)}")
 """
 
 
