@@ -28,6 +28,8 @@ SMALL = {
     "fit": {"epochs": 4},
     "callbacks": {"stability": {"window": 3}},
 }
+UNWATCHED = {declared.name: None for declared, section in offered() if not section.required}
+"""Every monitor that can be left out is: half of so short a training is the tracing of what they measure."""
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +56,7 @@ def test_run_experiment_leaves_a_whole_run_directory(run):
 def test_run_experiment_tests_in_the_precision_it_trained_in(tmp_path):
     """Keras would warn of an optimizer that scales the loss, and doesn't expect one in float32."""
     settings = {**SMALL, "run_directory": tmp_path / "run", "fit": {"epochs": 1, "precision": "mixed_float16"}}
-    unwatched = {declared.name: None for declared, section in offered() if not section.required}
-    run = run_experiment(parse_config({**settings, "callbacks": unwatched}), io.StringIO())
+    run = run_experiment(parse_config({**settings, "callbacks": UNWATCHED}), io.StringIO())
     assert np.isfinite(run.summary["test_loss"])
     assert keras.config.dtype_policy().name == "float32"
 
@@ -114,7 +115,7 @@ def test_run_experiment_interrupted_says_so(tmp_path):
 
     path = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt) as caught:
-        run_experiment(parse_config({**SMALL, "run_directory": str(path)}), Interrupted())
+        run_experiment(parse_config({**SMALL, "run_directory": str(path), "callbacks": UNWATCHED}), Interrupted())
     assert caught.value.__notes__ == [f"What there is of the run is in {path}."]
     assert runs.open(path).status == "interrupted"
     assert (path / "history.png").is_file()  # of the epochs that there are
@@ -146,21 +147,21 @@ def test_run_without_a_model_has_no_test_figures(tmp_path):
 
 
 def test_run_experiment_keeps_the_epoch_with_the_smallest_loss(tmp_path):
-    callbacks = {"save_best": "val_loss"}
+    callbacks = UNWATCHED | {"save_best": "val_loss"}
     config = {**SMALL, "run_directory": str(tmp_path / "run"), "callbacks": callbacks, "fit": {"epochs": 3}}
     run = run_experiment(parse_config(config), io.StringIO())
     assert run.summary["best_epoch"] == np.argmin(run.history["val_loss"])
 
 
 def test_run_experiment_early_stopping_stops(tmp_path):
-    callbacks = {"early_stopping": {"monitor": "val_loss", "mode": "max", "patience": 1}}
+    callbacks = UNWATCHED | {"early_stopping": {"monitor": "val_loss", "mode": "max", "patience": 1}}
     config = {**SMALL, "run_directory": str(tmp_path / "run"), "callbacks": callbacks, "fit": {"epochs": 30}}
     assert len(run_experiment(parse_config(config), io.StringIO()).epochs) < 30
 
 
 def test_run_experiment_early_stopping_knows_what_is_better_of_a_monitors_key(tmp_path):
     """Keras' `mode="auto"` knows metrics only, and would raise at the end of the first epoch."""
-    callbacks = {"stability": {"window": 2}, "early_stopping": {"monitor": "stability", "patience": 1}}
+    callbacks = UNWATCHED | {"stability": {"window": 2}, "early_stopping": {"monitor": "stability", "patience": 1}}
     config = {**SMALL, "run_directory": str(tmp_path / "run"), "callbacks": callbacks, "fit": {"epochs": 30}}
     with pytest.warns(UserWarning, match="Early stopping conditioned on metric `stability` which is not available"):
         run = run_experiment(parse_config(config), io.StringIO())
@@ -172,6 +173,7 @@ def test_run_experiment_early_stopping_knows_what_is_better_of_a_monitors_key(tm
 def test_run_experiment_moves_the_momentum_against_one_cycle(tmp_path):
     optimizer = {"learning_rate": 0.01, "schedule": {"kind": "onecycle", "pct_start": 0.5}}
     config = {**SMALL, "run_directory": str(tmp_path / "run"), "optimizer": optimizer}
+    config["callbacks"] = UNWATCHED | {"update": {}}
     run = run_experiment(parse_config(config), io.StringIO())
     assert run.arrays("momentum")["momentum"] == pytest.approx([0.95, 0.85, 0.9, 0.95], abs=1e-6)
     assert run.arrays("update")["learning_rate"] == pytest.approx([4e-4, 0.01, 0.005, 0], abs=1e-6)
@@ -195,7 +197,7 @@ def test_run_experiment_lowers_the_rate_on_a_plateau(tmp_path):
         **SMALL,
         "run_directory": str(tmp_path / "run"),
         "optimizer": {"learning_rate": 0.01},
-        "callbacks": {"reduce_lr_on_plateau": section},
+        "callbacks": UNWATCHED | {"reduce_lr_on_plateau": section, "update": {}},
         "fit": {"epochs": 3},
     }
     run = run_experiment(parse_config(config), io.StringIO())
@@ -216,6 +218,7 @@ def test_run_experiment_trains_on_the_real_sections(vnc_mito, tmp_path):
         "loss": {"kind": "soft_jaccard"},
         "optimizer": {"learning_rate": 0.01},
         "fit": {"epochs": 6},
+        "callbacks": UNWATCHED,
         "run_directory": str(tmp_path / "run"),
     }
     run = run_experiment(parse_config(config), io.StringIO())
@@ -226,7 +229,7 @@ def test_run_experiment_trains_on_the_real_sections(vnc_mito, tmp_path):
 
 def test_run_experiment_saves_averaged_weights_and_records_the_scaled_rate(tmp_path):
     optimizer = {"kind": "adamw", "weight_decay_groups": True, "use_ema": True, "scale_from_batch": 1}
-    parts = {"fit": {"epochs": 1, "batch_size": 2}, "optimizer": optimizer}
+    parts = {"fit": {"epochs": 1, "batch_size": 2}, "optimizer": optimizer, "callbacks": UNWATCHED}
     run = run_experiment(parse_config({**SMALL, **parts, "run_directory": str(tmp_path / "x")}), io.StringIO())
     model = keras.saving.load_model(run.path / "model.keras")
     averages = model.optimizer._model_variables_moving_average
