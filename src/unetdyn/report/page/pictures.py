@@ -93,10 +93,8 @@ def _displays(run: Run, curves: Curves, metric: str | None, settings: dict[str, 
 def _of_record(run: Run, keys: LogKeys, name: str) -> Iterator[tuple[str, Make]]:
     try:
         record = run.arrays(name)
-    except (
-        OSError,
-        RunError,
-    ):  # a damaged file: to draw from it raises the same, and the page says so in the picture's place
+    # A damaged file: to draw from it raises the same, and the page says so in the picture's place.
+    except (OSError, RunError):
         yield f"What {name!r} recorded", partial(BlockHeatmapDisplay.from_run, run, name=name)
         return
     if name not in keys.monitors and not _has(record, "step"):
