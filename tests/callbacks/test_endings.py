@@ -103,6 +103,19 @@ def test_handler_that_came_later_stays_and_may_hand_on(heard):
     endings.leave(records)
 
 
+def test_handler_that_came_and_went_leaves_the_next_training_heard(heard):
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    records = Records()
+    endings.attend(records)
+    ours = signal.signal(signal.SIGTERM, lambda number, frame: None)
+    endings.leave(records)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    endings.attend(records)
+    assert signal.getsignal(signal.SIGTERM) == ours
+    endings.leave(records)
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
 def test_handler_that_raises_ends_the_training_as_it_did_before(heard):
     def stop(number, frame):
         raise SystemExit(143)

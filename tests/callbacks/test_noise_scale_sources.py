@@ -1,23 +1,14 @@
 """The rows a training leaves, turned into estimates: which rows belong together, and which are left out."""
 
 import itertools
-import math
 
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from unetdyn.analysis.gradient_noise import consecutive_estimates, two_batch_estimates
-from unetdyn.callbacks.noise_scale_sources import (
-    Accumulation,
-    Consecutive,
-    Replicas,
-    batch_size_from,
-    batch_sizes,
-    source_of,
-)
+from unetdyn.callbacks.batch_sizes import batch_sizes
+from unetdyn.callbacks.noise_scale_sources import Accumulation, Consecutive, Replicas, source_of
 from unetdyn.dynamics import Rows
 
 
@@ -182,31 +173,3 @@ def test_consecutive_agrees_with_the_estimator_for_unequal_sizes(gradients):
 )
 def test_source_of_follows_the_optimizer(optimizer, expected):
     assert source_of(optimizer) == expected
-
-
-@settings(deadline=None, max_examples=100)
-@given(size=st.integers(2, 64), full=st.integers(0, 200), rest=st.integers(1, 64))
-def test_batch_size_from_is_exact_for_many_batches_and_close_for_few(size, full, rest):
-    rest = min(rest, size)
-    samples, steps = size * full + rest, full + 1
-    found = batch_size_from(samples, steps)
-    if samples == steps:
-        assert found is None
-    elif rest == size or steps > size:
-        assert found == size
-    elif full:
-        assert found is not None
-        assert size * (1 - 1 / full) <= found <= size
-
-
-@pytest.mark.parametrize(("samples", "steps"), [(None, 3), (0, 3), (3, 3), (2, 3), (5, 4)])
-def test_batch_size_from_knows_what_it_cannot_know(samples, steps):
-    assert batch_size_from(samples, steps) is None
-
-
-@pytest.mark.parametrize(
-    ("size", "samples", "expected"),
-    [(4, 12, [4, 4, 4]), (4, 9, [4, 4, math.nan]), (4, None, [4, 4, math.nan]), (None, 12, [math.nan] * 3)],
-)
-def test_batch_sizes_leave_a_last_batch_open_that_may_be_smaller(size, samples, expected):
-    np.testing.assert_array_equal(batch_sizes(size, 3, samples), expected)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from unetdyn import runs
-from unetdyn.callbacks import NoiseScaleMonitor, RunRecorder
-from unetdyn.callbacks.setup import batch_size_of, setup
+from unetdyn.callbacks import RunRecorder
+from unetdyn.callbacks.setup import setup
 
 layers, optimizers = keras.layers, keras.optimizers
 PARAMS = {"epochs": 3, "steps": 4}
@@ -281,7 +281,6 @@ def test_what_cannot_be_told_is_null_and_never_an_error():
     found = setup(Broken())
     assert {name: value for name, value in found.items() if value is not None} == {"backend": keras.config.backend()}
     json.dumps(found)
-    assert batch_size_of(Broken(), [Broken()], 8.0, 2) is None
 
 
 class Unusual(keras.losses.Loss):
@@ -300,23 +299,6 @@ def test_configuration_becomes_what_json_holds():
     assert found["config"]["weights"] == [1.0, 1.0]
     assert found["config"]["inner"]["class_name"] == "MeanSquaredError"
     assert (found["config"]["function"], found["config"]["1"]) == ("my_loss", [2])
-
-
-@pytest.mark.parametrize(
-    ("samples", "steps", "expected"),
-    [(100, 7, None), (8, 2, 4), (9, 2, None), (101, 51, 2), (7, 7, None), (None, 3, None), (8, None, None)],
-)
-def test_batch_size_from_counted_samples_only_where_it_is_exact(samples, steps, expected):
-    assert batch_size_of(dense(), (), samples, steps) == expected
-
-
-def test_batch_size_by_a_monitor_comes_first():
-    class Counts:
-        record = {"images": np.array([9, 9]), "batch_size": np.array([6, 6])}  # noqa: RUF012
-
-    assert batch_size_of(dense(), [NoiseScaleMonitor(batch_size=3), Counts()], 8, 2) == 6
-    assert batch_size_of(dense(), [NoiseScaleMonitor(batch_size=3)], 8, 2) == 3
-    assert batch_size_of(dense(), [NoiseScaleMonitor()], 8, 2) == 4
 
 
 def fitted(tmp_path, **arguments):

@@ -53,9 +53,11 @@ def attend(attendant: Attendant) -> None:
     _attending.add(attendant)
     for name in SIGNALS:
         number = getattr(signal, name, None)
-        if number is None or number in _before:
+        if number is None:
             continue
         before = signal.getsignal(number)
+        if number in _before and callable(before):  # ours, or a later one, which may hand on to it
+            continue
         if callable(before) or (before is signal.SIG_DFL and not _caught_below(number)):
             signal.signal(number, _handle)
             _before[number] = before

@@ -61,7 +61,7 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Start anew with a new training."""
-        before, first = self._epoch_count.epochs, not self._epoch_count.epochs
+        before = self._epoch_count.epochs
         begun = self._epoch_count.begin(epoch, self._model, self.params)
         self._epoch = self._epoch_count.epoch
         if begun == "anew":
@@ -69,7 +69,7 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
             if before and self._model is not None and not self._said_anew:
                 self._said_anew = True
                 self._warn(messages.begins_anew(type(self).__name__, before, self._epoch_count.reason), stacklevel=2)
-        if first and is_new_in_each_fit(f"{type(self).__name__} {self.name}", self._model, self.params):
+        if not before and is_new_in_each_fit(f"{type(self).__name__} {self.name}", self._model, self.params):
             self._warn(messages.new_in_each_fit(type(self).__name__), stacklevel=2)
 
     @property

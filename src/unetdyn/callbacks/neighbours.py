@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from types import FrameType
+from traceback import walk_stack
 
 import keras
 
@@ -15,13 +15,11 @@ def callbacks_of_fit() -> list[keras.callbacks.Callback]:
 
     Keras holds them in a `CallbackList`, which is found on the stack, and not where the hook is called by hand.
     """
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
+    for frame, _ in walk_stack(sys._getframe(1)):
         if frame.f_code.co_name.startswith("on_"):
             caller = frame.f_locals.get("self")
             if isinstance(caller, keras.callbacks.CallbackList):
                 return list(caller.callbacks)
-        frame = frame.f_back
     return []
 
 

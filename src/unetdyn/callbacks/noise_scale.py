@@ -11,14 +11,8 @@ from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.messages import noise_scale as messages
 from unetdyn.analysis.gradient_noise import MIN_OBSERVATIONS, NoiseScale, finite_population, noise_scale
-from unetdyn.callbacks.noise_scale_sources import (
-    Observations,
-    Source,
-    batch_size_from,
-    batch_sizes,
-    samples_counted,
-    source_of,
-)
+from unetdyn.callbacks.batch_sizes import batch_size_from, batch_sizes, samples_counted
+from unetdyn.callbacks.noise_scale_sources import Observations, Source, source_of
 from unetdyn.callbacks.step_callbacks import StepMonitor
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Probe, Rows

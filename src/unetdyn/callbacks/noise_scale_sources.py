@@ -1,6 +1,5 @@
 """Where a training has gradients of two batch sizes: replicas, accumulated micro-batches, or the step before."""
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -152,49 +151,6 @@ def source_of(optimizer: keras.Optimizer | None) -> Source:
     if shares > 1:
         return Replicas(shares, batches=steps or 1)
     return Accumulation(steps) if steps else Consecutive()
-
-
-def samples_counted(model: keras.Model) -> float | None:
-    """How many samples the running mean of the loss stands for: Keras weights each batch with its size."""
-    count = getattr(getattr(model, "_loss_tracker", None), "count", None)
-    return None if count is None else float(keras.ops.convert_to_numpy(count))
-
-
-def batch_size_from(samples: float | None, steps: int) -> int | None:
-    """The batch size of an epoch, from the number of samples in it; only its last batch may be smaller.
-
-    Exact if the batches are equal, or if there are more batches than samples in one. Else it may be too small, by a
-    fraction of 1/(steps − 1) at most.
-
-    Args:
-        samples: Seen in the epoch; None where nobody counted.
-        steps: Batches in the epoch.
-
-    Returns:
-        None where there is no such size, and where samples and steps are equal in number: a `train_step` that counts
-        each batch once looks like that.
-
-    Example:
-        >>> batch_size_from(100, 7), batch_size_from(7, 7)
-        (15, None)
-    """
-    if not samples or samples <= steps:
-        return None
-    size = math.ceil(samples / steps)
-    return size if samples > size * (steps - 1) else None
-
-
-def batch_sizes(size: int | None, steps: int, samples: float | None) -> Array:
-    """The size of each batch of an epoch, NaN where unknown: for the last one where it may be smaller.
-
-    Example:
-        >>> batch_sizes(4, 3, samples=12), batch_sizes(4, 3, samples=10)
-        (array([4., 4., 4.]), array([ 4.,  4., nan]))
-    """
-    sizes = np.full(steps, math.nan if size is None else float(size))
-    if size is not None and steps and samples != size * steps:
-        sizes[-1] = math.nan
-    return sizes
 
 
 def _totals(norm_sq: NDArray[Any]) -> Array:

@@ -7,12 +7,12 @@ import keras
 
 from unetdyn.analysis.declarations import UNDECLARED, Direction
 from unetdyn.analysis.log_keys import LogKeys
+from unetdyn.callbacks.batch_sizes import batch_size_of, samples_counted
 from unetdyn.callbacks.logged_number import learning_rate_of
 from unetdyn.callbacks.metric_directions import metric_directions
 from unetdyn.callbacks.monitor import Recorded
-from unetdyn.callbacks.noise_scale_sources import samples_counted
 from unetdyn.callbacks.patient_writer import PatientWriter
-from unetdyn.callbacks.setup import batch_size_of, setup
+from unetdyn.callbacks.setup import setup
 
 
 class RunDescription:

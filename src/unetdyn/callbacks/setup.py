@@ -12,7 +12,6 @@ import keras
 
 from unetdyn.callbacks.logged_number import number_of
 from unetdyn.callbacks.metric_directions import metric_directions
-from unetdyn.callbacks.noise_scale_sources import batch_size_from
 from unetdyn.dynamics.optimizers import inner, strategy
 
 Setup = dict[str, Any]
@@ -36,7 +35,7 @@ def setup(
         model: Built and compiled, and trained for a step at least, which makes its metrics.
         params: What Keras gives to callbacks: `epochs` and `steps`.
         learning_rate: The rate at the first step. Default: the schedule's, or the optimizer's as it is now.
-        batch_size: Images in a step, which Keras does not tell to callbacks; see `batch_size_of`.
+        batch_size: Images in a step, which Keras does not tell to callbacks; see `batch_sizes.batch_size_of`.
 
     Returns:
         `optimizer`, a dictionary of `name` (its class), `learning_rate`, `schedule` (its class, or None) and `config`;
@@ -87,39 +86,6 @@ def setup(
         "clip": lambda: _clip(inner(model.optimizer)),
     }
     return {name: _plain(_told(read)) for name, read in parts.items()}
-
-
-def batch_size_of(
-    model: keras.Model, monitors: Iterable[Any] = (), samples: float | None = None, steps: int | None = None
-) -> int | None:
-    """How many images there are in a step, as far as that is known.
-
-    Args:
-        model: In its `fit`.
-        monitors: Of the same `fit`; one that has counted, or was told, is believed.
-        samples: How many the model's loss has counted in the epoch; `noise_scale_sources.samples_counted`.
-        steps: How many steps the epoch had.
-
-    Returns:
-        None where nobody tells. Without a monitor: the batch size of the validation, which `fit` takes from the same
-        argument, where the number of samples agrees; else what follows from that number, where it is exact.
-    """
-    return _told(lambda: _batch_size(model, monitors, samples, steps))
-
-
-def _batch_size(model: keras.Model, monitors: Iterable[Any], samples: float | None, steps: int | None) -> int | None:
-    for monitor in monitors:
-        record = monitor.record
-        if {"images", "batch_size"} <= record.keys() and len(record["batch_size"]):
-            return int(record["batch_size"][0])
-    told = next((each.batch_size for each in monitors if isinstance(getattr(each, "batch_size", None), int)), None)
-    if told is not None or not samples or not steps:
-        return told
-    size = getattr(getattr(getattr(model, "_eval_epoch_iterator", None), "data_adapter", None), "batch_size", None)
-    if isinstance(size, int) and size * (steps - 1) < samples <= size * steps:
-        return size
-    counted = batch_size_from(samples, steps)
-    return counted if counted is not None and (counted < steps or counted * steps == samples) else None
 
 
 def _told(read: Callable[[], Any]) -> Any:

@@ -1,5 +1,7 @@
 """Some of a model's weights, by which to know all of them again."""
 
+import math
+
 import keras
 
 LOOKED_AT = 8  # of the smallest variables: whoever exchanges weights exchanges these too, and they are nothing to fetch
@@ -19,14 +21,9 @@ def weights_seen(model: keras.Model | None) -> list[bytes] | None:
         False
     """
     try:
-        variables = sorted(getattr(model, "trainable_variables", []), key=_size)[:LOOKED_AT]
+        variables = sorted(getattr(model, "trainable_variables", []), key=lambda variable: math.prod(variable.shape))[
+            :LOOKED_AT
+        ]
         return [keras.ops.convert_to_numpy(variable).tobytes() for variable in variables] or None
     except Exception:  # whatever a backend says of a variable that it can't fetch
         return None
-
-
-def _size(variable: keras.Variable) -> int:
-    size = 1
-    for length in variable.shape:
-        size *= length
-    return size

@@ -221,14 +221,15 @@ class _Shared:
         for training, variable in self._metric.states.items():
             replicas = _of_replicas(variable, self._model)
             states = [state for state in replicas if state[0] > 0]
-            for state in states:
-                whole = self._metric.sums.of_replica(state, len(replicas))
-                weighted = any(float(each) for each in _of_replicas(self._metric.weighted[training], self._model))
-                for reader in self._alive:
-                    reader.weighted[training] |= weighted
+            if not states:
+                continue
+            wholes = [self._metric.sums.of_replica(state, len(replicas)) for state in states]
+            weighted = any(float(each) for each in _of_replicas(self._metric.weighted[training], self._model))
+            for reader in self._alive:
+                reader.weighted[training] |= weighted
+                for whole in wholes:
                     reader.receive(training, self._metric.sums, whole)
-            if states:
-                self._metric.clear(training)
+            self._metric.clear(training)
 
     def _before_reset(self) -> None:
         """`fit` resets the metrics when it begins: what an exception left of an earlier one goes now."""

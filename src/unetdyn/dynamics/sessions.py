@@ -6,6 +6,7 @@ while its loop, or a hook of its list of callbacks, is among the calls that have
 
 import sys
 from collections.abc import Iterator
+from traceback import walk_stack
 from types import FrameType
 
 _HOOKS = "keras.src.callbacks.callback_list"
@@ -36,10 +37,8 @@ def called_by_fit() -> bool:
 
 def _frames() -> Iterator[FrameType]:
     for newest in sys._current_frames().values():
-        frame: FrameType | None = newest
-        while frame is not None:
+        for frame, _ in walk_stack(newest):
             yield frame
-            frame = frame.f_back
 
 
 def _session_of(frame: FrameType) -> object:

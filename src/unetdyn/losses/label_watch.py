@@ -6,6 +6,7 @@ traced, at the array of labels of that `fit`, and later at the sign of what it l
 """
 
 import sys
+from traceback import walk_stack
 from typing import Any
 
 import keras
@@ -61,13 +62,12 @@ class LabelWatch:
 
     def _look_at_fit(self, loss: keras.losses.Loss) -> None:
         """While a step is traced: at the labels and the callbacks of the `fit` that called for it."""
-        frame = sys._getframe(2)
-        while frame is not None and not (frame.f_code.co_name == "fit" and _is_of_keras(frame)):
-            frame = frame.f_back  # type: ignore[assignment]
-        if frame is None or getattr(frame.f_locals["self"], "loss", None) is not loss:
+        fits = (frame.f_locals for frame, _ in walk_stack(sys._getframe(2)) if frame.f_code.co_name == "fit")
+        fit = next(filter(_is_of_keras, fits), None)
+        if fit is None or getattr(fit["self"], "loss", None) is not loss:
             return
-        labels, weight = frame.f_locals.get("y"), frame.f_locals.get("sample_weight")
-        callbacks = getattr(frame.f_locals["callbacks"], "callbacks", [])
+        labels, weight = fit.get("y"), fit.get("sample_weight")
+        callbacks = fit["callbacks"].callbacks
         if isinstance(labels, np.ndarray) and (weight is None or isinstance(weight, np.ndarray)):
             self._judge(loss, labels[:IMAGES], None if weight is None else weight[:IMAGES])
         if not self.told and not any(isinstance(each, _SignOfLoss) for each in callbacks):
@@ -93,10 +93,9 @@ class _SignOfLoss(keras.callbacks.Callback):
             )
 
 
-def _is_of_keras(frame: Any) -> bool:
-    return isinstance(frame.f_locals.get("callbacks"), keras.callbacks.CallbackList) and isinstance(
-        frame.f_locals.get("self"), keras.Model
-    )
+def _is_of_keras(fit: dict[str, Any]) -> bool:
+    """By what it has at hand; a caller of that name may be anybody's."""
+    return isinstance(fit.get("callbacks"), keras.callbacks.CallbackList) and isinstance(fit.get("self"), keras.Model)
 
 
 def _values(tensor: Any) -> np.ndarray | None:

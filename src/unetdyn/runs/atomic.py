@@ -33,7 +33,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         ['notes.txt']
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
+    temporary = _beside(path)
     try:
         yield temporary
         _sync(temporary)
@@ -63,7 +63,7 @@ def create(path: Path, text: str) -> None:
         ...     file.read_text()
         'mine'
     """
-    temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
+    temporary = _beside(path)
     try:
         temporary.write_text(text, encoding="utf-8")
         _sync(temporary)
@@ -116,6 +116,11 @@ def sync_folder(folder: Path) -> None:
     """Bring a folder's entries to the disk; Windows can't, and needs it less."""
     if os.name == "posix":
         _sync(folder)
+
+
+def _beside(path: Path) -> Path:
+    """A hidden name that nobody has, with the same suffix."""
+    return path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
 
 
 def _sync(path: Path) -> None:
