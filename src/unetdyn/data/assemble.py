@@ -14,7 +14,6 @@ import numpy as np
 from unetdyn.data.sources import LazyPage, classified, described, joined_pages
 from unetdyn.data.stack import Stack
 
-Page = np.ndarray | LazyPage
 Rule = Callable[[np.ndarray, str], np.ndarray]
 
 _NUMBERED = re.compile(r"(.*)\[\d+\]")
