@@ -170,6 +170,11 @@ def whole(kind: str, file: Path) -> Iterator[None]:
         raise
     except Exception as error:
         why = f"{type(error).__name__}: {' '.join(str(error).split())}"  # some say it in several lines
+        if isinstance(error, MemoryError):
+            raise RefusedFile(
+                f"`path` must be a file that fits into memory. Received: path={str(file)!r}, a file of the kind {kind} "
+                f"({why}). `read_folder` and `read_volume` leave it on disk with `lazy=True`; or is its size damaged?"
+            ) from error
         raise RefusedFile(
             f"`path` must be a whole {kind} file, but {str(file)!r} cannot be read ({why}). "
             f"Received: path={str(file)!r}. Is it cut short, or of another format than its extension says?"
