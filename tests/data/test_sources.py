@@ -1,4 +1,5 @@
 import struct
+from unittest.mock import Mock
 
 import nibabel
 import numpy as np
@@ -62,12 +63,17 @@ def test_classified_keeps_what_the_rule_finds_for_each_value(tmp_path):
         asked.append(name)
         return (mask >= mask.max()).astype(np.uint8)  # of each mask another threshold
 
-    found = classified(lazy_pages(tmp_path / "a.npy"), ("first", "second"), rule)
-    assert (asked, found.shape, found.dtype) == (["first", "second"], (2, 2, 2, 1), np.uint8)
+    pages = lazy_pages(tmp_path / "a.npy")
+    reader = Mock(side_effect=pages[0].array.read)
+    pages[0].array.read = reader
+    found, same = classified(pages, ("first", "second"), [rule, rule])
+    assert reader.call_count == 2  # each mask once, whatever is asked of it
+    assert (asked, found.shape, found.dtype) == (["first", "first", "second", "second"], (2, 2, 2, 1), np.uint8)
     np.testing.assert_array_equal(found[:][..., 0], [[[0, 1], [1, 0]], [[0, 1], [0, 0]]])
     np.testing.assert_array_equal(found[1, :, 1:][..., 0], [[1], [0]])
+    np.testing.assert_array_equal(same[:], found[:])
     with pytest.raises(ValueError, match=r"must follow from its value\. Received: mask 'a', where pixels of one value"):
-        classified(lazy_pages(tmp_path / "a.npy"), ("a", "b"), lambda mask, name: np.arange(4, dtype="uint8"))
+        classified(lazy_pages(tmp_path / "a.npy"), ("a", "b"), [lambda mask, name: np.arange(4, dtype="uint8")])
 
 
 def test_described_says_what_is_known(tmp_path):

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from unetdyn.data.sources import LazyPage, classified, described, joined_pages
+from unetdyn.data.sources import LazyPage, Rule, classified, described, joined_pages
 from unetdyn.data.stack import Stack
-
-Page = np.ndarray | LazyPage
-Rule = Callable[[np.ndarray, str], np.ndarray]
 
 _NUMBERED = re.compile(r"(.*)\[\d+\]")
 
@@ -23,8 +19,7 @@ _NUMBERED = re.compile(r"(.*)\[\d+\]")
 def assembled(
     images: Mapping[str, Any],
     masks: Mapping[str, Any],
-    rule: Rule,
-    weight: Callable[[np.ndarray], np.ndarray] | None,
+    rules: Sequence[Rule],
     sources: Sequence[Path],
     axes: str | None = None,
 ) -> Stack:
@@ -33,26 +28,21 @@ def assembled(
     Args:
         images: By name, all of one size.
         masks: By the names of the images.
-        rule: `rule(mask, name)` gives class indices.
-        weight: `weight(mask)` gives which pixels have a label, or `None` where all have one.
+        rules: `rule(mask, name)` gives class indices; where not all pixels have a label, a second rule gives which.
         sources: The images' files, for the size of a voxel.
         axes: As in `read_stack`.
     """
     names = tuple(images)
     size, places = common_voxel_size(sources, axes), positions(names)
     pages, mask_pages = list(images.values()), [masks[name] for name in names]
-    rules: list[Rule] = [rule] if weight is None else [rule, partial(_weighed, weight)]
+    found: Sequence[Any]
     if isinstance(pages[0], LazyPage):
-        found: list[Any] = [joined_pages(pages), *(classified(mask_pages, names, each) for each in rules)]
+        joined: Any = joined_pages(pages)
+        found = classified(mask_pages, names, rules)
     else:
-        of_masks = ([each(mask, name) for mask, name in zip(mask_pages, names, strict=True)] for each in rules)
-        found = [np.stack(pages), *map(np.stack, of_masks)]
-    return Stack(found[0], found[1], names, None if weight is None else found[2], size, places)
-
-
-def _weighed(weight: Callable[[np.ndarray], np.ndarray], mask: np.ndarray, name: str) -> np.ndarray:
-    del name
-    return weight(mask)
+        joined = np.stack(pages)
+        found = [np.stack([rule(mask, name) for mask, name in zip(mask_pages, names, strict=True)]) for rule in rules]
+    return Stack(joined, found[0], names, found[1] if len(found) > 1 else None, size, places)
 
 
 def positions(names: Sequence[str]) -> tuple[int, ...]:

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from unetdyn.data.depth import standard_dtype
-from unetdyn.data.formats.registry import FORMATS, check_no_axes, format_of, is_one_source, volume_pages
+from unetdyn.data.formats.registry import FORMATS, check_no_axes, format_of, is_one_source, volume_pages, whole
 from unetdyn.data.pictures import read_picture
-from unetdyn.data.refused import RefusedFile
 from unetdyn.data.tiff import read_tiff
 
 # All that has to be edited for another format of images: extension -> reader of `(path, mask)`, which returns pages of
@@ -86,16 +85,9 @@ def pages_with_bits(path: Path, mask: bool = False, axes: str | None = None) -> 
     if format_of(path) is not None:
         return volume_pages(path, mask, axes)
     check_no_axes(path, axes)
-    try:
+    with whole("image", path):
         pages = READERS[path.suffix.lower()](path, mask)
         return [np.ascontiguousarray(standard_dtype(page, path, mask)) for page in pages]
-    except RefusedFile:
-        raise
-    except Exception as error:  # decoders raise what they like at a damaged file
-        raise ValueError(
-            f"`path` must be a whole image file, but {str(path)!r} cannot be read ({error}). "
-            f"Received: path={str(path)!r}. Is it cut short, or of another format than its extension says?"
-        ) from error
 
 
 def describe_nearest(path: Path) -> str:

@@ -204,17 +204,13 @@ def _check_file(file: Path) -> None:
 def _refuse_subfolders(path: Path, on_top: int, apart: frozenset[Path]) -> None:
     above = {path.resolve(), *path.resolve().parents}
     folders = [entry for entry in _entries(path) if _is_folder(entry) and entry.resolve() not in apart | above]
-    holding = [entry.name for entry in folders if any(map(_is_image, _files(entry, True, apart)))]
+    holding = [entry.name for entry in folders if any(map(is_read, _files(entry, True, apart)))]
     if holding:
         raise ValueError(
             f"`path` must hold its images itself, unless `recursive` says what to do with sub-folders. Received: "
             f"path={str(path)!r} with {on_top} images of its own and more in the sub-folders {list_some(holding)}. "
             f"Pass `recursive=True` to read those too, `recursive=False` to leave them out, or the path of one."
         )
-
-
-def _is_image(file: Path) -> bool:
-    return is_read(file)
 
 
 def _told_apart(first: str, second: str) -> str:

@@ -161,12 +161,16 @@ def refuse_unmarked(
 
 
 def _extremes(masks: np.ndarray | LazyArray, weights: np.ndarray | LazyArray | None) -> tuple[int, int]:
-    """The smallest and largest class of the pixels that have a label, mask by mask; −1 where none has one."""
+    """The smallest and largest class of pixels that have a label, of the masks up to where two differ; −1: none has."""
     if weights is None:
         return int(masks.min()), int(masks.max())
-    labelled = (mask[weight > 0] for mask, weight in zip(masks, weights, strict=True))
-    found = [(int(part.min()), int(part.max())) for part in labelled if part.size]
-    return min((least for least, _ in found), default=-1), max((most for _, most in found), default=-1)
+    found: set[int] = set()
+    for mask, weight in zip(masks, weights, strict=True):
+        labelled = mask[weight > 0]
+        found |= {int(labelled.min()), int(labelled.max())} if labelled.size else set()
+        if len(found) > 1:
+            break
+    return min(found, default=-1), max(found, default=-1)
 
 
 def _binary(

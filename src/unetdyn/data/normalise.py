@@ -11,10 +11,7 @@ from unetdyn._checks import check_choice
 from unetdyn.data.lazy import LazyArray
 from unetdyn.data.stack import check_finite
 
-METHODS = ("per_image", "unit")
-
-
-Statistics = tuple[np.ndarray, np.ndarray]
+_Statistics = tuple[np.ndarray, np.ndarray]
 
 
 @overload
@@ -51,7 +48,7 @@ def normalise(images: np.ndarray | LazyArray, method: str = "per_image") -> np.n
         >>> [round(float(value), 3) for value in normalise(image).ravel()]
         [-1.342, -0.447, 0.447, 1.342]
     """
-    check_choice("method", method, METHODS)
+    check_choice("method", method, ("per_image", "unit"))
     if images.ndim != 4:
         raise ValueError(
             f"`images` must have shape (images, height, width, channels). Received: images.shape={images.shape}."
@@ -64,7 +61,7 @@ def normalise(images: np.ndarray | LazyArray, method: str = "per_image") -> np.n
 
 def _lazy(images: LazyArray, method: str) -> LazyArray:
     @cache  # two numbers a channel for each section
-    def statistics(index: int) -> Statistics:
+    def statistics(index: int) -> _Statistics:
         image = images[index]
         check_finite(image[np.newaxis], [str(index)])
         return _statistics(image)
@@ -86,7 +83,7 @@ def _per_image(images: np.ndarray) -> np.ndarray:
     return normalised
 
 
-def _statistics(image: np.ndarray) -> Statistics:
+def _statistics(image: np.ndarray) -> _Statistics:
     """Mean and deviation of each channel; an infinite deviation where it is constant, so that it becomes 0."""
     mean = image.mean(axis=(0, 1), dtype=np.float64)
     # A constant channel may leave a deviation of rounding errors: its range tells.
@@ -94,7 +91,7 @@ def _statistics(image: np.ndarray) -> Statistics:
     return mean, np.where(constant, np.inf, (image - mean).std(axis=(0, 1)))
 
 
-def _standardised(image: np.ndarray, statistics: Statistics) -> np.ndarray:
+def _standardised(image: np.ndarray, statistics: _Statistics) -> np.ndarray:
     mean, deviation = statistics
     return ((image - mean) / deviation).astype(np.float32)
 

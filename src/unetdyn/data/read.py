@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,11 +16,19 @@ from unetdyn.data.folders import add_pages, name_files, subfolders_named
 from unetdyn.data.formats.registry import FORMATS, array_in, format_of, is_one_source
 from unetdyn.data.masks import Foreground, check_mask_arguments, class_indices, counted, refuse_unmarked
 from unetdyn.data.pairing import Pair, check_pair, pair_names, tell_apart
-from unetdyn.data.sources import LazyPage, check_orientations, lazy_pages
+from unetdyn.data.sources import LazyPage, Rule, check_orientations, lazy_pages
 from unetdyn.data.stack import Stack
 
 Paired = dict[str, tuple[Path, list[Path]]]
-Rule = tuple[int, float | None, float | None, Foreground | None]  # what `class_indices` is asked for
+
+
+class Judged(NamedTuple):
+    """What `class_indices` is asked for."""
+
+    classes: int
+    threshold: float | None
+    ignore: float | None
+    foreground: Foreground | None
 
 
 def read_folder(
@@ -104,7 +112,7 @@ def read_folder(
             f"`path` must be a folder that holds {images!r} and {masks!r}. Received: path={str(path)!r}, "
             f"which is no folder; {describe_nearest(root)}."
         )
-    judged = (classes, mask_threshold, ignore, foreground)
+    judged = Judged(classes, mask_threshold, ignore, foreground)
     files = _paired_files(root, images, masks, pair, recursive)
     check_orientations((image, mask) for image, of_image in files.values() for mask in of_image)
     read_images, read_masks = _read_pairs(files, judged, partial(lazy_pages if lazy else _in_memory, axes=axes))
@@ -112,10 +120,10 @@ def read_folder(
         read_images = one_bit_as_the_others(read_images)
     check_alike(read_images)
     _check_sizes(read_images, read_masks)
-    rule = partial(class_indices, classes=classes, threshold=mask_threshold, ignore=ignore, foreground=foreground)
-    sources = [image for image, _ in files.values()]
-    weight = None if ignore is None else partial(counted, ignore=ignore)
-    stack = assembled(read_images, read_masks, rule, weight, sources, axes)
+    rules: list[Rule] = [partial(class_indices, **judged._asdict())]
+    if ignore is not None:
+        rules.append(lambda mask, _: counted(mask, ignore))
+    stack = assembled(read_images, read_masks, rules, [image for image, _ in files.values()], axes)
     refuse_unmarked(stack.masks, stack.weights, background=ignore is not None)
     _refuse_unused_classes(stack, classes)
     return stack
@@ -163,14 +171,14 @@ def _sources(root: Path, name: str, argument: str, recursive: bool | None) -> di
 
 
 def _read_pairs(
-    files: Paired, rule: Rule, read: Callable[[Path, bool], Sequence[Any]]
+    files: Paired, judged: Judged, read: Callable[[Path, bool], Sequence[Any]]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The pages of all images by name, and the page of the mask of each, in memory or on disk as `read` gives them."""
     images: dict[str, Any] = {}
     masks: dict[str, Any] = {}
     for name, (image_file, mask_files) in files.items():
         pages = read(image_file, False)
-        mask_pages = _united(name, [read(file, True) for file in mask_files], rule)
+        mask_pages = _united(name, [read(file, True) for file in mask_files], judged)
         if len(pages) != len(mask_pages):
             kind = format_of(image_file)
             hint = "" if kind is None or kind.says_axes else " If an axis is channels, say so, such as by `axes='cyx'`."
@@ -187,29 +195,28 @@ def _in_memory(path: Path, mask: bool, axes: str | None) -> list[np.ndarray]:
     return read_pages(path, mask, axes) if mask else pages_with_bits(path, mask, axes)
 
 
-def _united(name: str, masks: list[Sequence[Any]], rule: Rule) -> Sequence[Any]:
+def _united(name: str, masks: list[Sequence[Any]], judged: Judged) -> Sequence[Any]:
     """One mask of all that an image has: foreground where any of them is, whichever value each has for it."""
-    classes, ignore = rule[0], rule[2]
     if len(masks) == 1:
         return masks[0]
-    if ignore is not None:
+    if judged.ignore is not None:
         raise ValueError(
-            f"`ignore` goes with one mask an image. Received: ignore={ignore!r}, {len(masks)} masks of image {name!r}. "
-            f"Save one mask in which that value marks the pixels without a label."
+            f"`ignore` goes with one mask an image. Received: ignore={judged.ignore!r}, {len(masks)} masks of image "
+            f"{name!r}. Save one mask in which that value marks the pixels without a label."
         )
     shapes = [[page.shape for page in mask] for mask in masks]
-    if classes > 1 or any(shape != shapes[0] for shape in shapes):
+    if judged.classes > 1 or any(shape != shapes[0] for shape in shapes):
         raise ValueError(
             f"Several masks of one image are united only with `classes=1`, and where all have one size. Received: "
             f"{len(masks)} masks of image {name!r} of the sizes {sorted({str(s) for shape in shapes for s in shape})}, "
-            f"classes={classes}. Save one mask of class indices."
+            f"classes={judged.classes}. Save one mask of class indices."
         )
     if isinstance(masks[0][0], LazyPage):
         raise ValueError(
             f"With `lazy=True` each image must have one mask. Received: {len(masks)} masks of image {name!r}. Save one "
             "mask of them, or leave `lazy=True` out."
         )
-    parts = [[class_indices(page, name, *rule) for page in mask] for mask in masks]
+    parts = [[class_indices(page, name, *judged) for page in mask] for mask in masks]
     return [np.maximum.reduce(pages) for pages in zip(*parts, strict=True)]
 
 

@@ -17,6 +17,8 @@ from unetdyn.data.formats.volume import VoxelSize, sections_of
 from unetdyn.data.lazy import LazyArray, Window
 from unetdyn.data.refused import RefusedFile
 
+Rule = Callable[[np.ndarray, str], np.ndarray]
+
 
 @dataclass(frozen=True)
 class LazyPage:
@@ -74,28 +76,19 @@ def joined_pages(pages: Sequence[LazyPage]) -> LazyArray:
     return found.map(lambda _, part: part.astype(np.uint8), np.uint8, found.shape[-1]) if found.dtype == bool else found
 
 
-def classified(
-    pages: Sequence[LazyPage], names: Sequence[str], rule: Callable[[np.ndarray, str], np.ndarray]
-) -> LazyArray:
-    """Masks on disk as class indices.
+def classified(pages: Sequence[LazyPage], names: Sequence[str], rules: Sequence[Rule]) -> list[LazyArray]:
+    """Masks on disk by each of several rules, such as their class indices.
 
     Each mask is read once, to judge it by all of its values; what was found for each value is kept.
 
     Args:
         pages: The masks.
         names: For messages.
-        rule: `rule(mask, name)` gives `(height, width, 1)` class indices, which depend on nothing but the values.
+        rules: `rule(mask, name)` gives `(height, width, 1)` class indices, which depend on nothing but the values.
     """
-    tables = [_table(np.asarray(page), name, rule) for page, name in zip(pages, names, strict=True)]
-    extremes = np.array([[classes.min(), classes.max()] for _, classes in tables])
-
-    def classes_of(index: int, part: np.ndarray) -> np.ndarray:
-        values, classes = tables[index]
-        return classes[np.searchsorted(values, part[..., :1])]
-
-    found = joined_pages(pages).map(classes_of, np.uint8, 1)
-    found.extremes = extremes
-    return found
+    tables = [_tables(np.asarray(page), name, rules) for page, name in zip(pages, names, strict=True)]
+    joined = joined_pages(pages)
+    return [_looked_up(joined, [(values, by_rule[place]) for values, by_rule in tables]) for place in range(len(rules))]
 
 
 def described(path: Path, axes: str | None = None) -> tuple[VoxelSize | None, str | None]:
@@ -126,18 +119,33 @@ def _is_oriented(path: Path) -> bool:
     return kind is not None and kind.oriented
 
 
-def _table(mask: np.ndarray, name: str, rule: Callable[[np.ndarray, str], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    classes = rule(mask, name).ravel()
+def _looked_up(masks: LazyArray, tables: Sequence[tuple[np.ndarray, np.ndarray]]) -> LazyArray:
+    def classes_of(index: int, part: np.ndarray) -> np.ndarray:
+        values, classes = tables[index]
+        return classes[np.searchsorted(values, part[..., :1])]
+
+    found = masks.map(classes_of, np.uint8, 1)
+    found.extremes = np.array([[classes.min(), classes.max()] for _, classes in tables])
+    return found
+
+
+def _tables(mask: np.ndarray, name: str, rules: Sequence[Rule]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The values of a mask, and what each rule makes of them."""
+    classes = [rule(mask, name).ravel() for rule in rules]
     values = np.unique(mask[..., 0])
     places = np.searchsorted(values, mask[..., 0].ravel())
-    found = np.zeros(len(values), np.uint8)
+    return values, [_of_each_value(of_rule, places, len(values), name) for of_rule in classes]
+
+
+def _of_each_value(classes: np.ndarray, places: np.ndarray, values: int, name: str) -> np.ndarray:
+    found = np.zeros(values, np.uint8)
     found[places] = classes
     if (found[places] != classes).any():
         raise RefusedFile(
             f"With `lazy=True` the class of a pixel must follow from its value. Received: mask {name!r}, where pixels "
             "of one value belong to several classes. Leave `lazy=True` out."
         )
-    return values, found
+    return found
 
 
 def _image_file(path: Path, mask: bool) -> LazyArray:

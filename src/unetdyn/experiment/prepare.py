@@ -13,6 +13,7 @@ from unetdyn.data.masks import refuse_unmarked
 from unetdyn.experiment.config import Config
 from unetdyn.experiment.data_config import FolderData, SyntheticData
 
+_OF_FILES = ("mask_threshold", "ignore", "foreground", "pair", "recursive", "axes", "lazy")
 # What arguments of `unetdyn.data` are in a configuration.
 _KEYS = {
     "size": "data.tile",
@@ -20,7 +21,7 @@ _KEYS = {
     "factor": "data.downsample",
     "method": "data.normalise",
     "classes": "model.classes",
-    **{key: f"data.{key}" for key in ("mask_threshold", "ignore", "foreground", "pair", "recursive", "axes", "lazy")},
+    **{key: f"data.{key}" for key in _OF_FILES},
     **{key: f"data.split.{key}" for key in ("validation", "test", "gap", "groups")},
 }
 _ARGUMENT = re.compile(rf"(?<![\w./\\])({'|'.join(_KEYS)})(?=[`=])")
@@ -74,11 +75,9 @@ def read_stack(config: Config) -> data.Stack:
     if isinstance(source, SyntheticData):
         stack = data.synthetic_em(sections=source.sections, size=source.size, seed=source.seed)
     else:
-        keys = {"path", "images", "masks", "mask_threshold", "ignore", "foreground", "pair", "recursive"}
-        keys |= {"axes", "lazy"}
-        folder = source.model_dump(include=keys)
+        folder = source.model_dump(include={"path", "images", "masks", *_OF_FILES})
         stack = data.read_folder(**folder, classes=config.model.classes)
-    return data.downsample(stack, source.downsample) if source.downsample > 1 else stack
+    return data.downsample(stack, source.downsample)
 
 
 def check_classes(stack: data.Stack, classes: int) -> None:
@@ -127,7 +126,7 @@ def _dataset(stack: data.Stack, config: Config, training: bool) -> data.TileData
     """
     source = config.data
     normalised = stack.with_images(data.normalise(stack.images, source.normalise))
-    tiles = data.tile(normalised, source.tile, (source.stride or source.tile) if training else source.tile)
+    tiles = data.tile(normalised, source.tile, source.stride if training else None)
     augmentation = _augmentation(normalised.images, config) if training else None
     return data.TileDataset(
         tiles.images,

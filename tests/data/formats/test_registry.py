@@ -1,10 +1,15 @@
 import sys
+from unittest.mock import Mock
 
+import h5py
 import numpy as np
 import pytest
 
 from unetdyn.data import read_image, read_stack
+from unetdyn.data.files import READERS
 from unetdyn.data.formats.registry import FORMATS, format_of, open_volume
+from unetdyn.data.refused import RefusedFile
+from unetdyn.data.sources import lazy_pages
 from volume_files import PACKAGES, WRITERS, volume
 
 
@@ -39,6 +44,21 @@ def test_open_volume_refuses_a_file_that_is_damaged(tmp_path, name, content):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if content == "half" else content)
     with pytest.raises(ValueError, match=rf"Received: .*{name}.*(cut short|of another format)"):
         read_stack(path)
+
+
+def test_a_file_larger_than_memory_is_not_called_damaged(tmp_path, monkeypatch):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("raw", (2**10, 2**20, 2**20), "uint8", chunks=(1, 64, 64))  # a pebibyte, none of it written
+    png, reader = tmp_path / "a.png", Mock(side_effect=MemoryError("Unable to allocate 9 GiB"))
+    png.touch()
+    monkeypatch.setitem(READERS, ".png", reader)
+    for path, kind in ((tmp_path / "a.h5", "HDF5"), (png, "image")):
+        expected = (
+            rf"must be a file that fits into memory.*{path.name}', a file of the kind {kind} \(.*Unable.*`lazy=True`"
+        )
+        with pytest.raises(RefusedFile, match=expected):
+            read_stack(path)
+    assert lazy_pages(tmp_path / "a.h5")[0].shape == (2**20, 2**20, 1)
 
 
 @pytest.mark.parametrize(("name", "text"), [("zarr.json", "{"), (".zarray", "[]"), (".zgroup", "")])

@@ -55,6 +55,5 @@ def _size(header: Any) -> list[float]:
 
 
 def _unsigned(header: Any) -> bool:
-    raw, order = header.tobytes(), header.mode.dtype.byteorder.replace("=", "<" if np.little_endian else ">")
-    stamp, flags = np.frombuffer(raw, f"{order}i4", 2, _STAMP_AT)
+    stamp, flags = np.frombuffer(header.tobytes(), header.mode.dtype, 2, _STAMP_AT)
     return not flags & _SIGNED_BYTES if stamp == _IMOD_STAMP else float(header.dmax) > 127

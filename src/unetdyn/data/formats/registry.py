@@ -61,10 +61,10 @@ _NPZ = Format("NumPy", None, open_npz, holds_several=True, says_axes=False, on_d
 FORMATS = {
     **dict.fromkeys((".mrc", ".mrcs", ".rec", ".st", ".map"), _MRC),
     **dict.fromkeys((".h5", ".hdf5", ".hdf"), _HDF5),
-    **dict.fromkeys((".nii",), _NIFTI),
-    **dict.fromkeys((".nii.gz",), _ZIPPED_NIFTI),
+    ".nii": _NIFTI,
+    ".nii.gz": _ZIPPED_NIFTI,
     **dict.fromkeys((".nrrd", ".nhdr"), _NRRD),
-    **dict.fromkeys((".zarr",), _ZARR),
+    ".zarr": _ZARR,
     ".npy": _NPY,
     ".npz": _NPZ,
 }
@@ -97,8 +97,7 @@ def _is_store(folder: Path) -> bool:
 def format_of(path: Path) -> Format | None:
     """The format by the extension, or of a Zarr store by what is in it; `None` where it is none of these."""
     file = array_in(path)[0]
-    endings = sorted(FORMATS, key=len, reverse=True)
-    by_name = next((FORMATS[ending] for ending in endings if file.name.lower().endswith(ending)), None)
+    by_name = next((kind for ending, kind in FORMATS.items() if file.name.lower().endswith(ending)), None)
     return _ZARR if by_name is None and _is_store(file) else by_name
 
 
@@ -171,6 +170,11 @@ def whole(kind: str, file: Path) -> Iterator[None]:
         raise
     except Exception as error:
         why = f"{type(error).__name__}: {' '.join(str(error).split())}"  # some say it in several lines
+        if isinstance(error, MemoryError):
+            raise RefusedFile(
+                f"`path` must be a file that fits into memory. Received: path={str(file)!r}, a file of the kind {kind} "
+                f"({why}). `read_folder` and `read_volume` leave it on disk with `lazy=True`; or is its size damaged?"
+            ) from error
         raise RefusedFile(
             f"`path` must be a whole {kind} file, but {str(file)!r} cannot be read ({why}). "
             f"Received: path={str(file)!r}. Is it cut short, or of another format than its extension says?"

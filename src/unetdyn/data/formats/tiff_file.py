@@ -70,16 +70,14 @@ def open_tiff(path: Path, mask: bool = False) -> Volume:
     """
     from tifffile import TiffFile, memmap
 
-    file = TiffFile(path)
-    try:
+    with contextlib.ExitStack() as opened:
+        file = opened.enter_context(TiffFile(path))
         with errors_of_tifffile():
             series, axes = _plain_series(file, path, mask)
         if series.dataoffset is None or path.stat().st_size < series.dataoffset + series.nbytes:
-            return Volume(_paged(file, series, axes, path), axes)
-    except BaseException:
-        file.close()
-        raise
-    file.close()
+            pages = _paged(file, series, axes, path)
+            opened.pop_all()  # the pages close it when they go
+            return Volume(pages, axes)
     return Volume(memmap(path, series=0, mode="r"), axes)
 
 
