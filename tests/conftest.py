@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+import errno
 import gc
 from pathlib import Path
 
@@ -25,6 +26,17 @@ def _seeded() -> None:
     import keras
 
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """Turns the disk full, and back."""
+    real = os.fsync
+
+    def refuse(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    return lambda yes: monkeypatch.setattr(os, "fsync", refuse if yes else real)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from .datasets import NAMES
 from .faults import Fault
@@ -93,32 +94,33 @@ def cases(
     known = frozenset(FAULTS) - UNSEEN - REPLANTED
     groups = [[family for family in FAULTS if family in which] for which in (known, UNSEEN, REPLANTED)]
     faults = [counted for group in groups for counted in enumerate(group)]
-    replanted = _replanted()
     for seed in PLAIN_SEEDS:
         for number, (net, name) in enumerate((net, name) for net in NETS for name in NAMES):
             if name not in data:
                 continue
-
-            def counts(family: str, turn: int, net: str = net, name: str = name) -> bool:
-                if stratum == "replanted":
-                    return net == NETS[1] and (family, name) in replanted
-                fewer = family in TWINS or (family not in REPLANTED and turn % STRATA[stratum] == 0)
-                return stratum == "all" or fewer
-
             for index, family in enumerate(HEALTHY):
                 seeds = PLAIN_SEEDS if family in TWINS else (0,)
                 wanted = seed in seeds and (families is None or family in families)
-                if wanted and not advice and counts(family, index + number):
+                if wanted and not advice and _counts(stratum, family, index + number, (net, name)):
                     yield Case(family, -1, seed, net, name, backend)
             for index, family in faults:
                 seeds = SEEDS[:2] if stratum == "replanted" else SEEDS
                 for severity in range(len(FAULTS[family].setups)):
                     case = Case(family, severity, seed, net, name, backend, mended=advice)
                     wanted = seed in seeds and (families is None or family in families)
-                    if wanted and counts(family, index + severity + number) and not case.is_twin:
+                    if wanted and not case.is_twin and _counts(stratum, family, index + severity + number, (net, name)):
                         yield case
 
 
+def _counts(stratum: str, family: str, turn: int, place: tuple[str, str]) -> bool:
+    """Whether a family is in a stratum, at a pair of net and data set."""
+    if stratum == "replanted":
+        net, name = place
+        return net == NETS[1] and (family, name) in _replanted()
+    return stratum == "all" or family in TWINS or (family not in REPLANTED and turn % STRATA[stratum] == 0)
+
+
+@cache
 def _replanted() -> set[tuple[str, str]]:
     """Families and data sets of the stratum `"replanted"`."""
     places = {(family, NAMES[index % 2]) for index, family in enumerate(f for f in FAULTS if f in REPLANTED)}

@@ -1,7 +1,5 @@
 """What RunRecorder can't write ends no training, and hides nothing of why it ended. Its hooks are called by hand."""
 
-import errno
-import os
 import shutil
 import signal
 import sys
@@ -39,17 +37,6 @@ def drive(model, recorder, before=lambda epoch: None, losses=LOSSES, end=True, *
         recorder.on_epoch_end(epoch, {"loss": loss, **logged})
     if end:
         recorder.on_train_end()
-
-
-@pytest.fixture
-def full(monkeypatch):
-    """Turns the disk full, and back."""
-    real = os.fsync
-
-    def refuse(descriptor):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    return lambda yes: monkeypatch.setattr(os, "fsync", refuse if yes else real)
 
 
 def told(caught):

@@ -1,6 +1,5 @@
 """What a run directory holds, and what it refuses."""
 
-import errno
 import json
 import os
 import sys
@@ -130,17 +129,6 @@ def test_run_from_before_values_were_declared_opens(tmp_path):
     file.write_text(json.dumps({name: value for name, value in header.items() if name not in ("metrics", "monitors")}))
     run = runs.open(tmp_path)
     assert (run.metrics, run.monitors) == ({}, {})
-
-
-@pytest.fixture
-def full(monkeypatch):
-    """Turns the disk full, and back."""
-    real = os.fsync
-
-    def refuse(descriptor):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    return lambda yes: monkeypatch.setattr(os, "fsync", refuse if yes else real)
 
 
 def test_lines_that_a_full_disk_refused_come_with_the_next_that_it_takes(tmp_path, full):

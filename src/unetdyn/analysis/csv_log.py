@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unetdyn.analysis.log_names import is_axis, is_epoch
-from unetdyn.analysis.log_table import Columns, Row, curves_of_rows
+from unetdyn.analysis.log_table import Columns, Row, curves_of_rows, rows_of_columns
 
 _NOT_LOGGED = {"", "na", "n/a", "#n/a", "none", "null", "-"}  # CSVLogger writes NA where an epoch had no such value
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(e[-+]?\d+)?", re.I)
@@ -168,11 +168,8 @@ def _rows(path: Path, block: _Block, separator: str) -> list[Row]:
         if name and (is_epoch(name) or any(_is_number(cell) or _DECIMAL_COMMA.fullmatch(cell) for cell in logged)):
             columns[name] = [_cell(path, name, line, cell) for line, cell in zip(lines, cells, strict=True)]
         # a column of lists or words is no curve
-    rows: list[Row] = [
-        {name: value for name, values in columns.items() if (value := values[at]) is not None}
-        for at in range(len(lines))
-    ]
-    return _widened(path, block, rows) if _VALUE in map(str.lower, header) else rows
+    rows = rows_of_columns(columns)
+    return _widened(path, block, rows) if rows and _VALUE in map(str.lower, header) else rows
 
 
 def _widened(path: Path, block: _Block, rows: list[Row]) -> list[Row]:

@@ -189,10 +189,13 @@ def read_history(source: Any, validation_freq: int | Sequence[int] | None = None
     """
     if isinstance(source, Curves):
         return source
+    source = opened(source)
     if isinstance(source, unetdyn.runs.Run):
         return _from_run(source)
     if isinstance(source, str | os.PathLike):
-        return _from_path(Path(source), validation_freq)
+        path = Path(source)
+        columns = read_path(path, validation_freq)
+        return _from_run(unetdyn.runs.open(path)) if columns is None else Curves(columns, path.name)
     if is_frame(source):
         return Curves(read_frame(source))
     logs = getattr(source, "history", source)
@@ -210,13 +213,16 @@ def read_history(source: Any, validation_freq: int | Sequence[int] | None = None
 
 
 def opened(source: Any) -> Any:
-    """A run directory's path as the open `Run`; all else as it is.
+    """The path of a run directory, or of its `run.json`, as the open `Run`; all else as it is.
 
     >>> opened({"loss": [0.5]})
     {'loss': [0.5]}
     """
-    is_run = isinstance(source, str | os.PathLike) and (Path(source) / "run.json").exists()
-    return unetdyn.runs.open(Path(source)) if is_run else source
+    if not isinstance(source, str | os.PathLike):
+        return source
+    path = Path(source)
+    header = path if path.name == "run.json" else path / "run.json"
+    return unetdyn.runs.open(header.parent) if header.exists() else source
 
 
 def loss_pairs(curves: Curves) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
@@ -238,13 +244,6 @@ def _in_order(epochs: NDArray[Any], values: NDArray[Any]) -> Curve:
         return Curve(numbers, array)
     numbers, at = np.unique(numbers[::-1], return_index=True)
     return Curve(numbers, array[::-1][at])
-
-
-def _from_path(path: Path, validation_freq: int | Sequence[int] | None) -> Curves:
-    columns = read_path(path, validation_freq)
-    if columns is not None:
-        return Curves(columns, path.name)
-    return _from_run(unetdyn.runs.open(path.parent if path.name == "run.json" else path))
 
 
 def _from_run(run: "unetdyn.runs.Run") -> Curves:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn.analysis.log_names import is_axis, is_epoch, is_step, keras_names
+from unetdyn.analysis.log_names import is_epoch, is_step, keras_names
 from unetdyn.analysis.series import last_training, whole_epochs
 
 Row = Mapping[str, float]
@@ -160,12 +160,3 @@ def rows_of_series(series: Mapping[str, Sequence[tuple[int, float]]], source: st
             if place == 0:  # the others would say the same
                 warnings.simplefilter("ignore", UserWarning)
     return [rows[step] for step in sorted(rows)]
-
-
-def is_curve(name: str, cells: Sequence[float | None]) -> bool:
-    """Whether a column has a number, and a name.
-
-    >>> is_curve("loss", [None, 0.5]), is_curve("", [1.0])
-    (True, False)
-    """
-    return bool(name) and (is_axis(name) or any(cell is not None for cell in cells))

@@ -38,7 +38,6 @@ class Document:
 
     def __init__(self, content: bytes | str) -> None:
         text = _text(content) if isinstance(content, bytes) else content
-        loader = _Loader("")
         try:
             loader = _Loader(text)
             self._root = loader.get_single_node()
@@ -49,8 +48,6 @@ class Document:
             raise YamlError(_sentence(error, text)) from None
         except RecursionError:
             raise YamlError("it is nested too deep") from None
-        finally:
-            loader.dispose()
 
     def line(self, keys: Sequence[Hashable]) -> int | None:
         """The line, from 1, of the value that keys lead to, or of the last on the way there; None of an empty text.

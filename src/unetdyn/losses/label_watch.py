@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from unetdyn._warnings import warn
+from unetdyn.metrics.input_flags import is_readable
 from unetdyn.metrics.label_warnings import Labels, divided_twice, label_warnings
 
 Tensor = Any
@@ -104,20 +105,7 @@ def _values(tensor: Any) -> np.ndarray | None:
         return None
     if isinstance(tensor, np.ndarray | list | tuple | float | int):
         return np.asarray(tensor)
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        readable = tf.executing_eagerly()
-    elif backend == "jax":
-        import jax
-
-        readable = not isinstance(tensor, jax.core.Tracer)
-    else:
-        import torch
-
-        readable = tensor.device.type != "meta" and not torch.compiler.is_compiling()
-    return keras.ops.convert_to_numpy(tensor) if readable else None
+    return keras.ops.convert_to_numpy(tensor) if is_readable(tensor) else None
 
 
 def _seen(labels: np.ndarray, weight: np.ndarray | None, ignored: float | None) -> Labels | None:

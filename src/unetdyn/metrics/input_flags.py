@@ -106,20 +106,25 @@ def _rounded(value: float) -> float:
 def on_host(variable: keras.Variable) -> np.ndarray | None:
     """The largest that a variable holds on any replica, where the host can read it now; None in a trace."""
     value = variable.value
+    if value is None or not is_readable(value):
+        return None
+    replicas = getattr(variable._value, "values", None)  # of TensorFlow; Keras would add them up
+    if isinstance(replicas, tuple):
+        return np.max([ops.convert_to_numpy(each) for each in replicas], axis=0)
+    return ops.convert_to_numpy(value)
+
+
+def is_readable(tensor: Tensor) -> bool:
+    """Whether the host can read a tensor of the backend now; not in a trace."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
-        readable = tf.executing_eagerly()
-        replicas = getattr(variable._value, "values", None)  # Keras would add them up
-        if readable and isinstance(replicas, tuple):
-            return np.max([ops.convert_to_numpy(each) for each in replicas], axis=0)
-    elif backend == "jax":
+        return tf.executing_eagerly()
+    if backend == "jax":
         import jax
 
-        readable = value is not None and not isinstance(value, jax.core.Tracer)
-    else:
-        import torch
+        return not isinstance(tensor, jax.core.Tracer)
+    import torch
 
-        readable = value.device.type != "meta" and not torch.compiler.is_compiling()
-    return ops.convert_to_numpy(value) if readable else None
+    return tensor.device.type != "meta" and not torch.compiler.is_compiling()

@@ -126,6 +126,7 @@ def test_runs_bring_their_set_up_and_test(tmp_path):
     evidence = with_set_up(tmp_path, {"setup": set_up()})
     assert evidence.setup == set_up()
     assert evidence.tested == {"jaccard": 0.5, "loss": 1.0}
+    assert Evidence.read(tmp_path / "run" / "run.json").setup == set_up()
 
 
 @pytest.mark.parametrize("header", [{}, {"setup": None}, {"setup": {}}])

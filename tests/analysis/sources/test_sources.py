@@ -97,6 +97,14 @@ def test_data_frame_has_not_logged_between_numbers_and_no_number_at_the_end(valu
     assert read_history(pd.DataFrame({"loss": LOSS, "val_x": values}))["val_x"].epochs.tolist() == epochs
 
 
+def test_loss_of_a_data_frame_that_never_was_a_number_is_there():
+    nothing = [float("nan")] * 3
+    curves = read_history(pd.DataFrame({"loss": nothing, "val_loss": nothing, "val_x": [0.1, 0.2, 0.3]}))
+    assert list(curves) == ["loss", "val_x"]
+    np.testing.assert_array_equal(curves["loss"].values, nothing)
+    assert list(read_history(pd.DataFrame({"loss": [None] * 3, "val_x": [0.1, 0.2, 0.3]}))) == ["val_x"]
+
+
 def test_data_frame_without_numbers_is_refused():
     with pytest.raises(ValueError, match=r"`history` must hold columns of numbers. Received: note"):
         read_history(pd.DataFrame({"note": ["a", "b"]}))

@@ -11,7 +11,7 @@ _LIGHTNING = "metrics.csv"
 
 
 def read_path(path: Path, validation_freq: Frequency | None = None) -> Columns | None:
-    """Name → (epochs, values) of what a path holds; None where it can only be a run directory.
+    """Name → (epochs, values) of what a path holds; None of a folder with none of these.
 
     Args:
         path: A file: CSV, JSON, `.npz`, an event file of TensorBoard. A folder: of event files, of a run of MLflow, or
@@ -38,14 +38,10 @@ def read_path(path: Path, validation_freq: Frequency | None = None) -> Columns |
         return _of_folder(path)
     if not path.is_file():
         raise ValueError(f"`history` must be the path of a file or a folder. Received: {path}, which is neither.")
-    if path.name == "run.json":
-        return None
     return _of_file(path, validation_freq)
 
 
 def _of_folder(path: Path) -> Columns | None:
-    if (path / "run.json").exists():
-        return None
     if (path / _LIGHTNING).is_file():
         return read_csv(path / _LIGHTNING)
     from unetdyn.analysis.sources.metric_files import is_mlflow_run, read_mlflow

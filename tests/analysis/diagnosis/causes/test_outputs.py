@@ -71,6 +71,7 @@ def test_outputs_below_one_half_in_the_first_epoch_are_a_beginning():
 def test_logits_may_be_anything():
     setup = set_up(loss={"name": "binary_crossentropy", "config": {"from_logits": True}}, output_activation="linear")
     assert told(setup, val_output_min=-9.0, val_output_max=9.0) == []
+    assert told(setup, val_output_min=0.6, val_output_max=9.0) == []
 
 
 def test_regressions_outputs_may_be_anything():

@@ -12,7 +12,6 @@ from unetdyn.analysis.robust import finite_median
 
 ALIKE = 1e-3  # standard deviation of the outputs within an image, as a part of 0 to 1, below which they are one answer
 OFTEN = 0.5  # share of the epochs from which that is no beginning
-
 HALF = 0.5  # what a sigmoid makes of 0, the least that another sigmoid, a ReLU or a softmax before it gives
 
 CONSTANT = Limit(
@@ -57,13 +56,14 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         text = f"outputs within an image differ by {number(finite_median(spread))} (standard deviation)"
         why = "it gives one answer for every pixel"
         yield CONSTANT.finding("ill", "outputs", text, why, confidence="low", epochs=spans(epochs[alike].tolist()))
-    logits = evidence.told("loss", "config", "from_logits")
+    if evidence.told("loss", "config", "from_logits") or not evidence.is_overlap:
+        return
     least, most = float(np.nanmin(low, initial=0.0)), float(np.nanmax(high, initial=0.0))
-    if not logits and evidence.is_overlap and (least < -_MARGIN or most > 1 + _MARGIN):
+    if least < -_MARGIN or most > 1 + _MARGIN:
         text = f"outputs from {number(least)} to {number(most)}"
         why = f"its outputs ({number(least)} to {number(most)}) are no probabilities"
         yield RANGE.finding("watch", "outputs", text, why, confidence="high")
-    elif evidence.is_overlap and known[1:].any() and np.nanmin(low[1:]) > HALF - _MARGIN and not alike[known].all():
+    elif known[1:].any() and np.nanmin(low[1:]) > HALF - _MARGIN and not alike[known].all():
         text = f"outputs from {number(float(np.nanmin(low)))} to {number(most)}, never below {HALF:g}"
         why = f"its outputs never get below {HALF:g}: something before the sigmoid leaves nothing below 0"
         yield RANGE.finding("watch", "outputs", text, why, confidence="high")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from unetdyn.analysis.diagnosis.causes.statistics_lag import can_lag, modes_apart
+from unetdyn.analysis.diagnosis.causes.statistics_lag import MODES, can_lag, modes_apart
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, Limit, Need
@@ -60,8 +60,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 
 def _modes_apart(evidence: Evidence) -> str:
     """How far the two modes are apart on the probe, where there are moving statistics, and that is no lag of theirs."""
-    keys = ("training_loss", "inference_loss", "training_jaccard", "inference_jaccard")
-    measured = evidence.recorded(*keys)
+    measured = evidence.recorded(*MODES)
     if measured is None or not evidence.batch_norms or can_lag(evidence):
         return ""
     apart = modes_apart(*measured)

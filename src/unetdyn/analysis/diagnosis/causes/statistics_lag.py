@@ -37,8 +37,8 @@ LIMIT = Limit(
               "loss.rose", "loss.flat", "stability", "validation.behind"),
 )  # fmt: skip
 LIMITS = (LIMIT,)
-_MODES = ("training_loss", "inference_loss", "training_jaccard", "inference_jaccard")
-NEEDS = (Need(_MODES, "TrainInferenceGapMonitor"),)
+MODES = ("training_loss", "inference_loss", "training_jaccard", "inference_jaccard")
+NEEDS = (Need(MODES, "TrainInferenceGapMonitor"),)
 
 _NAME = "moving statistics"
 
@@ -47,13 +47,13 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     """Measured on the same images, or else told from the curves, where what was measured does not speak against it."""
     if not can_lag(evidence):
         return
-    measured = evidence.recorded(*_MODES, "epoch")
+    measured = evidence.recorded(*MODES, "epoch")
     if measured is None:
         yield from _by_curves(evidence)
         return
     found = list(_measured(evidence, *measured))
     (*modes, epochs), looked = measured, np.isfinite(measured[0])
-    apart = _apart(*modes)
+    apart = modes_apart(*modes, begin=0)
     looked[:BEGIN] = False
     yield from found or _by_curves(evidence, epochs[looked & ~apart], "high" if apart.any() else "medium")
 
@@ -61,7 +61,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 def lag(evidence: Evidence) -> tuple[float, float, int] | None:
     """The largest momentum, the epochs that its statistics look back, and the steps an epoch; None where not known."""
     steps = evidence.steps_per_epoch
-    momenta = [float(norm["momentum"]) for norm in evidence.batch_norms if norm.get("trainable", True)]
+    momenta = _momenta(evidence)
     if not momenta or steps is None:
         return None
     momentum = max(momenta)
@@ -78,8 +78,12 @@ def can_lag(evidence: Evidence) -> bool:
     """Whether any moving statistics that move look back far enough; yes where that is not known."""
     if evidence.setup.get("norms") is None:
         return True
-    momenta = [float(norm["momentum"]) for norm in evidence.batch_norms if norm.get("trainable", True)]
-    return any(momentum >= 1 or 1 / (1 - momentum) >= STEPS for momentum in momenta)
+    return any(momentum >= 1 or 1 / (1 - momentum) >= STEPS for momentum in _momenta(evidence))
+
+
+def _momenta(evidence: Evidence) -> list[float]:
+    """Of the norms whose statistics move."""
+    return [float(norm["momentum"]) for norm in evidence.batch_norms if norm.get("trainable", True)]
 
 
 def modes_apart(
@@ -87,22 +91,15 @@ def modes_apart(
     inference: NDArray[np.float64],
     trained: NDArray[np.float64],
     inferred: NDArray[np.float64],
+    *,
+    begin: int = BEGIN,
 ) -> NDArray[np.bool_]:
     """In which epochs after the first ones the same images cost far more in inference, and lose much Jaccard."""
-    apart = _apart(training, inference, trained, inferred)
-    if len(apart) > 2 * BEGIN + 1:
-        apart[:BEGIN] = False
-    return apart
-
-
-def _apart(
-    training: NDArray[np.float64],
-    inference: NDArray[np.float64],
-    trained: NDArray[np.float64],
-    inferred: NDArray[np.float64],
-) -> NDArray[np.bool_]:
     loses = (_finite(trained) - _finite(inferred) > LOST) | ~np.isfinite(trained)
-    return np.isfinite(training) & ((inference > TIMES * training) | ~np.isfinite(inference)) & loses
+    apart = np.isfinite(training) & ((inference > TIMES * training) | ~np.isfinite(inference)) & loses
+    if len(apart) > 2 * begin + 1:
+        apart[:begin] = False
+    return apart
 
 
 def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -137,9 +134,9 @@ def _by_curves(
     """Told from the curves, unless the modes agreed in one of the epochs in which validation was gone."""
     if evidence.metric is None or not evidence.metric_rises:
         return
-    if any(name not in evidence.curves for name in (evidence.metric, f"val_{evidence.metric}", "loss", "val_loss")):
-        return
     names = (evidence.metric, f"val_{evidence.metric}", "loss", "val_loss")
+    if any(name not in evidence.curves for name in names):
+        return
     shared = set.intersection(*(set(evidence.curves[name].epochs.tolist()) for name in names))
     trained, validated, loss, val_loss = (
         evidence.curves[name].values[np.isin(evidence.curves[name].epochs, list(shared))] for name in names

@@ -30,7 +30,9 @@ def of_an_epoch(
         several_values: Whether an output has several values an image.
     """
     yield from _nonfinite(sets)
-    yield from _labels(sets, masks)
+    yield from _label_scale(sets, masks)
+    if masks:
+        yield from _label_kinds(sets)
     if not scales_inputs:
         yield from _unscaled(sets)
     if probabilities:
@@ -57,7 +59,7 @@ def _nonfinite(sets: Sets) -> Iterator[Finding]:
             yield Finding(code, "watch", f"{part}s", seen, threshold="any", source=_RULE, advice=advice[part])
 
 
-def _labels(sets: Sets, masks: bool) -> Iterator[Finding]:
+def _label_scale(sets: Sets, masks: bool) -> Iterator[Finding]:
     largest = {name: numbers["target_max"] for name, numbers in sets.items()}
     # Other losses than those of masks may want any number; but whole numbers to just 255 are an image that was read.
     image = {
@@ -72,14 +74,16 @@ def _labels(sets: Sets, masks: bool) -> Iterator[Finding]:
             seen = f"Targets are whole numbers from 0: {_each(above, 'up to {:g}')}. They look like an unscaled image."
         advice = "divide the masks by their maximum, or take `mask > 0`."
         yield Finding("labels.scale", "watch", "targets", seen, threshold="above 1", source=_RULE, advice=advice)
-    if not masks:
-        return
     below = {name: numbers["target_min"] for name, numbers in sets.items() if numbers["target_min"] < 0}
-    if below and not above:
+    if masks and below and not above:
         seen = f"Targets go below 0: {_each(below, 'down to {:g}')}. The loss takes masks of 0 and 1."
         advice = "take `mask > 0` if these are background, or leave them out if they have no label (`ignore_label`)."
         yield Finding("labels.scale", "watch", "targets", seen, threshold="below 0", source=_RULE, advice=advice)
-    fractional = {name: numbers["target_fractional"] for name, numbers in sets.items() if not largest[name] > 1}
+
+
+def _label_kinds(sets: Sets) -> Iterator[Finding]:
+    """What masks hold besides whole foreground and background, and which of the two they lack."""
+    fractional = {name: numbers["target_fractional"] for name, numbers in sets.items() if not numbers["target_max"] > 1}
     fractional = {name: share for name, share in fractional.items() if share > 0}
     if fractional:
         seen = (
