@@ -82,6 +82,7 @@ def test_regressions_outputs_may_be_anything():
 def test_nothing_recorded():
     assert list(outputs.find(planted())) == []
     assert told(val_output_spread=np.nan) == []
+    assert told(val_output_min=np.nan, val_output_max=np.nan, val_output_spread=0.1) == []
 
 
 def test_epochs_are_those_of_the_record():

@@ -63,7 +63,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         text = f"outputs from {number(least)} to {number(most)}"
         why = f"its outputs ({number(least)} to {number(most)}) are no probabilities"
         yield RANGE.finding("watch", "outputs", text, why, confidence="high")
-    elif known[1:].any() and np.nanmin(low[1:]) > HALF - _MARGIN and not alike[known].all():
+    elif np.isfinite(low[1:]).any() and np.nanmin(low[1:]) > HALF - _MARGIN and not alike[known].all():
         text = f"outputs from {number(float(np.nanmin(low)))} to {number(most)}, never below {HALF:g}"
         why = f"its outputs never get below {HALF:g}: something before the sigmoid leaves nothing below 0"
         yield RANGE.finding("watch", "outputs", text, why, confidence="high")
