@@ -25,7 +25,7 @@ def variables_of(model: keras.Model, metrics: bool = True) -> dict[str, keras.Va
     Example:
         >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
         >>> model.compile("sgd", "mse")
-        >>> {place: variable.name for place, variable in variables_of(model).items()}
+        >>> {place: variable.name for place, variable in variables_of(model, metrics=False).items()}
         {'model/0': 'kernel', 'model/1': 'bias', 'optimizer/0': 'iteration', 'optimizer/1': 'learning_rate'}
     """
     found: dict[str, keras.Variable] = {}
