@@ -45,8 +45,8 @@ def state_of(callback: keras.callbacks.Callback) -> dict[str, Any] | None:
         callback: Any, in a `fit`: one with `get_state` and `set_state` is asked; one of Keras', or a subclass, is read.
 
     Returns:
-        Dictionaries, lists, tuples, texts, numbers, booleans, None and arrays; empty of one that keeps nothing. None
-        where it can't be known: `lost_by` says so.
+        A tree for `unetdyn.runs.state_tree.encode`; empty of one that keeps nothing. None where it can't be known:
+        `lost_by` says so.
 
     Example:
         >>> state_of(keras.callbacks.ReduceLROnPlateau())
@@ -85,7 +85,7 @@ def bring_back(callback: keras.callbacks.Callback, state: dict[str, Any]) -> Non
     found = state["of_keras"] if _gives_state(callback) else state
     for name in KEPT[kind.__name__]:
         if name in found:
-            setattr(callback, name, _as_it_was(found[name]))
+            setattr(callback, name, _plain(found[name]))
     if isinstance(callback, keras.callbacks.CSVLogger):
         _write_again(callback, found["file"])
 
@@ -154,7 +154,7 @@ def _assigned_in(kind: type) -> Iterator[str]:
 
 def _plain(value: Any) -> Any:
     """A copy of numbers, texts and arrays, in whatever lists and dictionaries; tensors become arrays."""
-    if value is None or (isinstance(value, bool | int | float | str) and not isinstance(value, np.generic)):
+    if value is None or isinstance(value, bool | int | float | str | np.generic):
         return value
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
@@ -163,29 +163,20 @@ def _plain(value: Any) -> Any:
     return np.array(keras.ops.convert_to_numpy(value))
 
 
-def _as_it_was(value: Any) -> Any:
-    """The same of its own; a number that was a tensor or a NumPy scalar is a NumPy scalar."""
-    if isinstance(value, dict):
-        return {name: _as_it_was(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(map(_as_it_was, value))
-    return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
-
-
-def _written(logger: keras.callbacks.CSVLogger) -> np.ndarray | None:
+def _written(logger: keras.callbacks.CSVLogger) -> bytes | None:
     """The file as it is; each row has been flushed. None where there is none."""
     path = Path(logger.filename)
-    return np.frombuffer(path.read_bytes(), np.uint8) if path.is_file() else None
+    return path.read_bytes() if path.is_file() else None
 
 
-def _write_again(logger: keras.callbacks.CSVLogger, content: np.ndarray | None) -> None:
+def _write_again(logger: keras.callbacks.CSVLogger, content: bytes | None) -> None:
     """Let the file hold what it held then, and nothing of what came after, and go on behind it."""
     if content is None:
         return
     if logger.csv_file is not None and not logger.csv_file.closed:
         logger.csv_file.close()
     with replacing(logger.filename) as temporary:
-        temporary.write_bytes(content.tobytes())
+        temporary.write_bytes(content)
     logger.csv_file = Path(logger.filename).open("a", encoding="utf-8")  # noqa: SIM115  # the logger closes it
     logger.writer = None
     if logger.keys is not None:  # as Keras makes it, without a header, which is there
