@@ -60,7 +60,7 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
         self.results: dict[str, Any] = {}
 
     def get_state(self) -> dict[str, Any]:
-        """What a training that is resumed in another process needs of it; a subclass with state of its own extends this.
+        """What another process needs of it to resume the training; a subclass with state of its own extends this.
 
         Returns:
             Dictionaries with texts as keys, lists, tuples, texts, numbers, booleans, None and arrays; nothing in it
