@@ -47,7 +47,7 @@ def test_last_state_is_read_and_two_are_kept(store):
     saved = store.read()
     assert (number_of(saved), saved.generation, saved.skipped) == (3, 3, [])
     assert names(store) == PAIRS
-    assert store.exists
+    assert store.exists()
 
 
 def test_file_says_what_it_and_its_arrays_are(store):
@@ -61,12 +61,12 @@ def test_file_says_what_it_and_its_arrays_are(store):
 
 def test_what_never_was_is_not_found(tmp_path):
     store = StateStore(tmp_path / "state")
-    assert not store.exists
+    assert not store.exists()
     with pytest.raises(FileNotFoundError, match=r"There is no state of a training in .*state: none was ever written"):
         store.read()
     store.folder.mkdir()
     (store.folder / "000001.npz").write_bytes(b"killed before it was a state")
-    assert not store.exists
+    assert not store.exists()
     with pytest.raises(FileNotFoundError):
         store.read()
     assert store.write(tree(1)) == 2
@@ -122,7 +122,7 @@ def test_missing_files_are_damage(store):
     assert (number_of(saved), saved.skipped) == (2, [f"{store.folder / '000003.npz'} is damaged: it is missing."])
     for file in store.folder.glob("*.json"):
         file.unlink()
-    assert store.exists
+    assert store.exists()
     with pytest.raises(RunError, match=r"The \.json files that belong to the \.npz files of .* are missing"):
         store.read()
 

@@ -53,7 +53,7 @@ class StateStore:
     Example:
         >>> import tempfile
         >>> store = StateStore(tempfile.mkdtemp())
-        >>> store.exists
+        >>> store.exists()
         False
         >>> [store.write({"epoch": epoch, "weights": np.full(2, epoch)}) for epoch in range(3)]
         [1, 2, 3]
@@ -67,7 +67,6 @@ class StateStore:
         self.folder = Path(folder)
         self._damaged: set[int] = set()
 
-    @property
     def exists(self) -> bool:
         """Whether a state was written here, even if it is damaged now."""
         numbers = self._numbers("npz")
@@ -115,7 +114,7 @@ class StateStore:
         Returns:
             The state, its number, and what is wrong with newer ones.
         """
-        if not self.exists:
+        if not self.exists():
             raise FileNotFoundError(f"There is no state of a training in {self.folder}: none was ever written there.")
         wrong: list[str] = []
         for generation in sorted(self._numbers("json"), reverse=True):
