@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from monitored_units import CONTROLS, MONITORS
-from unetdyn.callbacks import AdaptiveGradientClipping, AutoClip, LiveDashboard, Monitor, MomentumCycle, Watch
+from unetdyn.callbacks import AdaptiveGradientClipping, AutoClip, LiveDashboard, MomentumCycle, Monitor, Watch
 from unetdyn.callbacks.keras_states import bring_back, state_of
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics.training_state import copied, put_back
@@ -235,9 +235,7 @@ def trained(way, folder, moment=None, state=None):
         callbacks=callbacks,
         attributes={name: attributes_of(each) for name, each in callbacks.items()},
         taken=moments.taken,
-        at={
-            moment: dict(zip(callbacks, found, strict=True)) for moment, found in moments.attributes.items()
-        },
+        at={moment: dict(zip(callbacks, found, strict=True)) for moment, found in moments.attributes.items()},
         calls=len(model.calls_of_loss),
         log=(folder / "log.csv").read_bytes(),
         folder=folder,
