@@ -25,11 +25,12 @@ def tiles(**changed):
 def small_model(rate=0.01, units=2):
     keras.utils.set_random_seed(5)
     layers = [
-        keras.layers.Conv2D(units, 3, padding="same"),
-        keras.layers.BatchNormalization(),
+        keras.layers.Conv2D(units, 3, padding="same", name="first"),
+        keras.layers.BatchNormalization(name="norm"),
         keras.layers.Dropout(0.3),
+        keras.layers.Conv2D(1, 1, activation="sigmoid", name="last"),
     ]
-    model = keras.Sequential([keras.Input((4, 4, 1)), *layers, keras.layers.Conv2D(1, 1, activation="sigmoid")])
+    model = keras.Sequential([keras.Input((4, 4, 1)), *layers])
     optimizer = keras.optimizers.Adam(rate, use_ema=True, gradient_accumulation_steps=2)
     model.compile(optimizer, "binary_crossentropy", metrics=["mae"])
     return model

@@ -204,7 +204,7 @@ class ResumableRun(keras.callbacks.Callback):
             self._stop(moment)
         elif ends or not self._background.busy:
             self._background.wait()
-            self._background.submit("the state", self._writing(moment))
+            self._background.submit("The state", self._writing(moment))
 
     def end(self) -> None:
         """The training has ended."""
@@ -274,7 +274,7 @@ class ResumableRun(keras.callbacks.Callback):
         """Save what there is, and let what asked for it go on."""
         self.stopped_by, self._asked = self._asked, None
         self._background.wait()
-        with self._aside("the state"):
+        with self._aside("The state"):
             self._writing(moment)()
         if self.stopped_by != "walltime":
             endings.go_on_ending()
