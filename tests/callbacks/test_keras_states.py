@@ -4,9 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from monitored_units import CONTROLS, MONITORS
-from unetdyn.callbacks import Monitor
-from unetdyn.callbacks.keras_states import KEPT, bring_back, lost_by, state_of
+from unetdyn.callbacks.keras_states import KEPT, bring_back, state_of
 from unetdyn.runs.state_tree import decode, encode
 
 callbacks = keras.callbacks
@@ -33,13 +31,6 @@ class Silent(callbacks.Callback):
         self.count = 0
 
 
-class Printing(callbacks.Callback):
-    """Has none."""
-
-    def on_epoch_end(self, epoch, logs=None):
-        print(epoch)
-
-
 class Patient(callbacks.EarlyStopping):
     """Of Keras, with an attribute of its own."""
 
@@ -56,18 +47,6 @@ class PatientAndOwn(Patient):
 
     def set_state(self, state):
         self.resets = state["resets"]
-
-
-class Headroom(Monitor):
-    """Of ours, with an attribute of its own."""
-
-    def __init__(self):
-        super().__init__("headroom")
-        self.rest = []
-
-    @property
-    def record(self):
-        return {"rest": np.array(self.rest)}
 
 
 def there_and_back(callback, other):
@@ -175,47 +154,9 @@ def test_methods_of_a_callback_are_used():
     assert (other.wait, other.resets) == (2, 1)
 
 
-def test_what_comes_of_a_callback_without_methods():
-    silent = Silent()
-    assert state_of(silent) == {}
-    silent.on_train_begin()
-    assert state_of(silent) is None
-    assert state_of(Printing()) == {}
+def test_a_callback_without_methods_has_no_state():
+    assert state_of(Silent()) is None
     assert state_of(Patient())["wait"] == 0
-
-
-@pytest.mark.parametrize(("make", "attributes"), [(Silent, "count"), (Patient, "resets"), (Headroom, "rest")])
-def test_one_sentence_names_what_is_lost(make, attributes):
-    callback = make()
-    if make is Silent:
-        callback.on_train_begin()
-    found = lost_by(callback)
-    assert (found.code, found.level) == ("resume.callback_without_state", "watch")
-    assert found.seen.startswith(f"{make.__name__} has no `get_state` and `set_state`")
-    assert f"keeps in {attributes} begins anew" in found.seen
-    assert "get_state()" in found.advice
-
-
-@pytest.mark.parametrize("make", [Own, Printing, PatientAndOwn])
-def test_nothing_is_said_of_those_that_lose_nothing(make):
-    assert lost_by(make()) is None
-
-
-@pytest.mark.parametrize("name", [*MONITORS, *CONTROLS])
-def test_nothing_is_lost_by_ours(name, tmp_path):
-    if name != "RunRecorder":
-        assert lost_by((MONITORS | CONTROLS)[name](tmp_path / "run")) is None
-
-
-def test_keras_callbacks_that_fit_adds_lose_nothing():
-    assert lost_by(callbacks.History()) is None
-    assert lost_by(callbacks.ProgbarLogger()) is None
-
-
-def test_two_that_restore_are_told_of():
-    found = lost_by(callbacks.BackupAndRestore("backup"))
-    assert found.code == "resume.two_restore"
-    assert found.sentence.startswith("BackupAndRestore restores the training too")
 
 
 def test_every_callback_of_keras_is_known():
