@@ -39,7 +39,7 @@ def variables_of(model: keras.Model, metrics: bool = True) -> dict[str, keras.Va
 
 
 def copied(model: keras.Model, metrics: bool = True) -> Values:
-    """The values of all variables, as copies that no later step changes. Waits for the device.
+    """The values of all variables, as copies that no later step changes; they may be read-only. Waits for the device.
 
     Args:
         model: Built and compiled; also in the midst of an epoch.
@@ -47,7 +47,7 @@ def copied(model: keras.Model, metrics: bool = True) -> Values:
     """
     backend.give_values_back(model)
     found = variables_of(model, metrics)
-    return {place: np.array(keras.ops.convert_to_numpy(variable.value)) for place, variable in found.items()}
+    return dict(zip(found, backend.to_host(list(found.values())), strict=True))
 
 
 def put_back(model: keras.Model, values: Mapping[str, np.ndarray]) -> None:
