@@ -3,6 +3,7 @@
 So a file can be damaged, or an epoch come to its end, thousands of times.
 """
 
+import time
 from pathlib import Path
 
 import keras
@@ -17,8 +18,8 @@ EPOCHS, STEPS = 4, 2
 
 def make_model():
     keras.utils.set_random_seed(1)
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.5), "mse")
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="dense")], name="model")
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.5, name="sgd"), "mse")
     model.optimizer.build(model.trainable_variables)
     return model
 
@@ -48,8 +49,15 @@ def tell_all(model, callbacks, epochs, tell=lambda text: None, steps=STEPS):
     return next(each for each in told.callbacks if isinstance(each, keras.callbacks.History)).history
 
 
-def drive(folder, epochs=EPOCHS, tell=lambda text: None, save_best="val_loss"):
+def drive(folder, epochs=EPOCHS, tell=lambda text: None, save_best="val_loss", hold=0.0):
     """One start of a script, with a recorder and a resumable run of one path.
+
+    Args:
+        folder: The run directory.
+        epochs: How many.
+        tell: Is given a line when an epoch begins.
+        save_best: As of the recorder.
+        hold: Seconds that the first epoch of this start takes.
 
     Returns:
         What there is in the end, to be compared; and where it was resumed from.
@@ -57,19 +65,32 @@ def drive(folder, epochs=EPOCHS, tell=lambda text: None, save_best="val_loss"):
     model, monitor = make_model(), StabilityMonitor(["val_loss", "loss"], window=2)
     recorder = RunRecorder(folder, save_best=save_best, monitors=[monitor], extend=True)
     run = ResumableRun(folder, verbose=0)
-    history = tell_all(model, [monitor, recorder, run], epochs, tell)
-    return ended(folder, model, history), run.resumed_from
+    history = tell_all(model, [monitor, recorder, run], epochs, holding(tell, hold))
+    found = {"history": history, "variables": copied(model, metrics=False), "random": float(np.random.random())}  # noqa: NPY002
+    return found | recorded(folder), run.resumed_from
 
 
-def ended(folder, model, history):
-    """All that a training has left, without the clock's part."""
-    found = {"history": history, "variables": copied(model, metrics=False)}
-    found["random"] = float(np.random.random())  # noqa: NPY002
-    return found | recorded(folder)
+def drive_alone(folder, epochs=EPOCHS, tell=lambda text: None, hold=0.0):
+    """The same without a recorder: nothing but a resumable run."""
+    model, run = make_model(), ResumableRun(folder, verbose=0)
+    history = tell_all(model, [run], epochs, holding(tell, hold))
+    return {"history": history, "variables": copied(model, metrics=False)}, run.resumed_from
+
+
+def holding(tell, seconds):
+    """Tells, and sleeps after the first line."""
+    left = [seconds]
+
+    def told(text):
+        tell(text)
+        if left:
+            time.sleep(left.pop())
+
+    return told
 
 
 def recorded(folder):
-    """The same, of the run directory."""
+    """All that a run directory holds."""
     run = runs.open(folder)
     assert not run.notes, run.notes
     found = {"run": run.header, "epochs": list(run.epochs), "events": list(run.events)}

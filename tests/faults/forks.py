@@ -38,12 +38,12 @@ class Forks:
         )
 
     def start(self, *jobs):
-        """Ask for processes at once, each of them a dictionary: see `_forked`. What became of each comes with `ended`."""
+        """Ask for processes at once, each of them a dictionary: see `_forked`. What became of them comes with `ended`."""
         self._process.stdin.write(json.dumps(jobs) + "\n")
         self._process.stdin.flush()
 
     def ended(self):
-        """Of each of the processes: `status` as a return code, `marks`, `killed` at which time, `seconds` it ran."""
+        """Of each of the processes: `status` as a return code, `marks`, `error`, when it was `killed`, its `seconds`."""
         line = self._process.stdout.readline()
         assert line, f"the process that forks is gone: {self._process.wait()}"
         return json.loads(line)
@@ -128,9 +128,15 @@ def _watched(job, pid, reading, began):
     _, status = os.waitpid(pid, 0)
     ended = time.monotonic()
     os.close(reading)
-    marks = heard.decode().splitlines()
-    code = os.waitstatus_to_exitcode(status)
-    return {"status": code, "marks": marks, "killed": killed, "began": began, "seconds": ended - began}
+    lines = heard.decode().splitlines()
+    return {
+        "status": os.waitstatus_to_exitcode(status),
+        "marks": [line for line in lines if not line.startswith("error ")],
+        "error": next((line.removeprefix("error ") for line in lines if line.startswith("error ")), None),
+        "killed": killed,
+        "began": began,
+        "seconds": ended - began,
+    }
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import keras
 import pytest
 
 from damage import FIRST, TRIES
-from faults.forks import Forks
 from faults.killed_training import EPOCHS, STEPS, WAYS, differences, outcome
 from unetdyn.runs.state_store import StateStore
 
@@ -25,13 +24,6 @@ SLOW = keras.config.backend() == "jax"
 
 KILLS = 200 if TRIES else 6 if SLOW else 20
 SIGNALS = 24 if TRIES else 3
-
-
-@pytest.fixture(scope="module")
-def forks(tmp_path_factory):
-    made = Forks(tmp_path_factory.mktemp("forks"))
-    yield made
-    made.close()
 
 
 class Whole:

@@ -17,7 +17,6 @@ import pytest
 
 from damage import TRIES
 from faults.by_hand import EPOCHS, drive, leftovers, make_model, recorded, tell_all
-from faults.forks import Forks
 from faults.killed_training import differences
 from unetdyn import runs
 from unetdyn.callbacks import ResumableRun, RunRecorder, StabilityMonitor
@@ -45,18 +44,19 @@ def without_trouble(found):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform forks no processes")
-def test_process_killed_before_any_operation_on_a_file_goes_on(tmp_path, whole):
-    forks = Forks(tmp_path)
+def test_process_killed_before_any_operation_on_a_file_goes_on(forks, tmp_path, whole):
     arguments = {"folder": str(tmp_path / "all"), "operation": -1}
     ended = forks.run(job="drive_until", arguments=arguments)
     assert ended["status"] == 0, forks.output.read_text()[-3000:]
     count = int(ended["marks"][-1].split()[1])
     assert count > 100
+    killed = 0
     spread = range(count) if TRIES else [round((place + 0.5) * count / FEW) for place in range(FEW)]
     for operation in spread:
         folder = tmp_path / str(operation)
         ended = forks.run(job="drive_until", arguments={"folder": str(folder), "operation": operation})
-        assert ended["status"] == -9, (operation, ended)
+        killed += ended["status"] == -9
+        assert ended["status"] == -9 or operation > 0.9 * count, (operation, ended)  # threads make some more, or less
         store = StateStore(folder / "state")
         assert not store.exists() or not store.read().skipped
         with warnings.catch_warnings():
@@ -65,8 +65,7 @@ def test_process_killed_before_any_operation_on_a_file_goes_on(tmp_path, whole):
         assert not list(differences(found, whole)), operation
         assert len(list((folder / "state").iterdir())) == 4
         shutil.rmtree(folder)
-    forks.close()
-    print(f"\n{keras.config.backend()}: killed before {len(spread)} of {count} operations on files, all equal.")
+    print(f"\n{keras.config.backend()}: killed before {killed} of {count} operations on files, all equal.")
 
 
 @contextmanager
@@ -87,10 +86,11 @@ def failing(monkeypatch, name, number, below):
 
 
 class At(keras.callbacks.Callback):
-    """Does something when an epoch begins; the last of the callbacks."""
+    """Does something when an epoch begins, and the state of the one before is on the disk."""
 
-    def __init__(self, **actions):
+    def __init__(self, run, **actions):
         super().__init__()
+        self.run = run
         self.actions = {int(name.removeprefix("epoch")): action for name, action in actions.items()}
 
     def get_state(self):
@@ -100,6 +100,7 @@ class At(keras.callbacks.Callback):
         pass
 
     def on_epoch_begin(self, epoch, logs=None):
+        self.run._background.wait()
         self.actions.get(epoch, lambda: None)()
 
 
@@ -110,18 +111,18 @@ def disturbed(folder, **actions):
     run = ResumableRun(folder, verbose=0)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        tell_all(model, [monitor, recorder, run, At(**actions)], EPOCHS)
+        tell_all(model, [monitor, recorder, run, At(run, **actions)], EPOCHS)
     return [str(each.message) for each in caught if "__array__" not in str(each.message)]
 
 
 def told_once(said, number):
     """Each of the two, the record and the state, says it once."""
-    assert 1 <= len(said) <= 2, said
+    assert 1 <= len(said) <= 2, "\n".join(said)
     assert all(os.strerror(number) in text for text in said), said
     assert sum("The state could not be written" in text for text in said) <= 1
 
 
-@pytest.mark.parametrize("name", ["open", "fsync", "replace", "rename"])
+@pytest.mark.parametrize("name", ["open", "fsync", "replace"])
 def test_trouble_of_an_epoch_is_over_with_it(tmp_path, whole, monkeypatch, name):
     """A disk that is full for an epoch: what was not written then is written in the next."""
     real = getattr(os, name)
@@ -239,7 +240,7 @@ def test_directory_that_another_training_has_now_is_left_to_it(tmp_path):
         runs.RunWriter(folder, {"mine": True})
 
     said = disturbed(folder, epoch2=claim)
-    assert 1 <= len(said) <= 2
+    assert 1 <= len(said) <= 2, "\n".join(said)
     assert all("of another training now" in text for text in said), said
     assert [file.name for file in folder.iterdir()] == ["run.json"]
     assert StateStore(tmp_path / "moved/state").read().tree["epoch"] == 2
