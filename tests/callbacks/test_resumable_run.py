@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import unetdyn.runs
-from unetdyn.callbacks import AutoClip, GradientMonitor, RunRecorder, StabilityMonitor
+from unetdyn.callbacks import AutoClip, GradientMonitor, RunRecorder, StabilityMonitor, endings
 from unetdyn.callbacks.resumable_run import ResumableRun, WalltimeReached
 from unetdyn.data import Augmentation, TileDataset
 from unetdyn.dynamics.training_state import copied
@@ -269,6 +269,8 @@ def test_second_signal_ends_the_process_at_once(tmp_path):
 
 
 def test_handlers_are_what_they_were_after_the_training(tmp_path):
+    for each in tuple(endings._attending):  # of trainings that exceptions have ended in other tests
+        endings.leave(each)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     train(tmp_path, epochs=1)
     assert {number: signal.getsignal(number) for number in before} == before

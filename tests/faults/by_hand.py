@@ -96,7 +96,10 @@ def recorded(folder):
     found = {"run": run.header, "epochs": list(run.epochs), "events": list(run.events)}
     found["stability"] = dict(run.arrays("stability"))
     if run.model_path is not None:
-        found["model"] = keras.models.load_model(run.model_path).get_weights()
+        try:
+            found["model"] = keras.models.load_model(run.model_path).get_weights()
+        except Exception as error:  # a damaged archive raises anything
+            found["model"] = str(error)
     return found
 
 
