@@ -152,7 +152,8 @@ class Monitor(Recorded):
     For a monitor of your own, subclass it, give its arrays as `record`, which is a property, write scalars into `logs`
     in `on_epoch_end`, and declare both: a report then draws the record, and takes none of the keys for a metric of the
     model. What it has to say goes to `report`, as a `unetdyn.analysis.diagnosis.Finding`; `messages` is read-only, and
-    made of these findings.
+    made of these findings. What it keeps from one epoch to the next goes into `get_state`, and comes back in
+    `set_state`, each with what `super()` has: else a training that is resumed goes on without it.
 
     Example:
         >>> import numpy as np
