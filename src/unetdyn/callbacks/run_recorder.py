@@ -40,10 +40,10 @@ class RunRecorder(keras.callbacks.Callback):
     was set up: optimizer, loss, batch size, norms and the like. Training is never changed; `logs` are only read.
 
     All of that is on the disk before the next epoch begins, but for the model: it is copied to the host, and written
-    while the training goes on; one copy at a time, so that a better epoch waits for the file of the one before.
-    `best` and its event come when the file is there, at the latest after the next epoch. A kill before that leaves the
-    file and the event of the epoch that was the best before, or the new file with the event still to come, and never an
-    event without its file. The end of a training, an error and that of the process wait for it, and a signal for 5 s.
+    while the training goes on. `best` and its event come at the end of the next epoch, which waits for the file if that
+    isn't there yet; so there is one copy at a time. A kill before that leaves the file and the event of the epoch that
+    was the best before, or the new file with its event still to come, and never an event without its file. The end of a
+    training, an error and the end of the process wait for it as well, and a signal for 5 s.
 
     `model.keras` opens with `keras.saving.load_model`, evaluates with its loss and metrics, and has the optimizer as
     `compile` makes it, with the learning rate of that epoch and no moments: a third of the size with Adam. To go on
@@ -371,6 +371,7 @@ class RunRecorder(keras.callbacks.Callback):
             step=step[1] if within else 0,
             declared=state["declared"],
         )
+        self.writer.cut_back_arrays(self._records.rows)
         self._written.carry_on(self.writer, *kept)
 
     def conclude(self, **summary: Any) -> None:
