@@ -1,9 +1,8 @@
 """A record that only grows, in files of some of its rows each: an epoch writes its own rows, and rarely more.
 
 `dynamics/NAME/FIRST-END.npz` has the rows from FIRST to END, without END; `dynamics/NAME.npz` those from 0, if it is
-there. Of files that begin at one row the longest counts, and of others nothing that it holds already: so a file that
-joins several takes their place at the moment at which it has its name, and a kill before they are removed leaves nothing
-twice.
+there. Of files that begin at one row the longest counts, and of others nothing that it holds already. So a file that
+joins several takes their place as soon as it has its name, and a kill before they are removed leaves nothing twice.
 """
 
 import re
