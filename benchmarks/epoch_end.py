@@ -9,7 +9,7 @@ and the order rotates. A turn ends when all is written: what was left to write i
 slowed.
 
 The seconds are medians over repeats of what one epoch took longer than that of `nothing` in the same repeat. `again` is
-a second `nothing`. The peak of the host's memory is that of a process of its own for each condition.
+a second `nothing`. `--memory` gives the peak of the host's memory instead, of a process of its own for each condition.
 
 Conditions: `in line`, what the recorder was: `model.save` with the state of the optimizer, in line with training;
 `recorder`, as it is; `with state`, the same and a `ResumableRun` of its directory.
@@ -119,12 +119,12 @@ def train(condition: str, args: argparse.Namespace, turn: Queue | None, found: d
         with tempfile.TemporaryDirectory(dir=args.folder) as folder:
             given, written = callbacks_of(condition, Path(folder))
             turns = Turns(turn, condition, args.epochs, written) if turn is not None else None
-            repeats = args.repeats + WARMUP
+            epochs = 4 if turn is None else args.epochs * (args.repeats + WARMUP) + 1
             model.fit(
                 x,
                 (x > 0.5).astype("float32"),
                 batch_size=args.batch,
-                epochs=args.epochs * repeats + 1,
+                epochs=epochs,
                 verbose=0,
                 callbacks=[*([turns] if turns else []), Better(), *given],
             )
@@ -147,7 +147,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
 def peak_mib(condition: str, arguments: list[str]) -> float:
     """Of a process that trains with one condition only."""
-    line = [sys.executable, __file__, *arguments, "--memory", "--conditions", condition]
+    line = [sys.executable, __file__, *arguments, "--alone", condition]
     out = subprocess.run(line, capture_output=True, text=True, check=True).stdout
     return float(json.loads(out.splitlines()[-1])["mib"])
 
@@ -160,26 +160,28 @@ def main() -> None:
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--folder", help="where runs are written; the system's folder for temporary files by default")
     parser.add_argument("--conditions", default="nothing,again,in line,recorder,with state")
-    parser.add_argument("--memory", action="store_true", help="one condition alone, and its peak of the host's memory")
+    parser.add_argument("--memory", action="store_true", help="the peaks of the host's memory instead")
+    parser.add_argument("--alone", help=argparse.SUPPRESS)
     args = parser.parse_args()
     args.conditions = args.conditions.split(",")
-    if args.memory:
-        train(args.conditions[0], args, None, {})
+    if args.alone:
+        train(args.alone, args, None, {})
         print(json.dumps({"mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
-        return
-    found = measure(args)
-    plain = np.array(found["nothing"]["seconds"][WARMUP:])
-    megabytes = found["nothing"]["parameters"] * 4 / 1e6
-    print(f"{found['nothing']['parameters']:,} parameters, {megabytes:.0f} MB; an epoch of {np.median(plain):.2f} s\n")
-    print(
-        "| condition | s more an epoch (median, quartiles) | ratio | peak of the host, MiB |\n| --- | --- | --- | --- |"
-    )
-    for name in args.conditions:
+    elif args.memory:
+        for name in args.conditions:
+            print(f"| {name} | {peak_mib(name, sys.argv[1:]):.0f} MiB |", flush=True)
+    else:
+        show(measure(args), args.conditions)
+
+
+def show(found: dict[str, Any], conditions: list[str]) -> None:
+    plain, parameters = np.array(found["nothing"]["seconds"][WARMUP:]), found["nothing"]["parameters"]
+    print(f"{parameters:,} parameters, {parameters * 4 / 1e6:.0f} MB; an epoch of {np.median(plain):.2f} s\n")
+    print("| condition | s more an epoch (median, quartiles) | ratio |\n| --- | --- | --- |")
+    for name in conditions:
         seconds = np.array(found[name]["seconds"][WARMUP:])
         low, middle, high = np.percentile(seconds - plain, (25, 50, 75))
-        ratio = np.median(seconds / plain)
-        peak = peak_mib(name, [a for a in sys.argv[1:] if not a.startswith("--conditions")])
-        print(f"| {name} | {middle:.3f} ({low:.3f} to {high:.3f}) | {ratio:.3f} | {peak:.0f} |", flush=True)
+        print(f"| {name} | {middle:.3f} ({low:.3f} to {high:.3f}) | {np.median(seconds / plain):.3f} |")
 
 
 if __name__ == "__main__":
