@@ -37,8 +37,8 @@ class StepRecord:
         Args:
             row: Its number, from 0 to the length.
         """
-        later = type(self)(**self._chunks[0])
-        for chunk, length in zip(self._chunks[1:], self._lengths[1:], strict=True):
+        later = type(self)(**{name: _from(column, self._lengths[0]) for name, column in self._chunks[0].items()})
+        for chunk, length in zip(self._chunks, self._lengths, strict=True):
             if row < length:
                 later.append(**{name: _from(column, row) for name, column in chunk.items()})
             row = max(0, row - length)
