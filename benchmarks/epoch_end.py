@@ -77,6 +77,9 @@ class Turns(keras.callbacks.Callback):
         self.turn.wait(self.name)
         self.began = time.perf_counter()
 
+    def on_train_end(self, logs: dict | None = None) -> None:  # noqa: ARG002
+        self.turn.give()
+
 
 class Queue:
     """Whose turn it is: each once in a repeat, in an order that rotates."""
