@@ -53,6 +53,18 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
     def record(self) -> dict[str, Any]:
         """Arrays by name, or dictionaries of arrays by block."""
 
+    def record_since(self, row: int) -> tuple[int, dict[str, Any]] | None:  # noqa: ARG002
+        """Of a record that only grows, the rows from one on, so that an epoch's end writes those of the epoch.
+
+        Args:
+            row: Its number, from 0.
+
+        Returns:
+            The number of the first of them, 0 where the record has begun anew, and its arrays, as of `record`. None of
+            a record that is written as a whole.
+        """
+        return None
+
     def _restart(self) -> None:
         """Forget an earlier training; a subclass with state of its own extends this."""
         self.findings: list[tuple[int, Finding]] = []

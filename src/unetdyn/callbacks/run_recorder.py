@@ -372,6 +372,7 @@ class RunRecorder(keras.callbacks.Callback):
             step=step[1] if within else 0,
             declared=state["declared"],
         )
+        self.writer.cut_back_arrays(self._records.rows)
         self._written.carry_on(self.writer, *kept)
 
     def conclude(self, **summary: Any) -> None:
