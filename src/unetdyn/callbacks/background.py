@@ -73,6 +73,16 @@ class Background:
         self._jobs.append(begun)
         self.settle()
 
+    def afterwards(self, then: Callable[[], None]) -> None:
+        """Have something called as if a job had been done: by the next `submit`, `wait` or `settle`.
+
+        Args:
+            then: As of `submit`.
+        """
+        done = _Job("", lambda: None, then, None)
+        done.run_here()
+        self._jobs = [*self._here(), done]
+
     def wait(self) -> None:
         """Until all is done; what went wrong is told, and not raised."""
         for job in self._here():
@@ -124,14 +134,19 @@ class _Job:
 
     def start(self) -> None:
         """In its thread; in this one where a process leaves, and would wait for no more threads, or can have none."""
-        self._running.acquire()
         if not threading.main_thread().is_alive():
-            self._run()
+            self.run_here()
             return
+        self._running.acquire()
         try:
             threading.Thread(target=self._run, name=f"unetdyn: {self.what}", daemon=False).start()
         except RuntimeError:
             self._run()
+
+    def run_here(self) -> None:
+        """In this thread."""
+        self._running.acquire()
+        self._run()
 
     def _run(self) -> None:
         error: Exception | None = None

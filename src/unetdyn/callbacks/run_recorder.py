@@ -360,7 +360,6 @@ class RunRecorder(keras.callbacks.Callback):
         self._epoch_count.set_state(state["epoch_count"], self._model, self.params)
         self._described.set_state(state["described"])
         self._records.set_state(state["records"])
-        self._saved.set_state(state["saved"])
         self._ending.set_state(state["ending"])
         self._ending.params = self._fit_params()
         within = self._epoch > self._ending.last_epoch
@@ -372,6 +371,7 @@ class RunRecorder(keras.callbacks.Callback):
             declared=state["declared"],
         )
         self._written.carry_on(self.writer, *kept)
+        self._saved.set_state(state["saved"])  # which may have something to tell, in what is kept
 
     def conclude(self, **summary: Any) -> None:
         """Add numbers to the summary of a training that has ended, such as those on a test set.

@@ -41,6 +41,7 @@ class SavedModel:
     ) -> None:
         self._written, self._described = written, described
         self._fresh = None if save_optimizer else FreshState()
+        self._restored: tuple[int, float] | None = None
         self.choice = BestModel(name, mode)
         self.weights = EvaluatedWeights()
 
@@ -56,9 +57,9 @@ class SavedModel:
         """Go on where another process was."""
         self.choice.set_state(state["choice"])
         self.weights.set_state(state["weights"])
-        if state["awaited"] is not None:  # told after the next epoch, as if it had been written meanwhile
-            epoch, value = state["awaited"]
-            self._await((int(epoch), float(value)), lambda: None)
+        self.choice.awaited = self._restored = state["awaited"]
+        if self._restored is not None:  # told after the next epoch, as if it had been written meanwhile
+            self._written.background.afterwards(self._note_restored)
 
     def compare(self, epoch: int, logs: Mapping[str, Any], model: keras.Model, stacklevel: int) -> None:
         """Save the model if this epoch is the best so far; where that fails, the best is the last one that was saved.
@@ -105,6 +106,12 @@ class SavedModel:
     def _await(self, best: tuple[int, float] | None, write: Callable[[], None]) -> None:
         self.choice.awaited = best
         self._written.background.submit("model.keras", write, lambda: self._note(best))
+
+    def _note_restored(self) -> None:
+        """Once, however often the state was brought back."""
+        if self._restored is not None:
+            best, self._restored = self._restored, None
+            self._note(best)
 
     def _writing(self, copied: ModelCopy) -> Callable[[], None]:
         def write() -> None:
