@@ -78,14 +78,17 @@ class Spoken(Monitor):
         self.seen = list(state["seen"])
 
 
-def train(path, fits, kill=None, again=False, **recorder):
-    """A script: the same each time that it is started."""
+def train(path, fits, kill=None, again=False, same=None, **recorder):
+    """A script: the same each time that it is started; `same` keeps its monitor and its recorder, as a notebook may."""
     keras.utils.clear_session()  # names are numbered anew
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(0.1), "mse", metrics=["mae"], run_eagerly=True)
-    monitor = Spoken()
-    made = RunRecorder(path, {"a": 1}, 1, save_best="auto", monitors=[monitor], **recorder)
+    same = [] if same is None else same
+    if not same:
+        same.append(Spoken())
+        same.append(RunRecorder(path, {"a": 1}, 1, save_best="auto", monitors=same[:1], **recorder))
+    monitor, made = same
     resumable = ResumableRun(path, verbose=0)
     callbacks = [Kill(resumable, *(kill or (0, 0, 0))), monitor, made, resumable]
     try:
@@ -219,6 +222,16 @@ def test_killed_twice_is_carried_on_twice(tmp_path, uninterrupted):
         train(tmp_path / "run", ONE, kill)
     assert record(tmp_path / "run") == record(whole.path)
     assert resumptions(tmp_path / "run") == [(1, 0, None), (1, 1, WALLTIME)]
+
+
+def test_recorder_that_is_used_once_more_carries_on(tmp_path, uninterrupted):
+    """The cell of a notebook is run again, after an exception of which nobody told it."""
+    whole, same = uninterrupted(ONE), []
+    for kill in ((1, 1, 0), (1, 1, 2), None):
+        train(tmp_path / "run", ONE, kill, same=same)
+    assert record(tmp_path / "run") == record(whole.path)
+    assert resumptions(tmp_path / "run") == [(1, 0, None), (1, 2, WALLTIME)]
+    assert same[1].events == whole.events
 
 
 def test_loop_by_next_epoch_is_passed_over_as_it_was(tmp_path, uninterrupted):

@@ -157,6 +157,7 @@ class RunRecorder(keras.callbacks.Callback):
         self._began = time.perf_counter()
         self._started = False
         self._passed_over = 0
+        self._brought_back = False
 
     def __getstate__(self) -> dict[str, Any]:
         """Of a copy: a recorder of another training, with a directory of its own."""
@@ -259,7 +260,7 @@ class RunRecorder(keras.callbacks.Callback):
         if resumable is not None and not self._waits:
             with self._written.aside("the folder of states"):
                 (self.path / STATE).mkdir(exist_ok=True)  # by which a run is known that was killed before the first
-        self._started = False
+        self._started = self._brought_back = False
         self._saved.weights.begin_fit(self.model)
         self._ending.begin_fit(self.model)
 
@@ -369,7 +370,9 @@ class RunRecorder(keras.callbacks.Callback):
             epoch=self._epoch if within else self.next_epoch,
             step=step[1] if within else 0,
             declared=state["declared"],
+            again=self._brought_back,
         )
+        self._brought_back = True
         self._written.carry_on(self.writer, *kept)
         self._saved.set_state(state["saved"])  # which may have something to tell, in what is kept
 
