@@ -354,6 +354,7 @@ class RunRecorder(keras.callbacks.Callback):
             FileExistsError: If another process has the run.
             RunError: If the run is damaged, or holds less than the state says.
         """
+        self.background.wait()  # in a process that goes on: what it has to tell is cut off below
         if self._waits:
             self.writer = RunWriter.reopen(self.path)
         self._epoch, self._started, self._heard = state["epoch"], state["started"], set(state["heard"])
