@@ -263,13 +263,3 @@ def test_process_that_leaves_ends_what_was_submitted(tmp_path, script, code):
     line = [sys.executable, "-c", script, str(file), module.__file__]
     ended = subprocess.run(line, capture_output=True, text=True, timeout=LIMIT)
     assert (ended.returncode, ended.stderr, file.read_text()) == (code, "", "whole")
-
-
-def test_what_comes_afterwards_waits_until_it_is_asked_after():
-    told = []
-    background = Background(lambda what, error: told.append(what))
-    background.afterwards(lambda: told.append("first"))
-    assert (told, background.busy, background.join(0)) == ([], False, True)
-    background.submit("the job", lambda: None, lambda: told.append("second"))
-    background.wait()
-    assert told == ["first", "second"]

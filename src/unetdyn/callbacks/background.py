@@ -67,21 +67,11 @@ class Background:
         waiting = [each for each in self._here() if not each.ended]
         if len(waiting) > 1:
             waiting[0].wait()
+        self.settle()  # and not what comes of this job, however quick it is
         begun = _Job(what, job, then, waiting[-1] if waiting else None)
         del job
         begun.start()
         self._jobs.append(begun)
-        self.settle()
-
-    def afterwards(self, then: Callable[[], None]) -> None:
-        """Have something called as if a job had been done: by the next `submit`, `wait` or `settle`.
-
-        Args:
-            then: As of `submit`.
-        """
-        done = _Job("", lambda: None, then, None)
-        done.run_here()
-        self._jobs = [*self._here(), done]
 
     def wait(self) -> None:
         """Until all is done; what went wrong is told, and not raised."""
@@ -134,19 +124,14 @@ class _Job:
 
     def start(self) -> None:
         """In its thread; in this one where a process leaves, and would wait for no more threads, or can have none."""
-        if not threading.main_thread().is_alive():
-            self.run_here()
-            return
         self._running.acquire()
+        if not threading.main_thread().is_alive():
+            self._run()
+            return
         try:
             threading.Thread(target=self._run, name=f"unetdyn: {self.what}", daemon=False).start()
         except RuntimeError:
             self._run()
-
-    def run_here(self) -> None:
-        """In this thread."""
-        self._running.acquire()
-        self._run()
 
     def _run(self) -> None:
         error: Exception | None = None

@@ -41,7 +41,6 @@ class SavedModel:
     ) -> None:
         self._written, self._described = written, described
         self._fresh = None if save_optimizer else FreshState()
-        self._restored: tuple[int, float] | None = None
         self.choice = BestModel(name, mode)
         self.weights = EvaluatedWeights()
 
@@ -57,9 +56,12 @@ class SavedModel:
         """Go on where another process was."""
         self.choice.set_state(state["choice"])
         self.weights.set_state(state["weights"])
-        self.choice.awaited = self._restored = state["awaited"]
-        if self._restored is not None:  # told after the next epoch, as if it had been written meanwhile
-            self._written.background.afterwards(self._note_restored)
+        awaited = None if state["awaited"] is None else (int(state["awaited"][0]), float(state["awaited"][1]))
+        if awaited not in (
+            None,
+            self.choice.awaited,
+        ):  # told after the next epoch, as if it was being written meanwhile
+            self._await(awaited, lambda: None)
 
     def compare(self, epoch: int, logs: Mapping[str, Any], model: keras.Model, stacklevel: int) -> None:
         """Save the model if this epoch is the best so far; where that fails, the best is the last one that was saved.
@@ -99,6 +101,7 @@ class SavedModel:
                 copied = ModelCopy(model, self._fresh)
             except Exception:  # of any kind: Keras has other ways to save it, or says why not
                 if self._written.save_model(model):
+                    self.choice.awaited = best
                     self._note(best)
                 return
         self._await(best, self._writing(copied))
@@ -106,12 +109,6 @@ class SavedModel:
     def _await(self, best: tuple[int, float] | None, write: Callable[[], None]) -> None:
         self.choice.awaited = best
         self._written.background.submit("model.keras", write, lambda: self._note(best))
-
-    def _note_restored(self) -> None:
-        """Once, however often the state was brought back."""
-        if self._restored is not None:
-            best, self._restored = self._restored, None
-            self._note(best)
 
     def _writing(self, copied: ModelCopy) -> Callable[[], None]:
         def write() -> None:
@@ -125,8 +122,8 @@ class SavedModel:
 
     def _note(self, best: tuple[int, float] | None) -> None:
         """The file is there."""
-        self.choice.awaited = None
-        if best is not None:
+        awaited, self.choice.awaited = self.choice.awaited, None
+        if best is not None and awaited == best:
             epoch, value = self.choice.best = best
             text = f"Epoch {epoch + 1} is the best so far: {self.choice.name} {value:.4g}."
             self._written.event("best", text, epoch=epoch, value=value)
