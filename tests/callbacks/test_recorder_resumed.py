@@ -36,6 +36,7 @@ class Kill(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
+        self.resumable._background.wait()  # so that each epoch's state is saved, however slow the disk is
         if (self.resumable.fits, epoch, 0) == (*self.at, self.step):
             self.kill()
 
