@@ -66,7 +66,7 @@ class Watch(keras.callbacks.Callback):
     run directory of its own. See `RunRecorder` for both, and for signals that end the process.
 
     Args:
-        path: The run directory: new or empty, refused otherwise.
+        path: The run directory: new, empty, or one that `ResumableRun` carries on; refused otherwise.
         probe: A pair of arrays, images and masks, that stay the same: for the monitors that look at a few images
             between epochs. None (default): what they take by default.
         monitors: Further monitors and controls of the same `fit` whose records are to be kept, such as your own. One
@@ -84,6 +84,7 @@ class Watch(keras.callbacks.Callback):
         display: `"notebook"`, a picture under the cell; `"terminal"`, a line an epoch; `"auto"` (default), by where
             Python runs; `"off"`.
         verbose: 1 (default) prints findings as they begin and end; 0 is silent, and they are events all the same.
+        extend: As for `RunRecorder`.
         **named: A monitor's name, and a monitor of that kind or None.
 
     Attributes:
@@ -125,6 +126,7 @@ class Watch(keras.callbacks.Callback):
         stop_on: Iterable[str] = (),
         display: str = "auto",
         verbose: int = 1,
+        extend: bool = False,
         **named: Monitor | None,
     ) -> None:
         super().__init__()
@@ -141,7 +143,7 @@ class Watch(keras.callbacks.Callback):
         gradient = next((each for each in made if isinstance(each, GradientMonitor)), None)
         self.dashboard = None if display == "off" else LiveDashboard(gradient, metric, window, where=display)
         # The last to be made: what else is wrong leaves no directory behind.
-        self.recorder = RunRecorder(path, config, seed, save_best, mode, made)
+        self.recorder = RunRecorder(path, config, seed, save_best, mode, made, extend=extend)
         self.monitors = {monitor.name: monitor for monitor in made}
         self.stopped_on: tuple[Finding, ...] = ()
         self._live = LiveFindings(self.recorder, metric, window)

@@ -18,7 +18,7 @@ from unetdyn.runs.claim import FILE, TOKEN, Ownership, claim, siblings
 from unetdyn.runs.nesting import flatten
 from unetdyn.runs.process import identity
 from unetdyn.runs.records import FORMAT_VERSION, RunError, parse_epochs, parse_events
-from unetdyn.runs.reopening import keep_lines, take_over
+from unetdyn.runs.reopening import ended_by, keep_lines, take_over
 from unetdyn.runs.segments import Segments, segmented
 from unetdyn.runs.versions import versions
 
@@ -92,7 +92,6 @@ class RunWriter:
         }
         self._waiting: dict[str, list[bytes]] = {}
         self._ownership: Ownership | None = None
-        self._resumed = 0
         self._ended: str | None = None
 
     @classmethod
@@ -132,14 +131,19 @@ class RunWriter:
         writer._begin()
         writer._ended = ended
         writer._run |= {**run, "resumed": list(run.get("resumed") or [])}
-        writer._resumed = len(writer._run["resumed"])
         writer._own(writer._asked)
         for folder in (writer._place, writer._place / "dynamics"):
             remove_leftovers(folder)
         return writer
 
     def cut_back(
-        self, epochs: int, events: int, epoch: int, step: int = 0, declared: Mapping[str, Any] | None = None
+        self,
+        epochs: int,
+        events: int,
+        epoch: int,
+        step: int = 0,
+        declared: Mapping[str, Any] | None = None,
+        again: bool = False,
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Give the run up to the moment from which the training carries on; what came after it is done once more.
 
@@ -152,6 +156,7 @@ class RunWriter:
             epoch: At which the training carries on, from 0.
             step: Of that epoch, from 0.
             declared: In place of what `declare` was given since then, by its arguments' names.
+            again: Whether it carries on but once with the last call, which did not know the step.
 
         Returns:
             The epochs and the events that are kept, as `Run` gives them.
@@ -165,11 +170,14 @@ class RunWriter:
             keep_lines(place / "events.jsonl", events, parse_events),
         )
         self._waiting = {}
-        entry = {"time": _now(), "epoch": int(epoch), "step": int(step), "ended": self._ended}
+        resumed = self._run["resumed"]
+        ended = resumed.pop()["ended"] if again else self._ended or ended_by(self._run)
+        entry = {"time": _now(), "epoch": int(epoch), "step": int(step), "ended": ended}
         made_with = versions(self._new["backend"])
         if made_with != self._run["versions"]:
             entry["versions"] = made_with
-        self._run["resumed"][self._resumed :] = [entry]  # once for each time that it was reopened
+        resumed.append(entry)
+        self._ended = None
         self._run |= {"status": "running", "finished": None, "summary": {}, **(declared or {})}
         self._write_run()
         return kept
