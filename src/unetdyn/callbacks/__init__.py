@@ -5,6 +5,7 @@ import keras  # noqa: F401  # isort: skip - first: it registers our objects befo
 from unetdyn.callbacks.adaptive_gradient_clipping import AdaptiveGradientClipping
 from unetdyn.callbacks.auto_clip import AutoClip
 from unetdyn.callbacks.batch import BatchMonitor
+from unetdyn.callbacks.convergence_stopping import ConvergenceStopping
 from unetdyn.callbacks.gradient import GradientMonitor
 from unetdyn.callbacks.live_dashboard import LiveDashboard
 from unetdyn.callbacks.mathematical import MathematicalMonitor
@@ -24,6 +25,7 @@ __all__ = [
     "AdaptiveGradientClipping",
     "AutoClip",
     "BatchMonitor",
+    "ConvergenceStopping",
     "GradientMonitor",
     "LiveDashboard",
     "MathematicalMonitor",
