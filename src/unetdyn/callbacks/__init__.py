@@ -16,6 +16,7 @@ from unetdyn.callbacks.noise_scale import NoiseScaleMonitor
 from unetdyn.callbacks.non_finite_guard import NonFiniteGuard
 from unetdyn.callbacks.run_recorder import RunRecorder
 from unetdyn.callbacks.stability import StabilityMonitor
+from unetdyn.callbacks.stability_control import StabilityControl
 from unetdyn.callbacks.step_callbacks import StepControl, StepMonitor
 from unetdyn.callbacks.threshold_flip import ThresholdFlipMonitor
 from unetdyn.callbacks.update import UpdateMonitor
@@ -34,6 +35,7 @@ __all__ = [
     "NoiseScaleMonitor",
     "NonFiniteGuard",
     "RunRecorder",
+    "StabilityControl",
     "StabilityMonitor",
     "StepControl",
     "StepMonitor",

@@ -57,3 +57,59 @@ def converged(criterion: str, watched: str, evidence: str, since: int, epochs: i
         f"{evidence}; it has held since epoch {since + 1}.{best}"
     )
     return Finding(CONVERGED, "info", "convergence", seen, threshold=evidence, source=source or RULE_OF_THUMB)
+
+
+LOWERED, RAISED, LEAST = "stability_control.lowered", "stability_control.raised", "stability_control.least"
+STEADY_ADVICE = "a lower rate from the start, a larger batch, more validation data; for flips, the best threshold."
+
+
+def _values(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.4g}" for value in values)
+
+
+def lowered(
+    what: str, before: Sequence[float], after: Sequence[float], reasons: Sequence[str], source: str, since: int
+) -> Finding:
+    """A control of the stability has turned something down.
+
+    Args:
+        what: The learning rate, or a clip.
+        before: As it was: one value, or one an optimizer.
+        after: As it is.
+        reasons: What left its band, in words with numbers, one at least.
+        source: Where the bands come from.
+        since: How many epochs it will look on.
+    """
+    seen = (
+        f"StabilityControl: {what} {_values(before)} → {_values(after)}, since {' and '.join(reasons)}. It looks on "
+        f"for {since} epochs."
+    )
+    return Finding(LOWERED, "info", "stability", seen, threshold="; ".join(reasons), source=source)
+
+
+def raised(what: str, before: Sequence[float], after: Sequence[float], calm: int) -> Finding:
+    """A control of the stability has turned something up again.
+
+    Args:
+        what: The learning rate, or a clip.
+        before: As it was.
+        after: As it is, at most what it was before it was ever lowered.
+        calm: For how many epochs all was calm.
+    """
+    seen = f"StabilityControl: {what} {_values(before)} → {_values(after)}, after {calm} calm epochs."
+    return Finding(RAISED, "info", "stability", seen, source="`raise_after` of the control")
+
+
+def at_its_least(what: str, values: Sequence[float], reasons: Sequence[str]) -> Finding:
+    """A control of the stability can't turn it down further.
+
+    Args:
+        what: The learning rate, or a clip.
+        values: As it is.
+        reasons: What left its band.
+    """
+    seen = (
+        f"StabilityControl: {' and '.join(reasons)}; but {what} {_values(values)} is the least that is allowed. It "
+        "does no more, and this is said once."
+    )
+    return Finding(LEAST, "watch", "stability", seen, advice=STEADY_ADVICE)
