@@ -6,6 +6,7 @@ from unetdyn.callbacks.adaptive_gradient_clipping import AdaptiveGradientClippin
 from unetdyn.callbacks.auto_clip import AutoClip
 from unetdyn.callbacks.batch import BatchMonitor
 from unetdyn.callbacks.convergence_stopping import ConvergenceStopping
+from unetdyn.callbacks.divergence_rollback import DivergenceRollback
 from unetdyn.callbacks.gradient import GradientMonitor
 from unetdyn.callbacks.live_dashboard import LiveDashboard
 from unetdyn.callbacks.mathematical import MathematicalMonitor
@@ -27,6 +28,7 @@ __all__ = [
     "AutoClip",
     "BatchMonitor",
     "ConvergenceStopping",
+    "DivergenceRollback",
     "GradientMonitor",
     "LiveDashboard",
     "MathematicalMonitor",

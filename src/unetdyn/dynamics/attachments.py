@@ -101,6 +101,11 @@ class Attachments:
         """What is measured, in the order of the columns; empty until the optimizer is built."""
         return self._measured.variables if self._measured is not None else []
 
+    @property
+    def ring_variables(self) -> list[keras.Variable]:
+        """The rows and their count, which the host goes by: they are never set back."""
+        return [] if self._measured is None else [self._measured.ring.table, self._measured.ring.count]
+
     def attach(self, reader: Reader) -> str:
         """Measure for one more tap, after dropping what an earlier, broken-off session left; returns its name."""
         self._take_leave(self._left_behind(reader.session))
