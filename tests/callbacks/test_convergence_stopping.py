@@ -111,9 +111,7 @@ def test_gradient_goes_by_a_monitor_in_the_same_fit():
     model.compile(keras.optimizers.SGD(0.3), "mse")
     x = np.ones((2, 1))
     gradients = GradientMonitor()
-    control = ConvergenceStopping(
-        "gradient", 1, monitor="loss", settings={"epsilon": 0.01, "in_a_row": 2}, verbose=0
-    )
+    control = ConvergenceStopping("gradient", 1, monitor="loss", settings={"epsilon": 0.01, "in_a_row": 2}, verbose=0)
     model.fit(x, x, epochs=40, batch_size=2, verbose=0, callbacks=[gradients, control])
     norms = gradients.record["grad_norm"]
     assert control.stopped_epoch == int(np.flatnonzero(norms < 0.01)[0]) + 1 == len(norms) - 1

@@ -218,7 +218,7 @@ def test_arguments_out_of_range_are_refused(arguments, message):
 
 
 def test_clip_of_another_kind_is_refused():
-    with pytest.raises(TypeError, match="`clip` must be an AdaptiveGradientClipping, or None. Received: float"):
+    with pytest.raises(TypeError, match=r"`clip` must be an AdaptiveGradientClipping, or None\. Received: float"):
         StabilityControl(clip=0.5)
 
 

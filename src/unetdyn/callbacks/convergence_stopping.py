@@ -1,9 +1,8 @@
 """Stop a training when a criterion of convergence holds, and say which, with its numbers."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
-import keras
 import numpy as np
 
 from unetdyn._checks import check_choice, check_count, plain
@@ -99,7 +98,7 @@ class ConvergenceStopping(EpochControl):
     """
 
     declaration = declarations.CONVERGENCE
-    columns = {"epoch": "int64", "monitored": "float64", "holds": "bool"}
+    columns: ClassVar = {"epoch": "int64", "monitored": "float64", "holds": "bool"}
 
     def __init__(
         self,
@@ -124,7 +123,16 @@ class ConvergenceStopping(EpochControl):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments it was made with."""
-        arguments = ("criterion", "min_epochs", "restore_best_weights", "monitor", "mode", "settings", "verbose", "name")
+        arguments = (
+            "criterion",
+            "min_epochs",
+            "restore_best_weights",
+            "monitor",
+            "mode",
+            "settings",
+            "verbose",
+            "name",
+        )
         return {argument: getattr(self, argument) for argument in arguments}
 
     def _restart(self) -> None:
@@ -173,12 +181,12 @@ class ConvergenceStopping(EpochControl):
                 values.append(number)
         if value is not None:
             self._compare(value)
-        self.result = self._ask() if value is not None else self.result
-        holds = value is not None and self.result is not None and self.result.converged
-        self._note(epoch=self._epoch, monitored=np.nan if value is None else value, holds=holds)
-        self._put_into_logs(logs, {self.name: float(holds)})
-        if holds and self._epochs_seen >= self.min_epochs:
-            self._stop()
+            self.result = self._ask()
+        since = None if value is None or self.result is None else self.result.since
+        self._note(epoch=self._epoch, monitored=np.nan if value is None else value, holds=since is not None)
+        self._put_into_logs(logs, {self.name: float(since is not None)})
+        if self.result is not None and since is not None and self._epochs_seen >= self.min_epochs:
+            self._stop(self.result, since)
 
     def on_train_end(self, logs: State | None = None) -> None:  # noqa: ARG002
         """Put the best weights back, where that was asked for."""
@@ -214,25 +222,18 @@ class ConvergenceStopping(EpochControl):
         by = converged_by_slope if self.criterion == "slope" else converged_by_change
         return by(curve, name=self.monitor, **self.settings)
 
-    def _stop(self) -> None:
-        assert self.result is not None and self.result.since is not None, "it holds"
+    def _stop(self, found: Criterion, since: int) -> None:
         self.stopped_epoch = self._epoch
         self.model.stop_training = True
         best = ""
         if self._best_weights is not None and self.best is not None:
             best = f" The weights of epoch {self.best[0] + 1} come back, {self.monitor} {self.best[1]:.4g}."
-        found = self.result
-        source = SOURCES[self.criterion]
-        self.report(
-            messages.converged(
-                self.criterion, found.watched, found.evidence, found.since, self._epochs_seen, best, source
-            )
-        )
+        how = (self.criterion, found.watched, found.evidence, since)
+        self.report(messages.converged(*how, self._epochs_seen, best, SOURCES[self.criterion]))
 
     def _check_settings(self) -> None:
         """A wrong name or value is told now, not after the first epoch."""
         steady: dict[str, Any] = {"loss": [0.5], "jaccard": [0.5], "metric": [0.5]}
-        record = {"epoch": [0], "grad_norm": [1.0]}
         trial = {key: value for key, value in self.settings.items() if key != "metric"}
         match self.criterion:
             case "stability":
@@ -243,7 +244,7 @@ class ConvergenceStopping(EpochControl):
                         "`criterion='gradient'` needs ε, which has no default, since any factor before the loss is one "
                         f"before the gradient: settings={{'epsilon': ...}}. Received: settings={self.settings}."
                     )
-                converged_by_gradient(record, **trial)
+                converged_by_gradient({"epoch": [0], "grad_norm": [1.0]}, **trial)
             case "slope":
                 converged_by_slope([0.5], **trial)
             case "change":
@@ -267,7 +268,9 @@ class ConvergenceStopping(EpochControl):
         """Go on where `get_state` was asked."""
         super().set_state(state)
         self.stopped_epoch = state["stopped_epoch"]
-        self._logged = {key: (kept["epochs"].tolist(), kept["values"].tolist()) for key, kept in state["logged"].items()}
+        self._logged = {
+            key: (kept["epochs"].tolist(), kept["values"].tolist()) for key, kept in state["logged"].items()
+        }
         self._epochs_seen = state["epochs_seen"]
         self._choice.best = None if state["best"] is None else tuple(state["best"])
         self._choice.direction = state["direction"]

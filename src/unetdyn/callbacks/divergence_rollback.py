@@ -1,7 +1,7 @@
 """Go back to the last good state when a training diverges, with a lower learning rate, and go on."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,12 +29,12 @@ BEGINNING = -1
 class DivergenceRollback(EpochControl):
     """A control that brings back the last good state when a training has diverged, lowers the rate, and goes on.
 
-    After each epoch it looks at loss and weights. The training has **diverged** if the loss, or a weight that was finite
-    before, is not finite, or if the loss lies more than `k` robust deviations above its past: above level + k · 1.4826
-    · MAD, where level and MAD are the median and the median absolute deviation of those `window` good losses in a row
-    whose median is lowest, and the deviation counts as a twentieth of the level at least (`analysis.divergence`). The
-    level never rises: so a loss that creeps up is noticed too. Before there are five good epochs, the level is
-    the lowest loss so far, that of the untrained model in its first step included.
+    After each epoch it looks at loss and weights. The training has **diverged** if the loss, or a weight that was
+    finite before, is not finite, or if the loss lies more than `k` robust deviations above its past: above level + k ·
+    1.4826 · MAD, where level and MAD are the median and the median absolute deviation of those `window` good losses in
+    a row whose median is lowest, and the deviation counts as a twentieth of the level at least (`analysis.divergence`).
+    The level never rises: so a loss that creeps up is noticed too. Before there are five good epochs, the level is the
+    lowest loss so far, that of the untrained model in its first step included.
 
     A loss of more than half of these deviations is **suspicious**: it becomes no past, and its state is not kept. Any
     other epoch is **good**, and its state, all variables of model and optimizer, is copied to the host: one copy,
@@ -52,12 +52,12 @@ class DivergenceRollback(EpochControl):
     such as the guard after ten in a row, a `Watch(stop_on=...)` or `keras.callbacks.TerminateOnNaN`, stops it before
     this control acts: give the guard `max_consecutive=None`.
 
-    Put it before what exchanges weights at an epoch's end, such as `keras.callbacks.SwapEMAWeights(swap_on_epoch=True)`,
-    and before `RunRecorder`. Logs stay those of the epoch that diverged: `EarlyStopping`, `ReduceLROnPlateau` and the
-    recorder's best epoch see an epoch that was no better, or has no number; they are not set back, and their patience
-    goes on. `ReduceLROnPlateau` may lower the rate further. A rate that is a schedule can't be lowered, and is refused
-    before training starts; with `factor=1` it is let alone, and may be one. In logs: `learning_rate`, that of the epoch,
-    and `rollback`, how often it has gone back.
+    Put it before what exchanges weights at an epoch's end, as `keras.callbacks.SwapEMAWeights(swap_on_epoch=True)`
+    does, and before `RunRecorder`. Logs stay those of the epoch that diverged: `EarlyStopping`, `ReduceLROnPlateau` and
+    the recorder's best epoch see an epoch that was no better, or has no number; they are not set back, and their
+    patience goes on. `ReduceLROnPlateau` may lower the rate further. A rate that is a schedule can't be lowered, and is
+    refused before training starts; with `factor=1` it is let alone, and may be one. In logs: `learning_rate`, that of
+    the epoch, and `rollback`, how often it has gone back.
 
     Args:
         factor: What the rate is multiplied by after a rollback, above 0 and at most 1. Default 0.1, as of
@@ -100,9 +100,14 @@ class DivergenceRollback(EpochControl):
     """
 
     declaration = declarations.ROLLBACK
-    columns = {
-        **{"epoch": "int64", "monitored": "float64", "level": "float64", "limit": "float64", "verdict": "int64"},
-        **{"learning_rate": "float64", "back_to": "int64"},
+    columns: ClassVar = {
+        "epoch": "int64",
+        "monitored": "float64",
+        "level": "float64",
+        "limit": "float64",
+        "verdict": "int64",
+        "learning_rate": "float64",
+        "back_to": "int64",
     }
 
     def __init__(

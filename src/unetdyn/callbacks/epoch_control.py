@@ -23,7 +23,7 @@ class EpochControl(Recorded):
         verbose: 1 prints what it did as it does it; 0 is silent.
     """
 
-    columns: ClassVar[Mapping[str, str]]
+    columns: ClassVar[Mapping[str, str]] = {}
     """Array of the record → its type."""
 
     def __init__(self, name: str | None = None, verbose: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""Back to an earlier state of the same training: all that was learned since is undone, what counts and draws goes on."""
+"""Back to an earlier state of the same training: what was learned since is undone, what counts and draws goes on."""
 
 import contextlib
 from collections.abc import Iterator, Mapping

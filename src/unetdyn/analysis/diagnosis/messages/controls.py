@@ -163,9 +163,7 @@ def gave_up(why: str, reason: str, back_to: int | None, rates: Sequence[Sequence
         rates: Those that diverged, oldest first.
     """
     times = f" Diverged at learning rates {', '.join(map(_values, rates))}." if any(map(len, rates)) else ""
-    state = (
-        f"The model is as at {_of(back_to)}" if back_to is not None else "There was no earlier state to go back to"
-    )
+    state = f"The model is as at {_of(back_to)}" if back_to is not None else "There was no earlier state to go back to"
     advice = (
         "a look at the data (NaN, labels that are no masks, unscaled images), a loss of logits in float32, "
         "normalisation, clipping, a warm-up."
