@@ -15,6 +15,7 @@ from unetdyn.callbacks.momentum_cycle import MomentumCycle
 from unetdyn.callbacks.monitor import Monitor
 from unetdyn.callbacks.noise_scale import NoiseScaleMonitor
 from unetdyn.callbacks.non_finite_guard import NonFiniteGuard
+from unetdyn.callbacks.resumable_run import ResumableRun
 from unetdyn.callbacks.run_recorder import RunRecorder
 from unetdyn.callbacks.stability import StabilityMonitor
 from unetdyn.callbacks.stability_control import StabilityControl
@@ -36,6 +37,7 @@ __all__ = [
     "Monitor",
     "NoiseScaleMonitor",
     "NonFiniteGuard",
+    "ResumableRun",
     "RunRecorder",
     "StabilityControl",
     "StabilityMonitor",

@@ -254,8 +254,7 @@ class ConvergenceStopping(EpochControl):
 
     def get_state(self) -> State:
         """The record, the curves so far, and the best epoch with its weights."""
-        return {
-            **super().get_state(),
+        return super().get_state() | {
             "stopped_epoch": self.stopped_epoch,
             "logged": {key: {"epochs": np.array(e), "values": np.array(v)} for key, (e, v) in self._logged.items()},
             "epochs_seen": self._epochs_seen,
@@ -264,7 +263,7 @@ class ConvergenceStopping(EpochControl):
             "best_weights": None if self._best_weights is None else list(self._best_weights),
         }
 
-    def set_state(self, state: State) -> None:
+    def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on where `get_state` was asked."""
         super().set_state(state)
         self.stopped_epoch = state["stopped_epoch"]

@@ -19,8 +19,8 @@ from unetdyn.callbacks.epoch_control import EpochControl, State
 from unetdyn.callbacks.first_loss import FirstLoss
 from unetdyn.callbacks.logged_number import logged_number
 from unetdyn.callbacks.settable_rate import check_rate_is_settable, rates_of, set_rates
-from unetdyn.dynamics.going_back import build_optimizer, fits, go_back
-from unetdyn.dynamics.training_state import Values, copied
+from unetdyn.dynamics.going_back import build_optimizer, go_back, state_to_keep
+from unetdyn.dynamics.training_state import Values
 
 BEGINNING = -1
 """Of the epoch that a state is from: before the first."""
@@ -135,6 +135,7 @@ class DivergenceRollback(EpochControl):
 
     def _new_optimizer(self) -> None:
         self.rollbacks = 0
+        self._begun = False
         self.good_epoch: int | None = None
         self._good: Values | None = None
         self._finite: set[str] = set()
@@ -153,13 +154,12 @@ class DivergenceRollback(EpochControl):
         """Before the first step, keep the state that there is."""
         super().on_epoch_begin(epoch, logs)
         build_optimizer(self.model)
-        if self._good is not None and fits(self.model, self._good):
+        if self._begun:
             return
-        untrained = self._good is None
+        self._begun = True
+        self._first = FirstLoss(self.model, self.monitor)
         if self.model.built:
-            self._keep(BEGINNING if untrained else self._epoch - 1, copied(self.model, metrics=False))
-        if untrained:
-            self._first = FirstLoss(self.model, self.monitor)
+            self._keep(BEGINNING, state_to_keep(self.model))
 
     def on_epoch_end(self, epoch: int, logs: State | None = None) -> None:  # noqa: ARG002
         """Judge the epoch; keep its state, or go back."""
@@ -169,7 +169,7 @@ class DivergenceRollback(EpochControl):
         if loss is None and not self._warned:
             self._warned = True
             self._warn(messages.value_not_logged("DivergenceRollback", self.monitor, self._epoch, list(logs)), 2)
-        now = copied(self.model, metrics=False)
+        now = state_to_keep(self.model)
         limits = divergence_limits(self._past, self._untrained_loss(), self.k, self.window)
         verdict, why = self._judged(loss, now, limits, logged_number(logs.get("skipped_updates")))
         back_to = BEGINNING - 1
@@ -240,14 +240,13 @@ class DivergenceRollback(EpochControl):
         return rates_of(self.model.optimizer)
 
     def _untrained_loss(self) -> float | None:
-        if self._first_loss is None and self._first is not None:
-            self._first_loss, self._first = self._first.value, None
+        if self._first is not None and (value := self._first.value) is not None:
+            self._first_loss, self._first = value, None
         return self._first_loss
 
     def get_state(self) -> State:
         """The record, the last good state, and the losses that made its past."""
-        return {
-            **super().get_state(),
+        return super().get_state() | {
             "rollbacks": self.rollbacks,
             "good_epoch": self.good_epoch,
             "good": self._good,
@@ -256,7 +255,7 @@ class DivergenceRollback(EpochControl):
             "diverged_at": [list(rates) for rates in self._diverged_at],
         }
 
-    def set_state(self, state: State) -> None:
+    def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on where `get_state` was asked."""
         super().set_state(state)
         self._good, self._finite = None, set()
@@ -265,5 +264,5 @@ class DivergenceRollback(EpochControl):
             self._keep(state["good_epoch"], {place: np.asarray(value) for place, value in good.items()})
         self.rollbacks, self.good_epoch = state["rollbacks"], state["good_epoch"]
         self._past = np.asarray(state["past"]).tolist()
-        self._first, self._first_loss = None, state["first_loss"]
+        self._begun, self._first, self._first_loss = True, None, state["first_loss"]
         self._diverged_at = [list(rates) for rates in state["diverged_at"]]

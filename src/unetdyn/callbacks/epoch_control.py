@@ -63,26 +63,11 @@ class EpochControl(Recorded):
             self._new_optimizer()
 
     def get_state(self) -> State:
-        """The record, and what a subclass adds: all that the next epochs depend on."""
-        return {**inherited_state(super()), "rows": self.record, "warned": self._warned}
+        """The record, and what a subclass adds."""
+        return super().get_state() | {"rows": self.record, "warned": self._warned}
 
-    def set_state(self, state: State) -> None:
-        """Go on where `get_state` was asked.
-
-        Args:
-            state: From `get_state` of an equal control.
-        """
-        bring_back(super(), state)
-        self._rows = {name: list(state["rows"][name]) for name in self.columns}
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        super().set_state(state)
+        self._rows = {name: state["rows"][name].tolist() for name in self.columns}
         self._warned = state["warned"]
-
-
-def inherited_state(base: Any) -> State:
-    """What a base class has to keep; nothing where it keeps none."""
-    return dict(base.get_state()) if hasattr(base, "get_state") else {}
-
-
-def bring_back(base: Any, state: State) -> None:
-    """Give a base class its share."""
-    if hasattr(base, "set_state"):
-        base.set_state(state)

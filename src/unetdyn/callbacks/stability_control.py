@@ -1,6 +1,6 @@
 """The studies' adaptive stability control: a lower rate, or a tighter clip, when a training leaves its band."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -274,8 +274,7 @@ class StabilityControl(EpochControl):
 
     def get_state(self) -> State:
         """The record, the values since it last acted, and how long each has been out of its band."""
-        return {
-            **super().get_state(),
+        return super().get_state() | {
             "scale": self.scale,
             "cooling": self._cooling,
             "at_least": self._at_least,
@@ -284,7 +283,7 @@ class StabilityControl(EpochControl):
             "clipping": None if self.clip is None else self.clip.clipping,
         }
 
-    def set_state(self, state: State) -> None:
+    def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on where `get_state` was asked; the learning rate comes back with the optimizer."""
         super().set_state(state)
         self.scale, self._cooling, self._at_least = state["scale"], state["cooling"], state["at_least"]
