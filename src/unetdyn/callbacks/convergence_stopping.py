@@ -48,7 +48,7 @@ class ConvergenceStopping(EpochControl):
 
     A look at every epoch is many tests: the first epoch in which `"slope"` holds has not its level α. A validation loss
     that rises, as in overfitting, has not converged by the slope, and never stops this control: that is what
-    `EarlyStopping` is for, and both may be in one `fit`.
+    `EarlyStopping` is for, and both may be in one `fit`. Epochs that a `DivergenceRollback` has undone are left out.
 
     Put it behind what writes into `logs` and before `RunRecorder`. `restore_best_weights` follows `EarlyStopping`: the
     weights of the best epoch of a `fit` are put back when it ends, whether this control ended it or not. With averaged
@@ -72,7 +72,7 @@ class ConvergenceStopping(EpochControl):
     Attributes:
         record: Arrays of shape `(epochs,)`: `epoch` (from 0), `monitored` (the value of `monitor`), `holds` (whether
             the criterion held after it).
-        result: What the criterion said last, a `unetdyn.analysis.criteria.Criterion`; None before the first epoch.
+        result: What the criterion says of the training so far, a `unetdyn.analysis.criteria.Criterion`, or None.
         stopped_epoch: After which epoch (from 0) it has stopped; None if it has not.
         best: (epoch, value) of the best epoch of this `fit`, or None.
         findings: (epoch, `unetdyn.analysis.diagnosis.Finding`) pairs: `convergence.stopped`.
@@ -119,6 +119,7 @@ class ConvergenceStopping(EpochControl):
         self.restore_best_weights = bool(restore_best_weights)
         self.settings = {argument: plain(value) for argument, value in (settings or {}).items()}
         self._check_settings()
+        self._gradients: GradientMonitor | None = None
         super().__init__(name, verbose)
 
     def get_config(self) -> dict[str, Any]:
@@ -143,11 +144,15 @@ class ConvergenceStopping(EpochControl):
         self._logged: dict[str, tuple[list[int], list[float]]] = {}
         self._epochs_seen = 0
         self._begin_best()
-        self.result: Criterion | None = None
 
     def _begin_best(self) -> None:
         self._choice = BestModel(self.monitor, self.mode)
         self._best_weights: list[np.ndarray] | None = None
+
+    @property
+    def result(self) -> Criterion | None:
+        """What the criterion says of the training so far; None before the first epoch."""
+        return self._ask() if self.monitor in self._logged else None
 
     @property
     def best(self) -> tuple[int, float] | None:
@@ -159,7 +164,8 @@ class ConvergenceStopping(EpochControl):
         super().on_train_begin(logs)
         self.stopped_epoch = None
         self._begin_best()
-        if self.criterion == "gradient" and _gradients() is None:
+        self._gradients = next((each for each in callbacks_of_fit() if isinstance(each, GradientMonitor)), None)
+        if self.criterion == "gradient" and self._gradients is None:
             raise ValueError(
                 "`criterion='gradient'` goes by the record of a `GradientMonitor`: put one before this control into "
                 f"the callbacks of `fit`. Received: {[type(each).__name__ for each in callbacks_of_fit()]}."
@@ -169,24 +175,25 @@ class ConvergenceStopping(EpochControl):
         """Ask the criterion, keep the best weights, and stop where it holds."""
         logs = {} if logs is None else logs
         self._epochs_seen += 1
+        undone = self._undone(logs)
         value = logged_number(logs.get(self.monitor))
         if value is None and not self._warned:
             self._warned = True
             self._warn(messages.value_not_logged("ConvergenceStopping", self.monitor, self._epoch, list(logs)), 2)
-        for key, logged in logs.items():
+        for key, logged in logs.items() if not undone else ():
             wanted = key == self.monitor or self.criterion == "stability"
             if wanted and (number := logged_number(logged)) is not None:
                 epochs, values = self._logged.setdefault(key, ([], []))
                 epochs.append(self._epoch)
                 values.append(number)
-        if value is not None:
+        if value is not None and not undone:
             self._compare(value)
-            self.result = self._ask()
-        since = None if value is None or self.result is None else self.result.since
+        result = None if value is None or undone else self._ask()
+        since = None if result is None else result.since
         self._note(epoch=self._epoch, monitored=np.nan if value is None else value, holds=since is not None)
         self._put_into_logs(logs, {self.name: float(since is not None)})
-        if self.result is not None and since is not None and self._epochs_seen >= self.min_epochs:
-            self._stop(self.result, since)
+        if result is not None and since is not None and self._epochs_seen >= self.min_epochs:
+            self._stop(result, since)
 
     def on_train_end(self, logs: State | None = None) -> None:  # noqa: ARG002
         """Put the best weights back, where that was asked for."""
@@ -213,8 +220,8 @@ class ConvergenceStopping(EpochControl):
         if self.criterion == "stability":
             return converged_by_stability(curves, **self.settings)
         if self.criterion == "gradient":
-            monitor = _gradients()
-            return converged_by_gradient(monitor.record if monitor else {}, **self.settings)
+            assert self._gradients is not None, "it was looked for when the training began"
+            return converged_by_gradient(self._gradients.record, **self.settings)
         curve = curves[self.monitor]
         if self.criterion == "improvement":
             mode = "min" if self._choice.direction == "down" else "max"
@@ -275,8 +282,3 @@ class ConvergenceStopping(EpochControl):
         self._choice.direction = state["direction"]
         weights = state["best_weights"]
         self._best_weights = None if weights is None else [np.asarray(each) for each in weights]
-
-
-def _gradients() -> GradientMonitor | None:
-    """The first monitor of gradients in the same `fit`."""
-    return next((each for each in callbacks_of_fit() if isinstance(each, GradientMonitor)), None)

@@ -34,7 +34,9 @@ class DivergenceRollback(EpochControl):
     1.4826 · MAD, where level and MAD are the median and the median absolute deviation of those `window` good losses in
     a row whose median is lowest, and the deviation counts as a twentieth of the level at least (`analysis.divergence`).
     The level never rises: so a loss that creeps up is noticed too. Before there are five good epochs, the level is the
-    lowest loss so far, that of the untrained model in its first step included.
+    lowest loss so far, that of the untrained model in its first step included, and the deviation a fifth of it. One
+    batch is no sure level: each time that it goes back to the beginning, the next first step counts too, and the
+    largest of them is that of the untrained model.
 
     A loss of more than half of these deviations is **suspicious**: it becomes no past, and its state is not kept. Any
     other epoch is **good**, and its state, all variables of model and optimizer, is copied to the host: one copy,
@@ -135,7 +137,7 @@ class DivergenceRollback(EpochControl):
 
     def _new_optimizer(self) -> None:
         self.rollbacks = 0
-        self._begun = False
+        self._begun = self._again = False
         self.good_epoch: int | None = None
         self._good: Values | None = None
         self._finite: set[str] = set()
@@ -154,12 +156,11 @@ class DivergenceRollback(EpochControl):
         """Before the first step, keep the state that there is."""
         super().on_epoch_begin(epoch, logs)
         build_optimizer(self.model)
-        if self._begun:
-            return
-        self._begun = True
-        self._first = FirstLoss(self.model, self.monitor)
-        if self.model.built:
+        if not self._begun and self.model.built:
             self._keep(BEGINNING, state_to_keep(self.model))
+        if not self._begun or self._again:
+            self._first = FirstLoss(self.model, self.monitor)
+        self._begun, self._again = True, False
 
     def on_epoch_end(self, epoch: int, logs: State | None = None) -> None:  # noqa: ARG002
         """Judge the epoch; keep its state, or go back."""
@@ -229,6 +230,7 @@ class DivergenceRollback(EpochControl):
             return BEGINNING - 1 if self.good_epoch is None else self.good_epoch
         assert self.good_epoch is not None, "there is a state"
         self.rollbacks += 1
+        self._again = self.good_epoch == BEGINNING
         if self.factor < 1:
             set_rates(self.model.optimizer, [rate * self.factor for rate in rates])
         self.report(
@@ -240,8 +242,10 @@ class DivergenceRollback(EpochControl):
         return rates_of(self.model.optimizer)
 
     def _untrained_loss(self) -> float | None:
+        """That of the first step; the largest of several, where it has gone back to the beginning."""
         if self._first is not None and (value := self._first.value) is not None:
-            self._first_loss, self._first = value, None
+            known = self._first_loss
+            self._first_loss, self._first = value if known is None or not known > value else known, None
         return self._first_loss
 
     def get_state(self) -> State:
@@ -252,6 +256,7 @@ class DivergenceRollback(EpochControl):
             "good": self._good,
             "past": np.array(self._past, dtype=np.float64),
             "first_loss": self._untrained_loss(),
+            "again": self._again,
             "diverged_at": [list(rates) for rates in self._diverged_at],
         }
 
@@ -264,5 +269,6 @@ class DivergenceRollback(EpochControl):
             self._keep(state["good_epoch"], {place: np.asarray(value) for place, value in good.items()})
         self.rollbacks, self.good_epoch = state["rollbacks"], state["good_epoch"]
         self._past = np.asarray(state["past"]).tolist()
-        self._begun, self._first, self._first_loss = True, None, state["first_loss"]
+        self._begun, self._again = True, state["again"]
+        self._first, self._first_loss = None, state["first_loss"]
         self._diverged_at = [list(rates) for rates in state["diverged_at"]]

@@ -52,8 +52,8 @@ class StabilityControl(EpochControl):
 
     Where one of them is out of its band for `patience` epochs in a row, the rate is multiplied by `factor`. A value
     that is out stays out until it is below its calm bound. Then nothing counts for `cooldown` epochs, after which σ is
-    that of the new rate alone. A value that is not finite counts as unknown: that is the matter of
-    `DivergenceRollback`.
+    that of the new rate alone. A value that is not finite is left out:
+    that is the matter of `DivergenceRollback`, after whose rollbacks it looks anew.
 
     Put it behind the monitors and before `RunRecorder`. It works on what other callbacks leave, and they on what it
     leaves: `ReduceLROnPlateau` may be in the same `fit`. A learning rate that is a schedule is refused before training
@@ -207,6 +207,8 @@ class StabilityControl(EpochControl):
         """Look, and act where something has been out of its band for too long."""
         logs = {} if logs is None else logs
         self._note_rate(logs)
+        if self._undone(logs):
+            self._begin_anew()
         seen = self._look(logs)
         action = self._act() if self._cooling == 0 else 0
         if self._cooling and not action:
@@ -222,7 +224,7 @@ class StabilityControl(EpochControl):
             self._warned = True
             self._warn(messages.value_not_logged("StabilityControl", self.monitor, self._epoch, list(logs)), 2)
         known = {"flip_rate": flips_in(logs)}
-        if value is not None:
+        if value is not None and np.isfinite(value):
             self._values.append(value)
             known["sigma"] = scatter_of(self._values, self.monitor, logs)
             if self.oscillation is not None:
