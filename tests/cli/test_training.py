@@ -49,7 +49,7 @@ def test_demo_runs_the_quickstart_recipe(invoke, monkeypatch):
     import unetdyn.experiment
 
     seen = []
-    monkeypatch.setattr(unetdyn.experiment, "run_experiment", lambda config: seen.append(config) or 1 / 0)
+    monkeypatch.setattr(unetdyn.experiment, "run_experiment", lambda config, **_: seen.append(config) or 1 / 0)
     result = invoke("demo")
     assert isinstance(result.exception, ZeroDivisionError)
     assert seen[0].name == "quickstart"
@@ -59,7 +59,7 @@ def ending(monkeypatch, end):
     """`unetdyn train` whose training ends so."""
     import unetdyn.experiment
 
-    monkeypatch.setattr(unetdyn.experiment, "run_experiment", lambda config: end())
+    monkeypatch.setattr(unetdyn.experiment, "run_experiment", lambda config, **_: end())
 
 
 def raiser(error, note=None):

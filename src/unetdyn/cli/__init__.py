@@ -1,4 +1,4 @@
-"""The command line: train from a configuration, show, diagnose and report runs, and a demonstration.
+"""The command line: train from a configuration, carry on, show, diagnose, report and export runs, and a demonstration.
 
 Commands import what they need when they are called, so that a run is shown without Keras.
 """
@@ -10,8 +10,9 @@ import sys
 import click
 
 from unetdyn import __version__
+from unetdyn.cli.exporting import export
 from unetdyn.cli.reading import diagnose, report, show
-from unetdyn.cli.training import demo, train
+from unetdyn.cli.training import demo, resume, train
 
 # TensorFlow greets a machine without a GPU with lines that look like errors. What goes wrong still raises.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -26,5 +27,5 @@ def main() -> None:
             stream.reconfigure(errors="replace")
 
 
-for command in (train, demo, show, diagnose, report):
+for command in (train, resume, demo, show, diagnose, report, export):
     main.add_command(command)
