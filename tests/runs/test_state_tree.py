@@ -60,15 +60,11 @@ ARRAYS = hnp.arrays(DTYPES, SHAPES) | st.builds(
 )
 SCALARS = hnp.from_dtype(np.dtype("f4")) | st.builds(lambda array: array[()], ARRAYS.filter(lambda a: a.ndim == 0))
 TEXTS = st.text(st.characters(), max_size=4) | st.sampled_from(("$tuple", "$", "$x", "\ud800\udc00", "NaN"))
-LEAVES = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), TEXTS, st.binary(max_size=4), ARRAYS, SCALARS
-)
+LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXTS, st.binary(max_size=4), ARRAYS, SCALARS)
 TREES = st.recursive(
     LEAVES,
     lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.lists(inner, max_size=3).map(tuple)
-        | st.dictionaries(TEXTS, inner, max_size=3)
+        st.lists(inner, max_size=3) | st.lists(inner, max_size=3).map(tuple) | st.dictionaries(TEXTS, inner, max_size=3)
     ),
     max_leaves=12,
 )
@@ -136,7 +132,7 @@ class Strange(dict):
     pass
 
 
-Pair = collections.namedtuple("Pair", "a b")  # noqa: PYI024
+Pair = collections.namedtuple("Pair", "a b")
 
 
 @pytest.mark.parametrize(
