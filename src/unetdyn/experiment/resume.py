@@ -136,9 +136,9 @@ def _longer(run: runs.Run, config: Config, state: dict[str, Any], cut_off: CutOf
     kind = stages[-1].optimizer.schedule.kind
     if kind in OVER_ALL_EPOCHS:
         raise ConfigError(
-            f"The learning rate of {run.path} is planned over {stages[-1].epochs} epochs (`{kind}`), and one over others "
-            f"differs from the first step on: the run can't go on as one of {epochs}. Train anew, with more epochs or "
-            "with a schedule that does not depend on their number."
+            f"The learning rate of {run.path} is a `{kind}` over {stages[-1].epochs} epochs: in a longer training it "
+            "would be another from the first step on. Train anew, with more epochs, or with a schedule that does not "
+            "depend on their number."
         )
     values = config.model_dump(mode="json")
     if config.stages:

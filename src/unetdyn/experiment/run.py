@@ -97,7 +97,7 @@ def carry_out(made: Assembled, cut_off: CutOff | None = None) -> runs.Run:
             raise
         recorder.fail(error)
         error.add_note(f"What there is of the run is in {path}.")
-        if StateStore(path / "state").exists:
+        if StateStore(path / "state").exists():
             error.add_note(f"Carry on: unetdyn resume {shlex.quote(str(path))}")
         _draw(path)
         raise
