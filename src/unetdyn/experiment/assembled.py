@@ -8,6 +8,7 @@ from typing import TextIO
 import keras
 
 from unetdyn import callbacks
+from unetdyn.callbacks.resumable_run import ResumableRun
 from unetdyn.experiment.averaged_weights import AveragedWeights
 from unetdyn.experiment.build import build_model
 from unetdyn.experiment.config import Config
@@ -43,7 +44,7 @@ class Assembled:
     model: keras.Model
     cycles: Cycles
     recorder: callbacks.RunRecorder
-    resumable: callbacks.ResumableRun | None
+    resumable: ResumableRun | None
     watching: list[keras.callbacks.Callback]
 
     @property
@@ -85,6 +86,6 @@ def assemble(config: Config, stream: TextIO, walltime: float | None, record: Rec
         watching.insert(1 + len(monitors), reduce_lr_on_plateau(settings.reduce_lr_on_plateau))
     resumable = None
     if config.fit.keep_state:
-        resumable = callbacks.ResumableRun(recorder.path, walltime, verbose=0)
+        resumable = ResumableRun(recorder.path, walltime, verbose=0)
         watching.append(resumable)
     return Assembled(config, prepared, model, cycles, recorder, resumable, watching)
