@@ -15,6 +15,7 @@ ARGUMENTS = {
     "LiveDashboard": lambda folder: {"where": "notebook", "every_seconds": 0},
     "MomentumCycle": lambda folder: {"base_momentum": 0.9, "max_momentum": 0.9, "cycle": OneCycle(1.0, 8)},
     "NonFiniteGuard": lambda folder: {"verbose": 0},
+    "ResumableRun": lambda folder: {"path": folder / "resumable", "verbose": 0},
     "RunRecorder": lambda folder: {"path": folder / "run", "save_best": "val_loss"},
     "Watch": lambda folder: {"path": folder / "watch", "display": "terminal"},
     "StabilityMonitor": lambda folder: {"monitor": ["val_loss", "loss"], "window": 2},

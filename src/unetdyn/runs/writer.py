@@ -1,5 +1,6 @@
 """Write a run directory so that it can be read after `kill -9` at any moment."""
 
+import copy
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -210,6 +211,11 @@ class RunWriter:
     def status(self) -> str:
         """`"running"`, or how the run has ended."""
         return str(self._run["status"])
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """All that `declare` was given, by its arguments' names: a copy."""
+        return copy.deepcopy({key: self._run[key] for key in ("metrics", "monitors", "setup", "stages")})
 
     def declare(
         self,
