@@ -5,7 +5,8 @@ import io
 import pytest
 
 from unetdyn import runs
-from unetdyn.experiment import ConfigError, parse_config, resume_experiment
+from unetdyn.experiment import ConfigError, parse_config, resume_experiment, run_experiment
+from unetdyn.experiment.monitors import offered
 from unetdyn.experiment.resume import configuration_of
 from unetdyn.runs.state_store import StateStore
 
@@ -58,7 +59,6 @@ def test_resume_of_a_run_that_is_finished_returns_it(plant):
 @pytest.mark.parametrize(
     ("epochs", "config", "why"),
     [
-        (0, {}, "it was ended before its first epoch was"),
         (3, {}, "it was removed, or never kept"),
         (3, {"fit": {"epochs": 5, "keep_state": False}}, "`fit.keep_state` is false in its configuration"),
     ],
@@ -71,11 +71,37 @@ def test_resume_without_a_state_says_what_then(plant, epochs, config, why):
     )
 
 
+def test_resume_of_a_run_that_was_ended_before_its_first_state_begins_again(plant):
+    """Its first epoch was recorded, and the state was still being written."""
+    split = {"train": [0, 1], "validation": [3, 3]}
+    config = {
+        "data": {"kind": "synthetic", "sections": 6, "size": 64, "tile": 32, "split": split},
+        "model": {"architecture": "UNet", "filters": 2, "depth": 1},
+        "fit": {"epochs": 1},
+        "callbacks": {declared.name: None for declared, section in offered() if not section.required},
+    }
+    path = plant(1, status="interrupted", config=config)
+    (path / "state").mkdir()
+    with pytest.warns(UserWarning, match="was killed before its first state was saved. It begins again"):
+        run = resume_experiment(path, stream=io.StringIO())
+    assert (run.status, len(run.epochs)) == ("finished", 1)
+    assert "val_loss" in run.history
+
+
 def test_resume_from_a_damaged_state_names_the_file(plant):
     path = plant(state={})
     file = path / "state/000001.json"
     file.write_bytes(file.read_bytes()[:-20])
     assert f"{file} is damaged" in refusal(path)
+
+
+def test_train_into_a_run_that_can_be_carried_on_says_so(plant):
+    path = plant(state={})
+    config = parse_config({"data": {"kind": "synthetic"}, "model": {"filters": 2, "depth": 1}, "run_directory": path})
+    with pytest.raises(
+        ConfigError, match=f"which holds a run that has not finished; to carry on: unetdyn resume {path}"
+    ):
+        run_experiment(config, io.StringIO())
 
 
 def test_resume_of_a_run_without_a_configuration_says_to_start_the_script_again(tmp_path):

@@ -27,6 +27,7 @@ def captured(moment: Moment, model: keras.Model, callbacks: Sequence[Any], adapt
         callbacks: Of the `fit`.
         adapter: Keras' adapter of the data, or None.
     """
+    _build_optimizer(model)
     dataset = _with_state(adapter)
     return {
         **moment._asdict(),
@@ -50,8 +51,7 @@ def put_into_place(state: State, model: keras.Model, callbacks: Sequence[Any], a
         adapter: Keras' adapter of the data; None leaves the data alone.
         metrics: Whether the sums of metrics come back too; they are not there before the first step.
     """
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
+    _build_optimizer(model)
     waiting = list(state["callbacks"])
     for each in callbacks:
         known = {"class": type(each).__name__, "name": getattr(each, "name", None)}
@@ -64,6 +64,12 @@ def put_into_place(state: State, model: keras.Model, callbacks: Sequence[Any], a
     dataset = _with_state(adapter)
     if dataset is not None and state["data"] is not None:
         dataset.set_state(state["data"])
+
+
+def _build_optimizer(model: keras.Model) -> None:
+    """Before the first step it may have no slots yet, and a state without them would fit no training."""
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
 
 
 def _with_state(adapter: Any) -> Any:

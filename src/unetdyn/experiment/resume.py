@@ -1,8 +1,12 @@
 """An experiment that was ended before its end, carried on from its last state."""
 
 import sys
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
+
+import keras
 
 from unetdyn import callbacks, runs
 from unetdyn.experiment.config import Config
@@ -12,6 +16,10 @@ from unetdyn.experiment.schedule_config import OVER_ALL_EPOCHS
 from unetdyn.experiment.stages import CutOff
 from unetdyn.runs.process import in_words, is_alive
 from unetdyn.runs.state_store import StateStore
+from unetdyn.runs.waiting import STATE
+
+BEGINNING = 60.0
+"""Seconds of training that are no loss: a run that was ended in them, before its first state, begins again."""
 
 
 def resume_experiment(
@@ -47,19 +55,21 @@ def resume_experiment(
     if opened.status == "finished" and (epochs is None or epochs <= done):
         tell(stream, f"Nothing is left to do: {opened.path} is finished, with {done} epochs.")
         return opened
-    state = state_of(opened, config)
-    cut_off = CutOff(state["fit"], _first_epoch(opened, state["fit"]))
+    state = None if _was_ended_before_a_state(opened, config) else state_of(opened, config)
+    cut_off = None if state is None else CutOff(state["fit"], _first_epoch(opened, state["fit"]))
     if epochs is not None:
         config = _longer(opened, config, state, cut_off, epochs)
-    step = f", step {state['step'] + 1}" if state["step"] else ""
-    tell(stream, f"Carrying on {opened.path} at epoch {state['epoch'] + 1}{step}")
+    if state is not None:
+        step = f", step {state['step'] + 1}" if state["step"] else ""
+        tell(stream, f"Carrying on {opened.path} at epoch {state['epoch'] + 1}{step}")
 
     def record(**settings: Any) -> callbacks.RunRecorder:
-        return callbacks.RunRecorder(opened.path, **settings)
+        return callbacks.RunRecorder(opened.path, **settings, extend=True)
 
     made = assembled_for(config, stream, walltime, record)
-    assert made.resumable is not None, "what has a state keeps one"
-    made.resumable.fits = cut_off.stage
+    if made.resumable is not None and cut_off is not None:
+        made.resumable.fits = cut_off.stage
+    made.watching.append(_noting(made.recorder, config))
     return carry_out(made, cut_off)
 
 
@@ -83,13 +93,11 @@ def state_of(run: runs.Run, config: Config) -> dict[str, Any]:
     Raises:
         ConfigError: If there is none, or none that is whole.
     """
-    store = StateStore(run.path / "state")
     try:
-        tree: dict[str, Any] = store.read().tree
+        tree: dict[str, Any] = StateStore(run.path / STATE).read().tree
     except FileNotFoundError:
-        why = "it was ended before its first epoch was" if not run.epochs else "it was removed, or never kept"
-        if not config.fit.keep_state:
-            why = "`fit.keep_state` is false in its configuration"
+        kept = config.fit.keep_state
+        why = "it was removed, or never kept" if kept else "`fit.keep_state` is false in its configuration"
         raise ConfigError(
             f"{run.path} has no state to carry on from: {why}. Train anew, with the configuration that is in its "
             "run.json under `config`."
@@ -97,6 +105,25 @@ def state_of(run: runs.Run, config: Config) -> dict[str, Any]:
     except (runs.RunError, OSError) as error:
         raise ConfigError(str(error)) from error
     return tree
+
+
+def _was_ended_before_a_state(run: runs.Run, config: Config) -> bool:
+    """Whether nearly nothing is lost, so that it may begin again; one that had come further has lost its state."""
+    folder = run.path / STATE
+    if not config.fit.keep_state or StateStore(folder).exists() or (run.epochs and not folder.is_dir()):
+        return False
+    seconds = [float(each["seconds"]) for each in run.epochs if isinstance(each.get("seconds"), int | float)]
+    return len(run.epochs) <= 1 or (len(seconds) == len(run.epochs) and sum(seconds) < BEGINNING)
+
+
+def _noting(recorder: callbacks.RunRecorder, config: Config) -> keras.callbacks.Callback:
+    """Has `run.json` say how many epochs there are to be, once the run is carried on."""
+
+    def note(*_: Any, **__: Any) -> None:
+        with suppress(OSError):  # a full disk ends no training; there is another epoch
+            recorder.writer.configure(config.model_dump(mode="json"))
+
+    return keras.callbacks.LambdaCallback(on_epoch_begin=note)
 
 
 def _refuse_running(run: runs.Run) -> None:
@@ -115,11 +142,14 @@ def _first_epoch(run: runs.Run, stage: int) -> int:
     return int(run.stages[stage]["epoch"])
 
 
-def _longer(run: runs.Run, config: Config, state: dict[str, Any], cut_off: CutOff, epochs: int) -> Config:
+def _longer(
+    run: runs.Run, config: Config, state: Mapping[str, Any] | None, cut_off: CutOff | None, epochs: int
+) -> Config:
     """With so many epochs in all, where that makes of it what a longer training would have been."""
     stages = config.trained
-    before = cut_off.first + sum(stage.epochs for stage in stages[cut_off.stage : -1])
-    done = state["epoch"] + (state["step"] > 0)
+    number, first = cut_off if cut_off is not None else (0, 0)
+    before = first + sum(stage.epochs for stage in stages[number:-1])
+    done = 0 if state is None else state["epoch"] + (state["step"] > 0)
     if epochs < done or epochs <= before:
         raise ConfigError(
             f"`--epochs` must be at least {max(done, before + 1)}: of the epochs of the whole training, "
@@ -128,13 +158,13 @@ def _longer(run: runs.Run, config: Config, state: dict[str, Any], cut_off: CutOf
         )
     if epochs == before + stages[-1].epochs:
         return config
-    if cut_off.stage == len(stages) - 1 and state["stopped"]:
+    if state is not None and number == len(stages) - 1 and state["stopped"]:
         raise ConfigError(
             f"Early stopping ended {run.path} after epoch {done}, and a longer training as well. Train anew, with more "
             "`callbacks.early_stopping.patience` or without it."
         )
     kind = stages[-1].optimizer.schedule.kind
-    if kind in OVER_ALL_EPOCHS:
+    if state is not None and kind in OVER_ALL_EPOCHS:
         raise ConfigError(
             f"The learning rate of {run.path} is a `{kind}` over {stages[-1].epochs} epochs: in a longer training it "
             "would be another from the first step on. Train anew, with more epochs, or with a schedule that does not "

@@ -2,10 +2,9 @@
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
@@ -15,6 +14,7 @@ import keras
 from unetdyn import callbacks, runs
 from unetdyn._warnings import warn
 from unetdyn.analysis.recorded_settings import stability_settings
+from unetdyn.callbacks.endings import leave
 from unetdyn.experiment.assembled import Assembled, Record, assemble
 from unetdyn.experiment.build import precision_of
 from unetdyn.experiment.config import Config
@@ -24,6 +24,7 @@ from unetdyn.experiment.stages import CutOff, train
 from unetdyn.report import HistoryDisplay
 from unetdyn.runs.claim import siblings
 from unetdyn.runs.state_store import StateStore
+from unetdyn.runs.waiting import STATE, WaitingWriter
 
 
 def run_experiment(config: Config, stream: TextIO | None = None, walltime: float | None = None) -> runs.Run:
@@ -48,7 +49,9 @@ def run_experiment(config: Config, stream: TextIO | None = None, walltime: float
     tell(stream, "Preparing the sections")
 
     def record(**settings: Any) -> callbacks.RunRecorder:
-        make = partial(callbacks.RunRecorder, **settings)
+        def make(path: Path) -> callbacks.RunRecorder:
+            return _new_recorder(path, settings)
+
         return make(config.run_directory) if config.run_directory else _in_new_directory(make, config.name)
 
     return carry_out(assembled_for(config, stream, walltime, record))
@@ -91,14 +94,16 @@ def carry_out(made: Assembled, cut_off: CutOff | None = None) -> runs.Run:
         train(made.model, made.config, made.prepared, recorder, made.watching, made.cycles, cut_off)
         recorder.conclude(**_test(path, made.config, made.prepared))
     except BaseException as error:
+        if made.resumable is not None:
+            leave(made.resumable)  # Keras tells callbacks nothing of an exception
         if cut_off is not None and made.resumable is not None and made.resumable.resumed_from is None:
-            if isinstance(error, ValueError):
+            if isinstance(error, ValueError | OSError):
                 raise ConfigError(str(error)) from error
             raise
         recorder.fail(error)
         error.add_note(f"What there is of the run is in {path}.")
-        if StateStore(path / "state").exists():
-            error.add_note(f"Carry on: unetdyn resume {shlex.quote(str(path))}")
+        if StateStore(path / STATE).exists():
+            error.add_note(f"Carry on: {carrying_on(path)}")
         _draw(path)
         raise
     _draw(path)
@@ -113,6 +118,25 @@ def _draw(path: Path) -> None:
             HistoryDisplay.from_run(run, **stability_settings(run.config)).plot().save(path / "history.png")
     except Exception as error:
         warn("picture.failed", f"{path / 'history.png'} could not be drawn. {type(error).__name__}: {error}")
+
+
+def _new_recorder(path: Path, settings: Mapping[str, Any]) -> callbacks.RunRecorder:
+    recorder = callbacks.RunRecorder(path, **settings)
+    if isinstance(recorder.writer, WaitingWriter):
+        raise FileExistsError(
+            f"`run_directory` must be a new or empty folder. Received: {path}, which holds a run that has not finished; "
+            f"to carry on: {carrying_on(path)}"
+        )
+    return recorder
+
+
+def carrying_on(path: Path) -> str:
+    """The command that carries on with a run.
+
+    >>> carrying_on(Path("runs/of mine"))
+    "unetdyn resume 'runs/of mine'"
+    """
+    return f"unetdyn resume {shlex.quote(str(path))}"
 
 
 def _in_new_directory(record: Callable[[Path], callbacks.RunRecorder], name: str) -> callbacks.RunRecorder:
