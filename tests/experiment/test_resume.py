@@ -98,9 +98,7 @@ def test_resume_from_a_damaged_state_names_the_file(plant):
 def test_train_into_a_run_that_can_be_carried_on_says_so(plant):
     path = plant(state={})
     config = parse_config({"data": {"kind": "synthetic"}, "model": {"filters": 2, "depth": 1}, "run_directory": path})
-    with pytest.raises(
-        ConfigError, match=f"which holds a run that has not finished; to carry on: unetdyn resume {path}"
-    ):
+    with pytest.raises(ConfigError, match=f"which holds a run that has not finished: unetdyn resume {path} carries on"):
         run_experiment(config, io.StringIO())
 
 

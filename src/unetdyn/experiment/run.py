@@ -1,6 +1,5 @@
 """One experiment from its configuration to its run directory."""
 
-import shlex
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -23,6 +22,7 @@ from unetdyn.experiment.prepare import Prepared
 from unetdyn.experiment.stages import CutOff, train
 from unetdyn.report import HistoryDisplay
 from unetdyn.runs.claim import siblings
+from unetdyn.runs.resume_command import resume_command
 from unetdyn.runs.state_store import StateStore
 from unetdyn.runs.waiting import STATE, WaitingWriter
 
@@ -103,7 +103,7 @@ def carry_out(made: Assembled, cut_off: CutOff | None = None) -> runs.Run:
         recorder.fail(error)
         error.add_note(f"What there is of the run is in {path}.")
         if StateStore(path / STATE).exists():
-            error.add_note(f"Carry on: {carrying_on(path)}")
+            error.add_note(f"Carry on: {resume_command(path)}")
         _draw(path)
         raise
     _draw(path)
@@ -124,19 +124,10 @@ def _new_recorder(path: Path, settings: Mapping[str, Any]) -> callbacks.RunRecor
     recorder = callbacks.RunRecorder(path, **settings)
     if isinstance(recorder.writer, WaitingWriter):
         raise FileExistsError(
-            f"`run_directory` must be a new or empty folder. Received: {path}, which holds a run that has not finished; "
-            f"to carry on: {carrying_on(path)}"
+            f"`run_directory` must be a new or empty folder. Received: {path}, which holds a run that has not "
+            f"finished: {resume_command(path)} carries on."
         )
     return recorder
-
-
-def carrying_on(path: Path) -> str:
-    """The command that carries on with a run.
-
-    >>> carrying_on(Path("runs/of mine"))
-    "unetdyn resume 'runs/of mine'"
-    """
-    return f"unetdyn resume {shlex.quote(str(path))}"
 
 
 def _in_new_directory(record: Callable[[Path], callbacks.RunRecorder], name: str) -> callbacks.RunRecorder:
