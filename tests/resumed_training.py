@@ -13,8 +13,9 @@ import keras
 import numpy as np
 
 from monitored_units import CONTROLS, MONITORS
-from unetdyn.callbacks import AdaptiveGradientClipping, AutoClip, LiveDashboard, MomentumCycle, Monitor, Watch
+from unetdyn.callbacks import AdaptiveGradientClipping, AutoClip, LiveDashboard, MomentumCycle, Monitor
 from unetdyn.callbacks.keras_states import bring_back, state_of
+from unetdyn.callbacks.skipped_batches import SkippedBatches
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics.training_state import copied, put_back
 from unetdyn.experiment.averaged_weights import AveragedWeights
@@ -36,18 +37,33 @@ ACTING = {
     "AutoClip": lambda folder: AutoClip(percentile=50, history=10),
     "LiveDashboard": lambda folder: LiveDashboard(where="terminal"),
     "MomentumCycle": lambda folder: MomentumCycle(0.8, 0.95, OneCycle(1.0, EPOCHS * STEPS)),
-    "Watch": lambda folder: Watch(folder, display="off", verbose=0),
 }
 """Instead of those of `monitored_units`, which have nothing to do."""
 
-PROCESS = {"params", "_blocks", "_began", "_compiles"}
-"""Attributes of a callback that belong to the process, or to a `fit`: parameters, clocks, what is made when asked for."""
+DIRECTORY = {"ResumableRun", "RunRecorder", "Watch"}
+"""Those that carry on with a run directory: `test_watch_resumed.py` has them."""
+
+PROCESS = {
+    "params",
+    "_blocks",
+    "_began",
+    "_compiles",
+    "_looks",
+    "_probe",
+    "monitor_op",
+    "min_delta",
+    "filepath",
+    "filename",
+}
+"""Attributes of a callback that belong to a process or a `fit`: parameters, clocks, paths, what is made when needed."""
 
 
 class Forgetful(Monitor):
     """Keeps something that is not in its state."""
 
-    seen = 0
+    def __init__(self):
+        super().__init__("forgetful")
+        self.seen = 0
 
     @property
     def record(self):
@@ -76,20 +92,20 @@ class Moments(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         if self.moment is not None:
             self.model._initial_epoch = self.moment[0]
-            self.model.optimizer.build(self.model.trainable_variables)
+            if not self.model.optimizer.built:
+                self.model.optimizer.build(self.model.trainable_variables)
             self.bring_back(metrics=False)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
         if self.moment is not None and self.moment[0] == epoch and self.moment[1]:
-            self.train_function = self.model.train_function
-            self.model.train_function = without_training
+            self.skipped = SkippedBatches(self.model)
 
     def on_train_batch_begin(self, batch, logs=None):
         if not batch:
             return
         if self.moment == (self.epoch, batch):
-            self.model.train_function = self.train_function
+            self.skipped.end()
             self.bring_back(metrics=True)
         elif (self.epoch, batch) in MOMENTS.values() and self.moment is None:
             self.take((self.epoch, batch))
@@ -116,14 +132,7 @@ class Moments(keras.callbacks.Callback):
         if not metrics:
             put_back(self.model, values)
         self.attributes[self.moment] = [attributes_of(each) for each in self.callbacks]
-
-
-def without_training(*arguments):
-    """In place of a train function: draws a batch, or has got it already, and leaves the model alone."""
-    *state, data = arguments
-    if keras.backend.backend() != "torch":
-        next(data)
-    return ({}, *state) if state else {}
+        self.model.calls_of_loss.clear()
 
 
 def attributes_of(callback):
@@ -159,11 +168,12 @@ def make_model(dtype="float32", **options):
     model = keras.Sequential(
         [
             keras.Input((4,)),
-            layers.Dense(4, activation="relu", dtype=dtype),
-            layers.BatchNormalization(dtype=dtype),
-            layers.Dropout(0.5, seed=2, dtype=dtype),
-            layers.Dense(1, activation="sigmoid", dtype="float32"),
-        ]
+            layers.Dense(4, activation="relu", dtype=dtype, name="first"),
+            layers.BatchNormalization(dtype=dtype, name="norm"),
+            layers.Dropout(0.5, seed=2, dtype=dtype, name="dropout"),
+            layers.Dense(1, activation="sigmoid", dtype="float32", name="last"),
+        ],
+        name="model",
     )
     optimizer = keras.optimizers.Adam(0.01, **options)
     if dtype == "mixed_float16":
@@ -183,15 +193,12 @@ def make_model(dtype="float32", **options):
 def callbacks_for(way, folder):
     """All of ours, and Keras' own, by name, in their order."""
     units = MONITORS | CONTROLS | ACTING
-    own = {name: make(folder / name) for name, make in units.items() if name != "RunRecorder"}
-    if way != "plain":
-        del own["Watch"], own["LiveDashboard"]
-    watched = own["Watch"].monitors.values() if way == "plain" else ()
-    for unit in [*own.values(), *watched]:
+    own = {name: make(folder / name) for name, make in units.items() if name not in DIRECTORY}
+    for unit in own.values():
         if hasattr(unit, "budget"):
             unit.budget = None  # it is of time, which is never the same
     swap = {
-        "plain": {"Forgetful": Forgetful(name="forgetful")},
+        "plain": {"Forgetful": Forgetful()},
         "accumulation": {"SwapEMAWeights": keras.callbacks.SwapEMAWeights(swap_on_epoch=True)},
         "float16": {"AveragedWeights": AveragedWeights()},
     }[way]

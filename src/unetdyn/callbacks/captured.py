@@ -27,7 +27,6 @@ def captured(moment: Moment, model: keras.Model, callbacks: Sequence[Any], adapt
         callbacks: Of the `fit`.
         adapter: Keras' adapter of the data, or None.
     """
-    _build_optimizer(model)
     dataset = _with_state(adapter)
     return {
         **moment._asdict(),
@@ -46,12 +45,11 @@ def put_into_place(state: State, model: keras.Model, callbacks: Sequence[Any], a
 
     Args:
         state: From `captured`.
-        model: Built and compiled.
+        model: Built and compiled; its optimizer is built too.
         callbacks: Of the `fit`, in the same order.
         adapter: Keras' adapter of the data; None leaves the data alone.
         metrics: Whether the sums of metrics come back too; they are not there before the first step.
     """
-    _build_optimizer(model)
     waiting = list(state["callbacks"])
     for each in callbacks:
         known = {"class": type(each).__name__, "name": getattr(each, "name", None)}
@@ -64,12 +62,6 @@ def put_into_place(state: State, model: keras.Model, callbacks: Sequence[Any], a
     dataset = _with_state(adapter)
     if dataset is not None and state["data"] is not None:
         dataset.set_state(state["data"])
-
-
-def _build_optimizer(model: keras.Model) -> None:
-    """Before the first step it may have no slots yet, and a state without them would fit no training."""
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
 
 
 def _with_state(adapter: Any) -> Any:

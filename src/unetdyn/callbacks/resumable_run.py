@@ -26,6 +26,7 @@ from unetdyn.dynamics.sessions import runs
 from unetdyn.runs.state_store import StateStore
 
 FORMAT = 1
+FOR_EVER = 10.0**6  # seconds
 EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again
 
 
@@ -225,6 +226,8 @@ class ResumableRun(keras.callbacks.Callback):
     def _bring_back(self, number: int) -> None:
         saved = self._store.read()
         state = saved.tree
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
         if number < state["fit"]:  # it had ended before the process did
             self.model._initial_epoch = (self.params or {}).get("epochs")
             self._last = None
@@ -237,11 +240,11 @@ class ResumableRun(keras.callbacks.Callback):
                 f"{reason}. Start it as it was, or choose another path."
             )
         moment = Moment(state["epoch"], state["step"])
+        self.resumed_from = moment.epoch, moment.step
         put_into_place(state, self.model, self._callbacks.callbacks, self._adapter, metrics=False)
         set_random_state(state["random_of_epoch"] if moment.step else state["random"])
         over = state["stopped"]  # by a callback, before the planned end
         self.model._initial_epoch = (self.params or {}).get("epochs") if over else moment.epoch or None
-        self.resumed_from = moment.epoch, moment.step
         self._saved = state
         if (found := order_not_restored(self._adapter)) is not None:
             self._warn(found)
@@ -268,7 +271,14 @@ class ResumableRun(keras.callbacks.Callback):
             "random": random_state(),
             **captured(moment, self.model, self._callbacks.callbacks, self._adapter),
         }
-        return lambda: self._store.write(state)
+        others = [each.background for each in self._callbacks.callbacks if hasattr(each, "background")]
+
+        def write() -> None:
+            for background in others:  # what the state says is on the disk must be there
+                background.join(FOR_EVER)
+            self._store.write(state)
+
+        return write
 
     def _stop(self, moment: Moment) -> None:
         """Save what there is, and let what asked for it go on."""
