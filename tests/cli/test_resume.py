@@ -1,8 +1,11 @@
 """A training that is ended again and again, and carried on, is the training that never was."""
 
+import json
 import os
+import shutil
 import signal
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,6 +79,20 @@ def assert_same(one, other):
     assert one.summary["test_jaccard"] == other.summary["test_jaccard"]
 
 
+def assert_refused_with_other_data(command, path):
+    shutil.copytree(path, "other")
+    file = Path("other/run.json")
+    header = json.loads(file.read_text())
+    header["config"]["data"]["seed"] = 7
+    file.write_text(json.dumps(header))
+    before = {each: each.read_bytes() for each in Path("other").rglob("*") if each.is_file()}
+    ended = command("resume", "other")
+    assert ended.exit_code == 2, ended.output
+    assert "whose state is of another one: data.images.checksum was" in ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1
+    assert {each: each.read_bytes() for each in Path("other").rglob("*") if each.is_file()} == before
+
+
 def test_training_that_was_ended_three_times_is_the_one_that_was_not(command):
     """By the walltime before its first step, in the midst of an epoch, and by its own end, from which it goes on."""
     assert command("train", "whole.yaml", "--set", "run_directory=whole").exit_code == 0
@@ -89,6 +106,7 @@ def test_training_that_was_ended_three_times_is_the_one_that_was_not(command):
     assert ended.exit_code == 143, ended.output
     assert ended.stderr.startswith("Stopped by SIGTERM.")
     assert runs.open("often").status == "interrupted"
+    assert_refused_with_other_data(command, "often")
     ended = command("resume", "often")
     assert ended.exit_code == 0, ended.output
     assert "Carrying on often at epoch 2, step 3" in ended.output

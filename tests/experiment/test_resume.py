@@ -1,6 +1,8 @@
 """What can't be carried on is refused in a sentence, and left as it is; tests/cli/test_resume.py carries on."""
 
 import io
+import os
+import platform
 
 import pytest
 
@@ -46,6 +48,14 @@ def refusal(path, epochs=None):
 def test_resume_of_no_run_says_what_a_run_is(tmp_path):
     with pytest.raises(FileNotFoundError, match="`path` must be a run directory"):
         resume_experiment(tmp_path, stream=io.StringIO())
+
+
+def test_resume_of_a_run_that_still_runs_names_its_process(plant):
+    path = plant(status="running", state={})
+    text = (
+        f"{path} is still running: process {os.getpid()} on {platform.node()} trains it. Wait for its end, or end it;"
+    )
+    assert refusal(path).startswith(text)
 
 
 def test_resume_of_a_run_that_is_finished_returns_it(plant):

@@ -116,6 +116,7 @@ def test_export_to_orbax_writes_one_step_as_the_callback_of_keras_does(run, fold
     assert rest == [3, "closed"]
 
 
+@pytest.mark.filterwarnings("ignore")  # Orbax's own
 def test_export_to_orbax_is_what_keras_loads(run, folder):
     pytest.importorskip("orbax.checkpoint")
     model = keras.saving.load_model(export_state(run, folder / "orbax"))

@@ -17,7 +17,7 @@ OURS = {"data": {}, "fit": {}}
         ("interrupted", True, {"filters": 3}, "start its script again"),
         ("interrupted", False, OURS, None),
         ("finished", True, OURS, None),
-        ("running", True, OURS, None),  # by this very process
+        ("running", True, OURS, None),
     ],
 )
 def test_what_carries_on_with_a_run(tmp_path, status, state, config, command):
@@ -28,12 +28,3 @@ def test_what_carries_on_with_a_run(tmp_path, status, state, config, command):
         writer.finish(status)
     expected = None if command is None else command.format(path=writer.path)
     assert what_carries_on(runs.open(writer.path)) == expected
-
-
-def test_killed_run_is_carried_on(tmp_path):
-    writer = runs.RunWriter(tmp_path / "run", config=OURS)
-    StateStore(writer.path / "state").write({})
-    header = runs.open(writer.path).header | {"process": {"host": "elsewhere", "pid": 1}}
-    assert what_carries_on(runs.Run(writer.path, header)) is None  # nobody here can tell
-    here = header | {"process": {**runs.open(writer.path).header["process"], "started": "another boot/1"}}
-    assert what_carries_on(runs.Run(writer.path, here)) == f"unetdyn resume {writer.path}"

@@ -3,7 +3,6 @@
 import shlex
 from pathlib import Path
 
-from unetdyn.runs.process import is_alive
 from unetdyn.runs.reader import Run
 from unetdyn.runs.state_store import StateStore
 from unetdyn.runs.waiting import STATE
@@ -19,12 +18,11 @@ def resume_command(path: Path) -> str:
 
 
 def what_carries_on(run: Run) -> str | None:
-    """What carries on with a run that was ended before its end; None where nothing does, or it may still run.
+    """What carries on with a run that was ended before its end; None where nothing does.
 
     Args:
-        run: Of any kind.
+        run: Of any kind. Of one that says "running", `Run.outcome` tells whether that is so, and what carries on.
     """
-    ended = run.status != "running" or is_alive(run.header.get("process")) is False
-    if run.status == "finished" or not ended or not StateStore(run.path / STATE).exists():
+    if run.status in ("finished", "running") or not StateStore(run.path / STATE).exists():
         return None
     return resume_command(run.path) if {"data", "fit"} <= set(run.config) else "start its script again"
