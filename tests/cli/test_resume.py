@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from unetdyn import runs
+from unetdyn.callbacks import endings
 from unetdyn.cli import main
 from unetdyn.experiment.progress import Progress
 from unetdyn.runs.state_store import StateStore
@@ -24,7 +25,7 @@ model: {architecture: UNet, filters: 2, depth: 1, dropout: 0.2}
 fit: {epochs: 4, batch_size: 2}
 optimizer: {learning_rate: 0.01}
 callbacks:
-  {stability: {window: 2}, update: null, noise_scale: null, batch: null, mode_gap: null, flips: null,
+  {stability: {window: 2}, gradient: null, update: null, noise_scale: null, batch: null, mode_gap: null, flips: null,
    early_stopping: {monitor: val_loss, patience: 9}, reduce_lr_on_plateau: {patience: 1, min_delta: 10}}
 """
 STAGES = CONFIG.replace("fit: {epochs: 4, batch_size: 2}", "fit: {batch_size: 2}") + (
@@ -45,6 +46,8 @@ def command(folder, monkeypatch):
 
     def call(*arguments, at=None):
         """Has SIGTERM sent after a step: its epoch and its number, both from 0."""
+        for left in list(endings._attending):  # by a `fit` that an exception ended, in this process
+            endings.leave(left)
         before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
         ended = Progress.on_train_batch_end
 
@@ -73,8 +76,8 @@ def assert_same(one, other):
     assert states[0].keys() == states[1].keys()
     for place, value in states[0].items():
         np.testing.assert_array_equal(value, states[1][place], err_msg=place)
-    assert one.arrays("gradient")["step"].tolist() == other.arrays("gradient")["step"].tolist()
-    np.testing.assert_array_equal(one.arrays("gradient")["grad_norm"], other.arrays("gradient")["grad_norm"])
+    for name, values in one.arrays("stability").items():
+        np.testing.assert_array_equal(values, other.arrays("stability")[name], err_msg=name)
     assert one.summary["best_epoch"] == other.summary["best_epoch"]
     assert one.summary["test_jaccard"] == other.summary["test_jaccard"]
 

@@ -96,9 +96,9 @@ def carry_out(made: Assembled, cut_off: CutOff | None = None) -> runs.Run:
     except BaseException as error:
         if made.resumable is not None:
             leave(made.resumable)  # Keras tells callbacks nothing of an exception
+        recorder.fail(error)
         if isinstance(recorder.writer, WaitingWriter) and isinstance(error, ValueError | OSError):
             raise ConfigError(str(error)) from error  # the run that was to be carried on is as it was
-        recorder.fail(error)
         error.add_note(f"What there is of the run is in {path}.")
         if StateStore(path / STATE).exists():
             error.add_note(f"Carry on: {resume_command(path)}")
