@@ -40,10 +40,11 @@ class RunRecorder(keras.callbacks.Callback):
     was set up: optimizer, loss, batch size, norms and the like. Training is never changed; `logs` are only read.
 
     All of that is on the disk before the next epoch begins, but for the model: it is copied to the host, and written
-    while the training goes on; one copy at a time, so that a better epoch waits for the file of the one before.
-    `best` and its event come when the file is there, at the latest after the next epoch. A kill before that leaves the
-    file and the event of the epoch that was the best before, or the new file with the event still to come, and never an
-    event without its file. The end of a training, an error and that of the process wait for it, and a signal for 5 s.
+    while the next epoch runs, whose end waits for the file: one copy at a time, and a record that does not depend on
+    how fast a disk is. `best` and its event come when the file is there, at the end of that epoch. A kill before that
+    leaves the file and the event of the epoch that was the best before, or the new file with the event still to come,
+    and never an event without its file. The end of a training, an error and that of the process wait for it, and a
+    signal for 5 s.
 
     `model.keras` opens with `keras.saving.load_model`, evaluates with its loss and metrics, and has the optimizer as
     `compile` makes it, with the learning rate of that epoch and no moments: a third of the size with Adam. To go on

@@ -56,9 +56,12 @@ class SavedModel:
         """Go on where another process was."""
         self.choice.set_state(state["choice"])
         self.weights.set_state(state["weights"])
-        if state["awaited"] is not None:  # told after the next epoch, as if it had been written meanwhile
-            epoch, value = state["awaited"]
-            self._await((int(epoch), float(value)), lambda: None)
+        awaited = None if state["awaited"] is None else (int(state["awaited"][0]), float(state["awaited"][1]))
+        if awaited not in (
+            None,
+            self.choice.awaited,
+        ):  # told after the next epoch, as if it was being written meanwhile
+            self._await(awaited, lambda: None)
 
     def compare(self, epoch: int, logs: Mapping[str, Any], model: keras.Model, stacklevel: int) -> None:
         """Save the model if this epoch is the best so far; where that fails, the best is the last one that was saved.
@@ -98,6 +101,7 @@ class SavedModel:
                 copied = ModelCopy(model, self._fresh)
             except Exception:  # of any kind: Keras has other ways to save it, or says why not
                 if self._written.save_model(model):
+                    self.choice.awaited = best
                     self._note(best)
                 return
         self._await(best, self._writing(copied))
@@ -118,8 +122,8 @@ class SavedModel:
 
     def _note(self, best: tuple[int, float] | None) -> None:
         """The file is there."""
-        self.choice.awaited = None
-        if best is not None:
+        awaited, self.choice.awaited = self.choice.awaited, None
+        if best is not None and awaited == best:
             epoch, value = self.choice.best = best
             text = f"Epoch {epoch + 1} is the best so far: {self.choice.name} {value:.4g}."
             self._written.event("best", text, epoch=epoch, value=value)
