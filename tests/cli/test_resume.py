@@ -45,19 +45,24 @@ def command(folder, monkeypatch):
     (folder / "stages.yaml").write_text(STAGES)
 
     def call(*arguments, at=None):
-        """Has SIGTERM sent after a step: its epoch and its number, both from 0."""
+        """Has SIGTERM sent before a step, or at the end of an epoch: its epoch and its number from 0, or None."""
         for left in list(endings._attending):  # by a `fit` that an exception ended, in this process
             endings.leave(left)
         before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        ended = Progress.on_train_batch_end
+        end_epoch = Progress.on_epoch_end
 
-        def on_train_batch_end(self, batch, logs=None):
-            ended(self, batch, logs)
+        def on_train_batch_begin(self, batch, logs=None):
             if (self._epoch, batch) == at:
                 os.kill(os.getpid(), signal.SIGTERM)
 
+        def on_epoch_end(self, epoch, logs=None):
+            end_epoch(self, epoch, logs)
+            if (epoch, None) == at:
+                os.kill(os.getpid(), signal.SIGTERM)
+
         with monkeypatch.context() as patched:
-            patched.setattr(Progress, "on_train_batch_end", on_train_batch_end)
+            patched.setattr(Progress, "on_train_batch_begin", on_train_batch_begin)
+            patched.setattr(Progress, "on_epoch_end", on_epoch_end)
             try:
                 return CliRunner().invoke(main, arguments)
             finally:
@@ -105,7 +110,7 @@ def test_training_that_was_ended_three_times_is_the_one_that_was_not(command):
     assert "Stopped before the walltime. What there is of the run is in often. Carry on: unetdyn resume often" in (
         ended.stderr
     )
-    ended = command("resume", "often", at=(1, 1))
+    ended = command("resume", "often", at=(1, 2))
     assert ended.exit_code == 143, ended.output
     assert ended.stderr.startswith("Stopped by SIGTERM.")
     assert runs.open("often").status == "interrupted"
@@ -127,7 +132,7 @@ def test_training_that_was_ended_three_times_is_the_one_that_was_not(command):
 
 def test_stages_go_on_with_the_one_that_was_cut_off(command):
     assert command("train", "stages.yaml", "--set", "run_directory=two").exit_code == 0
-    assert command("train", "stages.yaml", "--set", "run_directory=cut", at=(1, 3)).exit_code == 143  # a last step
+    assert command("train", "stages.yaml", "--set", "run_directory=cut", at=(1, None)).exit_code == 143
     ended = command("resume", "cut", at=(2, 1))
     assert ended.exit_code == 143, ended.output
     ended = command("resume", "cut")
