@@ -49,6 +49,7 @@ def test_run_experiment_leaves_a_whole_run_directory(run):
         "dynamics",
         "model.keras",
         "history.png",
+        "state",
     }
     assert (run.path / "history.png").read_bytes().startswith(b"\x89PNG")
     assert run.config["model"]["norm"] == "batch"  # defaults are recorded too
@@ -117,7 +118,10 @@ def test_run_experiment_interrupted_says_so(tmp_path):
     path = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt) as caught:
         run_experiment(parse_config({**SMALL, "run_directory": str(path), "callbacks": UNWATCHED}), Interrupted())
-    assert caught.value.__notes__ == [f"What there is of the run is in {path}."]
+    assert caught.value.__notes__ == [
+        f"What there is of the run is in {path}.",
+        f"Carry on: unetdyn resume {path}",
+    ]
     assert runs.open(path).status == "interrupted"
     assert (path / "history.png").is_file()  # of the epochs that there are
 

@@ -252,6 +252,16 @@ class RunWriter:
             self._run["stages"] = [dict(stage) for stage in stages]
         self._write_run()
 
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Put another configuration in place of the one that the run was made from: it goes on with more epochs, say.
+
+        Args:
+            config: As of the class; nothing is written if it is what stands there.
+        """
+        if self._run["config"] != dict(config):
+            self._run["config"] = dict(config)
+            self._write_run()
+
     def log_epoch(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Append an epoch's numbers to `epochs.jsonl`; `epoch` counts from 0, as Keras does."""
         self._append("epochs.jsonl", {"epoch": int(epoch), **logs})
