@@ -18,6 +18,7 @@ from unetdyn._checks import check_choice, check_count
 from unetdyn._warnings import warn
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.stability_classes import WINDOW
+from unetdyn.callbacks.background import Background
 from unetdyn.callbacks.epoch_count import EpochCount
 from unetdyn.callbacks.gradient import GradientMonitor
 from unetdyn.callbacks.keras_states import bring_back, state_of
@@ -160,6 +161,11 @@ class Watch(keras.callbacks.Callback):
     def path(self) -> Path:
         """The run directory."""
         return self.recorder.path
+
+    @property
+    def background(self) -> Background:
+        """Writes the model while the training goes on, as that of its `RunRecorder`."""
+        return self.recorder.background
 
     @property
     def run(self) -> runs.Run:
