@@ -1,5 +1,6 @@
 """A training that was cut off carries on as if it had not been."""
 
+import copy
 import shutil
 import signal
 import threading
@@ -170,6 +171,25 @@ def test_more_epochs_carry_on_behind_the_planned_end(tmp_path, whole):
 class StopEarly(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.model.stop_training = epoch == 0
+
+
+def test_same_objects_carry_on_after_an_interruption(tmp_path, whole):
+    """As in a notebook, where a cell is run once more."""
+    model, run, last = small_model(), ResumableRun(tmp_path, verbose=0), Cut((1, 2))
+    arguments = {"validation_data": (X[:2], Y[:2]), "epochs": 3, "verbose": 0, "callbacks": [run, last]}
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(**tiles(), **arguments)
+    last.at = ()
+    history = model.fit(**tiles(), **arguments)
+    assert_equal((run, history.history, last.variables), whole[0])
+
+
+def test_copy_keeps_no_state_and_brings_none_back(whole):
+    run = copy.deepcopy(ResumableRun(whole[2], verbose=0))
+    with pytest.warns(UserWarning, match="is a copy of the one of .*, and keeps no state"):
+        history = small_model().fit(**DATA, verbose=0, callbacks=[run])
+    assert run.resumed_from is None
+    assert len(history.epoch) == 1
 
 
 def test_run_that_a_callback_ended_stays_ended(tmp_path):

@@ -27,7 +27,6 @@ from unetdyn.runs.claim import FILE as RUN
 from unetdyn.runs.state_claim import StateClaim
 from unetdyn.runs.state_store import StateStore
 
-FORMAT = 1
 FOR_EVER = 10.0**6  # seconds
 EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again
 
@@ -116,6 +115,8 @@ class ResumableRun(keras.callbacks.Callback):
         self._aside = Aside(self._tell)
         self._background = Background(self._tell_later)
         self._live = False  # whether the state on the disk is of this process
+        self._training = False  # whether a `fit` has begun, and not ended
+        self._is_copy = False
         self._last: _Last | None = None
         self._saved: dict[str, Any] | None = None
         self._skipped: SkippedBatches | None = None
@@ -124,10 +125,18 @@ class ResumableRun(keras.callbacks.Callback):
         self._epoch_random: dict[str, Any] = {}
         self._asked: str | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Of a copy, as tuners make them: it is of another training, of which nothing is kept."""
+        forgotten = ("_model", "params", "_last", "_saved", "_skipped", "_optimizer", "_callbacks", "_adapter", "_lost")
+        return {**self.__dict__, **dict.fromkeys(forgotten), "_is_copy": True}
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Have the last word in each hook, and see what the training draws from."""
         found = callback_list()
         if found is None:  # a hook called by hand
+            return
+        if self._is_copy:
+            self._warn(messages.is_copy(self.path))
             return
         self._callbacks, self._adapter = found, data_adapter(found)
         self._last = next((each for each in found.callbacks if isinstance(each, _Last) and each.run is self), None)
@@ -174,6 +183,9 @@ class ResumableRun(keras.callbacks.Callback):
 
     def begin(self) -> None:
         """All callbacks have begun."""
+        if self._training:  # an exception ended the one before, which now begins again
+            self._live, self.fits = False, self.fits - 1
+        self._training = True
         number, self.fits = self.fits, self.fits + 1
         self._see_what_it_is()
         for each in self._callbacks.callbacks:
@@ -215,6 +227,7 @@ class ResumableRun(keras.callbacks.Callback):
 
     def end(self) -> None:
         """The training has ended."""
+        self._training = False
         self.model._initial_epoch = None
         self._background.wait()
         self._claim.release()
@@ -280,7 +293,6 @@ class ResumableRun(keras.callbacks.Callback):
 
     def _writing(self, moment: Moment) -> Any:
         state = {
-            "format": FORMAT,
             "fit": self.fits - 1,
             "fingerprint": self._fingerprint,
             "stopped": moment.step == 0 and bool(self.model.stop_training),
