@@ -90,8 +90,9 @@ def _forked(job, function):
     try:
         os.close(reading)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        warnings.simplefilter("error" if job.get("strict", True) else "default")
+        warnings.simplefilter("error")
         warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy keyword")
+        warnings.filterwarnings("ignore", ".*was killed before its first state was saved")
         warnings.filterwarnings("ignore", ".*CSVLogger takes its columns from the first epoch")
         function(**job["arguments"], tell=lambda text: os.write(writing, f"{text}\n".encode()))
         code = 0
