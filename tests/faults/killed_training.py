@@ -140,7 +140,7 @@ def outcome(folder):
     found["run"] = run.header
     found["epochs"], found["events"] = list(run.epochs), list(run.events)
     for name in run.array_names:
-        found |= {f"{name}/{key}": value for key, value in run.arrays(name).items()}
+        found[name] = dict(run.arrays(name))
     with zipfile.ZipFile(folder / "run/model.keras") as model:
         found |= _weights("model", io.BytesIO(model.read("model.weights.h5")))
     for file in sorted(folder.glob("*.weights.h5")):
