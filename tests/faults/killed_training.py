@@ -123,7 +123,7 @@ def train(folder, way="cheap", tell=lambda text: None, epochs=EPOCHS, **more):
     )
     (folder / "history.json").write_text(json.dumps(history.history))
     with (folder / "variables.npz").open("wb") as file:
-        np.savez(file, **copied(model), **{"random": np.random.random(2), "python": random.random()})  # noqa: NPY002
+        np.savez(file, **copied(model), random=np.random.random(2), python=random.random())  # noqa: NPY002
 
 
 def outcome(folder):

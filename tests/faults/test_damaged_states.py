@@ -90,7 +90,7 @@ def test_damaged_run_goes_on_from_a_whole_state_or_is_refused(whole, cut_off, tm
         if isinstance(outcome, str):
             continue
         counts["state before"] += resumed_from != last
-        assert resumed_from == last or (0, 0) < resumed_from < last and name.parent.name == "state", (seed, name)
+        assert resumed_from == last or ((0, 0) < resumed_from < last and name.parent.name == "state"), (seed, name)
         own = ("history", "variables", "random", "stability") if name.name in UNCHECKED else tuple(found)
         assert not list(differences({key: outcome[key] for key in own}, {key: found[key] for key in own})), (seed, name)
         assert len(outcome["epochs"]) == EPOCHS, (seed, name)
