@@ -12,12 +12,15 @@ from unetdyn.schedules import OneCycle
 ARGUMENTS = {
     "AdaptiveGradientClipping": lambda folder: {"clipping": 1e9},
     "AutoClip": lambda folder: {"percentile": 100},
+    "ConvergenceStopping": lambda folder: {"verbose": 0},
+    "DivergenceRollback": lambda folder: {"verbose": 0},
     "LiveDashboard": lambda folder: {"where": "notebook", "every_seconds": 0},
     "MomentumCycle": lambda folder: {"base_momentum": 0.9, "max_momentum": 0.9, "cycle": OneCycle(1.0, 8)},
     "NonFiniteGuard": lambda folder: {"verbose": 0},
     "ResumableRun": lambda folder: {"path": folder / "resumable", "verbose": 0},
     "RunRecorder": lambda folder: {"path": folder / "run", "save_best": "val_loss"},
     "Watch": lambda folder: {"path": folder / "watch", "display": "terminal"},
+    "StabilityControl": lambda folder: {"verbose": 0},
     "StabilityMonitor": lambda folder: {"monitor": ["val_loss", "loss"], "window": 2},
 }
 """By name, a function that gives the arguments; it gets an empty folder to write to. Controls have nothing to do."""

@@ -1,5 +1,6 @@
 """An experiment from its configuration to its run directory."""
 
+import functools
 import io
 from datetime import datetime
 from types import SimpleNamespace
@@ -8,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from unetdyn import runs
+from unetdyn import callbacks, runs
 from unetdyn.analysis import stability
 from unetdyn.callbacks import RunRecorder
 from unetdyn.experiment import ConfigError, parse_config, run_experiment
@@ -209,6 +210,18 @@ def test_run_experiment_lowers_the_rate_on_a_plateau(tmp_path):
     assert run.arrays("update")["learning_rate"] == pytest.approx([0.01, 0.01, 0.005])
 
 
+def test_rollback_comes_before_the_averages_and_the_other_controls_after_the_monitors(tmp_path):
+    """It keeps the weights that training goes on from; they look at what the monitors wrote."""
+    asked = {"rollback": {}, "stability_control": {}, "convergence": {}, "reduce_lr_on_plateau": {}}
+    config = parse_config({**SMALL, "run_directory": str(tmp_path / "run"), "callbacks": UNWATCHED | asked})
+    recorder, watching = experiment_run._callbacks(config, io.StringIO(), {})
+    kinds = [type(each).__name__ for each in watching]
+    assert kinds[:3] == ["DivergenceRollback", "AveragedWeights", "StabilityMonitor"]
+    assert kinds[3:6] == ["StabilityControl", "ConvergenceStopping", "ReduceLROnPlateau"]
+    assert kinds[-1] == "RunRecorder"
+    assert {"rollback", "stability_control", "convergence"} <= {each.name for each in recorder.monitors}
+
+
 def test_run_experiment_trains_on_the_real_sections(vnc_mito, tmp_path):
     config = {
         "data": {
@@ -231,7 +244,9 @@ def test_run_experiment_trains_on_the_real_sections(vnc_mito, tmp_path):
     assert run.summary["test_jaccard"] > 0.3
 
 
-def test_run_experiment_saves_averaged_weights_and_records_the_scaled_rate(tmp_path):
+def test_run_experiment_saves_averaged_weights_and_records_the_scaled_rate(tmp_path, monkeypatch):
+    with_state = functools.partial(callbacks.RunRecorder, save_optimizer=True)  # which has the averages, to compare
+    monkeypatch.setattr(callbacks, "RunRecorder", with_state)
     optimizer = {"kind": "adamw", "weight_decay_groups": True, "use_ema": True, "scale_from_batch": 1}
     parts = {"fit": {"epochs": 1, "batch_size": 2}, "optimizer": optimizer, "callbacks": UNWATCHED}
     run = run_experiment(parse_config({**SMALL, **parts, "run_directory": str(tmp_path / "x")}), io.StringIO())

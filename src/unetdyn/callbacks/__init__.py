@@ -5,6 +5,8 @@ import keras  # noqa: F401  # isort: skip - first: it registers our objects befo
 from unetdyn.callbacks.adaptive_gradient_clipping import AdaptiveGradientClipping
 from unetdyn.callbacks.auto_clip import AutoClip
 from unetdyn.callbacks.batch import BatchMonitor
+from unetdyn.callbacks.convergence_stopping import ConvergenceStopping
+from unetdyn.callbacks.divergence_rollback import DivergenceRollback
 from unetdyn.callbacks.gradient import GradientMonitor
 from unetdyn.callbacks.live_dashboard import LiveDashboard
 from unetdyn.callbacks.mathematical import MathematicalMonitor
@@ -16,6 +18,7 @@ from unetdyn.callbacks.non_finite_guard import NonFiniteGuard
 from unetdyn.callbacks.resumable_run import ResumableRun
 from unetdyn.callbacks.run_recorder import RunRecorder
 from unetdyn.callbacks.stability import StabilityMonitor
+from unetdyn.callbacks.stability_control import StabilityControl
 from unetdyn.callbacks.step_callbacks import StepControl, StepMonitor
 from unetdyn.callbacks.threshold_flip import ThresholdFlipMonitor
 from unetdyn.callbacks.update import UpdateMonitor
@@ -25,6 +28,8 @@ __all__ = [
     "AdaptiveGradientClipping",
     "AutoClip",
     "BatchMonitor",
+    "ConvergenceStopping",
+    "DivergenceRollback",
     "GradientMonitor",
     "LiveDashboard",
     "MathematicalMonitor",
@@ -34,6 +39,7 @@ __all__ = [
     "NonFiniteGuard",
     "ResumableRun",
     "RunRecorder",
+    "StabilityControl",
     "StabilityMonitor",
     "StepControl",
     "StepMonitor",

@@ -81,7 +81,9 @@ def assemble(config: Config, stream: TextIO, walltime: float | None, record: Rec
         save_best=settings.save_best,
         monitors=[*monitors, *cycles.values()],
     )
-    watching = [AveragedWeights(), *monitors, Progress(stream, COLUMNS), recorder]
+    first = [each for each in monitors if isinstance(each, callbacks.DivergenceRollback)]  # it keeps the weights
+    others = [each for each in monitors if each not in first]  # that training goes on from, not their averages
+    watching = [*first, AveragedWeights(), *others, Progress(stream, COLUMNS), recorder]
     if settings.reduce_lr_on_plateau is not None:  # it notes the rate that the epoch had, before it lowers it
         watching.insert(1 + len(monitors), reduce_lr_on_plateau(settings.reduce_lr_on_plateau))
     resumable = None
