@@ -4,18 +4,23 @@ A new one is made without arguments; one that needs some has them in `ARGUMENTS`
 """
 
 import keras
+import numpy as np
 
 from unetdyn import callbacks
 from unetdyn.analysis.declarations import UNDECLARED
+from unetdyn.data import TileDataset
 from unetdyn.schedules import OneCycle
 
 ARGUMENTS = {
     "AdaptiveGradientClipping": lambda folder: {"clipping": 1e9},
     "AutoClip": lambda folder: {"percentile": 100},
+    "BatchSizeSchedule": lambda folder: {"dataset": TileDataset(*np.zeros((2, 8, 1, 1, 1))), "sizes": {}},
+    "GradientNoise": lambda folder: {"eta": 0},
     "LiveDashboard": lambda folder: {"where": "notebook", "every_seconds": 0},
     "MomentumCycle": lambda folder: {"base_momentum": 0.9, "max_momentum": 0.9, "cycle": OneCycle(1.0, 8)},
     "NonFiniteGuard": lambda folder: {"verbose": 0},
     "RunRecorder": lambda folder: {"path": folder / "run", "save_best": "val_loss"},
+    "RunningAverageClipping": lambda folder: {"alpha": 1e9},
     "Watch": lambda folder: {"path": folder / "watch", "display": "terminal"},
     "StabilityMonitor": lambda folder: {"monitor": ["val_loss", "loss"], "window": 2},
 }

@@ -313,12 +313,24 @@ AUTO_CLIP = Declaration(
     acts=True,
 )
 
+RUNNING_AVERAGE_CLIP = Declaration(
+    "running_average_clip",
+    keys=_keys("none", ("{name}_fraction", "{name}_norm")),
+    arrays=("step", "grad_norm", "clip_norm", "clip_coefficient"),
+    displays=(DeclaredDisplay("Gradient norm", "grad_norm", "GradientDisplay"),),
+    acts=True,
+)
+
 AGC = Declaration(
     "agc",
     keys={"{name}_fraction": "none"},
     arrays=("step", "clip_fraction", "block_clip_fraction"),
     acts=True,
 )
+
+BATCH_SIZE = Declaration("batch_size", keys={"{name}": "none"}, arrays=("epoch", "batch_size"), acts=True)
+
+GRADIENT_NOISE = Declaration("gradient_noise", keys={"{name}_sigma": "none"}, arrays=("step", "sigma"), acts=True)
 
 MOMENTUM = Declaration("momentum", keys={"{name}": "none"}, arrays=("step", "momentum"), acts=True)
 
@@ -329,6 +341,6 @@ RECORDER = Declaration("recorder", keys=_keys("none", ("epoch", "seconds")), col
 
 DECLARATIONS = (
     *(STABILITY, SCHEDULE, GRADIENT, MATHEMATICAL, UPDATE, NOISE_SCALE, BATCH, MODE_GAP, FLIPS),
-    *(NON_FINITE_GUARD, AUTO_CLIP, AGC, MOMENTUM, RECORDER),
+    *(NON_FINITE_GUARD, AUTO_CLIP, RUNNING_AVERAGE_CLIP, AGC, GRADIENT_NOISE, BATCH_SIZE, MOMENTUM, RECORDER),
 )
 """All of them; a report has their columns in this order, a configuration their sections."""

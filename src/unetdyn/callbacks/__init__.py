@@ -5,7 +5,9 @@ import keras  # noqa: F401  # isort: skip - first: it registers our objects befo
 from unetdyn.callbacks.adaptive_gradient_clipping import AdaptiveGradientClipping
 from unetdyn.callbacks.auto_clip import AutoClip
 from unetdyn.callbacks.batch import BatchMonitor
+from unetdyn.callbacks.batch_size_schedule import BatchSizeSchedule
 from unetdyn.callbacks.gradient import GradientMonitor
+from unetdyn.callbacks.gradient_noise import GradientNoise
 from unetdyn.callbacks.live_dashboard import LiveDashboard
 from unetdyn.callbacks.mathematical import MathematicalMonitor
 from unetdyn.callbacks.mode_gap import TrainInferenceGapMonitor
@@ -14,6 +16,7 @@ from unetdyn.callbacks.monitor import Monitor
 from unetdyn.callbacks.noise_scale import NoiseScaleMonitor
 from unetdyn.callbacks.non_finite_guard import NonFiniteGuard
 from unetdyn.callbacks.run_recorder import RunRecorder
+from unetdyn.callbacks.running_average_clipping import RunningAverageClipping
 from unetdyn.callbacks.stability import StabilityMonitor
 from unetdyn.callbacks.step_callbacks import StepControl, StepMonitor
 from unetdyn.callbacks.threshold_flip import ThresholdFlipMonitor
@@ -24,7 +27,9 @@ __all__ = [
     "AdaptiveGradientClipping",
     "AutoClip",
     "BatchMonitor",
+    "BatchSizeSchedule",
     "GradientMonitor",
+    "GradientNoise",
     "LiveDashboard",
     "MathematicalMonitor",
     "MomentumCycle",
@@ -32,6 +37,7 @@ __all__ = [
     "NoiseScaleMonitor",
     "NonFiniteGuard",
     "RunRecorder",
+    "RunningAverageClipping",
     "StabilityMonitor",
     "StepControl",
     "StepMonitor",
