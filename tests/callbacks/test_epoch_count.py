@@ -157,3 +157,62 @@ def test_new_monitors_in_each_fit_of_a_loop_are_told_so_once():
         begin()
     assert [warning.category for warning in caught].count(UserWarning) == 1
     begin()
+
+
+def resumed(count, model, params=None):
+    """As another process has it, which has made the same model anew."""
+    other = EpochCount()
+    other.set_state(count.get_state(), model, params)
+    return other
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_resumed_fit_counts_on_as_the_one_that_was_killed(told):
+    """The third `fit` of two epochs in a loop is killed after its first, or within it."""
+    model, count, fits = make_model(), EpochCount(), [{"epochs": 2} for _ in range(4)]
+    for params in fits[:2]:
+        count.begin(0, model, params)
+        count.begin(1, model, params)
+        train(model)
+    count.begin(0, model, fits[2])
+    again = {"epochs": 2}
+    for unfinished in (False, True):
+        other = resumed(count, model, again if told else None)
+        if unfinished:
+            assert other.begin(0, model, again) == "within"
+            assert (other.epoch, other.epochs, other.planned(again)) == (4, 5, 6)
+            other.set_state(count.get_state(), model, again if told else None)  # in the midst of it, once more
+        assert other.begin(1, model, again) == "within"
+        assert (other.epoch, other.epochs, other.planned(again)) == (5, 6, 6)
+        train(model)
+        assert other.begin(0, model, fits[3]) == "on"
+        assert (other.epoch, other.shift, other.planned(fits[3])) == (6, 6, 8)
+
+
+def test_resumed_fit_without_an_epoch_left_is_followed_by_the_next():
+    """Of a loop of `fit(epochs=1)`, killed after an epoch's end."""
+    model, count, fits = make_model(), EpochCount(), [{"epochs": 1} for _ in range(3)]
+    for params in fits[:2]:
+        count.begin(0, model, params)
+        train(model)
+    other = resumed(count, model, fits[1])
+    assert (other.begin(0, model, fits[2]), other.epoch, other.epochs) == ("on", 2, 3)
+
+
+def test_resumed_count_knows_another_training_as_the_killed_one_does():
+    model, count = make_model(), EpochCount()
+    first = model.get_weights()
+    count.begin(0, model, {})
+    train(model)
+    again = {}
+    other = resumed(count, model, again)
+    other.begin(1, model, again)
+    model.set_weights(first)
+    assert other.begin(0, model, {}) == "anew"
+    assert "the weights with which that training began" in other.reason
+
+
+def test_state_of_a_count_that_has_not_begun_changes_nothing():
+    model, params = make_model(), {}
+    other = resumed(EpochCount(), model, params)
+    assert (other.begin(0, model, params), other.epoch, other.epochs) == ("anew", 0, 1)

@@ -2,7 +2,7 @@
 
 import collections
 import weakref
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import keras
@@ -86,6 +86,17 @@ class AutoClip(StepControl):
     def get_config(self) -> dict[str, Any]:
         """The arguments it was made with."""
         return {"percentile": self.percentile, "history": self.history, "verbose": self.verbose, "name": self.name}
+
+    def get_state(self) -> dict[str, Any]:
+        """With the norms that the host has read; those on the device are among the training's variables."""
+        return super().get_state() | {"norms": list(self._norms)}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        super().set_state(state)
+        self._norms.clear()
+        self._norms.extend(state["norms"])
+        self._norms_of = None if self._model is None else weakref.ref(self._model.optimizer)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Attach, with the norms this optimizer has already had."""

@@ -36,6 +36,15 @@ def show_averages(model: keras.Model) -> Weights:
     return before
 
 
+def averaged_variables(model: keras.Model) -> list[keras.Variable]:
+    """The weights of which there are averages, in the order of `show_averages`.
+
+    Args:
+        model: Compiled, with an optimizer that is built.
+    """
+    return [variable for optimizer in _averaging(model) for variable in optimizer._trainable_variables]
+
+
 def put_back(weights: Weights) -> None:
     """Let the model have these, to the last bit, such as what `show_averages` took out of it."""
     for variable, value in weights:

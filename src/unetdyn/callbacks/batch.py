@@ -97,8 +97,27 @@ class BatchMonitor(Monitor):
         self._rows: list[dict[str, float]] = []
         self._told: set[str] = set()
         self._constants: dict[tuple[float, ...], tuple[float, float]] = {}
-        self._training: dict[str, float] | None = None
         self._validation: dict[str, float] | None = None
+
+    def get_state(self) -> dict[str, Any]:
+        """With what was counted; the sums on the device are among the training's variables."""
+        return super().get_state() | {
+            "rows": list(self._rows),
+            "told": sorted(self._told),
+            "constants": list(self._constants.items()),
+            "validation": None if self._validation is None else dict(self._validation),
+            "lost": self._lost,
+            "statistics": None if self._statistics is None else self._statistics.get_state(),
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        super().set_state(state)
+        self._rows, self._told, self._constants = list(state["rows"]), set(state["told"]), dict(state["constants"])
+        self._validation = None if state["validation"] is None else dict(state["validation"])
+        self._lost = state["lost"]
+        if self._statistics is not None and state["statistics"] is not None:
+            self._statistics.set_state(state["statistics"])
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Attach to the model, whose loss may be another than that of an earlier `fit`."""
@@ -111,7 +130,7 @@ class BatchMonitor(Monitor):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Count anew."""
         super().on_epoch_begin(epoch, logs)
-        self._training = self._validation = None
+        self._validation = None
         self._tell_if_detached()
         if self._statistics is not None:
             self._statistics.take(True)

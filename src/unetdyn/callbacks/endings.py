@@ -28,9 +28,18 @@ class Attendant(Protocol):
         """The process leaves, because of an exception that nobody caught, if one is given."""
 
 
+class Postponing(Attendant, Protocol):
+    """Who wants to do something first."""
+
+    def postpone(self, name: str) -> bool:
+        """Whether it calls `go_on_ending` soon. Called between any two instructions, as `on_signal` is."""
+
+
 _attending: "weakref.WeakSet[Attendant]" = weakref.WeakSet()
 _before: dict[int, Any] = {}
 """The handlers in whose place ours are."""
+_postponed: int | None = None
+"""A signal whose turn comes later."""
 _process = 0
 """A forked child inherits the handlers, and is not the training."""
 
@@ -40,18 +49,19 @@ def attend(attendant: Attendant) -> None:
 
     A signal does what it did before: afterwards the handler that was there is called, or the process ends. What is
     ignored stays ignored, as under `nohup`. Python hears signals in its main thread only: in another nothing is done.
+    Ctrl-C is an exception for whoever does not postpone it.
 
     Args:
         attendant: Held weakly.
     """
-    global _process
+    global _process, _postponed
     if threading.current_thread() is not threading.main_thread():
         return
     if _process != os.getpid():
         _attending.clear()
-        _process = os.getpid()
+        _process, _postponed = os.getpid(), None
     _attending.add(attendant)
-    for name in SIGNALS:
+    for name in (*SIGNALS, "SIGINT") if hasattr(attendant, "postpone") else SIGNALS:
         number = getattr(signal, name, None)
         if number is None:
             continue
@@ -83,10 +93,36 @@ def _caught_below(number: int) -> bool:
     return False
 
 
-def _handle(number: int, frame: FrameType | None) -> None:
+def go_on_ending() -> None:
+    """Let a signal that was postponed do what it does."""
+    if _postponed is not None:
+        _end(_postponed, sys._getframe())
+
+
+def tell(name: str) -> None:
+    """Tell all that the process will end, as if a signal of this name had come.
+
+    Args:
+        name: As in a sentence.
+    """
     for attendant in _attended():
         with suppress(Exception):  # what records must not keep a process from ending
-            attendant.on_signal(signal.Signals(number).name)
+            attendant.on_signal(name)
+
+
+def _handle(number: int, frame: FrameType | None) -> None:
+    global _postponed
+    name = signal.Signals(number).name
+    if _postponed is None and any(each.postpone(name) for each in _attended() if hasattr(each, "postpone")):
+        _postponed = number
+        return
+    _end(number, frame)  # also the second one: who sends it has lost patience
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    global _postponed
+    _postponed = None
+    tell(signal.Signals(number).name)
     before = _before.get(number, signal.SIG_DFL)
     if callable(before):
         before(number, frame)

@@ -48,6 +48,7 @@ class EpochCount:
         self._model: weakref.ref[keras.Model] | None = None
         self._optimizer: weakref.ref[Any] | None = None
         self._began: list[bytes] | None = None
+        self._resumed = False
 
     def begin(self, epoch: int, model: keras.Model | None, params: Mapping[str, Any] | None = None) -> Begin:
         """Count an epoch that begins.
@@ -61,6 +62,9 @@ class EpochCount:
             `"anew"` for the first epoch of a training, `"on"` for one with which a `fit` goes on after another,
             `"within"` for any other.
         """
+        resumed, self._resumed = self._resumed, False
+        if resumed and (self._params is None or params is self._params):
+            return self._carry_on(epoch, model, params)
         found: Begin = "within"
         if epoch == 0:
             self.reason = self._why_not_on(model)
@@ -68,14 +72,13 @@ class EpochCount:
             self.shift = self.epoch + 1 if found == "on" else 0
             self.epochs = self.epochs if found == "on" else 0
             if found == "anew":
-                self._model = None if model is None else weakref.ref(model)
                 self._began = weights_seen(model)
-            self._optimizer = _optimizer_of(model)
+            self._trains(model)
         elif params is not self._params:
             self.shift = 0
-            if model is not None and (self._model is None or self._model() is not model):
-                self._model, self._began = weakref.ref(model), None
-            self._optimizer = _optimizer_of(model)
+            if model is not None:
+                self._began = self._began if self._model is not None and self._model() is model else None
+                self._trains(model)
         self._params = params
         self.epoch = epoch + self.shift
         self.epochs += 1
@@ -85,6 +88,38 @@ class EpochCount:
         """How many epochs there will be after this `fit`, if it says so."""
         epochs = (params or {}).get("epochs")
         return None if epochs is None else epochs + self.shift
+
+    def get_state(self) -> dict[str, Any]:
+        """What another process needs to count on; see `set_state`."""
+        names = ("epoch", "shift", "epochs", "reason")
+        return {**{name: getattr(self, name) for name in names}, "began": self._began}
+
+    def set_state(
+        self, state: Mapping[str, Any], model: keras.Model | None = None, params: Mapping[str, Any] | None = None
+    ) -> None:
+        """Count on where another process was: the `fit` that is resumed is the one that it was in.
+
+        Args:
+            state: From `get_state`, at the end of an epoch or within one, which then begins once more.
+            model: What is trained.
+            params: Of the `fit` that is resumed: another one that begins at epoch 0 goes on after it. None for that
+                whose epoch begins next.
+        """
+        self.epoch, self.shift, self.epochs = state["epoch"], state["shift"], state["epochs"]
+        self.reason, self._began = state["reason"], state["began"]
+        self._params, self._resumed = params, self.epochs > 0
+        self._trains(model)
+
+    def _carry_on(self, epoch: int, model: keras.Model | None, params: Mapping[str, Any] | None) -> Begin:
+        self.epochs += self.epoch != epoch + self.shift  # an epoch that was left unfinished is counted already
+        self.epoch = epoch + self.shift
+        self._params = params
+        self._trains(model)
+        return "within"
+
+    def _trains(self, model: keras.Model | None) -> None:
+        self._model = None if model is None else weakref.ref(model)
+        self._optimizer = _optimizer_of(model)
 
     def _why_not_on(self, model: keras.Model | None) -> str:
         if not self.epochs:

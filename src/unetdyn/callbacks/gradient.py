@@ -1,5 +1,7 @@
 """Watch the gradient of every step, as a whole and block by block."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -123,6 +125,17 @@ class GradientMonitor(StepMonitor):
         super()._restart()
         self.first_nonfinite: NonFinite | None = None
         self._new_optimizer()
+
+    def get_state(self) -> dict[str, Any]:
+        """With the norms that spikes are compared with, and where it first was not finite."""
+        first = None if self.first_nonfinite is None else asdict(self.first_nonfinite)
+        return super().get_state() | {"usual": self._usual, "first_nonfinite": first}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        super().set_state(state)
+        first = state["first_nonfinite"]
+        self._usual, self.first_nonfinite = state["usual"], None if first is None else NonFinite(**first)
 
     def _new_optimizer(self) -> None:
         """What is usual is learned anew: gradients of another loss are of another size."""

@@ -3,7 +3,7 @@
 import io
 import sys
 import time
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from functools import partial
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
@@ -113,6 +113,25 @@ class LiveDashboard(keras.callbacks.Callback):
         """The last rows of each curve (0: all): a line an epoch must not cost more as the training gets longer."""
         columns = {name: np.array(rows[-last:], dtype=np.float64).T for name, rows in self._logged.items()}
         return Curves({name: (epochs.astype(np.int64), values) for name, (epochs, values) in columns.items()})
+
+    def get_state(self) -> dict[str, Any]:
+        """What a resumed training needs of it: what was logged. The picture is a new one."""
+        return {
+            "logged": {name: list(rows) for name, rows in self._logged.items()},
+            "epoch_count": self._epoch_count.get_state(),
+            "last_epoch": self._last_epoch,
+            "warned": self._warned,
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there, after `on_train_begin`.
+
+        Args:
+            state: From `get_state`.
+        """
+        self._logged = {name: list(rows) for name, rows in state["logged"].items()}
+        self._epoch_count.set_state(state["epoch_count"], self._model, self.params)
+        self._last_epoch, self._warned = state["last_epoch"], state["warned"]
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """A picture of its own for each `fit`."""

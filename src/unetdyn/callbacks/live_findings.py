@@ -51,6 +51,19 @@ class LiveFindings:
         """Forget an earlier training."""
         self.holding: dict[tuple[str, str], tuple[int, Finding]] = {}
 
+    def get_state(self) -> dict[str, Any]:
+        """What holds, for another process that goes on with the training."""
+        return {"holding": [(since, found.get_state()) for since, found in self.holding.values()]}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there.
+
+        Args:
+            state: From `get_state`.
+        """
+        holding = [(since, Finding(**found)) for since, found in state["holding"]]
+        self.holding = {(found.code, found.name): (since, found) for since, found in holding}
+
     def diagnosis(self) -> "Diagnosis":
         """What the rules say of what there is so far."""
         return diagnosis.diagnose(evidence_so_far(self.recorder, self.metric, self.window))

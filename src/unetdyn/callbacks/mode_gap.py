@@ -1,7 +1,7 @@
 """Watch how far apart a model's answers in training mode and in inference mode are."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -96,6 +96,15 @@ class TrainInferenceGapMonitor(ProbeMonitor):
     def record(self) -> dict[str, Any]:
         """What was seen, as arrays with one element an epoch, and of each norm layer."""
         return super().record | {table: self._table(table) for table in _TABLES}
+
+    def get_state(self) -> dict[str, Any]:
+        """With whether the statistics lag."""
+        return super().get_state() | {"lagging": self._lagging}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        super().set_state(state)
+        self._lagging = state["lagging"]
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Look up the norm layers, by name."""

@@ -59,6 +59,34 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
         self._keys_in_logs: set[str] = set()
         self.results: dict[str, Any] = {}
 
+    def get_state(self) -> dict[str, Any]:
+        """What another process needs of it to resume the training; a subclass with state of its own extends this.
+
+        Returns:
+            Dictionaries with texts as keys, lists, tuples, texts, numbers, booleans, None and arrays; nothing in it
+            changes afterwards. Arguments are not among it.
+        """
+        return {
+            "epoch": self._epoch,
+            "epoch_count": self._epoch_count.get_state(),
+            "findings": [(epoch, finding.get_state()) for epoch, finding in self.findings],
+            "keys_in_logs": sorted(self._keys_in_logs),
+            "said_anew": self._said_anew,
+            "looked_around": self._looked_around,
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there, as if the training had not been interrupted; after `on_train_begin`.
+
+        Args:
+            state: From `get_state` of a callback with equal arguments. Given twice it does no harm.
+        """
+        self._epoch = state["epoch"]
+        self._epoch_count.set_state(state["epoch_count"], self._model, self.params)
+        self.findings = [(epoch, Finding(**finding)) for epoch, finding in state["findings"]]
+        self._keys_in_logs = set(state["keys_in_logs"])
+        self._said_anew, self._looked_around = state["said_anew"], state["looked_around"]
+
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Start anew with a new training."""
         before = self._epoch_count.epochs

@@ -1,13 +1,12 @@
 """The other callbacks of the same `fit`, which Keras does not tell to any of them."""
 
-import sys
 from collections.abc import Iterator, Sequence
-from traceback import walk_stack
 
 import keras
 
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.messages import trainings as messages
+from unetdyn.callbacks.fit_call import callback_list
 
 
 def callbacks_of_fit() -> list[keras.callbacks.Callback]:
@@ -15,12 +14,8 @@ def callbacks_of_fit() -> list[keras.callbacks.Callback]:
 
     Keras holds them in a `CallbackList`, which is found on the stack, and not where the hook is called by hand.
     """
-    for frame, _ in walk_stack(sys._getframe(1)):
-        if frame.f_code.co_name.startswith("on_"):
-            caller = frame.f_locals.get("self")
-            if isinstance(caller, keras.callbacks.CallbackList):
-                return list(caller.callbacks)
-    return []
+    found = callback_list()
+    return [] if found is None else list(found.callbacks)
 
 
 def concerns(who: str, undefined: Sequence[str], logged: bool, can_be_nan: bool) -> Iterator[Finding]:

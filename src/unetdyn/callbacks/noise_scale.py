@@ -1,6 +1,8 @@
 """Watch during `fit` the gradient noise scale: which batch size this training could use."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,8 @@ from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Probe, Rows
 
 Series = dict[str, NDArray[Any]]
+
+_KEPT = ("latest", "samples", "steps", "size", "reported_control", "told_of_size", "spoilt")
 
 
 class NoiseScaleMonitor(StepMonitor):
@@ -163,6 +167,22 @@ class NoiseScaleMonitor(StepMonitor):
         self._told_of_size = False
         self._spoilt = -1
         self.result: NoiseScale | None = None
+
+    def get_state(self) -> dict[str, Any]:
+        """With the observations, and what was told of them."""
+        reported, result = (None if each is None else asdict(each) for each in (self._last_reported, self.result))
+        kept = {name: getattr(self, f"_{name}") for name in _KEPT}
+        return super().get_state() | kept | {"raw": self._raw.get_state(), "last_reported": reported, "result": result}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        super().set_state(state)
+        for name in _KEPT:
+            setattr(self, f"_{name}", state[name])
+        self._raw.set_state(state["raw"])
+        self._last_reported, self.result = (
+            None if each is None else NoiseScale(**each) for each in (state["last_reported"], state["result"])
+        )
 
     def _new_optimizer(self) -> None:
         """No window pools observations of two trainings: those of another loss are of another size."""

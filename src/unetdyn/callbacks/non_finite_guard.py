@@ -1,7 +1,7 @@
 """Skip the updates whose gradients are not finite, say where they came from, and stop when nothing else comes."""
 
 import weakref
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import keras
@@ -91,6 +91,18 @@ class NonFiniteGuard(StepControl):
     def get_config(self) -> dict[str, Any]:
         """The arguments it was made with."""
         return {"max_consecutive": self.max_consecutive, "verbose": self.verbose, "name": self.name}
+
+    def get_state(self) -> dict[str, Any]:
+        """With the run of skipped updates."""
+        watch = {} if self._watch is None else {"run": self._watch.run, "stopped_at": self._watch.stopped_at}
+        return super().get_state() | {"skipped": self.skipped, "stopped_step": self.stopped_step, "watch": watch}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        super().set_state(state)
+        self.skipped, self.stopped_step = state["skipped"], state["stopped_step"]
+        if self._watch is not None and state["watch"]:
+            self._watch.run, self._watch.stopped_at = state["watch"]["run"], state["watch"]["stopped_at"]
 
     def probe(self) -> Control:
         """What skips the updates."""

@@ -2,8 +2,8 @@
 
 import abc
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -212,6 +212,29 @@ class ProbeMonitor(Monitor):
         self._rows: list[dict[str, Any]] = []
         self._seconds: list[float] = []
         self._said: set[str] = set()
+
+    def get_state(self) -> dict[str, Any]:
+        """With what was seen; not the images, which are there again, nor what is compiled, which is not."""
+        return super().get_state() | {
+            "without": self._without,
+            "waiting": self._waiting,
+            "spent": self._spent,
+            "trained": self._trained,
+            "epochs": list(self._epochs),
+            "rows": list(self._rows),
+            "seconds": list(self._seconds),
+            "said": sorted(self._said),
+            "cost": asdict(self.results["cost"]) if "cost" in self.results else None,
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        super().set_state(state)
+        self._without, self._waiting = state["without"], state["waiting"]
+        self._spent, self._trained = state["spent"], state["trained"]
+        self._epochs, self._rows, self._seconds = (list(state[name]) for name in ("epochs", "rows", "seconds"))
+        self._said = set(state["said"])
+        self.results = {} if state["cost"] is None else {"cost": ProbeCost(**state["cost"])}
 
 
 def in_float32(outputs: Any) -> Any:

@@ -1,6 +1,6 @@
 """Watch during `fit` how much the validation loss scatters from epoch to epoch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -146,6 +146,25 @@ class StabilityMonitor(Monitor):
         self._values: dict[str, list[float]] = {name: [] for name in self.monitor}
         self._rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in self.monitor}
         self.results = {name: stability([], self.window, self.ddof) for name in self.monitor}
+
+    def get_state(self) -> dict[str, Any]:
+        """With what was observed."""
+        return super().get_state() | {
+            "warned": sorted(self._warned),
+            "val_losses": list(self.val_losses),
+            "epochs": list(self._epochs),
+            "values": {name: list(values) for name, values in self._values.items()},
+            "rows": {name: list(rows) for name, rows in self._rows.items()},
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        super().set_state(state)
+        self._warned = set(state["warned"])
+        self.val_losses, self._epochs = list(state["val_losses"]), list(state["epochs"])
+        self._values = {name: list(values) for name, values in state["values"].items()}
+        self._rows = {name: list(rows) for name, rows in state["rows"].items()}
+        self.results = {name: stability(values, self.window, self.ddof) for name, values in self._values.items()}
 
 
 def _names(monitor: str | Sequence[str]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The bases at the optimizer, for monitors and controls: a tap for the time of a fit, read once an epoch."""
 
 import abc
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -67,6 +68,26 @@ class StepReader(Recorded):
         super()._restart()
         self._series = self._empty_record()
         self._next_step = 0
+
+    def get_state(self) -> dict[str, Any]:
+        """What a resumed training needs of it: the record, the numbers of the steps, and rows that wait to be read."""
+        return super().get_state() | {
+            "series": self._series.get_state(),
+            "next_step": self._next_step,
+            "shift": self._shift,
+            "warned": self._warned,
+            "told": self._told,
+            "tap": None if self._tap is None else self._tap.get_state(),
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        super().set_state(state)
+        self._series.set_state(state["series"])
+        self._next_step, self._shift = state["next_step"], state["shift"]
+        self._warned, self._told = state["warned"], state["told"]
+        if self._tap is not None and state["tap"] is not None:
+            self._tap.set_state(state["tap"])
 
     @property
     def record(self) -> dict[str, Any]:
@@ -192,6 +213,16 @@ class StepMonitor(StepReader, Monitor):
     def _restart(self) -> None:
         super()._restart()
         self._reported: dict[str, set[str]] = {}
+
+    def get_state(self) -> dict[str, Any]:
+        """With what it has told of already."""
+        reported = {trouble: sorted(places) for trouble, places in self._reported.items()}
+        return super().get_state() | {"reported": reported}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        super().set_state(state)
+        self._reported = {trouble: set(places) for trouble, places in state["reported"].items()}
 
     def is_new(self, trouble: str, places: set[str]) -> bool:
         """Whether trouble begins, comes back after an epoch without any, or reaches further places."""

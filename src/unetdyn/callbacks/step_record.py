@@ -51,6 +51,18 @@ class StepRecord:
         """The whole columns. A block that was not there in some epochs, frozen perhaps, has NaN for their steps."""
         return {name: self._joined(name) for name in self._chunks[0]}
 
+    def get_state(self) -> dict[str, Any]:
+        """The whole columns, as copies."""
+        return {"length": len(self), "columns": self.arrays}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on behind these columns.
+
+        Args:
+            state: From `get_state` of a record with the same columns.
+        """
+        self._chunks, self._lengths = [dict(state["columns"])], [state["length"]]
+
     def _joined(self, name: str) -> NDArray[Any] | dict[str, NDArray[Any]]:
         parts: list[Any] = [chunk[name] for chunk in self._chunks]
         if not isinstance(parts[0], Mapping):

@@ -1,6 +1,7 @@
 """Watch which pixels cross the threshold from epoch to epoch, and what that does to the Jaccard index."""
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -158,6 +159,17 @@ class ThresholdFlipMonitor(ProbeMonitor):
         self._before = self._target = self._flip_count = None
         self._flips: deque[NDArray[np.bool_]] = deque(maxlen=self.window)
         self._best = float("nan")
+
+    def get_state(self) -> dict[str, Any]:
+        """With the last prediction, and the flips that led to it."""
+        kept = {name: getattr(self, f"_{name}") for name in ("before", "target", "flip_count", "best")}
+        return super().get_state() | kept | {"flips": list(self._flips)}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        super().set_state(state)
+        self._before, self._target, self._flip_count = state["before"], state["target"], state["flip_count"]
+        self._best, self._flips = state["best"], deque(state["flips"], maxlen=self.window)
 
 
 def state_of(maps: Maps) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 import copy
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from unetdyn.analysis.declarations import UNDECLARED
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.stability_classes import WINDOW
 from unetdyn.callbacks.epoch_count import EpochCount
+from unetdyn.callbacks.keras_states import bring_back, state_of
 from unetdyn.callbacks.live_dashboard import LiveDashboard
 from unetdyn.callbacks.live_findings import LiveFindings, check_codes, is_among
 from unetdyn.callbacks.monitor import Monitor, Recorded
@@ -181,6 +182,36 @@ class Watch(keras.callbacks.Callback):
             error: What was raised.
         """
         self.recorder.fail(error)
+
+    def get_state(self) -> dict[str, Any]:
+        """What a resumed training needs of it, and of those that Keras does not call by itself."""
+        return {
+            "epoch_count": self._epoch_count.get_state(),
+            "holding": self._live.get_state(),
+            "stopped_on": [finding.get_state() for finding in self.stopped_on],
+            "failed": self._failed,
+            "members": {name: state_of(member) for name, member in self._named_members()},
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there, after `on_train_begin`.
+
+        Args:
+            state: From `get_state` of a watch with equal arguments.
+        """
+        self._epoch_count.set_state(state["epoch_count"], self._model, self.params)
+        self._live.set_state(state["holding"])
+        self.stopped_on = tuple(Finding(**finding) for finding in state["stopped_on"])
+        self._failed = state["failed"]
+        for name, member in self._named_members():
+            if (of_member := state["members"].get(name)) is not None:
+                bring_back(member, of_member)
+
+    def _named_members(self) -> Iterator[tuple[str, keras.callbacks.Callback]]:
+        """Those it calls, and outside of a training all that it has."""
+        for kind, member in [*self.monitors.items(), ("/dashboard", self.dashboard), ("/recorder", self.recorder)]:
+            if member is not None and (not self._members or any(each is member for each in self._members)):
+                yield kind, member
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Begin with those that Keras does not call by itself."""

@@ -83,6 +83,8 @@ class Augmentation:
         check_count("seed", seed, least=0, unit="")
         self.seed = seed
         self.flip, self.rotate90 = flip, rotate90
+        self.settings = {"flip": flip, "rotate90": rotate90, "rotation": rotation, "zoom": zoom}
+        self.settings |= {"contrast": contrast, "brightness": brightness, "noise": noise, "seed": seed}
         # The layers' own seed is never used; without one they would draw it from Python's global random numbers.
         common = {"dtype": "float32", "data_format": "channels_last", "seed": 0}
         layers = keras.layers

@@ -154,6 +154,19 @@ class TileDataset(keras.utils.PyDataset):
         """
         return self._batches if self.batch_size_varies else len(self)
 
+    def get_state(self) -> dict[str, int]:
+        """Where it stands in the training, for a resumed run."""
+        return {"epoch": self._epoch}
+
+    def set_state(self, state: dict[str, int]) -> None:
+        """Stand there, in a `fit` that has opened already: setting `epoch` is for before it.
+
+        Args:
+            state: From `get_state`.
+        """
+        self.epoch = state["epoch"]
+        self._opening = False
+
     def __len__(self) -> int:
         count = len(self.images)
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)

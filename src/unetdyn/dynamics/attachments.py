@@ -3,7 +3,7 @@
 import itertools
 import math
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -100,6 +100,28 @@ class Attachments:
     def variables(self) -> list[keras.Variable]:
         """What is measured, in the order of the columns; empty until the optimizer is built."""
         return self._measured.variables if self._measured is not None else []
+
+    @property
+    def carried(self) -> list[keras.Variable]:
+        """What the compiled step carries for those attached: the ring, and what their probes keep."""
+        return self._carried.variables
+
+    def get_state(self) -> dict[str, Any]:
+        """Which rows of the ring have been taken, and how soon it must be read; nothing is read from the device."""
+        ring = self._measured.ring if self._measured is not None else None
+        return {
+            "next": None if ring is None else ring.next,
+            "unread": self._unread,
+            "rows_a_step": self._rows_a_step,
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Read on from there. The ring itself comes back with the other variables, before this or after."""
+        if not self._optimizer.built and self._model.built:
+            self._optimizer.build(self._model.trainable_variables)
+        if self._measured is not None and state["next"] is not None:
+            self._measured.ring.next = state["next"]
+        self._unread, self._rows_a_step = state["unread"], state["rows_a_step"]
 
     def attach(self, reader: Reader) -> str:
         """Measure for one more tap, after dropping what an earlier, broken-off session left; returns its name."""

@@ -7,7 +7,7 @@ is shadowed on the instance.
 
 import contextlib
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -26,6 +26,7 @@ Tensor = Any
 
 _ATTRIBUTE = "_unetdyn_batch_statistics"
 _ARGUMENTS = ("x", "y", "y_pred", "sample_weight")
+_PHASES = {True: "training", False: "evaluation"}
 
 
 class BatchStatistics:
@@ -108,6 +109,22 @@ class BatchStatistics:
         found = self.sums.read(states)
         return {name.removesuffix(f"_{self.threshold!r}"): value for name, value in found.items()}
 
+    def get_state(self) -> dict[str, Any]:
+        """What the host has and nobody has taken. What is on the device is among the metrics' variables."""
+        return {
+            name: {"unread": list(self._unread[training]), "weighted": self.weighted[training]}
+            for training, name in _PHASES.items()
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there, before or after the variables have their values again.
+
+        Args:
+            state: From `get_state` of a reader with the same threshold, on an equal model.
+        """
+        for training, name in _PHASES.items():
+            self._unread[training], self.weighted[training] = list(state[name]["unread"]), state[name]["weighted"]
+
     def receive(self, training: bool, made_by: BatchSums, state: NDArray[np.float32]) -> None:
         """Called with what has been taken from the device."""
         self._unread[training].append(self.sums.chosen_from(made_by, state))
@@ -139,8 +156,7 @@ class _HiddenMetric(keras.metrics.Metric):
         self.sums = sums
         self.before_reset: Callable[[], None] = lambda: None
         self.states = {
-            training: self.add_variable(sums.start.shape, "zeros", name=name)
-            for training, name in ((True, "training"), (False, "evaluation"))
+            training: self.add_variable(sums.start.shape, "zeros", name=name) for training, name in _PHASES.items()
         }
         self.weighted = {training: self.add_variable((), "zeros", name="weighted") for training in self.states}
         for training in self.states:

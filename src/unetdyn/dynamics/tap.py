@@ -5,7 +5,8 @@ the instance, computes its sums inside the compiled step and writes them to one 
 host reads the ring when it is full or when somebody asks; no step waits for it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 
@@ -120,6 +121,39 @@ class OptimizerTap:
             self._attachments.drain()
         chunks, self._unread = self._unread, []
         return rows_from(chunks, self._name, len(self.variables))
+
+    def get_state(self) -> dict[str, Any]:
+        """What another process needs to give every row once: those that wait to be read, and where the ring stands.
+
+        The rows that are still on the device are among the training's variables; see `training_state`. Nothing is read
+        from there.
+        """
+        attachments = self._attachments
+        return {
+            "unread": [(numbers, *self._apart(columns)) for numbers, columns in self._unread],
+            "ring": None if attachments is None else attachments.get_state(),
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there, before or after the variables have their values again.
+
+        Args:
+            state: From `get_state` of a tap with an equal probe, on an equal model with as many taps.
+        """
+        self._unread = [
+            (numbers, {**of_all, **{self._name + name: values for name, values in own.items()}})
+            for numbers, of_all, own in state["unread"]
+        ]
+        if self._attachments is not None and state["ring"] is not None:
+            self._attachments.set_state(state["ring"])
+
+    def _apart(self, columns: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The columns of all taps, and those of its own probe without its name, which is another in each process."""
+        own = {name for name in columns if name.startswith(self._name)}
+        return (
+            {name: values for name, values in columns.items() if name not in own},
+            {name.removeprefix(self._name): columns[name] for name in columns if name in own},
+        )
 
     def detach(self) -> None:
         """Read what is left into this tap and leave the optimizer; after the last one it is as it was. Idempotent."""

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping
 import keras
 import numpy as np
 
+from unetdyn.dynamics.attachments import Attachments
 from unetdyn.dynamics.backend import backend
 
 Values = dict[str, np.ndarray]
 
 
-def variables_of(model: keras.Model, metrics: bool = True) -> dict[str, keras.Variable]:
+def variables_of(model: keras.Model, metrics: bool = True, taps: bool = True) -> dict[str, keras.Variable]:
     """Each variable once, by its kind and its place, such as `"optimizer/3"`.
 
     Weights, moving statistics and the states of random generators; the optimizer's slots, its counter, learning rate,
@@ -21,6 +22,8 @@ def variables_of(model: keras.Model, metrics: bool = True) -> dict[str, keras.Va
         model: Built and compiled.
         metrics: Whether the sums of metrics count too. On TensorFlow they are made in the first step, and `fit` sets
             them to 0 before each epoch, so that between two epochs they don't matter.
+        taps: Whether what taps carry through the compiled step counts too: rows that have not been read, and what
+            probes and controls keep.
 
     Example:
         >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
@@ -29,8 +32,10 @@ def variables_of(model: keras.Model, metrics: bool = True) -> dict[str, keras.Va
         {'model/0': 'kernel', 'model/1': 'bias', 'optimizer/0': 'iteration', 'optimizer/1': 'learning_rate'}
     """
     found: dict[str, keras.Variable] = {}
-    seen: set[int] = set()
-    for kind, variables in _kinds(model, metrics):
+    attachments = Attachments.found_on(getattr(model, "optimizer", None))
+    carried = attachments.carried if attachments is not None else []  # on JAX the optimizer has them too
+    seen = set() if taps else {id(variable) for variable in carried}
+    for kind, variables in [("taps", carried), *_kinds(model, metrics)]:
         for place, variable in enumerate(variables):
             if id(variable) not in seen:
                 seen.add(id(variable))
@@ -38,15 +43,16 @@ def variables_of(model: keras.Model, metrics: bool = True) -> dict[str, keras.Va
     return found
 
 
-def copied(model: keras.Model, metrics: bool = True) -> Values:
+def copied(model: keras.Model, metrics: bool = True, taps: bool = True) -> Values:
     """The values of all variables, as copies that no later step changes. Waits for the device.
 
     Args:
         model: Built and compiled; also in the midst of an epoch.
         metrics: As of `variables_of`.
+        taps: As of `variables_of`.
     """
     backend.give_values_back(model)
-    found = variables_of(model, metrics)
+    found = variables_of(model, metrics, taps)
     return {place: np.array(keras.ops.convert_to_numpy(variable.value)) for place, variable in found.items()}
 
 
@@ -55,13 +61,15 @@ def put_back(model: keras.Model, values: Mapping[str, np.ndarray]) -> None:
 
     Args:
         model: Built and compiled as the one that they were copied from, with as many taps; its optimizer is built.
-        values: From `copied`, of this model or of an equal one; without those of metrics, these stay as they are.
+        values: From `copied`, of this model or of an equal one; without those of metrics, or of taps, these stay as
+            they are.
 
     Raises:
         ValueError: If they are those of another model; nothing is changed then.
     """
     backend.give_values_back(model)
-    variables = variables_of(model, metrics=any(place.startswith("metrics/") for place in values))
+    has = {kind: any(place.startswith(f"{kind}/") for place in values) for kind in ("metrics", "taps")}
+    variables = variables_of(model, **has)
     if (reason := difference(variables, values)) is not None:
         raise ValueError(f"`values` must be those of such a model. Received: {reason}.")
     for place, variable in variables.items():

@@ -1,10 +1,11 @@
 """Validation and saved models of the averaged weights, where an optimizer averages them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
-from unetdyn.callbacks.averages import Weights, put_back, show_averages
+from unetdyn.callbacks.averages import Weights, averaged_variables, put_back, show_averages
 
 
 class AveragedWeights(keras.callbacks.Callback):
@@ -18,6 +19,19 @@ class AveragedWeights(keras.callbacks.Callback):
     def __init__(self) -> None:
         super().__init__()
         self._trained: Weights | None = None
+
+    def get_state(self) -> dict[str, Any]:
+        """The weights that training goes on from, while the averages are in the model."""
+        return {"trained": None if self._trained is None else [value for _, value in self._trained]}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there, after `on_train_begin`.
+
+        Args:
+            state: From `get_state`, with an equal model.
+        """
+        trained = state["trained"]
+        self._trained = None if trained is None else list(zip(averaged_variables(self.model), trained, strict=True))
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Begin with the weights that there are."""

@@ -31,6 +31,13 @@ class Progress(keras.callbacks.Callback):
         self._last: int | None = None
         self._started = self._drawn = 0.0
 
+    def get_state(self) -> dict[str, Any]:
+        """Nothing: a resumed training shows what comes."""
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Nothing to do."""
+
     def begin_stage(self, name: str, last: int) -> None:
         """Count up to the last epoch of all stages, where `fit` knows that of one; say which begins, if it has a name.
 

@@ -82,6 +82,13 @@ class _SignOfLoss(keras.callbacks.Callback):
         super().__init__()
         self._loss, self._watch = loss, watch
 
+    def get_state(self) -> dict[str, Any]:
+        """Nothing that a resumed training needs: it comes with the first traced step."""
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Nothing to do."""
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         value = (logs or {}).get("loss", 0.0)
         if value < 0:

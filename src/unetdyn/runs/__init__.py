@@ -7,6 +7,7 @@
 | `events.jsonl` | one JSON object an event: `time`, `kind`, `message` and its numbers | appended and synced |
 | `dynamics/*.npz` | a monitor's arrays; those by block under `name/block` | replaced atomically |
 | `model.keras` | the model: the best epoch's, or the last's | replaced atomically |
+| `state/` | the whole state of the training, at two moments, with checksums | replaced atomically |
 | `history.png` | the picture of the run | replaced atomically |
 
 `run.json` is made exclusively, so that of several who claim a directory one gets it, and has the token of its writer.

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from unetdyn.runs import strict_json
 from unetdyn.runs.nesting import unflatten
-from unetdyn.runs.writer import FORMAT_VERSION
+
+FORMAT_VERSION = 1
 
 _LAST_EPOCH = 2**53
 

@@ -18,8 +18,8 @@ from unetdyn.runs import strict_json
 from unetdyn.runs.atomic import append, replacing, sync_folder
 from unetdyn.runs.claim import FILE, TOKEN, Ownership, claim, siblings
 from unetdyn.runs.nesting import flatten
+from unetdyn.runs.records import FORMAT_VERSION
 
-FORMAT_VERSION = 1
 ENDED = ("finished", "failed", "interrupted")
 
 

@@ -112,6 +112,14 @@ class Finding:
         """All of it, for JSON."""
         return asdict(self)
 
+    def get_state(self) -> dict[str, Any]:
+        """What `Finding(**state)` is made of anew, without what is empty.
+
+        >>> Finding("loss.nonfinite", "ill", "loss", "NaN.", epochs=((3, 4),)).get_state()
+        {'code': 'loss.nonfinite', 'level': 'ill', 'name': 'loss', 'seen': 'NaN.', 'epochs': ((3, 4),)}
+        """
+        return {name: value for name, value in vars(self).items() if value not in ("", ())}
+
 
 def worst(levels: Iterable[str]) -> str:
     """The worst of some levels.

@@ -162,6 +162,12 @@ def between_steps(model: keras.Model, arguments: Sequence[Any], change: Callable
     return arguments
 
 
+def draw_without_training(model: keras.Model, arguments: Sequence[Any]) -> tuple[Any, Any]:
+    """A train function is called with batches that have been drawn."""
+    del model
+    return {}, arguments[0][-1]
+
+
 def stateless_apply(optimizer: keras.Optimizer, measured: Callable[[], Any]) -> None:
     """Only JAX' trainer calls it."""
     del optimizer, measured

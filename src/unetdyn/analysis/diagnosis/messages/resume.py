@@ -1,0 +1,65 @@
+"""What is told where a killed training goes on."""
+
+from unetdyn.analysis.diagnosis.finding import Finding
+
+_NAME = "resume"
+
+
+def carries_on(epoch: int, step: int) -> str:
+    """Where it goes on.
+
+    Args:
+        epoch: From 0.
+        step: Of the epoch, from 0.
+    """
+    return f"Carrying on at epoch {epoch + 1}" + (f", step {step + 1}." if step else ".")
+
+
+def order_not_restored(kind: str) -> Finding:
+    """The order of the data is drawn where nobody can put it back.
+
+    Args:
+        kind: What the data is, as Keras has it.
+    """
+    seen = (
+        f"The order of this data ({kind}) can't be restored: what draws it keeps its place to itself. The epochs to "
+        "come have another order than an uninterrupted training would have. All else is as it was; "
+        "`unetdyn.data.TileDataset` with `shuffle=False` in `fit` has an order that is restored."
+    )
+    return Finding("resume.data_order", "info", _NAME, seen)
+
+
+def generation_skipped(reason: str) -> Finding:
+    """The newest state is damaged.
+
+    Args:
+        reason: What is wrong with it.
+    """
+    return Finding(
+        "resume.older_state", "watch", _NAME, f"The newest state can't be used, and the one before is: {reason}"
+    )
+
+
+def not_saved(what: str, error: Exception) -> Finding:
+    """A state could not be written; training goes on.
+
+    Args:
+        what: What.
+        error: Why.
+    """
+    why = f"{type(error).__name__}: {error}"
+    seen = f"{what} could not be written, and training goes on. The last one that was is kept. {why}"
+    return Finding("resume.not_saved", "watch", _NAME, seen)
+
+
+def stopped_for_walltime(epoch: int, step: int) -> str:
+    """The job's time is nearly over.
+
+    Args:
+        epoch: From 0.
+        step: Of the epoch, from 0.
+    """
+    return (
+        f"The walltime is nearly over: the state before epoch {epoch + 1}, step {step + 1} is saved, and the process "
+        "ends. Start it again in the same way, and it carries on."
+    )

@@ -1,0 +1,71 @@
+"""The state of a training at one moment, taken from all that has any, and put back."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import keras
+
+from unetdyn.callbacks.keras_states import bring_back, state_of
+from unetdyn.dynamics.training_state import copied, put_back
+
+State = dict[str, Any]
+
+
+class Moment(NamedTuple):
+    """Before a step: its epoch, and its number in the epoch, both from 0. Step 0 is between two epochs."""
+
+    epoch: int
+    step: int
+
+
+def captured(moment: Moment, model: keras.Model, callbacks: Sequence[Any], adapter: Any) -> State:
+    """All of it, as a tree of plain values and of arrays that nothing changes any more. Waits for the device.
+
+    Args:
+        moment: Which it is.
+        model: What is trained.
+        callbacks: Of the `fit`.
+        adapter: Keras' adapter of the data, or None.
+    """
+    dataset = _with_state(adapter)
+    return {
+        **moment._asdict(),
+        "variables": copied(model, metrics=moment.step > 0),
+        "callbacks": [
+            {"class": type(each).__name__, "name": getattr(each, "name", None), "state": state}
+            for each in callbacks
+            if (state := state_of(each)) is not None
+        ],
+        "data": None if dataset is None else dataset.get_state(),
+    }
+
+
+def put_into_place(state: State, model: keras.Model, callbacks: Sequence[Any], adapter: Any, metrics: bool) -> None:
+    """Bring it back into a training of the same make.
+
+    Args:
+        state: From `captured`.
+        model: Built and compiled.
+        callbacks: Of the `fit`, in the same order.
+        adapter: Keras' adapter of the data; None leaves the data alone.
+        metrics: Whether the sums of metrics come back too; they are not there before the first step.
+    """
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    waiting = list(state["callbacks"])
+    for each in callbacks:
+        known = {"class": type(each).__name__, "name": getattr(each, "name", None)}
+        found = next((one for one in waiting if {key: one[key] for key in known} == known), None)
+        if found is not None:
+            waiting.remove(found)
+            bring_back(each, found["state"])
+    kept = {place: value for place, value in state["variables"].items() if metrics or not place.startswith("metrics/")}
+    put_back(model, kept)
+    dataset = _with_state(adapter)
+    if dataset is not None and state["data"] is not None:
+        dataset.set_state(state["data"])
+
+
+def _with_state(adapter: Any) -> Any:
+    dataset = getattr(adapter, "py_dataset", None)
+    return dataset if hasattr(dataset, "get_state") and hasattr(dataset, "set_state") else None

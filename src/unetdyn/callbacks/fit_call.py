@@ -1,0 +1,35 @@
+"""The call of `fit` in one of whose hooks a callback is: what Keras tells to none of them."""
+
+import sys
+from collections.abc import Iterator
+from traceback import walk_stack
+from types import FrameType
+from typing import Any
+
+import keras
+
+
+def callback_list() -> keras.callbacks.CallbackList | None:
+    """The list in one of whose hooks this is called; None where a hook is called by hand."""
+    for frame in _frames():
+        caller = frame.f_locals.get("self")
+        if frame.f_code.co_name.startswith("on_") and isinstance(caller, keras.callbacks.CallbackList):
+            return caller
+    return None
+
+
+def data_adapter(callbacks: keras.callbacks.CallbackList) -> Any:
+    """What the `fit` with this list draws its batches from, as Keras has it; None where there is no such `fit`.
+
+    Args:
+        callbacks: From `callback_list`.
+    """
+    for frame in _frames():
+        if frame.f_code.co_name == "fit" and frame.f_locals.get("callbacks") is callbacks:
+            return getattr(frame.f_locals.get("epoch_iterator"), "data_adapter", None)
+    return None
+
+
+def _frames() -> Iterator[FrameType]:
+    for frame, _ in walk_stack(sys._getframe(2)):
+        yield frame

@@ -1,0 +1,292 @@
+"""A training that survives being killed: started again in the same way, it is the same training."""
+
+import warnings
+import weakref
+from pathlib import Path
+from typing import Any
+
+import keras
+from keras.src.utils import io_utils
+
+from unetdyn._checks import check_range
+from unetdyn.analysis.diagnosis.finding import Finding
+from unetdyn.analysis.diagnosis.messages import resume as messages
+from unetdyn.callbacks import endings
+from unetdyn.callbacks.aside import Aside
+from unetdyn.callbacks.background import Background
+from unetdyn.callbacks.captured import Moment, captured, put_into_place
+from unetdyn.callbacks.fingerprint import data_fingerprint, difference, fingerprint
+from unetdyn.callbacks.fit_call import callback_list, data_adapter
+from unetdyn.callbacks.random_state import random_state, set_random_state
+from unetdyn.callbacks.skipped_batches import SkippedBatches
+from unetdyn.callbacks.walltime import Deadline, seconds_of
+from unetdyn.dynamics.sessions import runs
+from unetdyn.runs.state_store import StateStore
+
+FORMAT = 1
+EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again
+
+
+class WalltimeReached(SystemExit):
+    """Ends a process in time, with the exit code 75: "try again"."""
+
+    def __init__(self) -> None:
+        super().__init__(EXIT_CODE)
+
+
+class ResumableRun(keras.callbacks.Callback):
+    """Keeps the whole state of a training in `PATH/state`, and carries on from it when the same script starts again.
+
+    The state is all that the training goes on from: weights, moving statistics, random generators of layers; the
+    optimizer with every slot, loss scale and average; sums of metrics; what callbacks know, those of unetdyn and of
+    Keras, and others that have `get_state` and `set_state`; the global random numbers of Python, NumPy, Keras and
+    PyTorch; the place in the data. The training that carries on is the one that was cut off: equal to the last bit on
+    a CPU; on a GPU as equal as two equal trainings are there.
+
+    It is saved at the end of each epoch, by a thread, while the next one runs; an end that comes while the one before
+    is still being written is left out, but for the last. And within a step where a signal asks the process to end
+    (SIGTERM, SIGHUP, SIGINT, SIGUSR1 and SIGUSR2, SIGXCPU), or the walltime is nearly over: then the signal does what
+    it did before. During a validation that is at its end. A second signal ends the process at once. Two generations are
+    kept, so that there is always a whole one.
+
+    Give it to `fit` as any callback, wherever in the list; beside a `RunRecorder` both have one path::
+
+        recorder = RunRecorder("runs/first", monitors=[...])
+        model.fit(..., callbacks=[..., recorder, ResumableRun("runs/first")])
+
+    Started again, this goes on where it was; with another model, another optimizer or other data it is refused. A
+    script that calls `fit` several times passes the same object to all: those that had ended are passed over.
+
+    What can't be put back: the order of data that draws it by itself, such as arrays that Keras shuffles on TensorFlow,
+    `tf.data` and generators (said once when it carries on; `unetdyn.data.TileDataset` with `shuffle=False` has no such
+    order); what other callbacks keep without `get_state`; TensorFlow's own random operations. Under a distribution
+    strategy with several replicas only the first one's state is kept.
+
+    Args:
+        path: The run directory, or any folder for what is kept of this training.
+        walltime: How long the process may run, from its beginning: seconds, or a text such as `"3:50:00"`. Before that
+            it saves its state and raises `WalltimeReached`, which ends the process with the exit code 75. Default
+            `None`: for ever.
+        margin: Seconds that must be left of the walltime for that, beside the longest step, or the longest end of an
+            epoch, so far. Default 60: a state of a few gigabytes is written in less.
+        verbose: 1 (default) prints one line when it carries on or stops; 0 is silent.
+
+    Attributes:
+        resumed_from: (epoch, step), both from 0, or None.
+        stopped_by: `"SIGTERM"`, `"walltime"` and the like, or None.
+        fits: How many calls of `fit` have begun; set it beforehand where earlier ones are left out.
+
+    Raises:
+        ValueError: If `walltime` or `margin` can't be; from `fit`, if the state is that of another training.
+        unetdyn.runs.RunError: From `fit`, if no generation of the state is whole.
+
+    Example:
+        >>> import numpy as np, tempfile
+        >>> folder, x = tempfile.mkdtemp(), np.ones((4, 1))
+        >>> def start(epochs):
+        ...     keras.utils.set_random_seed(0)
+        ...     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+        ...     model.compile("adam", "mse")
+        ...     run = ResumableRun(folder, verbose=0)
+        ...     history = model.fit(x, x, shuffle=False, epochs=epochs, verbose=0, callbacks=[run])
+        ...     return run.resumed_from, len(history.history["loss"])
+        >>> start(epochs=2), start(epochs=3)
+        ((None, 2), ((2, 0), 3))
+    """
+
+    def __init__(
+        self, path: str | Path, walltime: float | str | None = None, margin: float = 60.0, verbose: int = 1
+    ) -> None:
+        super().__init__()
+        check_range("margin", margin, 0, 86400)
+        self.path = Path(path)
+        self.verbose = verbose
+        self.resumed_from: tuple[int, int] | None = None
+        self.stopped_by: str | None = None
+        self.fits = 0
+        self._deadline = None if walltime is None else Deadline(seconds_of(walltime), margin)
+        self._store = StateStore(self.path / "state")
+        self._aside = Aside(self._tell)
+        self._background = Background(self._tell)
+        self._live = False  # whether the state on the disk is of this process
+        self._last: _Last | None = None
+        self._saved: dict[str, Any] | None = None
+        self._skipped: SkippedBatches | None = None
+        self._optimizer: weakref.ref[Any] | None = None
+        self._epoch = 0
+        self._epoch_random: dict[str, Any] = {}
+        self._asked: str | None = None
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Have the last word in each hook, and see what the training draws from."""
+        found = callback_list()
+        if found is None:  # a hook called by hand
+            return
+        self._callbacks, self._adapter = found, data_adapter(found)
+        self._last = next((each for each in found.callbacks if isinstance(each, _Last) and each.run is self), None)
+        if self._last is None:
+            self._last = _Last(self)
+            found.callbacks.append(self._last)  # whose own `on_train_begin` comes last
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Be exactly where the training was cut off; or save where it is about to be."""
+        if self._saved is not None:
+            if batch >= self._saved["step"]:
+                self._arrive(self._saved)
+            return
+        if self._last is None:
+            return
+        if self._deadline is not None and self._asked is None:
+            steps = (self.params or {}).get("steps")
+            if self._deadline.step(last=steps is not None and batch + self.model.steps_per_execution >= steps):
+                self._asked = "walltime"
+        if self._asked is not None:
+            self._stop(Moment(self._epoch, batch))
+
+    def postpone(self, name: str) -> bool:
+        """A signal came: the state is saved before it does what it does."""
+        if self._last is None or not runs(self._callbacks.params):
+            return False
+        if self._saved is not None:  # it is not there yet, and what is on the disk is what there is to save
+            return False
+        self._asked = name
+        return True
+
+    def on_signal(self, name: str) -> None:
+        """The process ends."""
+
+    def on_exit(self, error: BaseException | None) -> None:
+        """The process leaves."""
+
+    def begin(self) -> None:
+        """All callbacks have begun."""
+        number, self.fits = self.fits, self.fits + 1
+        self._see_what_it_is()
+        self._asked = self.stopped_by = None
+        if not self._live and self._store.exists():
+            self._bring_back(number)
+        if self._last is not None:
+            self._live = True
+            endings.attend(self)
+
+    def begin_epoch(self, epoch: int) -> None:
+        """All callbacks have begun it."""
+        self.model._initial_epoch = None  # which would hold for the next `fit` too
+        self._epoch, self._epoch_random = epoch, random_state()
+        if self._saved is not None:
+            if self._saved["step"]:
+                self._skipped = SkippedBatches(self.model)
+            else:
+                self._saved = None
+
+    def end_epoch(self, epoch: int) -> None:
+        """All callbacks have ended it."""
+        over = self._deadline is not None and self._deadline.epoch_end()
+        ends = self.model.stop_training or epoch + 1 >= (self.params or {}).get("epochs", 0)
+        if self._asked is None and over and not ends:
+            self._asked = "walltime"
+        moment = Moment(epoch + 1, 0)
+        if self._asked is not None:
+            self._stop(moment)
+        elif ends or not self._background.busy:
+            self._background.submit("the state", self._writing(moment))
+
+    def end(self) -> None:
+        """The training has ended."""
+        self.model._initial_epoch = None
+        self._background.wait()
+        endings.leave(self)
+        self._last = self._saved = None
+        if self._asked is not None:
+            endings.go_on_ending()
+
+    def _see_what_it_is(self) -> None:
+        """By what it is set up with; what a training changes of an optimizer makes no other training of it."""
+        if self._optimizer is None or self._optimizer() is not self.model.optimizer:
+            self._optimizer = weakref.ref(self.model.optimizer)
+            self._fingerprint = fingerprint(self.model)
+        self._fingerprint = {**self._fingerprint, "data": data_fingerprint(self._adapter)}
+
+    def _bring_back(self, number: int) -> None:
+        saved = self._store.read()
+        state = saved.tree
+        if number < state["fit"]:  # it had ended before the process did
+            self.model._initial_epoch = (self.params or {}).get("epochs")
+            self._last = None
+            return
+        for reason in saved.skipped:
+            self._warn(messages.generation_skipped(reason))
+        if (reason := difference(state["fingerprint"], self._fingerprint)) is not None:
+            raise ValueError(
+                f"`path` must hold the state of this training. Received: {self.path}, whose state is of another one: "
+                f"{reason}. Start it as it was, or choose another path."
+            )
+        moment = Moment(state["epoch"], state["step"])
+        put_into_place(state, self.model, self._callbacks.callbacks, self._adapter, metrics=False)
+        set_random_state(state["random_of_epoch"] if moment.step else state["random"])
+        over = state["stopped"]  # by a callback, before the planned end
+        self.model._initial_epoch = (self.params or {}).get("epochs") if over else moment.epoch or None
+        self.resumed_from = moment.epoch, moment.step
+        self._saved = state
+        if self.verbose:
+            io_utils.print_msg(messages.carries_on(moment.epoch, moment.step))
+
+    def _arrive(self, state: dict[str, Any]) -> None:
+        if self._skipped is not None:
+            self._skipped.end()
+        put_into_place(state, self.model, self._callbacks.callbacks, None, metrics=True)
+        set_random_state(state["random"])
+        self._saved = self._skipped = None
+
+    def _writing(self, moment: Moment) -> Any:
+        state = {
+            "format": FORMAT,
+            "fit": self.fits - 1,
+            "fingerprint": self._fingerprint,
+            "stopped": moment.step == 0 and bool(self.model.stop_training),
+            "random_of_epoch": self._epoch_random if moment.step else None,
+            "random": random_state(),
+            **captured(moment, self.model, self._callbacks.callbacks, self._adapter),
+        }
+        return lambda: self._store.write(state)
+
+    def _stop(self, moment: Moment) -> None:
+        """Save what there is, and let what asked for it go on."""
+        asked, self._asked = self._asked, None
+        self.stopped_by = asked
+        self._background.wait()
+        with self._aside("the state"):
+            self._writing(moment)()
+        if asked != "walltime":
+            endings.go_on_ending()
+            return
+        if self.verbose:
+            io_utils.print_msg("\n" + messages.stopped_for_walltime(moment.epoch, moment.step))
+        endings.tell("The end of the walltime")
+        raise WalltimeReached
+
+    def _tell(self, what: str, error: Exception) -> None:
+        self._warn(messages.not_saved(what, error))
+
+    def _warn(self, found: Finding) -> None:
+        warnings.warn(found.sentence, UserWarning, stacklevel=3)
+
+
+class _Last(keras.callbacks.Callback):
+    """The last of the callbacks of one `fit`: when its hooks are called, all others have been."""
+
+    def __init__(self, run: ResumableRun) -> None:
+        super().__init__()
+        self.run = run
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        self.run.begin()
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        self.run.begin_epoch(epoch)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        self.run.end_epoch(epoch)
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        self.run.end()
