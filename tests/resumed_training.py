@@ -13,7 +13,16 @@ import keras
 import numpy as np
 
 from monitored_units import CONTROLS, MONITORS
-from unetdyn.callbacks import AdaptiveGradientClipping, AutoClip, LiveDashboard, Monitor, MomentumCycle, Watch
+from unetdyn.callbacks import (
+    AdaptiveGradientClipping,
+    AutoClip,
+    GradientNoise,
+    LiveDashboard,
+    MomentumCycle,
+    Monitor,
+    RunningAverageClipping,
+    Watch,
+)
 from unetdyn.callbacks.keras_states import bring_back, state_of
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics.training_state import copied, put_back
@@ -34,8 +43,10 @@ WAYS = {
 ACTING = {
     "AdaptiveGradientClipping": lambda folder: AdaptiveGradientClipping(0.02),
     "AutoClip": lambda folder: AutoClip(percentile=50, history=10),
+    "GradientNoise": lambda folder: GradientNoise(1e-4),
     "LiveDashboard": lambda folder: LiveDashboard(where="terminal"),
     "MomentumCycle": lambda folder: MomentumCycle(0.8, 0.95, OneCycle(1.0, EPOCHS * STEPS)),
+    "RunningAverageClipping": lambda folder: RunningAverageClipping(1.0, 0.9),
     "Watch": lambda folder: Watch(folder, display="off", verbose=0),
 }
 """Instead of those of `monitored_units`, which have nothing to do."""
@@ -235,9 +246,7 @@ def trained(way, folder, moment=None, state=None):
         callbacks=callbacks,
         attributes={name: attributes_of(each) for name, each in callbacks.items()},
         taken=moments.taken,
-        at={
-            moment: dict(zip(callbacks, found, strict=True)) for moment, found in moments.attributes.items()
-        },
+        at={moment: dict(zip(callbacks, found, strict=True)) for moment, found in moments.attributes.items()},
         calls=len(model.calls_of_loss),
         log=(folder / "log.csv").read_bytes(),
         folder=folder,

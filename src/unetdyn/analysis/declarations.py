@@ -64,12 +64,14 @@ class Section:
         settings: Argument of the monitor → what it may be.
         from_fit: Arguments that are taken from the configuration's section `fit`, under the same name.
         required: Whether it always watches; otherwise null turns it off.
+        on: Whether it is there where a configuration says nothing of it; if not, `{}` has it with its defaults.
         about: One more sentence for the reader of the configuration.
     """
 
     settings: Mapping[str, Setting]
     from_fit: tuple[str, ...] = ()
     required: bool = False
+    on: bool = True
     about: str = ""
 
 
@@ -318,6 +320,13 @@ RUNNING_AVERAGE_CLIP = Declaration(
     keys=_keys("none", ("{name}_fraction", "{name}_norm")),
     arrays=("step", "grad_norm", "clip_norm", "clip_coefficient"),
     displays=(DeclaredDisplay("Gradient norm", "grad_norm", "GradientDisplay"),),
+    section=Section(
+        {
+            "alpha": Setting(float, {"gt": 0}, about="times the running average of the norms"),
+            "decay": Setting(float, {"ge": 0}, about="of the average; 0.99 is about a hundred steps"),
+        },
+        on=False,
+    ),
     acts=True,
 )
 
@@ -330,9 +339,39 @@ AGC = Declaration(
 
 BATCH_SIZE = Declaration("batch_size", keys={"{name}": "none"}, arrays=("epoch", "batch_size"), acts=True)
 
-GRADIENT_NOISE = Declaration("gradient_noise", keys={"{name}_sigma": "none"}, arrays=("step", "sigma"), acts=True)
+GRADIENT_NOISE = Declaration(
+    "gradient_noise",
+    keys={"{name}_sigma": "none"},
+    arrays=("step", "sigma"),
+    section=Section(
+        {
+            "eta": Setting(float, {"ge": 0}, about="variance of the noise in the first update"),
+            "gamma": Setting(float, {"ge": 0}, about="how fast it fades"),
+            "seed": Setting(int, {"ge": 0}),
+        },
+        on=False,
+    ),
+    acts=True,
+)
 
 MOMENTUM = Declaration("momentum", keys={"{name}": "none"}, arrays=("step", "momentum"), acts=True)
+
+CONVERGENCE = Declaration(
+    "convergence",
+    keys={"{name}": "none"},
+    arrays=("epoch", "monitored", "holds"),
+    section=Section(
+        {
+            "criterion": Setting(Literal["slope", "stability", "change", "improvement", "gradient"]),
+            "min_epochs": Setting(int, {"ge": 1}, about="of the stage"),
+            "restore_best_weights": Setting(bool, about="`model.keras` is of the best epoch in any case"),
+            "monitor": Setting(str, logged=True),
+            "settings": Setting(dict[str, Any] | None, about="further arguments of the criterion's function"),
+        },
+        on=False,
+    ),
+    acts=True,
+)
 
 SCHEDULE = Declaration("schedule", keys=_keys("none", ("learning_rate", "lr")), columns=("learning_rate",))
 """What Keras' own callbacks write, and `RunRecorder` where they don't."""
@@ -341,6 +380,16 @@ RECORDER = Declaration("recorder", keys=_keys("none", ("epoch", "seconds")), col
 
 DECLARATIONS = (
     *(STABILITY, SCHEDULE, GRADIENT, MATHEMATICAL, UPDATE, NOISE_SCALE, BATCH, MODE_GAP, FLIPS),
-    *(NON_FINITE_GUARD, AUTO_CLIP, RUNNING_AVERAGE_CLIP, AGC, GRADIENT_NOISE, BATCH_SIZE, MOMENTUM, RECORDER),
+    *(
+        CONVERGENCE,
+        NON_FINITE_GUARD,
+        AUTO_CLIP,
+        RUNNING_AVERAGE_CLIP,
+        AGC,
+        GRADIENT_NOISE,
+        BATCH_SIZE,
+        MOMENTUM,
+        RECORDER,
+    ),
 )
 """All of them; a report has their columns in this order, a configuration their sections."""

@@ -6,6 +6,7 @@ from unetdyn.callbacks.adaptive_gradient_clipping import AdaptiveGradientClippin
 from unetdyn.callbacks.auto_clip import AutoClip
 from unetdyn.callbacks.batch import BatchMonitor
 from unetdyn.callbacks.batch_size_schedule import BatchSizeSchedule
+from unetdyn.callbacks.convergence_stopping import ConvergenceStopping
 from unetdyn.callbacks.gradient import GradientMonitor
 from unetdyn.callbacks.gradient_noise import GradientNoise
 from unetdyn.callbacks.live_dashboard import LiveDashboard
@@ -28,6 +29,7 @@ __all__ = [
     "AutoClip",
     "BatchMonitor",
     "BatchSizeSchedule",
+    "ConvergenceStopping",
     "GradientMonitor",
     "GradientNoise",
     "LiveDashboard",

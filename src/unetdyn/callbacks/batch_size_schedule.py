@@ -1,19 +1,16 @@
 """Change the batch size between epochs, from small to large as a rule."""
 
 from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
+from typing import Any, ClassVar
 
 from unetdyn._checks import check_count, is_count, plain
 from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.messages.batch_size import batch_size_changed
-from unetdyn.callbacks.monitor import Recorded
-from unetdyn.callbacks.step_record import StepRecord
+from unetdyn.callbacks.epoch_control import EpochControl
 from unetdyn.data import TileDataset
 
 
-class BatchSizeSchedule(Recorded):
+class BatchSizeSchedule(EpochControl):
     """A control that gives the epochs of one `fit` batches of other sizes: small ones first, large ones later.
 
     Noise of the gradient goes with learning rate over batch size; a batch k times as large does what a learning rate k
@@ -69,6 +66,7 @@ class BatchSizeSchedule(Recorded):
     """
 
     declaration = declarations.BATCH_SIZE
+    columns: ClassVar[Mapping[str, str]] = {"epoch": "int64", "batch_size": "int64"}
 
     def __init__(
         self, dataset: TileDataset, sizes: Mapping[int, int], verbose: int = 0, name: str = "batch_size"
@@ -122,11 +120,6 @@ class BatchSizeSchedule(Recorded):
         """The size that holds now."""
         return self._dataset.batch_size
 
-    @property
-    def record(self) -> dict[str, Any]:
-        """The size of each epoch."""
-        return self._series.arrays
-
     def size_at(self, epoch: int) -> int:
         """The size of the batches of an epoch.
 
@@ -139,12 +132,9 @@ class BatchSizeSchedule(Recorded):
     def _changes(self) -> bool:
         return any(size != self._first for size in self.sizes.values())
 
-    def _restart(self) -> None:
-        super()._restart()
-        self._series = StepRecord(epoch=np.zeros(0, np.int64), batch_size=np.zeros(0, np.int64))
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """See that it has the dataset that is drawn from: Keras tells its own count of batches."""
+        super().on_train_begin(logs)
         steps = (self.params or {}).get("steps")
         if self._changes and steps is not self._dataset.num_batches:
             raise ValueError(
@@ -166,7 +156,7 @@ class BatchSizeSchedule(Recorded):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Write the size into `logs`."""
-        self._series.append(epoch=np.array([self._epoch]), batch_size=np.array([self.batch_size]))
+        self._note(epoch=self._epoch, batch_size=self.batch_size)
         self._put_into_logs(logs, {self.name: self.batch_size})
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002

@@ -1,7 +1,7 @@
 """Clip the gradient's norm to a multiple of the running average of the norms before."""
 
 import weakref
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import keras
@@ -86,13 +86,23 @@ class RunningAverageClipping(StepControl):
         check_fraction("decay", decay, zero=True, one=True)
         self.alpha = plain(alpha)
         self.decay = plain(decay)
-        self._average = (0.0, 0.0)  # the weighted sum of the norms, and that of the weights
+        self._average: tuple[float, ...] = (0.0, 0.0)  # the weighted sum of the norms, and that of the weights
         self._average_of: weakref.ref[Any] | None = None
         super().__init__(name, verbose)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments it was made with."""
         return {"alpha": self.alpha, "decay": self.decay, "verbose": self.verbose, "name": self.name}
+
+    def get_state(self) -> dict[str, Any]:
+        """With the average that the host has read; that on the device is among the training's variables."""
+        return super().get_state() | {"average": self._average}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        super().set_state(state)
+        self._average = tuple(state["average"])
+        self._average_of = None if self._model is None else weakref.ref(self._model.optimizer)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Attach, with the average of what this optimizer has already had."""

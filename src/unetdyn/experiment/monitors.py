@@ -49,7 +49,9 @@ def watched_names(callbacks_section: BaseModel) -> Iterator[tuple[str, str]]:
         settings = getattr(callbacks_section, declared.name)
         for argument, setting in section.settings.items():
             if setting.logged and settings is not None:
-                yield from ((f"{declared.name}.{argument}", name) for name in getattr(settings, argument))
+                given = getattr(settings, argument)
+                names = (given,) if isinstance(given, str) else given
+                yield from ((f"{declared.name}.{argument}", name) for name in names)
 
 
 def _section(name: str, section: Section, base: type[BaseModel]) -> tuple[Any, Any]:
@@ -61,7 +63,11 @@ def _section(name: str, section: Section, base: type[BaseModel]) -> tuple[Any, A
         f"{name.title().replace('_', '')}Config", __base__=base, __doc__=about, __module__=__name__, **fields
     )
     globals()[made.__name__] = made  # found by pickle, as a class that stands here
-    return (made, made()) if section.required else (made | None, Field(made(), description="null: not watched"))
+    if section.required:
+        return made, made()
+    if section.on:
+        return made | None, Field(made(), description="null: not watched")
+    return made | None, Field(None, description="absent: it does not act; {}: with its defaults")
 
 
 def _field(setting: Setting, own: Any) -> tuple[Any, Any]:

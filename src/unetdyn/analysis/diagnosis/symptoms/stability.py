@@ -7,12 +7,12 @@ large for the loss itself as well.
 from collections.abc import Iterator
 
 from unetdyn.analysis import Stability, stability
-from unetdyn.analysis.detrend import around_monotone
 from unetdyn.analysis.diagnosis.evidence import Evidence
 from unetdyn.analysis.diagnosis.finding import Finding, worst
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, STUDIES, Limit, share
 from unetdyn.analysis.metric_names import readable
 from unetdyn.analysis.result import number
+from unetdyn.analysis.scatter import scatter_about_descent
 
 LEVEL_OF = {"Excellent": "good", "Good": "good", "Moderate": "watch", "Poor": "ill", "Very poor": "ill"}
 SCATTER, SCATTER_FAR = 0.5, 1.0  # σ about the descent over the mean: watch, ill
@@ -54,7 +54,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 def _of(found: Stability, words: str, logged: str, last: tuple[int, int]) -> Finding:
     """A loss that still falls has a large σ, and may be calm all the same."""
     text = f"{found.classes}; σ of the {words} {number(found.sigma)}"
-    about = stability(around_monotone(found.values, rising=False), found.window, found.ddof)
+    about = scatter_about_descent(found)
     part = about.sigma / abs(found.mean) if found.mean else float("inf")
     relative = "ill" if part >= SCATTER_FAR else "watch" if part >= SCATTER else "good"
     level = _lower(LEVEL_OF[str(about.label)], relative)

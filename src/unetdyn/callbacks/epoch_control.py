@@ -1,0 +1,88 @@
+"""The base of controls that act between two epochs: a record with a row an epoch, and what a new optimizer means."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from unetdyn.callbacks.logged_number import learning_rate_of
+from unetdyn.callbacks.monitor import Recorded
+
+State = dict[str, Any]
+
+
+class EpochControl(Recorded):
+    """A control that looks at an epoch's `logs` and acts before the next one begins; no step knows of it.
+
+    A subclass names the arrays of its record in `columns`, and gives `_note` a row of them at each epoch's end.
+
+    Args:
+        name: The name under which `RunRecorder` keeps the record; default that of the declaration.
+        verbose: 1 prints what it did as it does it; 0 is silent.
+    """
+
+    columns: ClassVar[Mapping[str, str]]
+    """Array of the record → its type."""
+
+    def __init__(self, name: str | None = None, verbose: int = 0) -> None:
+        self._optimizer: keras.Optimizer | None = None
+        super().__init__(name, verbose)
+
+    def _new_optimizer(self) -> None:
+        """Forget what epochs to come are compared with: a stage has another loss, or another rate. The record stays."""
+
+    def _restart(self) -> None:
+        super()._restart()
+        self._rows: dict[str, list[Any]] = {name: [] for name in self.columns}
+        self._warned = False
+        self._new_optimizer()
+
+    @property
+    def record(self) -> dict[str, NDArray[Any]]:
+        """What was seen and done, as arrays with one element an epoch."""
+        return {name: np.array(self._rows[name], dtype=kind) for name, kind in self.columns.items()}
+
+    def _note(self, **row: Any) -> None:
+        for name in self.columns:
+            self._rows[name].append(row[name])
+
+    def _note_rate(self, logs: dict[str, Any]) -> None:
+        """Put into `logs` the rate that the epoch had, as `keras.callbacks.ReduceLROnPlateau` does, before it changes.
+
+        Else a recorder behind this control would take the rate of the next epoch for it.
+        """
+        for key, rate in learning_rate_of(self.model).items():
+            logs.setdefault(key, rate)
+
+    def on_train_begin(self, logs: State | None = None) -> None:  # noqa: ARG002
+        """See whether the optimizer is another one than before."""
+        if self._optimizer is not self.model.optimizer:
+            self._optimizer = self.model.optimizer
+            self._new_optimizer()
+
+    def get_state(self) -> State:
+        """The record, and what a subclass adds: all that the next epochs depend on."""
+        return {**inherited_state(super()), "rows": self.record, "warned": self._warned}
+
+    def set_state(self, state: State) -> None:
+        """Go on where `get_state` was asked.
+
+        Args:
+            state: From `get_state` of an equal control.
+        """
+        bring_back(super(), state)
+        self._rows = {name: list(state["rows"][name]) for name in self.columns}
+        self._warned = state["warned"]
+
+
+def inherited_state(base: Any) -> State:
+    """What a base class has to keep; nothing where it keeps none."""
+    return dict(base.get_state()) if hasattr(base, "get_state") else {}
+
+
+def bring_back(base: Any, state: State) -> None:
+    """Give a base class its share."""
+    if hasattr(base, "set_state"):
+        base.set_state(state)
