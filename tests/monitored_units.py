@@ -19,6 +19,7 @@ ARGUMENTS = {
     "LiveDashboard": lambda folder: {"where": "notebook", "every_seconds": 0},
     "MomentumCycle": lambda folder: {"base_momentum": 0.9, "max_momentum": 0.9, "cycle": OneCycle(1.0, 8)},
     "NonFiniteGuard": lambda folder: {"verbose": 0},
+    "ResumableRun": lambda folder: {"path": folder / "resumable", "verbose": 0},
     "RunRecorder": lambda folder: {"path": folder / "run", "save_best": "val_loss"},
     "RunningAverageClipping": lambda folder: {"alpha": 1e9},
     "Watch": lambda folder: {"path": folder / "watch", "display": "terminal"},

@@ -137,3 +137,9 @@ def test_writer_finds_its_folder_after_the_process_went_elsewhere(tmp_path, monk
     monkeypatch.chdir(tmp_path / "elsewhere")
     writer.log_epoch(0, {"loss": 0.5})
     assert json.loads((tmp_path / "run" / "epochs.jsonl").read_text()) == {"epoch": 0, "loss": 0.5}
+
+
+def test_folder_whose_claimant_was_killed_is_as_new(tmp_path):
+    """What it has left is the hidden file that was to become `run.json`."""
+    (tmp_path / ".run-0123abcd.json").write_text("{")
+    assert runs.open(RunWriter(tmp_path).path).status == "running"

@@ -323,7 +323,7 @@ RUNNING_AVERAGE_CLIP = Declaration(
     section=Section(
         {
             "alpha": Setting(float, {"gt": 0}, about="times the running average of the norms"),
-            "decay": Setting(float, {"ge": 0}, about="of the average; 0.99 is about a hundred steps"),
+            "decay": Setting(float, {"ge": 0, "le": 1}, about="of the average; 0.99 is about a hundred steps"),
         },
         on=False,
     ),

@@ -16,6 +16,7 @@ from unetdyn.callbacks.momentum_cycle import MomentumCycle
 from unetdyn.callbacks.monitor import Monitor
 from unetdyn.callbacks.noise_scale import NoiseScaleMonitor
 from unetdyn.callbacks.non_finite_guard import NonFiniteGuard
+from unetdyn.callbacks.resumable_run import ResumableRun
 from unetdyn.callbacks.run_recorder import RunRecorder
 from unetdyn.callbacks.running_average_clipping import RunningAverageClipping
 from unetdyn.callbacks.stability import StabilityMonitor
@@ -38,6 +39,7 @@ __all__ = [
     "Monitor",
     "NoiseScaleMonitor",
     "NonFiniteGuard",
+    "ResumableRun",
     "RunRecorder",
     "RunningAverageClipping",
     "StabilityMonitor",

@@ -47,6 +47,15 @@ class BestModel:
         self.best: tuple[int, float] | None = None
         self._warned = False
 
+    def get_state(self) -> dict[str, Any]:
+        """What another process needs to go on comparing."""
+        return {"name": self.name, "direction": self.direction, "best": self.best, "warned": self._warned}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on where another process was."""
+        self.name, self.direction, self.best = state["name"], state["direction"], state["best"]
+        self._warned = state["warned"]
+
     def settle(self, logs: Mapping[str, Any], metrics: Mapping[str, Direction | None]) -> None:
         """Say what `"auto"` is; it stays as long as nothing was validated.
 

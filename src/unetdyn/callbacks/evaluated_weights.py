@@ -1,6 +1,6 @@
 """Which weights a validation saw, where something exchanges them for it, so that those can be saved."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import keras
@@ -19,6 +19,14 @@ class EvaluatedWeights:
         self._before: list[bytes] | None = None
         self._after: list[bytes] | None = None
         self._told = False
+
+    def get_state(self) -> dict[str, bool]:
+        """What was said already."""
+        return {"told": self._told}
+
+    def set_state(self, state: Mapping[str, bool]) -> None:
+        """Say it no more than another process would."""
+        self._told = state["told"]
 
     def begin_fit(self, model: keras.Model) -> None:
         """Look who is there; called in `on_train_begin`."""

@@ -1,18 +1,12 @@
 """The state of any callback: of those that give it themselves, and of Keras' own, which don't."""
 
 import csv
-import dis
-import functools
-import inspect
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from unetdyn.analysis.diagnosis.finding import Finding
-from unetdyn.analysis.diagnosis.messages import states as messages
 from unetdyn.runs.atomic import replacing
 
 _BATCHES = ("_batches_seen_since_last_saving", "_last_batch_seen", "_current_epoch")
@@ -46,7 +40,7 @@ def state_of(callback: keras.callbacks.Callback) -> dict[str, Any] | None:
 
     Returns:
         A tree for `unetdyn.runs.state_tree.encode`; empty of one that keeps nothing. None where it can't be known:
-        `lost_by` says so.
+        `LostState` tells whether that matters.
 
     Example:
         >>> state_of(keras.callbacks.ReduceLROnPlateau())
@@ -54,10 +48,10 @@ def state_of(callback: keras.callbacks.Callback) -> dict[str, Any] | None:
         >>> state_of(keras.callbacks.TerminateOnNaN())
         {}
     """
-    kind = _kind_of_keras(callback)
-    own = callback.get_state() if _gives_state(callback) else None
+    kind = kind_of_keras(callback)
+    own = callback.get_state() if gives_state(callback) else None
     if kind is None:
-        return own if own is not None or _own_attributes(callback) else {}
+        return own
     found = {name: _plain(vars(callback)[name]) for name in KEPT[kind.__name__] if name in vars(callback)}
     if isinstance(callback, keras.callbacks.CSVLogger):
         found["file"] = _written(callback)
@@ -77,12 +71,12 @@ def bring_back(callback: keras.callbacks.Callback, state: dict[str, Any]) -> Non
         >>> patient.wait, patient.best
         (2, 0.25)
     """
-    kind = _kind_of_keras(callback)
-    if _gives_state(callback):
+    kind = kind_of_keras(callback)
+    if gives_state(callback):
         callback.set_state(state if kind is None else state["own"])
     if kind is None:
         return
-    found = state["of_keras"] if _gives_state(callback) else state
+    found = state["of_keras"] if gives_state(callback) else state
     for name in KEPT[kind.__name__]:
         if name in found:
             setattr(callback, name, _plain(found[name]))
@@ -90,66 +84,15 @@ def bring_back(callback: keras.callbacks.Callback, state: dict[str, Any]) -> Non
         _write_again(callback, found["file"])
 
 
-def lost_by(callback: keras.callbacks.Callback) -> Finding | None:
-    """What is to be said of a callback in a training that may be resumed; None where all comes back.
-
-    Args:
-        callback: Any. Best asked when the first state is taken: some make their attributes as training goes.
-
-    Example:
-        >>> class Patience(keras.callbacks.EarlyStopping):
-        ...     def on_train_begin(self, logs=None):
-        ...         super().on_train_begin(logs)
-        ...         self.waited = 0
-        >>> patience = Patience()
-        >>> patience.on_train_begin()
-        >>> lost_by(patience).seen
-        'Patience has no `get_state` and `set_state`: after a resumption, what it keeps in waited begins anew.'
-    """
-    if isinstance(callback, keras.callbacks.BackupAndRestore):
-        return messages.two_restore(type(callback).__name__)
-    own = _own_attributes(callback)
-    return messages.callback_without_state(type(callback).__name__, own) if own else None
-
-
-def _gives_state(callback: keras.callbacks.Callback) -> bool:
+def gives_state(callback: keras.callbacks.Callback) -> bool:
+    """Whether it has the methods itself."""
     return all(callable(getattr(callback, method, None)) for method in ("get_state", "set_state"))
 
 
-def _kind_of_keras(callback: keras.callbacks.Callback) -> type | None:
+def kind_of_keras(callback: keras.callbacks.Callback) -> type | None:
     """The class of Keras that it is, or is derived from; None where it is derived from `Callback` alone."""
     kinds = [getattr(keras.callbacks, name, None) for name in KEPT]  # an older Keras lacks some
     return next((kind for kind in type(callback).__mro__ if kind in kinds), None)
-
-
-def _own_attributes(callback: keras.callbacks.Callback) -> list[str]:
-    """What it has beyond what its base has whose state is known: that of a `get_state`, of Keras, or an empty one."""
-    if _gives_state(callback):
-        base = next(kind for kind in type(callback).__mro__ if "get_state" in vars(kind))
-        if base is type(callback) or all(_is_ours(kind) for kind in type(callback).__mro__ if issubclass(kind, base)):
-            return []
-    else:
-        base = _kind_of_keras(callback) or keras.callbacks.Callback
-    known = {name for kind in base.__mro__ for name in _assigned_in(kind)}
-    routines = {name for name, value in vars(callback).items() if _is_routine(value)}
-    return sorted(vars(callback).keys() - known - routines)
-
-
-def _is_ours(kind: type) -> bool:
-    return kind.__module__.split(".")[0] == "unetdyn"
-
-
-def _is_routine(value: Any) -> bool:
-    return inspect.isroutine(value) or isinstance(value, functools.partial)
-
-
-def _assigned_in(kind: type) -> Iterator[str]:
-    """The names of attributes that a class assigns in its methods, on itself or on others."""
-    for method in vars(kind).values():
-        if inspect.isfunction(method):
-            for instruction in dis.get_instructions(method):
-                if instruction.opname == "STORE_ATTR":
-                    yield instruction.argval
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """What a recorder keeps of the monitors of a training: their arrays, what they said, their results."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -29,6 +29,14 @@ class MonitorRecords:
             for epoch, found in monitor.findings[self._told[monitor.name] :]:
                 self._written.finding("monitor", found, monitor=monitor.name, epoch=epoch)
             self._told[monitor.name] = len(monitor.findings)
+
+    def get_state(self) -> dict[str, Any]:
+        """How much of what the monitors have said was told."""
+        return {"told": dict(self._told)}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Tell what comes after that."""
+        self._told |= state["told"]
 
     def write_unfinished(self) -> None:
         """What there is, and the steps of an epoch that an exception has ended.

@@ -38,6 +38,11 @@ class PatientWriter:
         self.epochs: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
 
+    def carry_on(self, writer: RunWriter, epochs: list[dict[str, Any]], events: list[dict[str, Any]]) -> None:
+        """Write with a writer that has reopened the run, after what is kept of it."""
+        self.writer, self.epochs = writer, epochs
+        self.events = [{key: value for key, value in event.items() if key != "time"} for event in events]
+
     @property
     def ended(self) -> bool:
         """Whether it was said how the run has ended."""

@@ -15,8 +15,10 @@ from unetdyn.callbacks import endings
 from unetdyn.callbacks.aside import Aside
 from unetdyn.callbacks.background import Background
 from unetdyn.callbacks.captured import Moment, captured, put_into_place
+from unetdyn.callbacks.data_order import order_not_restored
 from unetdyn.callbacks.fingerprint import data_fingerprint, difference, fingerprint
 from unetdyn.callbacks.fit_call import callback_list, data_adapter
+from unetdyn.callbacks.lost_state import LostState
 from unetdyn.callbacks.random_state import random_state, set_random_state
 from unetdyn.callbacks.skipped_batches import SkippedBatches
 from unetdyn.callbacks.walltime import Deadline, seconds_of
@@ -158,15 +160,27 @@ class ResumableRun(keras.callbacks.Callback):
     def on_exit(self, error: BaseException | None) -> None:
         """The process leaves."""
 
+    def get_state(self) -> dict[str, Any]:
+        """What it knows is what it saves."""
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Nothing comes back."""
+
     def begin(self) -> None:
         """All callbacks have begun."""
         number, self.fits = self.fits, self.fits + 1
         self._see_what_it_is()
+        for each in self._callbacks.callbacks:
+            if isinstance(each, keras.callbacks.BackupAndRestore):
+                self._warn(messages.two_restore(type(each).__name__))
         self._asked = self.stopped_by = None
         if not self._live and self._store.exists():
             self._bring_back(number)
         if self._last is not None:
+            self.path.mkdir(parents=True, exist_ok=True)
             self._live = True
+            self._lost = LostState(self._callbacks.callbacks)
             endings.attend(self)
 
     def begin_epoch(self, epoch: int) -> None:
@@ -189,7 +203,8 @@ class ResumableRun(keras.callbacks.Callback):
         if self._asked is not None:
             self._stop(moment)
         elif ends or not self._background.busy:
-            self._background.submit("the state", self._writing(moment))
+            self._background.wait()
+            self._background.submit("The state", self._writing(moment))
 
     def end(self) -> None:
         """The training has ended."""
@@ -214,8 +229,8 @@ class ResumableRun(keras.callbacks.Callback):
             self.model._initial_epoch = (self.params or {}).get("epochs")
             self._last = None
             return
-        for reason in saved.skipped:
-            self._warn(messages.generation_skipped(reason))
+        for wrong in saved.skipped:
+            self._warn(messages.generation_skipped(wrong))
         if (reason := difference(state["fingerprint"], self._fingerprint)) is not None:
             raise ValueError(
                 f"`path` must hold the state of this training. Received: {self.path}, whose state is of another one: "
@@ -228,6 +243,10 @@ class ResumableRun(keras.callbacks.Callback):
         self.model._initial_epoch = (self.params or {}).get("epochs") if over else moment.epoch or None
         self.resumed_from = moment.epoch, moment.step
         self._saved = state
+        if (found := order_not_restored(self._adapter)) is not None:
+            self._warn(found)
+        for who, names in state["lost"]:
+            self._warn(messages.callback_without_state(who, names))
         if self.verbose:
             io_utils.print_msg(messages.carries_on(moment.epoch, moment.step))
 
@@ -244,6 +263,7 @@ class ResumableRun(keras.callbacks.Callback):
             "fit": self.fits - 1,
             "fingerprint": self._fingerprint,
             "stopped": moment.step == 0 and bool(self.model.stop_training),
+            "lost": self._lost.now(),
             "random_of_epoch": self._epoch_random if moment.step else None,
             "random": random_state(),
             **captured(moment, self.model, self._callbacks.callbacks, self._adapter),
@@ -252,12 +272,11 @@ class ResumableRun(keras.callbacks.Callback):
 
     def _stop(self, moment: Moment) -> None:
         """Save what there is, and let what asked for it go on."""
-        asked, self._asked = self._asked, None
-        self.stopped_by = asked
+        self.stopped_by, self._asked = self._asked, None
         self._background.wait()
-        with self._aside("the state"):
+        with self._aside("The state"):
             self._writing(moment)()
-        if asked != "walltime":
+        if self.stopped_by != "walltime":
             endings.go_on_ending()
             return
         if self.verbose:
@@ -278,6 +297,13 @@ class _Last(keras.callbacks.Callback):
     def __init__(self, run: ResumableRun) -> None:
         super().__init__()
         self.run = run
+
+    def get_state(self) -> dict[str, Any]:
+        """Its run has none either."""
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Nothing comes back."""
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         self.run.begin()

@@ -1,5 +1,6 @@
 """What `run.json` says of a training beside how it went: what its metrics are, how it was set up, its stages."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from unetdyn.callbacks.metric_directions import metric_directions
 from unetdyn.callbacks.monitor import Recorded
 from unetdyn.callbacks.patient_writer import PatientWriter
 from unetdyn.callbacks.setup import setup
+
+_STATE = ("metrics", "setup", "stages", "more", "_next_stage", "_noted", "_first_rate", "_samples")
 
 
 class RunDescription:
@@ -42,6 +45,15 @@ class RunDescription:
         self._noted = False
         self._first_rate: float | None = None
         self._samples: float | None = None
+
+    def get_state(self) -> dict[str, Any]:
+        """What was read so far, and what comes next."""
+        return copy.deepcopy({name: getattr(self, name) for name in _STATE})
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on where another process was; its writer has declared all of it."""
+        for name in _STATE:
+            setattr(self, name, copy.deepcopy(state[name]))
 
     @property
     def log_keys(self) -> LogKeys:

@@ -1,5 +1,6 @@
 """How the record of a training is closed: by its end, an error, a signal, or the process leaving."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -45,6 +46,14 @@ class RunEnding:
         self.seconds = 0.0
         self.params: dict[str, Any] | None = None
 
+    def get_state(self) -> dict[str, Any]:
+        """How far the training has come."""
+        return {"last_epoch": self.last_epoch, "seconds": self.seconds}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on where another process was."""
+        self.last_epoch, self.seconds = state["last_epoch"], state["seconds"]
+
     def begin_fit(self, model: keras.Model) -> None:
         """A training begins, or goes on, and may be ended by a signal."""
         self._model, self.params = model, None
@@ -86,15 +95,15 @@ class RunEnding:
         """Note a signal that ends the process, before it does; the device, which may be at work, is not asked."""
         self._signalled = True
         text = messages.signalled(name, self.last_epoch + 1)
-        self._close("interrupted", text, text)
+        self._close("interrupted", text, text, signal=name)
 
     def on_exit(self, error: BaseException | None) -> None:
         """Note that the process leaves before the training has ended."""
         self.fail(error if error is not None else RuntimeError("the process ended before the training did"))
 
-    def _close(self, status: str, message: str, error: str) -> None:
+    def _close(self, status: str, message: str, error: str, **more: str) -> None:
         self._written.event(status, message)
-        self._written.finish(status, {**self._summary(), "error": error})
+        self._written.finish(status, {**self._summary(), "error": error, **more})
 
     def _take_unfinished_epoch(self) -> None:
         """The cause of an error can be that nothing can be read from the device any more: then that is told."""

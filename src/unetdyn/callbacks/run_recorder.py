@@ -2,6 +2,7 @@
 
 import copy
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import keras
 
 from unetdyn._checks import check_choice
 from unetdyn._warnings import listen, unlisten
+from unetdyn.analysis.diagnosis.messages import recorder as messages
 from unetdyn.analysis.log_keys import LogKeys
 from unetdyn.callbacks.best_model import MODES
 from unetdyn.callbacks.epoch_count import EpochCount
@@ -17,10 +19,13 @@ from unetdyn.callbacks.logged_number import learning_rate_of, plain_value
 from unetdyn.callbacks.monitor import Recorded, checked_monitors
 from unetdyn.callbacks.monitor_records import MonitorRecords
 from unetdyn.callbacks.patient_writer import PatientWriter
+from unetdyn.callbacks.resumed_run import not_brought_back, not_resumed, resumable_run
 from unetdyn.callbacks.run_description import RunDescription
 from unetdyn.callbacks.run_ending import RunEnding
 from unetdyn.callbacks.saved_model import SavedModel
 from unetdyn.runs import RunWriter, strict_json
+from unetdyn.runs.state_store import StateStore
+from unetdyn.runs.waiting import STATE, WaitingWriter, run_to_carry_on
 
 
 class RunRecorder(keras.callbacks.Callback):
@@ -52,11 +57,15 @@ class RunRecorder(keras.callbacks.Callback):
     again. For a training in stages say `begin_stage` before each of them, and give each the `initial_epoch` at which
     the one before ended, which is `next_epoch`.
 
+    With `ResumableRun` of the same path among the callbacks, a training that was killed is carried on when the same
+    script starts again: the recorder then waits for the state, and the record goes on where that was taken, as if
+    nothing had been. `resumed` in `run.json` says when that was, and what had ended the training.
+
     A copy, as tuners make them, is a new recorder, and claims a directory of its own beside this one, `NAME-2`,
     `NAME-3` and so on. With `keras.callbacks.SwapEMAWeights`, `model.keras` has the averages, which were validated.
 
     Args:
-        path: The run directory: new or empty, refused otherwise.
+        path: The run directory: new, empty, or one that `ResumableRun` carries on; refused otherwise.
         config: Anything worth keeping that JSON can hold: what the run was made from.
         seed: The run's seed, kept beside it.
         save_best: A name in `logs`; `model.keras` is the model of the epoch in which it was best. `None`, or a name
@@ -68,6 +77,8 @@ class RunRecorder(keras.callbacks.Callback):
             an unusual name, the highest is kept, and a warning says so.
         monitors: The monitors and controls of the same `fit` whose records are to be kept, such as `StabilityMonitor`,
             or one of your own: a subclass of `unetdyn.callbacks.Monitor`.
+        extend: Whether a training that has finished may be carried on too, with a `fit` of more epochs. Default False,
+            so that a script that is started once more by mistake changes nothing.
 
     Attributes:
         path: The run directory.
@@ -79,7 +90,9 @@ class RunRecorder(keras.callbacks.Callback):
         stages: What `run.json` says of the stages that have begun: `name`, first `epoch` (from 0), `setup`.
 
     Raises:
-        FileExistsError: If `path` holds something.
+        FileExistsError: If `path` holds something else than a run to carry on; from `fit`, if nothing carries on with
+            that run, or another process has it.
+        RunError: A ValueError: if that run is damaged.
         TypeError: If a monitor is no `unetdyn.callbacks.Monitor`.
         ValueError: If `mode` is unknown, two monitors have one name, or a second `fit` records an epoch again.
 
@@ -105,12 +118,15 @@ class RunRecorder(keras.callbacks.Callback):
         save_best: str | None = "val_jaccard",
         mode: str = "auto",
         monitors: Sequence[Recorded] = (),
+        extend: bool = False,
     ) -> None:
         super().__init__()
         check_choice("mode", mode, MODES)
         self._save_best, self.mode = save_best, mode
         self.monitors = checked_monitors(monitors)
-        self.writer = RunWriter(path, config, seed, keras.config.backend())
+        given = (config, seed, keras.config.backend())
+        run = run_to_carry_on(path, extend)
+        self.writer = RunWriter(path, *given) if run is None else WaitingWriter(run, *given)
         self._begin()
 
     def _begin(self) -> None:
@@ -125,6 +141,7 @@ class RunRecorder(keras.callbacks.Callback):
         self._epoch = 0
         self._began = time.perf_counter()
         self._started = False
+        self._passed_over = 0
 
     def __getstate__(self) -> dict[str, Any]:
         """Of a copy: a recorder of another training, with a directory of its own."""
@@ -178,6 +195,8 @@ class RunRecorder(keras.callbacks.Callback):
     @property
     def next_epoch(self) -> int:
         """The epoch at which a `fit` carries on, its `initial_epoch`; 0 before the first."""
+        if isinstance(self.writer, WaitingWriter):
+            return self.writer.first_epoch(self._passed_over)
         return self._ending.last_epoch + 1
 
     def begin_stage(self, name: str, more: bool = False) -> None:
@@ -214,12 +233,20 @@ class RunRecorder(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Wait for the first epoch, whose number says whether this `fit` carries on."""
+        resumable = resumable_run(self.path)
+        if self._waits and resumable is None:
+            raise not_resumed(self.path)
+        if resumable is not None and not self._waits:
+            with self._written.aside("the folder of states"):
+                (self.path / STATE).mkdir(exist_ok=True)  # by which a run is known that was killed before the first
         self._started = False
         self._saved.weights.begin_fit(self.model)
         self._ending.begin_fit(self.model)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Start the clock."""
+        if self._waits:
+            self._begin_again()
         begun = self._epoch_count.begin(epoch, self._model, self.params)
         self._epoch = self._epoch_count.epoch
         if not self._started:
@@ -257,6 +284,10 @@ class RunRecorder(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Save the model where no best epoch was, and close the record, unless another stage follows."""
         unlisten(self._hear)
+        if self._waits:  # a `fit` that had ended before the training was killed
+            self._passed_over += 1
+            self._ending.refuse()
+            return
         self._records.write()
         if self._described.more:
             name = self.stages[-1]["name"]
@@ -266,6 +297,59 @@ class RunRecorder(keras.callbacks.Callback):
         if self.best is None and self._ending.last_epoch >= 0:
             self._written.save_model(self.model)
         self._ending.end()
+
+    def get_state(self) -> dict[str, Any]:
+        """What another process needs to carry on with the record: see `set_state`.
+
+        What it holds is small: the record itself is on the disk, and the state says how much of it there was.
+        """
+        with self._written.aside("what was left to write"):
+            self.writer.flush()
+        return {
+            "epoch": self._epoch,
+            "started": self._started,
+            "elapsed": time.perf_counter() - self._began,
+            "heard": sorted(self._heard),
+            "lines": {"epochs": len(self.epochs), "events": len(self.events)},
+            "declared": self.writer.declared,
+            "epoch_count": self._epoch_count.get_state(),
+            "described": self._described.get_state(),
+            "records": self._records.get_state(),
+            "saved": self._saved.get_state(),
+            "ending": self._ending.get_state(),
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Carry on with the record of a training that was killed, from the moment of the state on.
+
+        The run directory becomes this process's, and what was recorded after that moment is cut off.
+
+        Args:
+            state: From `get_state`.
+
+        Raises:
+            FileExistsError: If another process has the run.
+            RunError: If the run is damaged, or holds less than the state says.
+        """
+        if self._waits:
+            self.writer = RunWriter.reopen(self.path)
+        self._epoch, self._started, self._heard = state["epoch"], state["started"], set(state["heard"])
+        self._began = time.perf_counter() - state["elapsed"]
+        self._epoch_count.set_state(state["epoch_count"], self._model, self.params)
+        self._described.set_state(state["described"])
+        self._records.set_state(state["records"])
+        self._saved.set_state(state["saved"])
+        self._ending.set_state(state["ending"])
+        self._ending.params = self._fit_params()
+        within = self._epoch > self._ending.last_epoch
+        step = getattr(resumable_run(self.path), "resumed_from", None) or (0, 0)
+        kept = self.writer.cut_back(
+            **state["lines"],
+            epoch=self._epoch if within else self.next_epoch,
+            step=step[1] if within else 0,
+            declared=state["declared"],
+        )
+        self._written.carry_on(self.writer, *kept)
 
     def conclude(self, **summary: Any) -> None:
         """Add numbers to the summary of a training that has ended, such as those on a test set.
@@ -308,6 +392,20 @@ class RunRecorder(keras.callbacks.Callback):
     def event(self, kind: str, message: str, **data: Any) -> None:
         """Write what happened, as `RunWriter.event` does, and keep it in `events`."""
         self._written.event(kind, message, **data)
+
+    @property
+    def _waits(self) -> bool:
+        """Whether there is a run to carry on, with which nothing was done yet."""
+        return isinstance(self.writer, WaitingWriter)
+
+    def _begin_again(self) -> None:
+        """A run that was killed before it had a state."""
+        if StateStore(self.path / STATE).exists():
+            raise not_brought_back(self.path)
+        self.writer = RunWriter.reopen(self.path)
+        nothing: dict[str, Any] = {"metrics": {}, "monitors": {}, "setup": {}, "stages": []}
+        self._written.carry_on(self.writer, *self.writer.cut_back(0, 0, epoch=0, declared=nothing))
+        warnings.warn(messages.begins_again(self.path).sentence, UserWarning, stacklevel=3)
 
     def _start(self, begun: str) -> None:
         epoch = self._epoch

@@ -31,6 +31,15 @@ class SavedModel:
         self.choice = BestModel(name, mode)
         self.weights = EvaluatedWeights()
 
+    def get_state(self) -> dict[str, Any]:
+        """What another process needs to go on comparing; the model is in its file."""
+        return {"choice": self.choice.get_state(), "weights": self.weights.get_state()}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on where another process was."""
+        self.choice.set_state(state["choice"])
+        self.weights.set_state(state["weights"])
+
     def compare(self, epoch: int, logs: Mapping[str, Any], model: keras.Model, stacklevel: int) -> None:
         """Save the model if this epoch is the best so far; where that fails, the best is the last one that was saved.
 

@@ -1,6 +1,7 @@
 """Whose a run directory is: one writer claims it, and proves by a token that it is still its own."""
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -10,6 +11,9 @@ from unetdyn.runs.atomic import create
 FILE = "run.json"
 TOKEN = "writer"
 """The key of the token in `run.json`."""
+
+_LEFTOVER = re.compile(r"\.run-[0-9a-f]{8}\.json")
+"""Of who was killed while he claimed it."""
 
 
 def claim(folder: Path, text: str) -> None:
@@ -25,7 +29,7 @@ def claim(folder: Path, text: str) -> None:
         FileExistsError: If it is a file, holds something, or somebody was faster.
     """
     if folder.is_dir():
-        held = sorted(entry.name for entry in folder.iterdir())
+        held = sorted(entry.name for entry in folder.iterdir() if not _LEFTOVER.fullmatch(entry.name))
         if held:
             raise FileExistsError(_refusal(folder, held))
     elif folder.exists():

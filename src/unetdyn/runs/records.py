@@ -23,7 +23,14 @@ _HEADER: dict[str, tuple[type | tuple[type, ...], str]] = {
     "config": (dict, "an object"),
     "summary": (dict, "an object"),
 }
-_LATER: dict[str, type] = {"metrics": dict, "monitors": dict, "setup": dict, "stages": list}
+_LATER: dict[str, type] = {
+    "metrics": dict,
+    "monitors": dict,
+    "setup": dict,
+    "stages": list,
+    "process": dict,
+    "resumed": list,
+}
 """What older runs lack."""
 
 
@@ -70,6 +77,9 @@ def parse_header(content: bytes, file: Path) -> dict[str, Any]:
     for name, declared in (header.get("monitors") or {}).items():
         if not isinstance(declared, dict):
             raise RunError(f"{file} is damaged: `monitors.{name}` must be an object. Received: {_short(declared)}.")
+    for entry in header.get("resumed") or []:
+        if not isinstance(entry, dict):
+            raise RunError(f"{file} is damaged: `resumed` must hold objects. Received: {_short(entry)}.")
     return header
 
 

@@ -1,24 +1,25 @@
 """Write a run directory so that it can be read after `kill -9` at any moment."""
 
-import platform
+import copy
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-import unetdyn
 from unetdyn._checks import unknown_choice
 from unetdyn.runs import strict_json
 from unetdyn.runs.atomic import append, replacing, sync_folder
 from unetdyn.runs.claim import FILE, TOKEN, Ownership, claim, siblings
 from unetdyn.runs.nesting import flatten
-from unetdyn.runs.records import FORMAT_VERSION
+from unetdyn.runs.process import identity
+from unetdyn.runs.records import FORMAT_VERSION, parse_epochs, parse_events
+from unetdyn.runs.reopening import keep_lines, take_over
+from unetdyn.runs.versions import versions
 
 ENDED = ("finished", "failed", "interrupted")
 
@@ -76,21 +77,103 @@ class RunWriter:
         self._run: dict[str, Any] = {
             **self._new,
             TOKEN: uuid.uuid4().hex,
+            "process": None,
             "status": "running",
             "created": _now(),
             "finished": None,
-            "versions": _versions(self._new["backend"]),
+            "versions": versions(self._new["backend"]),
             "metrics": {},
             "monitors": {},
             "setup": {},
             "stages": [],
+            "resumed": [],
             "summary": {},
         }
         self._waiting: dict[str, list[bytes]] = {}
         self._ownership: Ownership | None = None
+        self._resumed = 0
+        self._ended: str | None = None
+
+    @classmethod
+    def reopen(cls, path: str | Path) -> "RunWriter":
+        """Take over a run directory whose training has ended, or was killed, to carry on with it: see `cut_back`.
+
+        Of several that try at once one gets it. The status is "running" again. An earlier writer that still lives
+        where nobody here can see it finds that the directory is not its own any more, and writes nothing there.
+
+        Args:
+            path: The run directory.
+
+        Raises:
+            FileNotFoundError: If it is no run directory.
+            FileExistsError: If the process that writes it still lives, or another one takes it over at this moment.
+            RunError: If its `run.json` is damaged, or of a newer version of unetdyn.
+
+        Warns:
+            UserWarning: Where that process ran on another host, and nothing tells whether it still does.
+
+        Example:
+            >>> import tempfile, unetdyn.runs
+            >>> killed = RunWriter(tempfile.mkdtemp(), config={"filters": 16})
+            >>> for epoch in range(3):
+            ...     killed.log_epoch(epoch, {"loss": 0.5})
+            >>> writer = RunWriter.reopen(killed.path)
+            >>> writer.cut_back(epochs=2, events=0, epoch=2)
+            ([{'epoch': 0, 'loss': 0.5}, {'epoch': 1, 'loss': 0.5}], [])
+            >>> writer.log_epoch(2, {"loss": 0.25})
+            >>> unetdyn.runs.open(writer.path).history["loss"].tolist()
+            [0.5, 0.5, 0.25]
+        """
+        writer = cls.__new__(cls)
+        writer._asked = Path(path)
+        run, ended = take_over(writer._asked)
+        writer._new = {key: run.get(key) for key in ("format", "backend", "seed", "config")}
+        writer._begin()
+        writer._ended = ended
+        writer._run |= {**run, "resumed": list(run.get("resumed") or [])}
+        writer._resumed = len(writer._run["resumed"])
+        writer._own(writer._asked)
+        return writer
+
+    def cut_back(
+        self, epochs: int, events: int, epoch: int, step: int = 0, declared: Mapping[str, Any] | None = None
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Give the run up to the moment from which the training carries on; what came after it is done once more.
+
+        Its summary is empty then, and `resumed` in `run.json` says when the training carried on, from where, and what
+        had ended it.
+
+        Args:
+            epochs: How many lines of `epochs.jsonl` there were.
+            events: How many of `events.jsonl`.
+            epoch: At which the training carries on, from 0.
+            step: Of that epoch, from 0.
+            declared: In place of what `declare` was given since then, by its arguments' names.
+
+        Returns:
+            The epochs and the events that are kept, as `Run` gives them.
+
+        Raises:
+            RunError: If there are fewer lines, or some are damaged.
+        """
+        place = self._owned()
+        kept = (
+            keep_lines(place / "epochs.jsonl", epochs, parse_epochs),
+            keep_lines(place / "events.jsonl", events, parse_events),
+        )
+        self._waiting = {}
+        entry = {"time": _now(), "epoch": int(epoch), "step": int(step), "ended": self._ended}
+        made_with = versions(self._new["backend"])
+        if made_with != self._run["versions"]:
+            entry["versions"] = made_with
+        self._run["resumed"][self._resumed :] = [entry]  # once for each time that it was reopened
+        self._run |= {"status": "running", "finished": None, "summary": {}, **(declared or {})}
+        self._write_run()
+        return kept
 
     def _claim(self, folders: Iterable[Path]) -> None:
         """The first of these that nobody has."""
+        self._run["process"] = identity()
         text = self._text()
         refused: FileExistsError | None = None
         for folder in folders:
@@ -99,12 +182,15 @@ class RunWriter:
             except FileExistsError as error:
                 refused = error
                 continue
-            self._path, self._place = folder, folder.absolute()  # where it is, even if the process goes elsewhere
-            self._ownership = Ownership(self._place, self._run[TOKEN])
+            self._own(folder)
             sync_folder(self._place.parent)
             return
         assert refused is not None
         raise refused
+
+    def _own(self, folder: Path) -> None:
+        self._path, self._place = folder, folder.absolute()  # where it is, even if the process goes elsewhere
+        self._ownership = Ownership(self._place, self._run[TOKEN])
 
     @property
     def path(self) -> Path:
@@ -125,6 +211,11 @@ class RunWriter:
     def status(self) -> str:
         """`"running"`, or how the run has ended."""
         return str(self._run["status"])
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """All that `declare` was given, by its arguments' names: a copy."""
+        return copy.deepcopy({key: self._run[key] for key in ("metrics", "monitors", "setup", "stages")})
 
     def declare(
         self,
@@ -192,7 +283,8 @@ class RunWriter:
     def resume(self) -> None:
         """Set the status back to "running": the training goes on, and with it goes what had ended it."""
         self._run |= {"status": "running", "finished": None}
-        self._run["summary"].pop("error", None)
+        for what in ("error", "signal"):
+            self._run["summary"].pop(what, None)
         self._write_run()
 
     def flush(self) -> None:
@@ -242,18 +334,6 @@ class RunWriter:
         except OSError:
             self._waiting[name] = lines + self._waiting[name]
             raise
-
-
-def _versions(backend: str | None) -> dict[str, str]:
-    packages = ["keras", "numpy"] + ([backend] if backend else [])
-    versions = {"unetdyn": unetdyn.__version__, "python": platform.python_version()}
-    for package in packages:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            # tensorflow-cpu and other builds install the same module under another name.
-            versions[package] = "unknown"
-    return versions
 
 
 def _now() -> str:

@@ -1,11 +1,22 @@
 """What `RunRecorder` tells: what it could not compare, decide or read."""
 
 from collections.abc import Sequence
+from os import PathLike
 
 from unetdyn._checks import nearest
 from unetdyn.analysis.diagnosis.finding import Finding
 
 _NAME = "recorder"
+
+
+def begins_again(path: PathLike[str]) -> Finding:
+    """A run that is to be carried on has no state.
+
+    Args:
+        path: Its directory.
+    """
+    seen = f"The training in {path} was killed before its first state was saved. It begins again, at the first epoch."
+    return Finding("recorder.begins_again", "info", _NAME, seen)
 
 
 def best_not_logged(name: str, epoch: int, logged: Sequence[str]) -> Finding:

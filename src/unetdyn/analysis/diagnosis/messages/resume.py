@@ -1,5 +1,7 @@
 """What is told where a killed training goes on."""
 
+from collections.abc import Sequence
+
 from unetdyn.analysis.diagnosis.finding import Finding
 
 _NAME = "resume"
@@ -62,4 +64,37 @@ def stopped_for_walltime(epoch: int, step: int) -> str:
     return (
         f"The walltime is nearly over: the state before epoch {epoch + 1}, step {step + 1} is saved, and the process "
         "ends. Start it again in the same way, and it carries on."
+    )
+
+
+def callback_without_state(who: str, attributes: Sequence[str]) -> Finding:
+    """A callback keeps something that nobody can ask it for.
+
+    Args:
+        who: Its class.
+        attributes: What it keeps.
+    """
+    kept = ", ".join(attributes)
+    return Finding(
+        "resume.callback_without_state",
+        "watch",
+        _NAME,
+        f"{who} has no `get_state` and `set_state`: after a resumption, what it keeps in {kept} begins anew.",
+        advice=f"give {who} a method `get_state()`, which returns a dictionary of numbers, texts, lists and arrays, "
+        "and `set_state(state)`, which takes it back.",
+    )
+
+
+def two_restore(who: str) -> Finding:
+    """Another callback brings a training back too.
+
+    Args:
+        who: Its class.
+    """
+    return Finding(
+        "resume.two_restore",
+        "watch",
+        _NAME,
+        f"{who} restores the training too: whichever begins last decides where it goes on, and with which weights.",
+        advice=f"leave {who} out; what is brought back here holds all that it brings back, and more.",
     )

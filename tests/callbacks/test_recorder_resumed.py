@@ -1,0 +1,346 @@
+"""A recorder whose training was killed: the record goes on where the state was taken, as if nothing had been."""
+
+import copy
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from unetdyn import runs
+from unetdyn.analysis.declarations import Declaration
+from unetdyn.analysis.diagnosis.finding import Finding
+from unetdyn.callbacks import Monitor, RunRecorder, endings
+from unetdyn.callbacks.neighbours import callbacks_of_fit
+from unetdyn.dynamics.training_state import copied, put_back
+from unetdyn.runs.state_store import StateStore
+
+X = np.linspace(0, 1, 8).reshape(8, 1)
+
+
+class Killed(BaseException):
+    """After it nothing of the training is called any more."""
+
+
+class ResumableRun(keras.callbacks.Callback):
+    """The least that the one of unetdyn does, last in the list: it saves, brings back, and is where the kill comes."""
+
+    def __init__(self, path, kill=None, every=1):
+        super().__init__()
+        self.path, self.kill, self.every = path, kill, every
+        self.store = StateStore(path / "state")
+        self.resumed_from = None
+        self.fits = 0
+        self.live = False
+
+    def on_train_begin(self, logs=None):
+        self.others = [each for each in callbacks_of_fit() if hasattr(each, "get_state")]
+        self.fits += 1
+        self.saved = self.store.read().tree if not self.live and self.store.exists() else None
+        if self.saved and self.fits < self.saved["fit"]:
+            self.model._initial_epoch = self.params["epochs"]
+            return
+        self.live = True
+        if self.saved:
+            self.model._initial_epoch = self.saved["epoch"] or None
+            self.bring_back()
+            self.resumed_from = self.saved["epoch"], self.saved["step"]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model._initial_epoch = None
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.saved and self.saved["step"] == batch > 0:
+            self.bring_back()
+        if self.kill == (self.fits, self.epoch, batch) and batch:
+            self.save(self.epoch, batch)
+            raise Killed
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch % self.every == 0:
+            self.save(epoch + 1, 0)
+        if self.kill == (self.fits, epoch + 1, 0):
+            raise Killed
+
+    def save(self, epoch, step):
+        states = [each.get_state() for each in self.others]
+        variables = copied(self.model, metrics=step > 0)
+        self.store.write({"fit": self.fits, "epoch": epoch, "step": step, "variables": variables, "states": states})
+
+    def bring_back(self):
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
+        variables = self.saved["variables"]
+        if not self.resumed_from:
+            variables = {place: value for place, value in variables.items() if not place.startswith("metrics/")}
+        put_back(self.model, variables)
+        for each, state in zip(self.others, self.saved["states"], strict=True):
+            each.set_state(state)
+
+
+class Spoken(Monitor):
+    """Says something in each epoch, and keeps it."""
+
+    declaration = Declaration("spoken", keys={"{name}": "down"}, columns=("{name}",), arrays=("epoch",))
+
+    def _restart(self):
+        super()._restart()
+        self.seen = []
+
+    @property
+    def record(self):
+        return {"epoch": np.array(self.seen)}
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seen.append(self._epoch)
+        logs[self.name] = float(self._epoch)
+        self.report(Finding("spoken", "info", "spoken", f"Epoch {self._epoch}."))
+
+    def get_state(self):
+        found = [(epoch, finding.sentence) for epoch, finding in self.findings]
+        return {"seen": list(self.seen), "found": found, "count": self._epoch_count.get_state(), "epoch": self._epoch}
+
+    def set_state(self, state):
+        self.seen, self._epoch = list(state["seen"]), state["epoch"]
+        self.findings = [(epoch, Finding("spoken", "info", "spoken", text)) for epoch, text in state["found"]]
+        self._epoch_count.set_state(state["count"], self._model, self.params)
+
+
+def train(path, fits, kill=None, again=False, **recorder):
+    """A script: the same each time that it is started."""
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.1), "mse", metrics=["mae"])
+    monitor = Spoken()
+    made = RunRecorder(path, {"a": 1}, 1, save_best=recorder.pop("save_best", "auto"), monitors=[monitor], **recorder)
+    resumable = ResumableRun(path, kill)
+    try:
+        for name, epochs in fits:
+            if name is not None:
+                made.begin_stage(name, more=name != fits[-1][0])
+            first = made.next_epoch if name is not None or again else 0
+            model.fit(
+                X,
+                X,
+                validation_data=(X, X),
+                batch_size=2,
+                shuffle=False,
+                initial_epoch=first,
+                epochs=first + epochs,
+                verbose=0,
+                callbacks=[monitor, made, resumable],
+            )
+    except Killed:
+        endings.leave(made._ending)
+        assert runs.open(path).status == "running"
+        return None
+    return made
+
+
+def record(path):
+    """All that is written, without the clock's part."""
+    run = runs.open(path)
+    epochs = [{key: value for key, value in row.items() if key != "seconds"} for row in run.epochs]
+    events = [{key: value for key, value in event.items() if key != "time"} for event in run.events]
+    summary = {key: value for key, value in run.summary.items() if key != "seconds"}
+    told = ("status", "config", "seed", "backend", "metrics", "monitors", "setup", "stages")
+    header = {key: run.header[key] for key in told}
+    arrays = {name: {key: value.tolist() for key, value in run.arrays(name).items()} for name in run.array_names}
+    model = [weights.tolist() for weights in keras.saving.load_model(run.model_path).get_weights()]
+    return {
+        "epochs": epochs,
+        "events": events,
+        "summary": summary,
+        "header": header,
+        "arrays": arrays,
+        "model": model,
+        "notes": run.notes,
+    }
+
+
+def resumptions(path):
+    return [(each["epoch"], each["step"], each["ended"]) for each in runs.open(path).header["resumed"]]
+
+
+ONE, LOOP = [(None, 4)], [(None, 2), (None, 2), (None, 2)]
+STAGES = [("coarse", 2), ("fine", 3), ("finest", 1)]
+
+
+@pytest.mark.parametrize(
+    ("fits", "kill", "carried_on"),
+    [
+        (ONE, (1, 2, 0), (2, 0, None)),
+        (ONE, (1, 2, 3), (2, 3, None)),
+        (ONE, (1, 0, 1), (0, 1, None)),
+        (ONE, (1, 4, 0), (4, 0, None)),
+        (LOOP, (2, 1, 0), (3, 0, None)),
+        (LOOP, (2, 0, 2), (2, 2, None)),
+        (LOOP, (2, 2, 0), (4, 0, None)),
+        (STAGES, (2, 3, 0), (3, 0, None)),
+        (STAGES, (2, 5, 0), (5, 0, None)),
+        (STAGES, (3, 5, 2), (5, 2, None)),
+    ],
+    ids=str,
+)
+def test_record_has_no_seam(tmp_path, fits, kill, carried_on):
+    whole = train(tmp_path / "whole", fits)
+    assert train(tmp_path / "run", fits, kill) is None
+    recorder = train(tmp_path / "run", fits)
+    assert record(tmp_path / "run") == record(tmp_path / "whole")
+    assert resumptions(tmp_path / "run") == [carried_on]
+    assert resumptions(tmp_path / "whole") == []
+    assert recorder.events == whole.events
+    assert (recorder.best, recorder.save_best, recorder.setup, recorder.stages, recorder.next_epoch) == (
+        whole.best,
+        whole.save_best,
+        whole.setup,
+        whole.stages,
+        whole.next_epoch,
+    )
+
+
+def test_killed_twice_is_carried_on_twice(tmp_path):
+    train(tmp_path / "whole", ONE)
+    for kill in ((1, 1, 0), (1, 2, 1), None):
+        train(tmp_path / "run", ONE, kill)
+    assert record(tmp_path / "run") == record(tmp_path / "whole")
+    assert resumptions(tmp_path / "run") == [(1, 0, None), (2, 1, None)]
+
+
+def test_loop_by_next_epoch_is_passed_over_as_it_was(tmp_path):
+    """Fits that had ended have no epoch; the others begin where they began."""
+    train(tmp_path / "whole", LOOP, again=True)
+    train(tmp_path / "run", LOOP, (2, 3, 0), again=True)
+    recorder = train(tmp_path / "run", LOOP, again=True)
+    assert record(tmp_path / "run") == record(tmp_path / "whole")
+    assert recorder.next_epoch == 6
+
+
+def test_what_was_recorded_after_the_state_is_done_once_more(tmp_path):
+    """A signal came then: its event is gone, and `resumed` names it."""
+    train(tmp_path / "whole", ONE)
+    train(tmp_path / "run", ONE, (1, 2, 0))
+    writer = runs.RunWriter.reopen(tmp_path / "run")
+    writer.log_epoch(2, {"loss": 99.0})
+    writer.event("interrupted", "SIGTERM came.")
+    writer.finish("interrupted", {"error": "SIGTERM came.", "signal": "SIGTERM"})
+    train(tmp_path / "run", ONE)
+    assert record(tmp_path / "run") == record(tmp_path / "whole")
+    assert resumptions(tmp_path / "run") == [(2, 0, "SIGTERM")]
+
+
+def test_signal_is_named_in_the_summary(tmp_path):
+    recorder = RunRecorder(tmp_path)
+    recorder._ending.on_signal("SIGUSR1")
+    summary = runs.open(tmp_path).summary
+    assert summary["signal"] == "SIGUSR1"
+    recorder.writer.resume()
+    assert not {"signal", "error"} & runs.open(tmp_path).summary.keys()
+
+
+def content(path):
+    return {file: file.read_bytes() for file in sorted(path.rglob("*")) if file.is_file()}
+
+
+def fit(*callbacks):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(X, X, verbose=0, callbacks=list(callbacks))
+
+
+def test_fit_that_does_not_carry_on_touches_nothing(tmp_path):
+    """Neither does anything else that the recorder is asked for before its run is brought back."""
+    train(tmp_path / "run", ONE, (1, 2, 0))
+    before = content(tmp_path)
+    recorder = RunRecorder(tmp_path / "run")
+    recorder.event("note", "Something.")
+    with pytest.raises(
+        FileExistsError, match=r"holds a training that was not finished\. .*ResumableRun\('.*run'\) amon"
+    ):
+        fit(recorder)
+    with pytest.raises(FileExistsError, match="or move that one away"):
+        fit(recorder, ResumableRun(tmp_path / "other"))
+    recorder.fail(ValueError("no"))
+    recorder.conclude(test_jaccard=0.5)
+    assert content(tmp_path) == before
+
+
+def test_fit_that_begins_anew_beside_a_state_is_refused(tmp_path):
+    train(tmp_path / "run", ONE, (1, 2, 0))
+    before = content(tmp_path)
+    resumable = ResumableRun(tmp_path / "run")
+    resumable.live = True  # as if the process had begun another training with it
+    with pytest.raises(FileExistsError, match="its state was not brought back before this `fit` began"):
+        fit(RunRecorder(tmp_path / "run"), resumable)
+    assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_run_that_was_killed_before_its_first_state_begins_again(tmp_path, epochs):
+    """Its process is gone; what it has recorded since is done once more."""
+    train(tmp_path / "whole", ONE)
+    if epochs:
+        train(tmp_path / "run", ONE, (1, epochs, 0))
+        for file in (tmp_path / "run/state").iterdir():
+            file.unlink()
+    else:
+        RunRecorder(tmp_path / "run", {"a": 1}, 1)
+        header = json.loads((tmp_path / "run/run.json").read_text())
+        header["process"] |= {"pid": 2**22 + 7, "started": None}
+        (tmp_path / "run/run.json").write_text(json.dumps(header))
+    with pytest.warns(UserWarning, match="was killed before its first state was saved. It begins again"):
+        train(tmp_path / "run", ONE)
+    assert record(tmp_path / "run") == record(tmp_path / "whole")
+    assert resumptions(tmp_path / "run") == [(0, 0, None)]
+
+
+def test_finished_run_is_carried_on_where_that_is_said(tmp_path):
+    train(tmp_path / "run", [(None, 2)])
+    before = content(tmp_path)
+    with pytest.raises(
+        FileExistsError, match=r"whose training has\. To carry .*: `unetdyn resume .*run --epochs N`, or"
+    ):
+        train(tmp_path / "run", ONE)
+    assert content(tmp_path) == before
+    train(tmp_path / "run", ONE, extend=True)
+    train(tmp_path / "whole", ONE, extend=True)
+    longer, whole = record(tmp_path / "run"), record(tmp_path / "whole")
+    assert longer["epochs"] == whole["epochs"]
+    assert longer["summary"] == whole["summary"]
+    assert [event["kind"] for event in longer["events"]] == [event["kind"] for event in whole["events"]]
+    assert resumptions(tmp_path / "run") == [(2, 0, "finished")]
+
+
+def test_run_without_a_state_is_refused_as_ever(tmp_path):
+    recorder = RunRecorder(tmp_path, save_best=None)
+    fit(recorder)
+    for status in ("running", "failed", "finished"):
+        recorder.writer.finish("finished") if status == "finished" else recorder.writer.resume()
+        with pytest.raises(FileExistsError, match="must be a new or empty folder"):
+            RunRecorder(tmp_path)
+
+
+def test_damaged_run_with_a_state_is_said_to_be_damaged(tmp_path):
+    train(tmp_path, ONE, (1, 2, 0))
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(runs.RunError, match="is damaged"):
+        RunRecorder(tmp_path)
+
+
+def test_copy_of_a_waiting_recorder_is_a_new_run(tmp_path):
+    train(tmp_path / "run", ONE, (1, 2, 0))
+    waiting = RunRecorder(tmp_path / "run", {"a": 2}, save_best="loss")
+    for made in (copy.copy(waiting), copy.deepcopy(waiting)):
+        fit(made)
+        run = runs.open(made.path)
+        assert (run.path.parent, run.status, run.config) == (tmp_path, "finished", {"a": 2})
+        assert run.path != waiting.path
+
+
+def test_state_is_taken_without_a_change(tmp_path):
+    recorder = RunRecorder(tmp_path / "run", save_best="loss")
+    fit(recorder)
+    before = content(tmp_path)
+    recorder.get_state()
+    assert content(tmp_path) == before

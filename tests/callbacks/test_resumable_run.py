@@ -1,0 +1,272 @@
+"""A training that was cut off carries on as if it had not been."""
+
+import shutil
+import signal
+import threading
+
+import keras
+import numpy as np
+import pytest
+
+from unetdyn.callbacks import AutoClip, GradientMonitor
+from unetdyn.callbacks.resumable_run import ResumableRun, WalltimeReached
+from unetdyn.data import Augmentation, TileDataset
+from unetdyn.dynamics.training_state import copied
+
+X = np.random.default_rng(0).random((10, 4, 4, 1)).astype("float32")
+Y = (X > 0.5).astype("float32")
+
+
+def tiles(**changed):
+    arguments = {"batch_size": 2, "seed": 3, "augmentation": Augmentation(noise=0.1)} | changed
+    return {"x": TileDataset(X, Y, **arguments), "shuffle": False}
+
+
+def small_model(rate=0.01, units=2):
+    keras.utils.set_random_seed(5)
+    layers = [
+        keras.layers.Conv2D(units, 3, padding="same", name="first"),
+        keras.layers.BatchNormalization(name="norm"),
+        keras.layers.Dropout(0.3),
+        keras.layers.Conv2D(1, 1, activation="sigmoid", name="last"),
+    ]
+    model = keras.Sequential([keras.Input((4, 4, 1)), *layers])
+    optimizer = keras.optimizers.Adam(rate, use_ema=True, gradient_accumulation_steps=2)
+    model.compile(optimizer, "binary_crossentropy", metrics=["mae"])
+    return model
+
+
+class Cut(keras.callbacks.Callback):
+    """Sends a signal before a step of an epoch, keeps copies of a folder at the epochs' ends, and the variables."""
+
+    def __init__(self, at=(), folder=None, copies=None, number=signal.SIGINT):
+        super().__init__()
+        self.at, self.folder, self.copies, self.number = at, folder, copies, number
+
+    def get_state(self):
+        return {}
+
+    def set_state(self, state):
+        pass
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+        if self.copies is not None and (self.folder / "state").exists():
+            shutil.copytree(self.folder, self.copies / str(epoch))
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if (self.epoch, batch) == tuple(self.at):
+            signal.raise_signal(self.number)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.variables = copied(self.model)
+
+
+def train(folder, model=None, data=None, epochs=3, cut=(), copies=None, more=(), **arguments):
+    """What a script does each time it is started."""
+    run, last = ResumableRun(folder, verbose=0, **arguments), Cut(cut, folder, copies)
+    monitors = [GradientMonitor(verbose=0), AutoClip(50)]
+    model = model or small_model()
+    np.random.seed(7)  # noqa: NPY002
+    history = model.fit(
+        **(data or tiles()),
+        validation_data=(X[:2], Y[:2]),
+        epochs=epochs,
+        verbose=0,
+        callbacks=[run, *monitors, *more, last],
+    )
+    records = {monitor.name: monitor.record for monitor in monitors}
+    return run, history.history, getattr(last, "variables", None), records
+
+
+def cut_off(folder, at, **arguments):
+    with pytest.raises(KeyboardInterrupt):
+        train(folder, cut=at, **arguments)
+
+
+def assert_equal(first, second):
+    (_, history, variables, records), (_, other_history, others, other_records) = first, second
+    assert history == other_history
+    assert variables.keys() == others.keys()
+    for place, value in variables.items():
+        np.testing.assert_array_equal(value, others[place], err_msg=place)
+    for name, record in records.items():
+        for key, values in record.items():
+            np.testing.assert_equal(values, other_records[name][key], err_msg=f"{name}.{key}")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """An uninterrupted training, and its folder as it was when each epoch began."""
+    folder, copies = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("copies")
+    return train(folder, copies=copies), copies, folder
+
+
+@pytest.mark.parametrize("at", [(0, 1), (1, 0), (1, 3)], ids=str)
+def test_resumed_run_is_the_run_that_a_signal_ended(tmp_path, whole, at):
+    cut_off(tmp_path, at)
+    resumed = train(tmp_path)
+    assert resumed[0].resumed_from == (at[0], at[1] + 1)
+    assert_equal(resumed, whole[0])
+
+
+def test_resumed_run_is_the_run_that_was_killed(whole, tmp_path):
+    copy = next(iter(sorted(whole[1].iterdir(), reverse=True)))  # none where the thread was slow is no error
+    shutil.copytree(copy, tmp_path / "run")
+    resumed = train(tmp_path / "run")
+    assert resumed[0].resumed_from is not None
+    assert_equal(resumed, whole[0])
+
+
+def test_arrays_that_keras_shuffles_come_in_the_same_order(tmp_path):
+    data = {"x": X, "y": Y, "batch_size": 2}
+    cut_off(tmp_path / "cut", (1, 2), data=data)
+    assert_equal(train(tmp_path / "cut", data=data), train(tmp_path / "whole", data=data))
+
+
+def test_finished_run_has_nothing_left_to_do(whole):
+    (_, history, variables, _), _, folder = whole
+    model = small_model()
+    run, again, others, _ = train(folder, model)
+    assert run.resumed_from == (3, 0)
+    assert others is None, "no epoch began"
+    assert again == history
+    ended = {name: variables[name] for name in variables if name.startswith("optimizer")}
+    for name, value in copied(model, metrics=False).items():
+        if name in ended:
+            np.testing.assert_array_equal(value, ended[name])
+
+
+def test_more_epochs_carry_on_behind_the_planned_end(tmp_path, whole):
+    train(tmp_path, epochs=2)
+    longer = train(tmp_path)
+    assert longer[0].resumed_from == (2, 0)
+    assert_equal(longer, whole[0])
+
+
+class StopEarly(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = epoch == 0
+
+
+def test_run_that_a_callback_ended_stays_ended(tmp_path):
+    assert len(train(tmp_path, more=[StopEarly()])[1]["loss"]) == 1
+    assert len(train(tmp_path, more=[StopEarly()])[1]["loss"]) == 1
+
+
+def loop(folder, cut=()):
+    """A script with a `fit` for each epoch."""
+    model, run, last = small_model(), ResumableRun(folder, verbose=0), Cut()
+    losses = []
+    for epoch in range(3):
+        last.at = (0, cut[1]) if cut and epoch == cut[0] else ()
+        history = model.fit(**DATA, verbose=0, callbacks=[run, last])
+        losses += history.history.get("loss", [])
+    return losses, copied(model, metrics=False)
+
+
+DATA = {"x": X, "y": Y, "batch_size": 2, "shuffle": False}
+
+
+def test_loop_of_fits_passes_over_those_that_had_ended(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        loop(tmp_path / "cut", cut=(1, 2))
+    losses, variables = loop(tmp_path / "cut")
+    expected_losses, expected = loop(tmp_path / "whole")
+    assert losses == expected_losses[1:]
+    for place, value in expected.items():
+        np.testing.assert_array_equal(variables[place], value, err_msg=place)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"model": lambda: small_model(units=3)}, r"model\.layers\.\d+\.filters was 2 and is 3"),
+        ({"model": lambda: small_model(rate=0.02)}, r"optimizer\.learning_rate was 0\.0\d+ and is 0\.0\d+"),
+        ({"data": lambda: tiles(seed=4)}, r"data\.seed was 3 and is 4"),
+        ({"data": lambda: tiles(augmentation=None)}, r"data\.augmentation was .* and is None"),
+        ({"data": lambda: {"x": X, "y": Y}}, r"data\.kind was TileDataset and is ArrayDataAdapter"),
+    ],
+    ids=["model", "optimizer", "order", "augmentation", "data"],
+)
+def test_state_of_another_training_is_refused_by_what_differs(whole, changed, told):
+    arguments = {name: make() for name, make in changed.items()}
+    with pytest.raises(ValueError, match=f"`path` must hold the state of this training. Received: .*: {told}"):
+        train(whole[2], **arguments)
+
+
+def test_data_with_another_pixel_is_other_data(whole):
+    other = X.copy()
+    other[3, 0, 0] += 1
+    with pytest.raises(ValueError, match=r"data\.images\.checksum was"):
+        train(
+            whole[2],
+            data={"x": TileDataset(other, Y, 2, seed=3, augmentation=Augmentation(noise=0.1)), "shuffle": False},
+        )
+
+
+def test_damaged_generation_gives_way_to_the_one_before(tmp_path, whole):
+    shutil.copytree(whole[2], tmp_path / "run")
+    newest = max((tmp_path / "run" / "state").glob("*.npz"))
+    newest.write_bytes(newest.read_bytes()[:-7])
+    with pytest.warns(UserWarning, match="The newest state can't be used, and the one before is"):
+        resumed = train(tmp_path / "run")
+    assert_equal(resumed, whole[0])
+
+
+def test_walltime_ends_the_process_in_time_and_the_run_carries_on(tmp_path, whole):
+    with pytest.raises(WalltimeReached) as ended:
+        train(tmp_path, walltime=10_000_000, margin=86400, more=[Hurry()])
+    assert ended.value.code == 75
+    resumed = train(tmp_path)
+    assert resumed[0].resumed_from == (1, 2)
+    assert_equal(resumed, whole[0])
+
+
+class Hurry(Cut):
+    """Lets the deadline of the run beside it come before step 2 of epoch 1."""
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if (self.epoch, batch) == (1, 1):
+            from unetdyn.callbacks.fit_call import callback_list
+
+            run = next(each for each in callback_list().callbacks if isinstance(each, ResumableRun))
+            run._deadline._end = 0.0
+
+
+def test_second_signal_ends_the_process_at_once(tmp_path):
+    class Impatient(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            for _ in range(2):
+                signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, more=[Impatient()])
+    assert not (tmp_path / "state").exists()
+
+
+def test_handlers_are_what_they_were_after_the_training(tmp_path):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    train(tmp_path, epochs=1)
+    assert {number: signal.getsignal(number) for number in before} == before
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("unetdyn")]
+
+
+def test_state_that_cannot_be_written_ends_no_training(tmp_path):
+    (tmp_path / "state").write_text("in the way")
+    with pytest.warns(UserWarning, match="The state could not be written, and training goes on"):
+        train(tmp_path, epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"walltime": "soon"}, "`walltime` must be seconds, or a text like 3:50:00"),
+        ({"walltime": 0}, "`walltime` must be above 0"),
+        ({"margin": -1}, "`margin` must"),
+    ],
+)
+def test_arguments_that_cannot_be_are_refused(tmp_path, arguments, told):
+    with pytest.raises(ValueError, match=told):
+        ResumableRun(tmp_path, **arguments)
+    assert not list(tmp_path.iterdir())
