@@ -24,6 +24,7 @@ from unetdyn.callbacks import (
     Watch,
 )
 from unetdyn.callbacks.keras_states import bring_back, state_of
+from unetdyn.callbacks.skipped_batches import SkippedBatches
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics.training_state import copied, put_back
 from unetdyn.experiment.averaged_weights import AveragedWeights
@@ -51,14 +52,27 @@ ACTING = {
 }
 """Instead of those of `monitored_units`, which have nothing to do."""
 
-PROCESS = {"params", "_blocks", "_began", "_compiles"}
-"""Attributes of a callback that belong to the process, or to a `fit`: parameters, clocks, what is made when asked for."""
+PROCESS = {
+    "params",
+    "_blocks",
+    "_began",
+    "_compiles",
+    "_looks",
+    "_probe",
+    "monitor_op",
+    "min_delta",
+    "filepath",
+    "filename",
+}
+"""Attributes of a callback that belong to a process or a `fit`: parameters, clocks, paths, what is made when needed."""
 
 
 class Forgetful(Monitor):
     """Keeps something that is not in its state."""
 
-    seen = 0
+    def __init__(self):
+        super().__init__("forgetful")
+        self.seen = 0
 
     @property
     def record(self):
@@ -93,14 +107,13 @@ class Moments(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
         if self.moment is not None and self.moment[0] == epoch and self.moment[1]:
-            self.train_function = self.model.train_function
-            self.model.train_function = without_training
+            self.skipped = SkippedBatches(self.model)
 
     def on_train_batch_begin(self, batch, logs=None):
         if not batch:
             return
         if self.moment == (self.epoch, batch):
-            self.model.train_function = self.train_function
+            self.skipped.end()
             self.bring_back(metrics=True)
         elif (self.epoch, batch) in MOMENTS.values() and self.moment is None:
             self.take((self.epoch, batch))
@@ -127,14 +140,7 @@ class Moments(keras.callbacks.Callback):
         if not metrics:
             put_back(self.model, values)
         self.attributes[self.moment] = [attributes_of(each) for each in self.callbacks]
-
-
-def without_training(*arguments):
-    """In place of a train function: draws a batch, or has got it already, and leaves the model alone."""
-    *state, data = arguments
-    if keras.backend.backend() != "torch":
-        next(data)
-    return ({}, *state) if state else {}
+        self.model.calls_of_loss.clear()
 
 
 def attributes_of(callback):
@@ -170,11 +176,12 @@ def make_model(dtype="float32", **options):
     model = keras.Sequential(
         [
             keras.Input((4,)),
-            layers.Dense(4, activation="relu", dtype=dtype),
-            layers.BatchNormalization(dtype=dtype),
-            layers.Dropout(0.5, seed=2, dtype=dtype),
-            layers.Dense(1, activation="sigmoid", dtype="float32"),
-        ]
+            layers.Dense(4, activation="relu", dtype=dtype, name="first"),
+            layers.BatchNormalization(dtype=dtype, name="norm"),
+            layers.Dropout(0.5, seed=2, dtype=dtype, name="dropout"),
+            layers.Dense(1, activation="sigmoid", dtype="float32", name="last"),
+        ],
+        name="model",
     )
     optimizer = keras.optimizers.Adam(0.01, **options)
     if dtype == "mixed_float16":
@@ -202,7 +209,7 @@ def callbacks_for(way, folder):
         if hasattr(unit, "budget"):
             unit.budget = None  # it is of time, which is never the same
     swap = {
-        "plain": {"Forgetful": Forgetful(name="forgetful")},
+        "plain": {"Forgetful": Forgetful()},
         "accumulation": {"SwapEMAWeights": keras.callbacks.SwapEMAWeights(swap_on_epoch=True)},
         "float16": {"AveragedWeights": AveragedWeights()},
     }[way]
