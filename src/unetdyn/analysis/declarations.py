@@ -373,6 +373,49 @@ CONVERGENCE = Declaration(
     acts=True,
 )
 
+_LEARNING_RATE = _keys("none", ("learning_rate",))  # as Keras' own callbacks write it, before it is lowered
+_BETWEEN = {"gt": 0, "lt": 1}
+
+STABILITY_CONTROL = Declaration(
+    "stability_control",
+    keys={"{name}": "none", **_LEARNING_RATE},
+    arrays=("epoch", "sigma", "oscillation", "flip_rate", "value", "action"),
+    section=Section(
+        {
+            "factor": Setting(float, _BETWEEN),
+            "patience": Setting(int, {"ge": 1}, about="epochs"),
+            "sigma": Setting(float | None, {"gt": 0}),
+            "calm_sigma": Setting(float, {"ge": 0}),
+            "oscillation": Setting(float | None, {"gt": 0}, about="level of the test, below 0.5"),
+            "flip_rate": Setting(float | None, _BETWEEN),
+            "calm_flip_rate": Setting(float, {"ge": 0}),
+            "cooldown": Setting(int, {"ge": 0}, about="epochs that don't count after it has acted"),
+            "min_learning_rate": Setting(float, {"ge": 0}),
+            "raise_after": Setting(int | None, {"ge": 1}, about="calm epochs; null: never"),
+            "monitor": Setting(str, logged=True),
+        },
+        on=False,
+    ),
+    acts=True,
+)
+
+ROLLBACK = Declaration(
+    "rollback",
+    keys={"{name}": "none", **_LEARNING_RATE},
+    arrays=("epoch", "monitored", "level", "limit", "verdict", "learning_rate", "back_to"),
+    section=Section(
+        {
+            "factor": Setting(float, {"gt": 0, "le": 1}),
+            "max_rollbacks": Setting(int, {"ge": 0}),
+            "k": Setting(float, {"gt": 0}, about="robust deviations above its past"),
+            "window": Setting(int, {"ge": 5}, about="epochs"),
+            "monitor": Setting(str, logged=True),
+        },
+        on=False,
+    ),
+    acts=True,
+)
+
 SCHEDULE = Declaration("schedule", keys=_keys("none", ("learning_rate", "lr")), columns=("learning_rate",))
 """What Keras' own callbacks write, and `RunRecorder` where they don't."""
 
@@ -380,16 +423,7 @@ RECORDER = Declaration("recorder", keys=_keys("none", ("epoch", "seconds")), col
 
 DECLARATIONS = (
     *(STABILITY, SCHEDULE, GRADIENT, MATHEMATICAL, UPDATE, NOISE_SCALE, BATCH, MODE_GAP, FLIPS),
-    *(
-        CONVERGENCE,
-        NON_FINITE_GUARD,
-        AUTO_CLIP,
-        RUNNING_AVERAGE_CLIP,
-        AGC,
-        GRADIENT_NOISE,
-        BATCH_SIZE,
-        MOMENTUM,
-        RECORDER,
-    ),
+    *(ROLLBACK, STABILITY_CONTROL, CONVERGENCE, NON_FINITE_GUARD, AUTO_CLIP, RUNNING_AVERAGE_CLIP, AGC),
+    *(GRADIENT_NOISE, BATCH_SIZE, MOMENTUM, RECORDER),
 )
 """All of them; a report has their columns in this order, a configuration their sections."""

@@ -7,6 +7,7 @@ from unetdyn.callbacks.auto_clip import AutoClip
 from unetdyn.callbacks.batch import BatchMonitor
 from unetdyn.callbacks.batch_size_schedule import BatchSizeSchedule
 from unetdyn.callbacks.convergence_stopping import ConvergenceStopping
+from unetdyn.callbacks.divergence_rollback import DivergenceRollback
 from unetdyn.callbacks.gradient import GradientMonitor
 from unetdyn.callbacks.gradient_noise import GradientNoise
 from unetdyn.callbacks.live_dashboard import LiveDashboard
@@ -20,6 +21,7 @@ from unetdyn.callbacks.resumable_run import ResumableRun
 from unetdyn.callbacks.run_recorder import RunRecorder
 from unetdyn.callbacks.running_average_clipping import RunningAverageClipping
 from unetdyn.callbacks.stability import StabilityMonitor
+from unetdyn.callbacks.stability_control import StabilityControl
 from unetdyn.callbacks.step_callbacks import StepControl, StepMonitor
 from unetdyn.callbacks.threshold_flip import ThresholdFlipMonitor
 from unetdyn.callbacks.update import UpdateMonitor
@@ -31,6 +33,7 @@ __all__ = [
     "BatchMonitor",
     "BatchSizeSchedule",
     "ConvergenceStopping",
+    "DivergenceRollback",
     "GradientMonitor",
     "GradientNoise",
     "LiveDashboard",
@@ -42,6 +45,7 @@ __all__ = [
     "ResumableRun",
     "RunRecorder",
     "RunningAverageClipping",
+    "StabilityControl",
     "StabilityMonitor",
     "StepControl",
     "StepMonitor",

@@ -84,7 +84,8 @@ class AdaptiveGradientClipping(StepControl):
         check_positive("eps", eps)
         if isinstance(exclude, str) or not all(isinstance(block, str) for block in exclude):
             raise TypeError(f"`exclude` must be a sequence of names of blocks. Received: exclude={exclude!r}.")
-        self.clipping = float(clipping)
+        self._control: _ClipUnits | None = None
+        self._clipping = float(clipping)
         self.eps = float(eps)
         self.exclude = tuple(exclude)
         super().__init__(name, verbose)
@@ -93,6 +94,18 @@ class AdaptiveGradientClipping(StepControl):
         """The arguments it was made with."""
         arguments = ("clipping", "eps", "exclude", "verbose", "name")
         return {argument: getattr(self, argument) for argument in arguments}
+
+    @property
+    def clipping(self) -> float:
+        """λ. Set between two epochs, it holds from the next step on, without anything being compiled anew."""
+        return self._clipping
+
+    @clipping.setter
+    def clipping(self, clipping: float) -> None:
+        check_positive("clipping", clipping)
+        self._clipping = float(clipping)
+        if self._control is not None:
+            self._control.bound_by(self._clipping)
 
     def probe(self) -> Control:
         """The clipping of the blocks that are not excluded."""
@@ -105,6 +118,7 @@ class AdaptiveGradientClipping(StepControl):
         return StepRecord(step=np.zeros(0, np.int64), clip_fraction=np.zeros(0, np.float32), block_clip_fraction={})
 
     def _measure(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
+        assert self._control is not None, "there are rows"
         units, clipped = np.array(self._control.units), rows.extra["clipped"]
         fraction = clipped.sum(axis=1) / max(units.sum(), 1)
         of_block = {
@@ -124,10 +138,18 @@ class _ClipUnits(Control):
     def __init__(self, model: keras.Model, clipping: float, eps: float, exclude: tuple[str, ...]) -> None:
         self._model = weakref.ref(model)
         self._clipping = clipping
+        self._bound: keras.Variable | None = None
         self._eps = eps
         self._exclude = exclude
 
-    def build(self, add_variable: AddVariable, variables: list[keras.Variable]) -> None:  # noqa: ARG002
+    def bound_by(self, clipping: float) -> None:
+        """Clip to this from the next step on."""
+        self._clipping = clipping
+        if self._bound is not None:
+            self._bound.assign(clipping)
+
+    def build(self, add_variable: AddVariable, variables: list[keras.Variable]) -> None:
+        self._bound = add_variable(initial=self._clipping)
         model = self._model()
         assert model is not None, "it is being trained"
         spared = _places(blocks(model, variables), self._exclude)
@@ -139,17 +161,18 @@ class _ClipUnits(Control):
         self.units = [0 if axes is None else _units(v, axes) for v, axes in zip(variables, self._axes, strict=True)]
 
     def key(self) -> Hashable:
-        return type(self), self._clipping, self._eps, self._exclude
+        return type(self), self._eps, self._exclude
 
     def columns(self) -> dict[str, int]:
         return {"clipped": len(self.units)}
 
     def transform(self, step: Step) -> tuple[Factors, None, dict[str, Tensor]]:
-        factors, counts = Factors(), []
+        assert self._bound is not None, "it was built"
+        factors, counts, bound = Factors(), [], self._bound.value
         for gradient, weight, axes in zip(step.gradients, step.weights, self._axes, strict=True):
             factor, count = None, ops.zeros((), "float32")
             if gradient is not None and axes is not None:
-                factor, count = unit_factors(gradient, weight, axes, self._clipping, self._eps)
+                factor, count = unit_factors(gradient, weight, axes, bound, self._eps)
             factors.append(factor)
             counts.append(count)
         return factors, None, {"clipped": ops.stack(counts)}

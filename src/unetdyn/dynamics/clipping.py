@@ -124,7 +124,7 @@ def add_to_average(total: Tensor, weight: Tensor, value: Tensor, decay: float) -
 
 
 def unit_factors(
-    gradient: Tensor, weight: Tensor, axes: Sequence[int], clipping: float, eps: float
+    gradient: Tensor, weight: Tensor, axes: Sequence[int], clipping: float | Tensor, eps: float
 ) -> tuple[Tensor, Tensor]:
     """Adaptive gradient clipping: min(1, λ · max(‖Wᵢ‖, ε) / ‖Gᵢ‖) for each unit i of a weight, by which Gᵢ is scaled.
 
@@ -132,7 +132,7 @@ def unit_factors(
         gradient: Of any shape and float type.
         weight: Of the same shape.
         axes: What a unit's norm is summed over; see `weight_kinds.unit_axes`.
-        clipping: λ, the largest ratio of the norms that is left alone.
+        clipping: λ, the largest ratio of the norms that is left alone; a number or a float32 scalar.
         eps: ε, the least norm a unit counts with, so that one that starts from zero can grow.
 
     Returns:
