@@ -44,7 +44,7 @@ WAYS = {
 ACTING = {
     "AdaptiveGradientClipping": lambda folder: AdaptiveGradientClipping(0.02),
     "AutoClip": lambda folder: AutoClip(percentile=50, history=10),
-    "GradientNoise": lambda folder: GradientNoise(1e-4),
+    "GradientNoise": lambda folder: GradientNoise(1e-6),
     "LiveDashboard": lambda folder: LiveDashboard(where="terminal"),
     "MomentumCycle": lambda folder: MomentumCycle(0.8, 0.95, OneCycle(1.0, EPOCHS * STEPS)),
     "RunningAverageClipping": lambda folder: RunningAverageClipping(1.0, 0.9),
