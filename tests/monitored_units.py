@@ -16,6 +16,8 @@ ARGUMENTS = {
     "AutoClip": lambda folder: {"percentile": 100},
     "BatchSizeSchedule": lambda folder: {"dataset": TileDataset(*np.zeros((2, 8, 1, 1, 1))), "sizes": {}},
     "GradientNoise": lambda folder: {"eta": 0},
+    "ConvergenceStopping": lambda folder: {"verbose": 0},
+    "DivergenceRollback": lambda folder: {"verbose": 0},
     "LiveDashboard": lambda folder: {"where": "notebook", "every_seconds": 0},
     "MomentumCycle": lambda folder: {"base_momentum": 0.9, "max_momentum": 0.9, "cycle": OneCycle(1.0, 8)},
     "NonFiniteGuard": lambda folder: {"verbose": 0},
@@ -23,6 +25,7 @@ ARGUMENTS = {
     "RunRecorder": lambda folder: {"path": folder / "run", "save_best": "val_loss"},
     "RunningAverageClipping": lambda folder: {"alpha": 1e9},
     "Watch": lambda folder: {"path": folder / "watch", "display": "terminal"},
+    "StabilityControl": lambda folder: {"verbose": 0},
     "StabilityMonitor": lambda folder: {"monitor": ["val_loss", "loss"], "window": 2},
 }
 """By name, a function that gives the arguments; it gets an empty folder to write to. Controls have nothing to do."""

@@ -41,7 +41,7 @@ def test_unit_has_a_declaration_of_its_own_and_its_name(name):
 
 
 def bounds_of_settings():
-    """(unit, argument, kind of bound, bound) of each setting that a configuration offers with a bound."""
+    """(unit, argument, kind of bound, bound) of each setting that a configuration offers with bounds."""
     for name in UNITS:
         section = getattr(callbacks, name).declaration.section
         for argument, setting in section.settings.items() if section is not None else ():
@@ -51,7 +51,7 @@ def bounds_of_settings():
 @pytest.mark.parametrize(("name", "argument", "kind", "bound"), list(bounds_of_settings()))
 def test_bounds_of_settings_are_those_of_the_unit(name, argument, kind, bound):
     unit = getattr(callbacks, name)
-    outside = {"ge": bound - 1, "gt": bound, "le": bound + 1, "min_length": ("loss",) * (bound - 1)}[kind]
+    outside = {"ge": bound - 1, "gt": bound, "le": bound + 1, "lt": bound, "min_length": ("loss",) * (bound - 1)}[kind]
     with pytest.raises((TypeError, ValueError), match=f"`{argument}`"):
         unit(**{argument: outside})
     if kind in ("ge", "le"):

@@ -13,6 +13,8 @@ WHOLE, REAL = np.int64(40), np.float32(0.25)
 UNITS = [
     callbacks.AdaptiveGradientClipping(clipping=REAL, eps=REAL),
     callbacks.AutoClip(percentile=REAL, history=WHOLE),
+    callbacks.ConvergenceStopping("change", WHOLE, settings={"tolerance": REAL}),
+    callbacks.DivergenceRollback(REAL, WHOLE, k=REAL, window=WHOLE),
     callbacks.GradientMonitor(explode=WHOLE, vanish=REAL, spike=np.float32(8), window=WHOLE),
     callbacks.GradientNoise(eta=REAL, gamma=REAL, seed=WHOLE),
     callbacks.LiveDashboard(window=WHOLE, every_seconds=REAL),
@@ -20,6 +22,7 @@ UNITS = [
     callbacks.NoiseScaleMonitor(batch_size=WHOLE, window=WHOLE, dataset_size=WHOLE, confidence=REAL),
     callbacks.NonFiniteGuard(max_consecutive=WHOLE),
     callbacks.RunningAverageClipping(alpha=REAL, decay=REAL),
+    callbacks.StabilityControl(REAL, WHOLE, sigma=REAL, calm_sigma=REAL, flip_rate=REAL, cooldown=WHOLE),
     callbacks.StabilityMonitor(window=WHOLE, ddof=np.int64(1)),
     callbacks.UpdateMonitor(low=REAL, high=WHOLE, warmup=WHOLE),
     losses.BinaryFocalLoss(WHOLE, pos_weight=REAL, label_smoothing=REAL, alpha=REAL),

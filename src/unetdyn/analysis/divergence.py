@@ -25,7 +25,7 @@ class DivergenceLimits:
 
     Attributes:
         level: What the loss has come down to; NaN where nothing is known of its past.
-        deviation: A robust standard deviation about it; NaN where the past is too short for one.
+        deviation: A robust standard deviation about it, or the least that counts as one; NaN where nothing is known.
         suspicious: Above it a state is not worth coming back to; infinite where nothing is known.
         diverged: Above it the loss has diverged; infinite where nothing is known.
     """
@@ -61,7 +61,7 @@ def divergence_limits(
     millionth of the largest loss, which is rounding.
 
     With fewer than five good losses there is no scatter. Then the level is the lowest of them and of the loss before
-    training; twice that (for a negative level: the level plus its size) has diverged, half of the way is suspicious.
+    training, and the deviation a twentieth of it.
 
     Args:
         past: Shape `(n,)`, oldest first: the losses of good epochs; those that were not good must be left out. What is
@@ -90,19 +90,14 @@ def divergence_limits(
     values = series(past).values
     values = values[np.isfinite(values)]
     nan, inf = float("nan"), float("inf")
-    if len(values) < LEAST_PAST:
-        known = [*values, *([] if untrained is None or not np.isfinite(untrained) else [untrained])]
-        if not any(known):
-            return DivergenceLimits(nan, nan, inf, inf)
-        level = float(min(known))
-        above = max(abs(level), k * ROUNDING * float(np.abs(known).max()))
-        return DivergenceLimits(level, nan, level + above / 2, level + above)
-    if not values.any():
-        return DivergenceLimits(0.0, nan, inf, inf)
-    windows = sliding_window_view(values, min(window, len(values)))
-    medians = np.median(windows, axis=1)
-    lowest = len(medians) - 1 - int(np.argmin(medians[::-1]))  # of equals the latest
-    level = float(medians[lowest])
-    least = max(LEAST_DEVIATION * abs(level), ROUNDING * float(np.abs(values).max()))
-    deviation = max(float(scaled_mad(windows[lowest])[0]), least)
+    known = [*values, *([] if untrained is None or not np.isfinite(untrained) else [untrained])]
+    if not any(known):
+        return DivergenceLimits(nan, nan, inf, inf)
+    level, scatter = float(min(known)), 0.0
+    if len(values) >= LEAST_PAST:
+        windows = sliding_window_view(values, min(window, len(values)))
+        medians = np.median(windows, axis=1)
+        lowest = len(medians) - 1 - int(np.argmin(medians[::-1]))  # of equals the latest
+        level, scatter = float(medians[lowest]), float(scaled_mad(windows[lowest])[0])
+    deviation = max(scatter, LEAST_DEVIATION * abs(level), ROUNDING * float(np.abs(known).max()))
     return DivergenceLimits(level, deviation, level + k / 2 * deviation, level + k * deviation)

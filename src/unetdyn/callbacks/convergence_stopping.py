@@ -174,7 +174,8 @@ class ConvergenceStopping(EpochControl):
             self._warned = True
             self._warn(messages.value_not_logged("ConvergenceStopping", self.monitor, self._epoch, list(logs)), 2)
         for key, logged in logs.items():
-            if (number := logged_number(logged)) is not None:
+            wanted = key == self.monitor or self.criterion == "stability"
+            if wanted and (number := logged_number(logged)) is not None:
                 epochs, values = self._logged.setdefault(key, ([], []))
                 epochs.append(self._epoch)
                 values.append(number)
@@ -207,7 +208,8 @@ class ConvergenceStopping(EpochControl):
         return LogKeys(metric_directions(self.model))
 
     def _ask(self) -> Criterion:
-        curves = Curves({key: tuple(map(np.array, columns)) for key, columns in self._asked()}, "fit", self._log_keys())
+        logged = {key: (np.array(epochs), np.array(values)) for key, (epochs, values) in self._logged.items()}
+        curves = Curves(logged, "fit", self._log_keys())
         if self.criterion == "stability":
             return converged_by_stability(curves, **self.settings)
         if self.criterion == "gradient":
@@ -219,11 +221,6 @@ class ConvergenceStopping(EpochControl):
             return converged_by_improvement(curve, name=self.monitor, **{"mode": mode, **self.settings})
         by = converged_by_slope if self.criterion == "slope" else converged_by_change
         return by(curve, name=self.monitor, **self.settings)
-
-    def _asked(self) -> list[tuple[str, tuple[list[int], list[float]]]]:
-        """The curves that the criterion looks at."""
-        wanted = self._logged if self.criterion == "stability" else [self.monitor]
-        return [(key, self._logged[key]) for key in wanted]
 
     def _stop(self) -> None:
         assert self.result is not None and self.result.since is not None, "it holds"

@@ -33,8 +33,8 @@ class DivergenceRollback(EpochControl):
     before, is not finite, or if the loss lies more than `k` robust deviations above its past: above level + k · 1.4826
     · MAD, where level and MAD are the median and the median absolute deviation of those `window` good losses in a row
     whose median is lowest, and the deviation counts as a twentieth of the level at least (`analysis.divergence`). The
-    level never rises: so a loss that creeps up is noticed too. Before there are five good epochs, twice the loss that
-    the untrained model had in its first step has diverged.
+    level never rises: so a loss that creeps up is noticed too. Before there are five good epochs, the level is
+    the lowest loss so far, that of the untrained model in its first step included.
 
     A loss of more than half of these deviations is **suspicious**: it becomes no past, and its state is not kept. Any
     other epoch is **good**, and its state, all variables of model and optimizer, is copied to the host: one copy,
