@@ -29,7 +29,7 @@ def tiles(name: str) -> tuple[Part, Part] | str:
         name: One of `NAMES`.
     """
     if name == "synthetic":
-        stack = downsample(synthetic_em(sections=8, size=256, seed=0), 2)
+        stack = downsample(synthetic_em(sections=8, size=384, seed=0), 2)
     else:
         folder = Path(os.environ.get("UNETDYN_DATA", "")) / "vnc_mito"
         if "UNETDYN_DATA" not in os.environ or not folder.is_dir():

@@ -12,7 +12,6 @@ from unetdyn import models
 from unetdyn.analysis import stability
 from unetdyn.data import TileDataset
 from unetdyn.dynamics.training_state import Values, copied, put_back
-from unetdyn.losses import BinaryFocalLoss
 from unetdyn.metrics import ThresholdedJaccard
 
 from .arms import ARMS, EPOCHS, SETUPS
@@ -39,6 +38,7 @@ def train(setup: str, arm: str, parts: tuple[Part, Part], seed: int, epochs: int
     keras.utils.set_random_seed(seed)
     own, other = parts
     dataset = TileDataset(own.images, own.masks, made.batch_size, seed=seed, drop_last=True)
+    control = ARMS[arm](dataset)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that callbacks are new in each `fit` is meant here
         history = model.fit(
@@ -47,11 +47,11 @@ def train(setup: str, arm: str, parts: tuple[Part, Part], seed: int, epochs: int
             epochs=epochs,
             shuffle=False,
             verbose=0,
-            callbacks=ARMS[arm](dataset),
+            callbacks=[control] if control is not None else [],
         ).history
     jaccard = history["val_jaccard"]
     return {
-        "sigma": float(stability(history["val_loss"][-LAST:], window=min(LAST, len(jaccard)))[-1]),
+        "sigma": float(stability(history["val_loss"], window=LAST).sigma),
         "best": float(np.max(jaccard)),
         "last": float(jaccard[-1]),
         "epochs": len(jaccard),
@@ -64,9 +64,8 @@ def _model(setup: str, arm: str) -> tuple[keras.Model, Values]:
     """Compiled and built, and the values of all that it begins with; each arm has its own, which is compiled once."""
     del arm
     model = _unet(0)
-    model.compile(
-        keras.optimizers.Adam(SETUPS[setup].rate), BinaryFocalLoss(2.0), metrics=[ThresholdedJaccard(name="jaccard")]
-    )
+    metrics = [ThresholdedJaccard(name="jaccard")]
+    model.compile(keras.optimizers.Adam(SETUPS[setup].rate), "binary_crossentropy", metrics=metrics)
     model.optimizer.build(model.trainable_variables)
     return model, copied(model, metrics=False)
 
