@@ -12,12 +12,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("KERAS_BACKEND", "jax")
-
 
 def main() -> None:
     """Train what is not trained yet, a line of JSON each; the same command carries on where it was cut off."""
     arguments = _arguments()
+    os.environ.setdefault("KERAS_BACKEND", "jax")
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     cache = str(arguments.out.absolute().with_suffix(".compiled"))
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", cache)

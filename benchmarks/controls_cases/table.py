@@ -102,11 +102,14 @@ def sentences(rows: Sequence[Row]) -> list[str]:
         for each in compared(rows, data, setup):
             if each.arm != NOTHING:
                 found.setdefault(each.arm, []).append((f"{setup}, {data}", each))
-    return [f"- **{arm}**: {_said(each)}" for arm, each in found.items()]
+    longest = max((row["epochs"] for row in rows), default=0)
+    return [f"- **{arm}**: {_said(each, longest)}" for arm, each in found.items()]
 
 
-def _said(cells: Sequence[tuple[str, Compared]]) -> str:
-    groups: dict[str, list[str]] = {"helped": [], "harmed": []}
+def _said(cells: Sequence[tuple[str, Compared]], longest: float) -> str:
+    if all(_nothing_done(each) for _, each in cells):
+        return "it did nothing in any of these trainings."
+    groups: dict[str, list[str]] = {"Helped": [], "Harmed": []}
     for where, each in cells:
         for what, one, good, shown in (
             ("σ", each.ratio, -1, _ratio(each.ratio)),
@@ -114,14 +117,11 @@ def _said(cells: Sequence[tuple[str, Compared]]) -> str:
             ("last Jaccard", each.last_difference, 1, _signed(each.last_difference)),
         ):
             if one.side:
-                groups["helped" if one.side == good else "harmed"].append(f"{what} {shown} ({where})")
+                groups["Helped" if one.side == good else "Harmed"].append(f"{what} {shown} ({where})")
     parts = [f"{name}: {'; '.join(told)}" for name, told in groups.items() if told]
-    if all(_nothing_done(each) for _, each in cells):
-        return "it did nothing in any of these trainings."
-    told = ". ".join(part.capitalize() if part[0].islower() else part for part in parts)
-    shorter = [f"{each.epochs:.0f} ({where})" for where, each in cells if each.epochs < 39.5]
+    shorter = [f"{each.epochs:.0f} ({where})" for where, each in cells if each.epochs < longest]
     ended = f" It stopped after a mean of {', '.join(shorter)} epochs." if shorter else ""
-    return (f"{told}." if told else "no difference to nothing is shown, for good or ill.") + ended
+    return (". ".join(parts) + "." if parts else "no difference to nothing is shown, for good or ill.") + ended
 
 
 def _nothing_done(each: Compared) -> bool:
