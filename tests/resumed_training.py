@@ -21,7 +21,6 @@ from unetdyn.callbacks import (
     MomentumCycle,
     Monitor,
     RunningAverageClipping,
-    Watch,
 )
 from unetdyn.callbacks.keras_states import bring_back, state_of
 from unetdyn.callbacks.skipped_batches import SkippedBatches
@@ -48,9 +47,11 @@ ACTING = {
     "LiveDashboard": lambda folder: LiveDashboard(where="terminal"),
     "MomentumCycle": lambda folder: MomentumCycle(0.8, 0.95, OneCycle(1.0, EPOCHS * STEPS)),
     "RunningAverageClipping": lambda folder: RunningAverageClipping(1.0, 0.9),
-    "Watch": lambda folder: Watch(folder, display="off", verbose=0),
 }
 """Instead of those of `monitored_units`, which have nothing to do."""
+
+DIRECTORY = {"ResumableRun", "RunRecorder", "Watch"}
+"""Those that carry on with a run directory: `test_watch_resumed.py` has them."""
 
 PROCESS = {
     "params",
@@ -101,7 +102,8 @@ class Moments(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         if self.moment is not None:
             self.model._initial_epoch = self.moment[0]
-            self.model.optimizer.build(self.model.trainable_variables)
+            if not self.model.optimizer.built:
+                self.model.optimizer.build(self.model.trainable_variables)
             self.bring_back(metrics=False)
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -201,11 +203,8 @@ def make_model(dtype="float32", **options):
 def callbacks_for(way, folder):
     """All of ours, and Keras' own, by name, in their order."""
     units = MONITORS | CONTROLS | ACTING
-    own = {name: make(folder / name) for name, make in units.items() if name != "RunRecorder"}
-    if way != "plain":
-        del own["Watch"], own["LiveDashboard"]
-    watched = own["Watch"].monitors.values() if way == "plain" else ()
-    for unit in [*own.values(), *watched]:
+    own = {name: make(folder / name) for name, make in units.items() if name not in DIRECTORY}
+    for unit in own.values():
         if hasattr(unit, "budget"):
             unit.budget = None  # it is of time, which is never the same
     swap = {

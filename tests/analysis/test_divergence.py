@@ -37,11 +37,11 @@ def test_a_calm_loss_has_a_twentieth_of_its_level_for_a_deviation():
     assert [found.judge(loss) for loss in (0.49, 0.59, 0.61)] == ["good", "suspicious", "diverged"]
 
 
-def test_without_a_past_the_level_is_the_lowest_so_far_and_its_deviation_a_twentieth():
-    found = divergence_limits([], untrained=0.8)
-    assert [found.judge(loss) for loss in (0.99, 1.01, 1.19, 1.21)] == ["good", "suspicious", "suspicious", "diverged"]
-    assert divergence_limits([0.2, 0.3], untrained=0.7, k=4).diverged == pytest.approx(0.24)
-    assert divergence_limits([], untrained=-2.0).diverged == pytest.approx(-1.0)
+def test_without_a_past_the_level_is_the_lowest_so_far_and_its_deviation_a_fifth():
+    found = divergence_limits([], untrained=0.5)
+    assert [found.judge(loss) for loss in (0.99, 1.01, 1.49, 1.51)] == ["good", "suspicious", "suspicious", "diverged"]
+    assert divergence_limits([0.2, 0.3], untrained=0.7, k=4).diverged == pytest.approx(0.36)
+    assert divergence_limits([], untrained=-2.0).diverged == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize(("past", "untrained"), [([], None), ([], float("nan")), ([0.0, 0.0], 0.0), ([0.0] * 9, None)])

@@ -154,6 +154,16 @@ def test_value_that_is_not_logged_is_told_once_and_stops_nothing():
     assert np.isnan(control.record["monitored"]).all()
 
 
+def test_epochs_that_a_rollback_has_undone_are_no_part_of_the_history():
+    """One loss of 1e27 would make any slope small beside its range."""
+    wild = {name: np.concatenate([[1e27], values]) for name, values in HISTORY.items()}
+    undone = {**wild, "rollback": np.ones(EPOCHS + 1)}
+    plain = begin(ConvergenceStopping("slope", 60, verbose=0))
+    control = begin(ConvergenceStopping("slope", 61, verbose=0))
+    assert run(control, undone) == run(plain, HISTORY) + 1
+    assert control.result.slope == plain.result.slope
+
+
 def test_another_optimizer_is_looked_at_anew():
     control = begin(ConvergenceStopping("change", verbose=0))
     run(control, {"val_loss": np.full(25, 0.5)})

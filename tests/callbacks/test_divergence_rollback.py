@@ -24,6 +24,23 @@ def model_of(rate=RATE, optimizer=None):
     return model
 
 
+class Batches(keras.utils.PyDataset):
+    """Eight batches of one sample of target 1, but for the very first, whose loss is a tenth of the others'."""
+
+    small = True
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, place):
+        first = self.small and place == 0
+        return np.ones((1, 1)), np.full((1, 1), np.sqrt(0.1) if first else 1.0)
+
+    def turn(self):
+        """A callback after which there is no such batch."""
+        return keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: setattr(self, "small", False))
+
+
 def begin(rollback, model=None):
     rollback.set_model(model_of() if model is None else model)
     rollback.on_train_begin()
@@ -141,6 +158,16 @@ def test_first_epoch_goes_back_to_the_beginning():
     for place, value in copied(rollback.model).items():
         if place.startswith("model/") and value.dtype.kind == "f":
             np.testing.assert_array_equal(value, before[place])
+
+
+def test_first_batch_that_is_no_sure_level_is_made_up_for_by_the_next():
+    """Of a regression on few samples: the first batch happens to have a loss of a tenth of the others'."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+    model.compile(keras.optimizers.SGD(1e-3), "mse")
+    data, rollback = Batches(), DivergenceRollback(verbose=0)
+    model.fit(data, epochs=4, shuffle=False, verbose=0, callbacks=[data.turn(), rollback])
+    assert rollback.record["verdict"].tolist() == [2, 0, 0, 0]
+    assert rollback.get_state()["first_loss"] == pytest.approx(1.0)
 
 
 def test_factor_of_one_leaves_the_rate_and_allows_a_schedule():

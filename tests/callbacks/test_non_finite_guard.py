@@ -11,6 +11,7 @@ from tap_models import assert_same_weights, conv_data, conv_model, fit, optimize
 from unetdyn.callbacks.auto_clip import AutoClip
 from unetdyn.callbacks.non_finite_guard import NonFiniteGuard
 from unetdyn.dynamics import detach_all
+from unetdyn.dynamics.training_state import copied, put_back
 
 BACKEND = keras.backend.backend()
 
@@ -298,3 +299,25 @@ def test_guard_config_makes_another():
 def test_guard_refuses_bad_arguments(limit):
     with pytest.raises(ValueError, match=r"`max_consecutive` must be a whole number of updates, 1 or more.*Received: "):
         NonFiniteGuard(limit)
+
+
+def test_run_of_skipped_updates_goes_on_in_another_process():
+    """Four of an epoch, and the fifth in the next: there its training stops, at the end of that epoch."""
+    bad, first, taken = data(bad=range(4), batches=4), NonFiniteGuard(max_consecutive=5, verbose=0), []
+    take = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: taken.extend([first.get_state(), copied(first.model, metrics=False)])
+    )
+    fit(compiled(), bad, callbacks=[first, take])
+    model, guard = compiled(), NonFiniteGuard(max_consecutive=5, verbose=0)
+
+    def bring_back(logs):
+        guard.set_state(taken[0])
+        put_back(model, taken[1])
+
+    bring = keras.callbacks.LambdaCallback(on_train_begin=bring_back)
+    history = model.fit(
+        *bad, batch_size=4, shuffle=False, epochs=4, initial_epoch=1, verbose=0, callbacks=[guard, bring]
+    )
+    assert history.epoch == [1]
+    assert (guard.skipped, guard.stopped_step) == (8, 4)
+    assert guard.record["step"].tolist() == list(range(8))

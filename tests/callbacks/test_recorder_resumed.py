@@ -10,10 +10,7 @@ import pytest
 from unetdyn import runs
 from unetdyn.analysis.declarations import Declaration
 from unetdyn.analysis.diagnosis.finding import Finding
-from unetdyn.callbacks import Monitor, RunRecorder, endings
-from unetdyn.callbacks.neighbours import callbacks_of_fit
-from unetdyn.dynamics.training_state import copied, put_back
-from unetdyn.runs.state_store import StateStore
+from unetdyn.callbacks import Monitor, ResumableRun, RunRecorder, endings
 
 X = np.linspace(0, 1, 8).reshape(8, 1)
 
@@ -22,61 +19,36 @@ class Killed(BaseException):
     """After it nothing of the training is called any more."""
 
 
-class ResumableRun(keras.callbacks.Callback):
-    """The least that the one of unetdyn does, last in the list: it saves, brings back, and is where the kill comes."""
+class Kill(keras.callbacks.Callback):
+    """At an epoch's beginning or a training's end, when the state is written; or the walltime ends before a step."""
 
-    def __init__(self, path, kill=None, every=1):
+    def __init__(self, resumable, fit, epoch, step):
         super().__init__()
-        self.path, self.kill, self.every = path, kill, every
-        self.store = StateStore(path / "state")
-        self.resumed_from = None
-        self.fits = 0
-        self.live = False
+        self.resumable, self.at, self.step = resumable, (fit, epoch), step
+        self.epoch = -1
 
-    def on_train_begin(self, logs=None):
-        self.others = [each for each in callbacks_of_fit() if hasattr(each, "get_state")]
-        self.fits += 1
-        self.saved = self.store.read().tree if not self.live and self.store.exists() else None
-        if self.saved and self.fits < self.saved["fit"]:
-            self.model._initial_epoch = self.params["epochs"]
-            return
-        self.live = True
-        if self.saved:
-            self.model._initial_epoch = self.saved["epoch"] or None
-            self.bring_back()
-            self.resumed_from = self.saved["epoch"], self.saved["step"]
+    def get_state(self):
+        return {}
+
+    def set_state(self, state):
+        pass
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.model._initial_epoch = None
         self.epoch = epoch
+        if (self.resumable.fits, epoch, 0) == (*self.at, self.step):
+            self.kill()
 
     def on_train_batch_begin(self, batch, logs=None):
-        if self.saved and self.saved["step"] == batch > 0:
-            self.bring_back()
-        if self.kill == (self.fits, self.epoch, batch) and batch:
-            self.save(self.epoch, batch)
-            raise Killed
+        if batch and (self.resumable.fits, self.epoch, batch) == (*self.at, self.step):
+            self.resumable._asked = "walltime"
 
-    def on_epoch_end(self, epoch, logs=None):
-        if epoch % self.every == 0:
-            self.save(epoch + 1, 0)
-        if self.kill == (self.fits, epoch + 1, 0):
-            raise Killed
+    def on_train_end(self, logs=None):
+        if (self.resumable.fits, self.epoch + 1, 0) == (*self.at, self.step):
+            self.kill()
 
-    def save(self, epoch, step):
-        states = [each.get_state() for each in self.others]
-        variables = copied(self.model, metrics=step > 0)
-        self.store.write({"fit": self.fits, "epoch": epoch, "step": step, "variables": variables, "states": states})
-
-    def bring_back(self):
-        if not self.model.optimizer.built:
-            self.model.optimizer.build(self.model.trainable_variables)
-        variables = self.saved["variables"]
-        if not self.resumed_from:
-            variables = {place: value for place, value in variables.items() if not place.startswith("metrics/")}
-        put_back(self.model, variables)
-        for each, state in zip(self.others, self.saved["states"], strict=True):
-            each.set_state(state)
+    def kill(self):
+        self.resumable._background.wait()
+        raise Killed
 
 
 class Spoken(Monitor):
@@ -98,42 +70,34 @@ class Spoken(Monitor):
         self.report(Finding("spoken", "info", "spoken", f"Epoch {self._epoch}."))
 
     def get_state(self):
-        found = [(epoch, finding.sentence) for epoch, finding in self.findings]
-        return {"seen": list(self.seen), "found": found, "count": self._epoch_count.get_state(), "epoch": self._epoch}
+        return {**super().get_state(), "seen": list(self.seen)}
 
     def set_state(self, state):
-        self.seen, self._epoch = list(state["seen"]), state["epoch"]
-        self.findings = [(epoch, Finding("spoken", "info", "spoken", text)) for epoch, text in state["found"]]
-        self._epoch_count.set_state(state["count"], self._model, self.params)
+        super().set_state(state)
+        self.seen = list(state["seen"])
 
 
 def train(path, fits, kill=None, again=False, **recorder):
     """A script: the same each time that it is started."""
+    keras.utils.clear_session()  # names are numbered anew
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.Adam(0.1), "mse", metrics=["mae"])
+    model.compile(keras.optimizers.Adam(0.1), "mse", metrics=["mae"], run_eagerly=True)
     monitor = Spoken()
-    made = RunRecorder(path, {"a": 1}, 1, save_best=recorder.pop("save_best", "auto"), monitors=[monitor], **recorder)
-    resumable = ResumableRun(path, kill)
+    made = RunRecorder(path, {"a": 1}, 1, save_best="auto", monitors=[monitor], **recorder)
+    resumable = ResumableRun(path, verbose=0)
+    callbacks = [Kill(resumable, *(kill or (0, 0, 0))), monitor, made, resumable]
     try:
         for name, epochs in fits:
             if name is not None:
                 made.begin_stage(name, more=name != fits[-1][0])
             first = made.next_epoch if name is not None or again else 0
-            model.fit(
-                X,
-                X,
-                validation_data=(X, X),
-                batch_size=2,
-                shuffle=False,
-                initial_epoch=first,
-                epochs=first + epochs,
-                verbose=0,
-                callbacks=[monitor, made, resumable],
-            )
-    except Killed:
+            until = first + epochs
+            kept = {"batch_size": 2, "shuffle": False, "verbose": 0, "validation_data": (X, X)}
+            model.fit(X, X, initial_epoch=first, epochs=until, callbacks=callbacks, **kept)
+    except (Killed, SystemExit):
         endings.leave(made._ending)
-        assert runs.open(path).status == "running"
+        endings.leave(resumable)
         return None
     return made
 
@@ -163,7 +127,22 @@ def resumptions(path):
     return [(each["epoch"], each["step"], each["ended"]) for each in runs.open(path).header["resumed"]]
 
 
-ONE, LOOP = [(None, 4)], [(None, 2), (None, 2), (None, 2)]
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """A training that nothing cuts off, once for all tests."""
+    made = {}
+
+    def recorder(fits, again=False):
+        key = str(fits), again
+        if key not in made:
+            made[key] = train(tmp_path_factory.mktemp("whole") / "run", fits, again=again)
+        return made[key]
+
+    return recorder
+
+
+WALLTIME = "The end of the walltime"
+ONE, LOOP = [(None, 3)], [(None, 2), (None, 2), (None, 1)]
 STAGES = [("coarse", 2), ("fine", 3), ("finest", 1)]
 
 
@@ -171,25 +150,25 @@ STAGES = [("coarse", 2), ("fine", 3), ("finest", 1)]
     ("fits", "kill", "carried_on"),
     [
         (ONE, (1, 2, 0), (2, 0, None)),
-        (ONE, (1, 2, 3), (2, 3, None)),
-        (ONE, (1, 0, 1), (0, 1, None)),
-        (ONE, (1, 4, 0), (4, 0, None)),
+        (ONE, (1, 1, 3), (1, 3, WALLTIME)),
+        (ONE, (1, 0, 1), (0, 1, WALLTIME)),
+        (ONE, (1, 3, 0), (3, 0, None)),
         (LOOP, (2, 1, 0), (3, 0, None)),
-        (LOOP, (2, 0, 2), (2, 2, None)),
+        (LOOP, (2, 0, 2), (2, 2, WALLTIME)),
         (LOOP, (2, 2, 0), (4, 0, None)),
         (STAGES, (2, 3, 0), (3, 0, None)),
         (STAGES, (2, 5, 0), (5, 0, None)),
-        (STAGES, (3, 5, 2), (5, 2, None)),
+        (STAGES, (3, 5, 2), (5, 2, WALLTIME)),
     ],
     ids=str,
 )
-def test_record_has_no_seam(tmp_path, fits, kill, carried_on):
-    whole = train(tmp_path / "whole", fits)
+def test_record_has_no_seam(tmp_path, uninterrupted, fits, kill, carried_on):
+    whole = uninterrupted(fits)
     assert train(tmp_path / "run", fits, kill) is None
     recorder = train(tmp_path / "run", fits)
-    assert record(tmp_path / "run") == record(tmp_path / "whole")
+    assert record(tmp_path / "run") == record(whole.path)
     assert resumptions(tmp_path / "run") == [carried_on]
-    assert resumptions(tmp_path / "whole") == []
+    assert resumptions(whole.path) == []
     assert recorder.events == whole.events
     assert (recorder.best, recorder.save_best, recorder.setup, recorder.stages, recorder.next_epoch) == (
         whole.best,
@@ -200,33 +179,33 @@ def test_record_has_no_seam(tmp_path, fits, kill, carried_on):
     )
 
 
-def test_killed_twice_is_carried_on_twice(tmp_path):
-    train(tmp_path / "whole", ONE)
-    for kill in ((1, 1, 0), (1, 2, 1), None):
+def test_killed_twice_is_carried_on_twice(tmp_path, uninterrupted):
+    whole = uninterrupted(ONE)
+    for kill in ((1, 1, 0), (1, 1, 1), None):
         train(tmp_path / "run", ONE, kill)
-    assert record(tmp_path / "run") == record(tmp_path / "whole")
-    assert resumptions(tmp_path / "run") == [(1, 0, None), (2, 1, None)]
+    assert record(tmp_path / "run") == record(whole.path)
+    assert resumptions(tmp_path / "run") == [(1, 0, None), (1, 1, WALLTIME)]
 
 
-def test_loop_by_next_epoch_is_passed_over_as_it_was(tmp_path):
+def test_loop_by_next_epoch_is_passed_over_as_it_was(tmp_path, uninterrupted):
     """Fits that had ended have no epoch; the others begin where they began."""
-    train(tmp_path / "whole", LOOP, again=True)
+    whole = uninterrupted(LOOP, again=True)
     train(tmp_path / "run", LOOP, (2, 3, 0), again=True)
     recorder = train(tmp_path / "run", LOOP, again=True)
-    assert record(tmp_path / "run") == record(tmp_path / "whole")
-    assert recorder.next_epoch == 6
+    assert record(tmp_path / "run") == record(whole.path)
+    assert recorder.next_epoch == 5
 
 
-def test_what_was_recorded_after_the_state_is_done_once_more(tmp_path):
+def test_what_was_recorded_after_the_state_is_done_once_more(tmp_path, uninterrupted):
     """A signal came then: its event is gone, and `resumed` names it."""
-    train(tmp_path / "whole", ONE)
+    whole = uninterrupted(ONE)
     train(tmp_path / "run", ONE, (1, 2, 0))
     writer = runs.RunWriter.reopen(tmp_path / "run")
     writer.log_epoch(2, {"loss": 99.0})
     writer.event("interrupted", "SIGTERM came.")
     writer.finish("interrupted", {"error": "SIGTERM came.", "signal": "SIGTERM"})
     train(tmp_path / "run", ONE)
-    assert record(tmp_path / "run") == record(tmp_path / "whole")
+    assert record(tmp_path / "run") == record(whole.path)
     assert resumptions(tmp_path / "run") == [(2, 0, "SIGTERM")]
 
 
@@ -269,17 +248,17 @@ def test_fit_that_does_not_carry_on_touches_nothing(tmp_path):
 def test_fit_that_begins_anew_beside_a_state_is_refused(tmp_path):
     train(tmp_path / "run", ONE, (1, 2, 0))
     before = content(tmp_path)
-    resumable = ResumableRun(tmp_path / "run")
-    resumable.live = True  # as if the process had begun another training with it
+    resumable = ResumableRun(tmp_path / "run", verbose=0)
+    resumable._live = True  # as if the process had begun another training with it
     with pytest.raises(FileExistsError, match="its state was not brought back before this `fit` began"):
         fit(RunRecorder(tmp_path / "run"), resumable)
     assert content(tmp_path) == before
 
 
 @pytest.mark.parametrize("epochs", [0, 2])
-def test_run_that_was_killed_before_its_first_state_begins_again(tmp_path, epochs):
+def test_run_that_was_killed_before_its_first_state_begins_again(tmp_path, epochs, uninterrupted):
     """Its process is gone; what it has recorded since is done once more."""
-    train(tmp_path / "whole", ONE)
+    whole = uninterrupted(ONE)
     if epochs:
         train(tmp_path / "run", ONE, (1, epochs, 0))
         for file in (tmp_path / "run/state").iterdir():
@@ -291,11 +270,11 @@ def test_run_that_was_killed_before_its_first_state_begins_again(tmp_path, epoch
         (tmp_path / "run/run.json").write_text(json.dumps(header))
     with pytest.warns(UserWarning, match="was killed before its first state was saved. It begins again"):
         train(tmp_path / "run", ONE)
-    assert record(tmp_path / "run") == record(tmp_path / "whole")
+    assert record(tmp_path / "run") == record(whole.path)
     assert resumptions(tmp_path / "run") == [(0, 0, None)]
 
 
-def test_finished_run_is_carried_on_where_that_is_said(tmp_path):
+def test_finished_run_is_carried_on_where_that_is_said(tmp_path, uninterrupted):
     train(tmp_path / "run", [(None, 2)])
     before = content(tmp_path)
     with pytest.raises(
@@ -304,8 +283,7 @@ def test_finished_run_is_carried_on_where_that_is_said(tmp_path):
         train(tmp_path / "run", ONE)
     assert content(tmp_path) == before
     train(tmp_path / "run", ONE, extend=True)
-    train(tmp_path / "whole", ONE, extend=True)
-    longer, whole = record(tmp_path / "run"), record(tmp_path / "whole")
+    longer, whole = record(tmp_path / "run"), record(uninterrupted(ONE).path)
     assert longer["epochs"] == whole["epochs"]
     assert longer["summary"] == whole["summary"]
     assert [event["kind"] for event in longer["events"]] == [event["kind"] for event in whole["events"]]

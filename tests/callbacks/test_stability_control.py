@@ -127,6 +127,14 @@ def test_loss_that_is_not_finite_is_left_to_others():
     assert run(control, losses([float("nan"), float("inf")] * 15)) == [RATE] * 30
 
 
+def test_it_looks_anew_after_a_rollback():
+    control = begin(StabilityControl(patience=1, oscillation=None, verbose=0))
+    logs = [{"val_loss": loss, "rollback": float(place >= 5)} for place, loss in enumerate(wild(16))]
+    rates = run(control, logs)
+    assert rates[:14] == [RATE] * 14  # ten from the sixth on
+    assert rates[14] == RATE / 2
+
+
 def test_value_that_is_not_logged_is_told_once():
     control = begin(StabilityControl(verbose=0))
     with pytest.warns(UserWarning, match=r"StabilityControl: 'val_loss' is not in the logs of epoch 1, .* hold loss,"):
@@ -218,7 +226,7 @@ def test_arguments_out_of_range_are_refused(arguments, message):
 
 
 def test_clip_of_another_kind_is_refused():
-    with pytest.raises(TypeError, match="`clip` must be an AdaptiveGradientClipping, or None. Received: float"):
+    with pytest.raises(TypeError, match=r"`clip` must be an AdaptiveGradientClipping, or None\. Received: float"):
         StabilityControl(clip=0.5)
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from monitored_units import CONTROLS, MONITORS
-from resumed_training import EPOCHS, MOMENTS, STEPS, WAYS, callbacks_for, trained
+from resumed_training import DIRECTORY, EPOCHS, MOMENTS, STEPS, WAYS, callbacks_for, trained
 from unetdyn.runs.state_tree import decode, encode
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*CSVLogger takes its columns from the first epoch")
 
-UNITS = [name for name in MONITORS | CONTROLS if name != "RunRecorder"]
+UNITS = [name for name in MONITORS | CONTROLS if name not in DIRECTORY]
 TIMES = {"seconds", "_seconds", "_spent", "_trained", "cost"}
 """What is measured in seconds is another number each time."""
 
@@ -88,7 +88,7 @@ def test_records_findings_and_results_are_those_of_the_uninterrupted_training(pa
 
 def test_attributes_are_those_of_the_uninterrupted_training(pair):
     for name, attributes in pair[1].attributes.items():
-        if name not in ("Forgetful", "Watch"):
+        if name != "Forgetful":
             assert_equal(pair[0].attributes[name], attributes, name)
 
 
@@ -101,14 +101,6 @@ def test_state_is_all_that_a_callback_keeps(pair, moment):
         else:
             with pytest.raises(AssertionError, match="Forgetful/seen"):
                 assert_equal(ours[name], attributes, name)
-
-
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_monitors_of_a_watch_go_on_too(moment, folders):
-    watches = [each.callbacks["Watch"] for each in (resumed("plain", moment, folders), uninterrupted("plain", folders))]
-    for name, unit in watches[1].monitors.items():
-        assert_equal(watches[0].monitors[name].record, unit.record, name)
-        assert watches[0].monitors[name].findings == unit.findings, name
 
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch traces nothing")

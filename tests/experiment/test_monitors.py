@@ -28,12 +28,35 @@ def test_configuration_has_the_sections_of_the_declarations():
 
 def test_monitors_are_made_with_their_settings_in_the_order_of_the_declarations():
     found = made({"gradient": {"explode": 3}, "stability": {"monitor": ["loss"]}})
-    assert list(found) == [declared.name for declared, _ in offered()]
+    assert list(found) == [declared.name for declared, section in offered() if section.on]
     assert {type(monitor).declaration.name for monitor in found.values()} == set(found)
     assert isinstance(found["gradient"], callbacks.GradientMonitor)
     assert found["gradient"].explode == 3
     assert found["stability"].monitor == ("loss",)
     assert found["noise_scale"].batch_size == 5
+
+
+def test_controls_are_off_unless_they_are_asked_for():
+    off = {declared.name for declared, section in offered() if not section.on}
+    assert off == {"rollback", "stability_control", "convergence"}
+    assert not off & made({}).keys()
+    found = made({"rollback": {}, "stability_control": {"factor": 0.3}, "convergence": {"criterion": "change"}})
+    assert off <= found.keys()
+    assert isinstance(found["rollback"], callbacks.DivergenceRollback)
+    assert (found["stability_control"].factor, found["convergence"].criterion) == (0.3, "change")
+
+
+@pytest.mark.parametrize("name", ["rollback", "stability_control", "reduce_lr_on_plateau"])
+def test_what_lowers_the_rate_is_refused_beside_a_schedule(name):
+    scheduled = {**SYNTHETIC, "optimizer": {"schedule": {"kind": "cosine"}}}
+    with pytest.raises(ConfigError, match=rf"`callbacks.{name}` needs a rate that nothing else moves"):
+        parse_config({**scheduled, "callbacks": {name: {}}})
+    parse_config({**scheduled, "callbacks": {"rollback": {"factor": 1}}})
+
+
+def test_values_that_controls_watch_must_be_measured():
+    with pytest.raises(ConfigError, match=r"callbacks.convergence.monitor.*Did you mean 'val_jaccard'"):
+        made({"convergence": {"monitor": "val_jacard"}})
 
 
 def test_null_turns_a_monitor_off_unless_it_always_watches():
@@ -48,6 +71,7 @@ def test_null_turns_a_monitor_off_unless_it_always_watches():
         *(("stability", "window", 1), ("stability", "ddof", 2), ("stability", "monitor", [])),
         *(("gradient", "explode", 0), ("gradient", "vanish", -1), ("gradient", "spike", 0), ("gradient", "window", 3)),
         *(("update", "low", -1), ("update", "high", 0), ("update", "warmup", -1), ("noise_scale", "window", 29)),
+        *(("rollback", "factor", 1.1), ("stability_control", "factor", 1), ("convergence", "criterion", "slop")),
         *(("update", "warmup", 1.5), ("gradient", "explode", "much"), ("gradient", "blocks_in_logs", True)),
     ],
 )

@@ -205,6 +205,18 @@ def test_run_experiment_lowers_the_rate_on_a_plateau(tmp_path):
     assert run.arrays("update")["learning_rate"] == pytest.approx([0.01, 0.01, 0.005])
 
 
+def test_rollback_comes_before_the_averages_and_the_other_controls_after_the_monitors(tmp_path):
+    """It keeps the weights that training goes on from; they look at what the monitors wrote."""
+    asked = {"rollback": {}, "stability_control": {}, "convergence": {}, "reduce_lr_on_plateau": {}}
+    config = parse_config({**SMALL, "run_directory": str(tmp_path / "run"), "callbacks": UNWATCHED | asked})
+    recorder, watching = experiment_run._callbacks(config, io.StringIO(), {})
+    kinds = [type(each).__name__ for each in watching]
+    assert kinds[:3] == ["DivergenceRollback", "AveragedWeights", "StabilityMonitor"]
+    assert kinds[3:6] == ["StabilityControl", "ConvergenceStopping", "ReduceLROnPlateau"]
+    assert kinds[-1] == "RunRecorder"
+    assert {"rollback", "stability_control", "convergence"} <= {each.name for each in recorder.monitors}
+
+
 def test_run_experiment_trains_on_the_real_sections(vnc_mito, tmp_path):
     config = {
         "data": {

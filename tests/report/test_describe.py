@@ -6,7 +6,7 @@ import pytest
 from unetdyn import runs
 from unetdyn.analysis import Diagnosis, Finding
 from unetdyn.report import write_report
-from unetdyn.report.describe import describe, in_short
+from unetdyn.report.describe import describe, in_short, resumed_in_words
 from unetdyn.report.page.content import content_of
 
 
@@ -154,3 +154,26 @@ def test_describe_shows_stages_with_their_epochs(tmp_path):
     assert "stages" not in rows(describe([run]))
     shown = rows(describe([runs.open(writer.path)]))
     assert shown["stages"].strip() == "coarse 1–2, fine 3–3, last from 4 on"
+
+
+@pytest.mark.parametrize(
+    ("resumed", "words"),
+    [
+        ([{"epoch": 4, "step": 0, "ended": None}], "once, at epoch 5, after it was killed"),
+        ([{"epoch": 4, "step": 2, "ended": "SIGTERM"}], "once, at epoch 5, step 3, after SIGTERM"),
+        ([{}, {"epoch": 7, "step": 0, "ended": "finished"}], "2 times, the last time at epoch 8, after finished"),
+        ([{"epoch": "x"}], "once, at an unknown epoch, after it was killed"),
+    ],
+)
+def test_describe_says_how_often_a_run_was_resumed(tmp_path, resumed, words):
+    run = run_of(tmp_path / "run", [{"loss": 1.0}])
+    assert "resumed" not in rows(describe([run]))
+    run = runs.Run(run.path, {**run.header, "resumed": resumed})
+    assert resumed_in_words(run) == words
+    assert rows(describe([run]))["resumed"].strip() == words
+
+
+def test_describe_tells_a_killed_run(tmp_path):
+    run = run_of(tmp_path / "run", [{"loss": 1.0}])
+    run = runs.Run(run.path, {**run.header, "process": {**run.header["process"], "pid": 2**22 + 7}})
+    assert rows(describe([run]))["status"].strip().startswith("killed: process 4194311 on ")

@@ -11,6 +11,8 @@ import pytest
 
 from unetdyn import runs
 from unetdyn.runs import RunWriter
+from unetdyn.runs.process import identity
+from unetdyn.runs.state_store import StateStore
 
 
 @pytest.fixture
@@ -59,9 +61,33 @@ def test_unknown_names_are_refused_with_the_nearest(written):
         run.arrays("curvature")
 
 
+@pytest.mark.parametrize(
+    ("process", "state", "told"),
+    [
+        ({}, False, "running"),
+        ({"pid": 2**22 + 7}, False, "killed: process 4194311 on {host} is gone"),
+        ({"pid": 2**22 + 7}, True, "killed: process 4194311 on {host} is gone; `unetdyn resume {path}` carries on"),
+        ({"host": "gpu7"}, True, "running on gpu7, or killed"),
+        (None, True, "running, or killed"),
+    ],
+)
+def test_run_that_says_running_is_told_from_a_killed_one(written, process, state, told):
+    if state:
+        StateStore(written.path / "state").write({})
+    header = runs.open(written.path).header
+    process = None if process is None else {**identity(), **process}
+    run = runs.Run(written.path, {**header, "process": process})
+    expected = told.format(host=identity()["host"], path=written.path)
+    assert (run.status, run.outcome) == ("running", expected)
+    assert f"{expected}, 2 epochs" in repr(run)
+    assert expected.split("`")[0] in run._repr_html_()
+    written.finish("failed")
+    assert runs.open(written.path).outcome == "failed"
+
+
 def test_run_shows_itself(written):
     run = runs.open(written.path)
-    assert repr(run) == f"<Run {str(written.path)!r}: running, or killed, 2 epochs>"
+    assert repr(run) == f"<Run {str(written.path)!r}: running, 2 epochs>"
     written.finish("failed", {"error": "<b>ValueError</b>"})
     page = runs.open(written.path)._repr_html_()
     assert "&lt;b&gt;ValueError" in page

@@ -17,6 +17,8 @@ ROUNDING = 1e-6
 """Of the largest loss that was good: of a loss that has come down so far only rounding is left, which may double."""
 LEAST_DEVIATION = 0.05
 """Of the level: with ten deviations, a loss that is less than half above its level has never diverged, however calm."""
+EARLY_DEVIATION = 0.2
+"""The same where there is no past yet: with ten deviations, three times the level. One batch is no sure level."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def divergence_limits(
     millionth of the largest loss, which is rounding.
 
     With fewer than five good losses there is no scatter. Then the level is the lowest of them and of the loss before
-    training, and the deviation a twentieth of it.
+    training, and the deviation a fifth of it.
 
     Args:
         past: Shape `(n,)`, oldest first: the losses of good epochs; those that were not good must be left out. What is
@@ -93,11 +95,11 @@ def divergence_limits(
     known = [*values, *([] if untrained is None or not np.isfinite(untrained) else [untrained])]
     if not any(known):
         return DivergenceLimits(nan, nan, inf, inf)
-    level, scatter = float(min(known)), 0.0
+    level, scatter, share = float(min(known)), 0.0, EARLY_DEVIATION
     if len(values) >= LEAST_PAST:
         windows = sliding_window_view(values, min(window, len(values)))
         medians = np.median(windows, axis=1)
         lowest = len(medians) - 1 - int(np.argmin(medians[::-1]))  # of equals the latest
-        level, scatter = float(medians[lowest]), float(scaled_mad(windows[lowest])[0])
-    deviation = max(scatter, LEAST_DEVIATION * abs(level), ROUNDING * float(np.abs(known).max()))
+        level, scatter, share = float(medians[lowest]), float(scaled_mad(windows[lowest])[0]), LEAST_DEVIATION
+    deviation = max(scatter, share * abs(level), ROUNDING * float(np.abs(known).max()))
     return DivergenceLimits(level, deviation, level + k / 2 * deviation, level + k * deviation)

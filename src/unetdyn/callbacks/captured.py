@@ -45,13 +45,11 @@ def put_into_place(state: State, model: keras.Model, callbacks: Sequence[Any], a
 
     Args:
         state: From `captured`.
-        model: Built and compiled.
+        model: Built and compiled; its optimizer is built too.
         callbacks: Of the `fit`, in the same order.
         adapter: Keras' adapter of the data; None leaves the data alone.
         metrics: Whether the sums of metrics come back too; they are not there before the first step.
     """
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
     waiting = list(state["callbacks"])
     for each in callbacks:
         known = {"class": type(each).__name__, "name": getattr(each, "name", None)}

@@ -1,7 +1,7 @@
 """Stop a training when a criterion of convergence holds, and say which, with its numbers."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -48,7 +48,7 @@ class ConvergenceStopping(EpochControl):
 
     A look at every epoch is many tests: the first epoch in which `"slope"` holds has not its level α. A validation loss
     that rises, as in overfitting, has not converged by the slope, and never stops this control: that is what
-    `EarlyStopping` is for, and both may be in one `fit`.
+    `EarlyStopping` is for, and both may be in one `fit`. Epochs that a `DivergenceRollback` has undone are left out.
 
     Put it behind what writes into `logs` and before `RunRecorder`. `restore_best_weights` follows `EarlyStopping`: the
     weights of the best epoch of a `fit` are put back when it ends, whether this control ended it or not. With averaged
@@ -72,7 +72,7 @@ class ConvergenceStopping(EpochControl):
     Attributes:
         record: Arrays of shape `(epochs,)`: `epoch` (from 0), `monitored` (the value of `monitor`), `holds` (whether
             the criterion held after it).
-        result: What the criterion said last, a `unetdyn.analysis.criteria.Criterion`; None before the first epoch.
+        result: What the criterion says of the training so far, a `unetdyn.analysis.criteria.Criterion`, or None.
         stopped_epoch: After which epoch (from 0) it has stopped; None if it has not.
         best: (epoch, value) of the best epoch of this `fit`, or None.
         findings: (epoch, `unetdyn.analysis.diagnosis.Finding`) pairs: `convergence.stopped`.
@@ -98,7 +98,7 @@ class ConvergenceStopping(EpochControl):
     """
 
     declaration = declarations.CONVERGENCE
-    columns = {"epoch": "int64", "monitored": "float64", "holds": "bool"}
+    columns: ClassVar = {"epoch": "int64", "monitored": "float64", "holds": "bool"}
 
     def __init__(
         self,
@@ -119,6 +119,7 @@ class ConvergenceStopping(EpochControl):
         self.restore_best_weights = bool(restore_best_weights)
         self.settings = {argument: plain(value) for argument, value in (settings or {}).items()}
         self._check_settings()
+        self._gradients: GradientMonitor | None = None
         super().__init__(name, verbose)
 
     def get_config(self) -> dict[str, Any]:
@@ -143,11 +144,15 @@ class ConvergenceStopping(EpochControl):
         self._logged: dict[str, tuple[list[int], list[float]]] = {}
         self._epochs_seen = 0
         self._begin_best()
-        self.result: Criterion | None = None
 
     def _begin_best(self) -> None:
         self._choice = BestModel(self.monitor, self.mode)
         self._best_weights: list[np.ndarray] | None = None
+
+    @property
+    def result(self) -> Criterion | None:
+        """What the criterion says of the training so far; None before the first epoch."""
+        return self._ask() if self.monitor in self._logged else None
 
     @property
     def best(self) -> tuple[int, float] | None:
@@ -159,7 +164,8 @@ class ConvergenceStopping(EpochControl):
         super().on_train_begin(logs)
         self.stopped_epoch = None
         self._begin_best()
-        if self.criterion == "gradient" and _gradients() is None:
+        self._gradients = next((each for each in callbacks_of_fit() if isinstance(each, GradientMonitor)), None)
+        if self.criterion == "gradient" and self._gradients is None:
             raise ValueError(
                 "`criterion='gradient'` goes by the record of a `GradientMonitor`: put one before this control into "
                 f"the callbacks of `fit`. Received: {[type(each).__name__ for each in callbacks_of_fit()]}."
@@ -169,24 +175,25 @@ class ConvergenceStopping(EpochControl):
         """Ask the criterion, keep the best weights, and stop where it holds."""
         logs = {} if logs is None else logs
         self._epochs_seen += 1
+        undone = self._undone(logs)
         value = logged_number(logs.get(self.monitor))
         if value is None and not self._warned:
             self._warned = True
             self._warn(messages.value_not_logged("ConvergenceStopping", self.monitor, self._epoch, list(logs)), 2)
-        for key, logged in logs.items():
+        for key, logged in logs.items() if not undone else ():
             wanted = key == self.monitor or self.criterion == "stability"
             if wanted and (number := logged_number(logged)) is not None:
                 epochs, values = self._logged.setdefault(key, ([], []))
                 epochs.append(self._epoch)
                 values.append(number)
-        if value is not None:
+        if value is not None and not undone:
             self._compare(value)
-        self.result = self._ask() if value is not None else self.result
-        holds = value is not None and self.result is not None and self.result.converged
-        self._note(epoch=self._epoch, monitored=np.nan if value is None else value, holds=holds)
-        self._put_into_logs(logs, {self.name: float(holds)})
-        if holds and self._epochs_seen >= self.min_epochs:
-            self._stop()
+        result = None if value is None or undone else self._ask()
+        since = None if result is None else result.since
+        self._note(epoch=self._epoch, monitored=np.nan if value is None else value, holds=since is not None)
+        self._put_into_logs(logs, {self.name: float(since is not None)})
+        if result is not None and since is not None and self._epochs_seen >= self.min_epochs:
+            self._stop(result, since)
 
     def on_train_end(self, logs: State | None = None) -> None:  # noqa: ARG002
         """Put the best weights back, where that was asked for."""
@@ -213,8 +220,8 @@ class ConvergenceStopping(EpochControl):
         if self.criterion == "stability":
             return converged_by_stability(curves, **self.settings)
         if self.criterion == "gradient":
-            monitor = _gradients()
-            return converged_by_gradient(monitor.record if monitor else {}, **self.settings)
+            assert self._gradients is not None, "it was looked for when the training began"
+            return converged_by_gradient(self._gradients.record, **self.settings)
         curve = curves[self.monitor]
         if self.criterion == "improvement":
             mode = "min" if self._choice.direction == "down" else "max"
@@ -222,25 +229,18 @@ class ConvergenceStopping(EpochControl):
         by = converged_by_slope if self.criterion == "slope" else converged_by_change
         return by(curve, name=self.monitor, **self.settings)
 
-    def _stop(self) -> None:
-        assert self.result is not None and self.result.since is not None, "it holds"
+    def _stop(self, found: Criterion, since: int) -> None:
         self.stopped_epoch = self._epoch
         self.model.stop_training = True
         best = ""
         if self._best_weights is not None and self.best is not None:
             best = f" The weights of epoch {self.best[0] + 1} come back, {self.monitor} {self.best[1]:.4g}."
-        found = self.result
-        source = SOURCES[self.criterion]
-        self.report(
-            messages.converged(
-                self.criterion, found.watched, found.evidence, found.since, self._epochs_seen, best, source
-            )
-        )
+        how = (self.criterion, found.watched, found.evidence, since)
+        self.report(messages.converged(*how, self._epochs_seen, best, SOURCES[self.criterion]))
 
     def _check_settings(self) -> None:
         """A wrong name or value is told now, not after the first epoch."""
         steady: dict[str, Any] = {"loss": [0.5], "jaccard": [0.5], "metric": [0.5]}
-        record = {"epoch": [0], "grad_norm": [1.0]}
         trial = {key: value for key, value in self.settings.items() if key != "metric"}
         match self.criterion:
             case "stability":
@@ -251,7 +251,7 @@ class ConvergenceStopping(EpochControl):
                         "`criterion='gradient'` needs ε, which has no default, since any factor before the loss is one "
                         f"before the gradient: settings={{'epsilon': ...}}. Received: settings={self.settings}."
                     )
-                converged_by_gradient(record, **trial)
+                converged_by_gradient({"epoch": [0], "grad_norm": [1.0]}, **trial)
             case "slope":
                 converged_by_slope([0.5], **trial)
             case "change":
@@ -261,8 +261,7 @@ class ConvergenceStopping(EpochControl):
 
     def get_state(self) -> State:
         """The record, the curves so far, and the best epoch with its weights."""
-        return {
-            **super().get_state(),
+        return super().get_state() | {
             "stopped_epoch": self.stopped_epoch,
             "logged": {key: {"epochs": np.array(e), "values": np.array(v)} for key, (e, v) in self._logged.items()},
             "epochs_seen": self._epochs_seen,
@@ -271,7 +270,7 @@ class ConvergenceStopping(EpochControl):
             "best_weights": None if self._best_weights is None else list(self._best_weights),
         }
 
-    def set_state(self, state: State) -> None:
+    def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on where `get_state` was asked."""
         super().set_state(state)
         self.stopped_epoch = state["stopped_epoch"]
@@ -283,8 +282,3 @@ class ConvergenceStopping(EpochControl):
         self._choice.direction = state["direction"]
         weights = state["best_weights"]
         self._best_weights = None if weights is None else [np.asarray(each) for each in weights]
-
-
-def _gradients() -> GradientMonitor | None:
-    """The first monitor of gradients in the same `fit`."""
-    return next((each for each in callbacks_of_fit() if isinstance(each, GradientMonitor)), None)

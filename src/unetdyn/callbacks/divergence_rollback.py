@@ -1,7 +1,7 @@
 """Go back to the last good state when a training diverges, with a lower learning rate, and go on."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,8 +19,8 @@ from unetdyn.callbacks.epoch_control import EpochControl, State
 from unetdyn.callbacks.first_loss import FirstLoss
 from unetdyn.callbacks.logged_number import logged_number
 from unetdyn.callbacks.settable_rate import check_rate_is_settable, rates_of, set_rates
-from unetdyn.dynamics.going_back import build_optimizer, fits, go_back
-from unetdyn.dynamics.training_state import Values, copied
+from unetdyn.dynamics.going_back import build_optimizer, go_back, state_to_keep
+from unetdyn.dynamics.training_state import Values
 
 BEGINNING = -1
 """Of the epoch that a state is from: before the first."""
@@ -29,12 +29,14 @@ BEGINNING = -1
 class DivergenceRollback(EpochControl):
     """A control that brings back the last good state when a training has diverged, lowers the rate, and goes on.
 
-    After each epoch it looks at loss and weights. The training has **diverged** if the loss, or a weight that was finite
-    before, is not finite, or if the loss lies more than `k` robust deviations above its past: above level + k · 1.4826
-    · MAD, where level and MAD are the median and the median absolute deviation of those `window` good losses in a row
-    whose median is lowest, and the deviation counts as a twentieth of the level at least (`analysis.divergence`). The
-    level never rises: so a loss that creeps up is noticed too. Before there are five good epochs, the level is
-    the lowest loss so far, that of the untrained model in its first step included.
+    After each epoch it looks at loss and weights. The training has **diverged** if the loss, or a weight that was
+    finite before, is not finite, or if the loss lies more than `k` robust deviations above its past: above level + k ·
+    1.4826 · MAD, where level and MAD are the median and the median absolute deviation of those `window` good losses in
+    a row whose median is lowest, and the deviation counts as a twentieth of the level at least (`analysis.divergence`).
+    The level never rises: so a loss that creeps up is noticed too. Before there are five good epochs, the level is the
+    lowest loss so far, that of the untrained model in its first step included, and the deviation a fifth of it. One
+    batch is no sure level: each time that it goes back to the beginning, the next first step counts too, and the
+    largest of them is that of the untrained model.
 
     A loss of more than half of these deviations is **suspicious**: it becomes no past, and its state is not kept. Any
     other epoch is **good**, and its state, all variables of model and optimizer, is copied to the host: one copy,
@@ -52,12 +54,12 @@ class DivergenceRollback(EpochControl):
     such as the guard after ten in a row, a `Watch(stop_on=...)` or `keras.callbacks.TerminateOnNaN`, stops it before
     this control acts: give the guard `max_consecutive=None`.
 
-    Put it before what exchanges weights at an epoch's end, such as `keras.callbacks.SwapEMAWeights(swap_on_epoch=True)`,
-    and before `RunRecorder`. Logs stay those of the epoch that diverged: `EarlyStopping`, `ReduceLROnPlateau` and the
-    recorder's best epoch see an epoch that was no better, or has no number; they are not set back, and their patience
-    goes on. `ReduceLROnPlateau` may lower the rate further. A rate that is a schedule can't be lowered, and is refused
-    before training starts; with `factor=1` it is let alone, and may be one. In logs: `learning_rate`, that of the epoch,
-    and `rollback`, how often it has gone back.
+    Put it before what exchanges weights at an epoch's end, as `keras.callbacks.SwapEMAWeights(swap_on_epoch=True)`
+    does, and before `RunRecorder`. Logs stay those of the epoch that diverged: `EarlyStopping`, `ReduceLROnPlateau` and
+    the recorder's best epoch see an epoch that was no better, or has no number; they are not set back, and their
+    patience goes on. `ReduceLROnPlateau` may lower the rate further. A rate that is a schedule can't be lowered, and is
+    refused before training starts; with `factor=1` it is let alone, and may be one. In logs: `learning_rate`, that of
+    the epoch, and `rollback`, how often it has gone back.
 
     Args:
         factor: What the rate is multiplied by after a rollback, above 0 and at most 1. Default 0.1, as of
@@ -100,9 +102,14 @@ class DivergenceRollback(EpochControl):
     """
 
     declaration = declarations.ROLLBACK
-    columns = {
-        **{"epoch": "int64", "monitored": "float64", "level": "float64", "limit": "float64", "verdict": "int64"},
-        **{"learning_rate": "float64", "back_to": "int64"},
+    columns: ClassVar = {
+        "epoch": "int64",
+        "monitored": "float64",
+        "level": "float64",
+        "limit": "float64",
+        "verdict": "int64",
+        "learning_rate": "float64",
+        "back_to": "int64",
     }
 
     def __init__(
@@ -130,6 +137,7 @@ class DivergenceRollback(EpochControl):
 
     def _new_optimizer(self) -> None:
         self.rollbacks = 0
+        self._begun = self._again = False
         self.good_epoch: int | None = None
         self._good: Values | None = None
         self._finite: set[str] = set()
@@ -148,13 +156,11 @@ class DivergenceRollback(EpochControl):
         """Before the first step, keep the state that there is."""
         super().on_epoch_begin(epoch, logs)
         build_optimizer(self.model)
-        if self._good is not None and fits(self.model, self._good):
-            return
-        untrained = self._good is None
-        if self.model.built:
-            self._keep(BEGINNING if untrained else self._epoch - 1, copied(self.model, metrics=False))
-        if untrained:
+        if not self._begun and self.model.built:
+            self._keep(BEGINNING, state_to_keep(self.model))
+        if not self._begun or self._again:
             self._first = FirstLoss(self.model, self.monitor)
+        self._begun, self._again = True, False
 
     def on_epoch_end(self, epoch: int, logs: State | None = None) -> None:  # noqa: ARG002
         """Judge the epoch; keep its state, or go back."""
@@ -164,7 +170,7 @@ class DivergenceRollback(EpochControl):
         if loss is None and not self._warned:
             self._warned = True
             self._warn(messages.value_not_logged("DivergenceRollback", self.monitor, self._epoch, list(logs)), 2)
-        now = copied(self.model, metrics=False)
+        now = state_to_keep(self.model)
         limits = divergence_limits(self._past, self._untrained_loss(), self.k, self.window)
         verdict, why = self._judged(loss, now, limits, logged_number(logs.get("skipped_updates")))
         back_to = BEGINNING - 1
@@ -224,6 +230,7 @@ class DivergenceRollback(EpochControl):
             return BEGINNING - 1 if self.good_epoch is None else self.good_epoch
         assert self.good_epoch is not None, "there is a state"
         self.rollbacks += 1
+        self._again = self.good_epoch == BEGINNING
         if self.factor < 1:
             set_rates(self.model.optimizer, [rate * self.factor for rate in rates])
         self.report(
@@ -235,23 +242,25 @@ class DivergenceRollback(EpochControl):
         return rates_of(self.model.optimizer)
 
     def _untrained_loss(self) -> float | None:
-        if self._first_loss is None and self._first is not None:
-            self._first_loss, self._first = self._first.value, None
+        """That of the first step; the largest of several, where it has gone back to the beginning."""
+        if self._first is not None and (value := self._first.value) is not None:
+            known = self._first_loss
+            self._first_loss, self._first = value if known is None or not known > value else known, None
         return self._first_loss
 
     def get_state(self) -> State:
         """The record, the last good state, and the losses that made its past."""
-        return {
-            **super().get_state(),
+        return super().get_state() | {
             "rollbacks": self.rollbacks,
             "good_epoch": self.good_epoch,
             "good": self._good,
             "past": np.array(self._past, dtype=np.float64),
             "first_loss": self._untrained_loss(),
+            "again": self._again,
             "diverged_at": [list(rates) for rates in self._diverged_at],
         }
 
-    def set_state(self, state: State) -> None:
+    def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on where `get_state` was asked."""
         super().set_state(state)
         self._good, self._finite = None, set()
@@ -260,5 +269,6 @@ class DivergenceRollback(EpochControl):
             self._keep(state["good_epoch"], {place: np.asarray(value) for place, value in good.items()})
         self.rollbacks, self.good_epoch = state["rollbacks"], state["good_epoch"]
         self._past = np.asarray(state["past"]).tolist()
+        self._begun, self._again = True, state["again"]
         self._first, self._first_loss = None, state["first_loss"]
         self._diverged_at = [list(rates) for rates in state["diverged_at"]]

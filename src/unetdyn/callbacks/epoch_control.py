@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn.callbacks.logged_number import learning_rate_of
+from unetdyn.analysis.declarations import ROLLBACK
+from unetdyn.callbacks.logged_number import learning_rate_of, logged_number
 from unetdyn.callbacks.monitor import Recorded
 
 State = dict[str, Any]
@@ -23,7 +24,7 @@ class EpochControl(Recorded):
         verbose: 1 prints what it did as it does it; 0 is silent.
     """
 
-    columns: ClassVar[Mapping[str, str]]
+    columns: ClassVar[Mapping[str, str]] = {}
     """Array of the record → its type."""
 
     def __init__(self, name: str | None = None, verbose: int = 0) -> None:
@@ -37,6 +38,7 @@ class EpochControl(Recorded):
         super()._restart()
         self._rows: dict[str, list[Any]] = {name: [] for name in self.columns}
         self._warned = False
+        self._rollbacks_seen = 0.0
         self._new_optimizer()
 
     @property
@@ -47,6 +49,11 @@ class EpochControl(Recorded):
     def _note(self, **row: Any) -> None:
         for name in self.columns:
             self._rows[name].append(row[name])
+
+    def _undone(self, logs: State) -> bool:
+        """Whether a `DivergenceRollback` before this control has just undone the epoch, which then is no history."""
+        seen, self._rollbacks_seen = self._rollbacks_seen, logged_number(logs.get(ROLLBACK.name)) or 0.0
+        return self._rollbacks_seen > seen
 
     def _note_rate(self, logs: dict[str, Any]) -> None:
         """Put into `logs` the rate that the epoch had, as `keras.callbacks.ReduceLROnPlateau` does, before it changes.
@@ -63,26 +70,15 @@ class EpochControl(Recorded):
             self._new_optimizer()
 
     def get_state(self) -> State:
-        """The record, and what a subclass adds: all that the next epochs depend on."""
-        return {**inherited_state(super()), "rows": self.record, "warned": self._warned}
+        """The record, and what a subclass adds."""
+        return super().get_state() | {
+            "rows": self.record,
+            "warned": self._warned,
+            "rollbacks_seen": self._rollbacks_seen,
+        }
 
-    def set_state(self, state: State) -> None:
-        """Go on where `get_state` was asked.
-
-        Args:
-            state: From `get_state` of an equal control.
-        """
-        bring_back(super(), state)
-        self._rows = {name: list(state["rows"][name]) for name in self.columns}
-        self._warned = state["warned"]
-
-
-def inherited_state(base: Any) -> State:
-    """What a base class has to keep; nothing where it keeps none."""
-    return dict(base.get_state()) if hasattr(base, "get_state") else {}
-
-
-def bring_back(base: Any, state: State) -> None:
-    """Give a base class its share."""
-    if hasattr(base, "set_state"):
-        base.set_state(state)
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        super().set_state(state)
+        self._rows = {name: state["rows"][name].tolist() for name in self.columns}
+        self._warned, self._rollbacks_seen = state["warned"], state["rollbacks_seen"]

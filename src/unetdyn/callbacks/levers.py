@@ -47,7 +47,7 @@ class ClipLever:
     def __init__(self, clip: AdaptiveGradientClipping, least: float) -> None:
         self.clip, self.least = clip, least
 
-    def check(self, who: str, model: Any) -> None:  # noqa: ARG002
+    def check(self, who: str, model: Any) -> None:
         """It can always be set."""
 
     def values(self, model: Any) -> list[float]:  # noqa: ARG002

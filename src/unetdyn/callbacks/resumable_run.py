@@ -225,6 +225,8 @@ class ResumableRun(keras.callbacks.Callback):
     def _bring_back(self, number: int) -> None:
         saved = self._store.read()
         state = saved.tree
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
         if number < state["fit"]:  # it had ended before the process did
             self.model._initial_epoch = (self.params or {}).get("epochs")
             self._last = None
@@ -237,11 +239,11 @@ class ResumableRun(keras.callbacks.Callback):
                 f"{reason}. Start it as it was, or choose another path."
             )
         moment = Moment(state["epoch"], state["step"])
+        self.resumed_from = moment.epoch, moment.step
         put_into_place(state, self.model, self._callbacks.callbacks, self._adapter, metrics=False)
         set_random_state(state["random_of_epoch"] if moment.step else state["random"])
         over = state["stopped"]  # by a callback, before the planned end
         self.model._initial_epoch = (self.params or {}).get("epochs") if over else moment.epoch or None
-        self.resumed_from = moment.epoch, moment.step
         self._saved = state
         if (found := order_not_restored(self._adapter)) is not None:
             self._warn(found)

@@ -1,15 +1,15 @@
 """What a recorder must know of the `ResumableRun` in the same `fit`: whether it brings its run back, and from where."""
 
 from pathlib import Path
-from typing import Any
 
 from unetdyn.callbacks.neighbours import callbacks_of_fit
+from unetdyn.callbacks.resumable_run import ResumableRun
 
 
-def resumable_run(path: Path) -> Any:
+def resumable_run(path: Path) -> ResumableRun | None:
     """The `ResumableRun` of this run directory in the `fit` in one of whose hooks this is called; None without one."""
     for each in callbacks_of_fit():
-        if any(kind.__name__ == "ResumableRun" for kind in type(each).__mro__) and _same(each.path, path):
+        if isinstance(each, ResumableRun) and each.path.resolve() == path.resolve():
             return each
     return None
 
@@ -29,7 +29,3 @@ def not_brought_back(path: Path) -> FileExistsError:
         f"{path} holds a training that was not finished, and its state was not brought back before this `fit` began "
         "an epoch. Nothing was changed there. Begin in a new process, or choose another path for RunRecorder."
     )
-
-
-def _same(one: str | Path, other: str | Path) -> bool:
-    return Path(one).resolve() == Path(other).resolve()

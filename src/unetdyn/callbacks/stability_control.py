@@ -1,7 +1,7 @@
 """The studies' adaptive stability control: a lower rate, or a tighter clip, when a training leaves its band."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -9,17 +9,16 @@ from unetdyn._checks import check_count, check_fraction, check_positive, check_r
 from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, STUDIES
 from unetdyn.analysis.diagnosis.messages import controls as messages
-from unetdyn.analysis.scatter import scatter_about_descent
-from unetdyn.analysis.stability_classes import DDOF, WINDOW, stability
-from unetdyn.analysis.swings import oscillation as swings
+from unetdyn.analysis.stability_classes import WINDOW
 from unetdyn.callbacks.adaptive_gradient_clipping import AdaptiveGradientClipping
 from unetdyn.callbacks.bands import Band
 from unetdyn.callbacks.epoch_control import EpochControl, State
 from unetdyn.callbacks.levers import ClipLever, RateLever
 from unetdyn.callbacks.logged_number import logged_number
+from unetdyn.callbacks.steadiness import flips_in, scatter_of, swings_of
 
 SIGMA, CALM_SIGMA = 0.1, 0.05
-OSCILLATION, SWINGS = 0.001, 40
+OSCILLATION = 0.001
 FLIP_RATE, CALM_FLIP_RATE = 0.05, 0.02
 LEAST_RATE, LEAST_CLIPPING = 1e-6, 1e-4
 _NAN = float("nan")
@@ -51,9 +50,10 @@ class StabilityControl(EpochControl):
     - **flips**, the `flips_rate` of a `ThresholdFlipMonitor` in `logs`, where there is one: the share of pixels that
       crossed the threshold. Bounds: rules of thumb; mitochondria cover 5 to 10 % of a section.
 
-    Where one of them is out of its band for `patience` epochs in a row, the rate is multiplied by `factor`. A value that
-    is out stays out until it is below its calm bound. Then nothing counts for `cooldown` epochs, after which σ is that
-    of the new rate alone. A value that is not finite counts as unknown: that is the matter of `DivergenceRollback`.
+    Where one of them is out of its band for `patience` epochs in a row, the rate is multiplied by `factor`. A value
+    that is out stays out until it is below its calm bound. Then nothing counts for `cooldown` epochs, after which σ is
+    that of the new rate alone. A value that is not finite is left out:
+    that is the matter of `DivergenceRollback`, after whose rollbacks it looks anew.
 
     Put it behind the monitors and before `RunRecorder`. It works on what other callbacks leave, and they on what it
     leaves: `ReduceLROnPlateau` may be in the same `fit`. A learning rate that is a schedule is refused before training
@@ -112,9 +112,13 @@ class StabilityControl(EpochControl):
     """
 
     declaration = declarations.STABILITY_CONTROL
-    columns = {
-        **{"epoch": "int64", "sigma": "float64", "oscillation": "float64", "flip_rate": "float64"},
-        **{"value": "float64", "action": "int64"},
+    columns: ClassVar = {
+        "epoch": "int64",
+        "sigma": "float64",
+        "oscillation": "float64",
+        "flip_rate": "float64",
+        "value": "float64",
+        "action": "int64",
     }
 
     def __init__(
@@ -203,6 +207,8 @@ class StabilityControl(EpochControl):
         """Look, and act where something has been out of its band for too long."""
         logs = {} if logs is None else logs
         self._note_rate(logs)
+        if self._undone(logs):
+            self._begin_anew()
         seen = self._look(logs)
         action = self._act() if self._cooling == 0 else 0
         if self._cooling and not action:
@@ -217,37 +223,17 @@ class StabilityControl(EpochControl):
         if value is None and not self._warned and {"sigma", "oscillation"} & self._bands.keys():
             self._warned = True
             self._warn(messages.value_not_logged("StabilityControl", self.monitor, self._epoch, list(logs)), 2)
-        if value is not None:
+        known = {"flip_rate": flips_in(logs)}
+        if value is not None and np.isfinite(value):
             self._values.append(value)
-        seen = {"flip_rate": logged_number(logs.get("flips_rate"))}
-        if value is not None:
-            seen |= {"sigma": self._scatter(logs), "oscillation": self._swings()}
-        known = {name: _NAN if found is None or not np.isfinite(found) else found for name, found in seen.items()}
+            known["sigma"] = scatter_of(self._values, self.monitor, logs)
+            if self.oscillation is not None:
+                known["oscillation"], words = swings_of(self._values, self.monitor, self.oscillation)
+                self._bands["oscillation"].name = words
         if not self._cooling:
             for name, band in self._bands.items():
                 band.look(known.get(name, _NAN))
         return known
-
-    def _scatter(self, logs: State) -> float:
-        """σ, or what is left of it without the descent; of a `StabilityMonitor` in the same `fit`, or its own."""
-        own = stability(self._values, WINDOW, DDOF)
-        if not own.determined or not own.finite:
-            return _NAN
-        key = "stability" if self.monitor == "val_loss" else f"{self.monitor}_stability"
-        logged = logged_number(logs.get(key))
-        return min(scatter_about_descent(own).sigma, own.sigma if logged is None else logged)
-
-    def _swings(self) -> float:
-        """Whether the value oscillates; unknown before there are enough of it."""
-        if self.oscillation is None:
-            return _NAN
-        found = swings(self._values[-SWINGS:], alpha=self.oscillation)
-        if not found.determined:
-            return _NAN
-        chance = found.sign_changes_p if found.kind == "zigzag" else found.p_value
-        words = f"{self.monitor} oscillates (a {found.kind}, period {found.period:.3g} epochs, p {chance:.1g})"
-        self._bands["oscillation"].name = words
-        return float(found.kind is not None)
 
     def _act(self) -> int:
         out = [band for band in self._bands.values() if band.out >= self.patience]
@@ -290,8 +276,7 @@ class StabilityControl(EpochControl):
 
     def get_state(self) -> State:
         """The record, the values since it last acted, and how long each has been out of its band."""
-        return {
-            **super().get_state(),
+        return super().get_state() | {
             "scale": self.scale,
             "cooling": self._cooling,
             "at_least": self._at_least,
@@ -300,7 +285,7 @@ class StabilityControl(EpochControl):
             "clipping": None if self.clip is None else self.clip.clipping,
         }
 
-    def set_state(self, state: State) -> None:
+    def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on where `get_state` was asked; the learning rate comes back with the optimizer."""
         super().set_state(state)
         self.scale, self._cooling, self._at_least = state["scale"], state["cooling"], state["at_least"]

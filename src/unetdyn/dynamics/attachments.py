@@ -123,11 +123,6 @@ class Attachments:
             self._measured.ring.next = state["next"]
         self._unread, self._rows_a_step = state["unread"], state["rows_a_step"]
 
-    @property
-    def ring_variables(self) -> list[keras.Variable]:
-        """The rows and their count, which the host goes by: they are never set back."""
-        return [] if self._measured is None else [self._measured.ring.table, self._measured.ring.count]
-
     def attach(self, reader: Reader) -> str:
         """Measure for one more tap, after dropping what an earlier, broken-off session left; returns its name."""
         self._take_leave(self._left_behind(reader.session))

@@ -1,5 +1,6 @@
 """The one typed configuration of an experiment: what a YAML file may say, and what it means when it says nothing."""
 
+from itertools import product
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -196,13 +197,14 @@ class Config(Part):
 
     @model_validator(mode="after")
     def _one_hand_on_the_rate(self) -> "Config":
-        if self.callbacks.reduce_lr_on_plateau is None:
-            return self
-        for place, stage in self._placed():
+        settings = self.callbacks
+        lowering = ["reduce_lr_on_plateau", "stability_control", "rollback"]
+        found = [name for name in lowering if getattr(getattr(settings, name), "factor", 1) < 1]
+        for name, (place, stage) in product(found, self._placed()):
             optimizer, key = stage.optimizer, f"{place}optimizer"
             if optimizer.rate_is_scheduled:
                 raise ValueError(
-                    "`callbacks.reduce_lr_on_plateau` needs a rate that nothing else moves: leave out "
+                    f"`callbacks.{name}` needs a rate that nothing else moves: leave out "
                     f"`{key}.schedule` and `{key}.warmup_epochs`, or this section. Received: "
                     f"schedule={optimizer.schedule.kind!r}, warmup_epochs={optimizer.warmup_epochs}"
                 )

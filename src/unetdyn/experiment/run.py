@@ -95,7 +95,9 @@ def _callbacks(
         monitors=[*monitors, *cycles.values()],
     )
     recorder = record(config.run_directory) if config.run_directory else _in_new_directory(record, config.name)
-    watching = [AveragedWeights(), *monitors, Progress(stream, COLUMNS), recorder]
+    first = [each for each in monitors if isinstance(each, callbacks.DivergenceRollback)]  # it keeps the weights
+    others = [each for each in monitors if each not in first]  # that training goes on from, not their averages
+    watching = [*first, AveragedWeights(), *others, Progress(stream, COLUMNS), recorder]
     if settings.reduce_lr_on_plateau is not None:  # it notes the rate that the epoch had, before it lowers it
         watching.insert(1 + len(monitors), reduce_lr_on_plateau(settings.reduce_lr_on_plateau))
     return recorder, watching

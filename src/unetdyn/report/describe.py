@@ -56,11 +56,13 @@ def _rows(run: Run, found: Diagnosis | None) -> dict[str, str]:
     epochs = len(run.epochs)
     rows = {
         "run": run.path.name,
-        "status": run.status,
+        "status": run.outcome,
         "model": _model(config),
         "epochs": str(epochs) if epochs else "none yet",
     }
     curves = read_history(run)
+    if run.resumed:
+        rows["resumed"] = resumed_in_words(run)
     if curves.stages:
         rows["stages"] = stages_in_words(curves.stages, epochs)
     if found is not None:
@@ -98,6 +100,17 @@ def stages_in_words(stages: Sequence[Stage], epochs: int) -> str:
         f"{name} {first + 1}–{end}" if end > first else f"{name} from {first + 1} on"
         for (first, name), end in zip(stages, ends, strict=True)
     )
+
+
+def resumed_in_words(run: Run) -> str:
+    """How often it was carried on, and the last time from where, and after what."""
+    last, times = run.resumed[-1], len(run.resumed)
+    epoch, step = last.get("epoch"), last.get("step")
+    place = [f"{what} {at + 1}" for what, at in (("epoch", epoch), ("step", step)) if isinstance(at, int)]
+    if not step:
+        place = place[:1]
+    often = f"{times} times, the last time" if times > 1 else "once,"
+    return f"{often} at {', '.join(place) or 'an unknown epoch'}, after {last.get('ended') or 'it was killed'}"
 
 
 def in_short(found: Diagnosis) -> str:

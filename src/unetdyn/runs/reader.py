@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn._checks import nearest
+from unetdyn.runs.process import in_words, is_alive
 from unetdyn.runs.records import RunError, parse_epochs, parse_events, parse_header, read_arrays
 
 
@@ -79,8 +80,33 @@ class Run:
 
     @property
     def status(self) -> str:
-        """`"running"`, `"finished"`, `"failed"` or `"interrupted"`; a killed run stays `"running"`."""
+        """`"running"`, `"finished"`, `"failed"` or `"interrupted"`; a killed run stays `"running"`: see `outcome`."""
         return self.header["status"]
+
+    @property
+    def outcome(self) -> str:
+        """The status, for people: of a run that says "running", whether that can be true, looked up now.
+
+        Its process is asked for on this host; of another host's nobody knows here.
+        """
+        if self.status != "running":
+            return self.status
+        process = self.header.get("process")
+        alive = is_alive(process)
+        if alive is False:
+            help_ = f"; `unetdyn resume {self.path}` carries on" if any(self.path.glob("state/[0-9]*.json")) else ""
+            return f"killed: {in_words(process)} is gone{help_}"
+        if alive or not process:
+            return "running" if alive else "running, or killed"
+        return f"running on {process.get('host')}, or killed"
+
+    @property
+    def resumed(self) -> list[dict[str, Any]]:
+        """Each time that it was carried on: `time`, `epoch` and `step` from 0, and what had `ended` it, None for a kill.
+
+        Empty for a training that went on to its end, and for a run that was written before it was kept.
+        """
+        return self.header.get("resumed") or []
 
     @property
     def config(self) -> dict[str, Any]:
@@ -205,12 +231,11 @@ class Run:
         return parse_events(_content(self.path, "events.jsonl"), "events.jsonl")
 
     def __repr__(self) -> str:
-        status = "running, or killed" if self.status == "running" else self.status
         count = len(self.epochs)
-        return f"<Run {str(self.path)!r}: {status}, {count} epoch{'' if count == 1 else 's'}>"
+        return f"<Run {str(self.path)!r}: {self.outcome}, {count} epoch{'' if count == 1 else 's'}>"
 
     def _repr_html_(self) -> str:
-        rows = {"run": self.path, "status": self.status, "epochs": len(self.epochs), **self.summary}
+        rows = {"run": self.path, "status": self.outcome, "epochs": len(self.epochs), **self.summary}
         if self.epochs:
             rows |= {f"last {name}": value for name, value in self.epochs[-1].items() if name != "epoch"}
         cells = "".join(

@@ -8,7 +8,7 @@ import yaml
 from unetdyn.analysis import Curves
 from unetdyn.analysis.curves import stages_of
 from unetdyn.analysis.result import number
-from unetdyn.report.describe import stages_in_words, tested
+from unetdyn.report.describe import resumed_in_words, stages_in_words, tested
 from unetdyn.runs import Run
 
 MOST_EPOCHS = 30  # rows; the file of the run has them all
@@ -64,12 +64,14 @@ def origin(run: Run) -> list[tuple[str, str]]:
     header = run.header
     rows = [
         ("directory", str(run.path)),
-        ("status", run.status),
+        ("status", run.outcome),
         ("begun", str(header.get("created") or "not recorded")),
         ("ended", str(header.get("finished") or "not recorded")),
         ("seed", "not recorded" if run.seed is None else str(run.seed)),
         ("backend", str(header.get("backend") or "not recorded")),
     ]
+    if run.resumed:
+        rows.append(("resumed", resumed_in_words(run)))
     if stages := stages_of(run.stages):
         rows.append(("stages", stages_in_words(stages, len(run.epochs))))
     return rows + [(name, str(version)) for name, version in run.versions.items()]
