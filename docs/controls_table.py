@@ -32,8 +32,8 @@ def controls_section(measured: Mapping[str, Any]) -> str:
     parts = [
         _paragraph(
             f"`UNet(filters=8, depth=3)` on {made['tiles'][0]} tiles of {made['side']}×{made['side']} (18 nm), "
-            f"{made['tiles'][1]} of other sections to validate on, Adam, {made['epochs']} epochs of binary cross-entropy. "
-            f"Rates: {setups}. *synthetic* is `data.synthetic_em`, *vnc* the real sections of "
+            f"{made['tiles'][1]} of other sections to validate on, {made['epochs']} epochs of binary cross-entropy. "
+            f"Rates of Adam: {setups}. *synthetic* is `data.synthetic_em`, *vnc* the real sections of "
             "[real_data.md](real_data.md). "
             f"{len(rows)} trainings, {sum(row['seconds'] for row in rows) / 60:.0f} minutes of a core, on "
             f"{made['machine']}; {versions}."

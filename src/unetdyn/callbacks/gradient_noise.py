@@ -23,7 +23,7 @@ class GradientNoise(StepControl):
     """A control that adds Gaussian noise to every entry of the gradient, less and less of it.
 
     g ← g + N(0, σₜ²) with σₜ² = η / (1 + t)^γ, t the number of updates before this one. The noise is drawn from the
-    seed, the step's number and the place of the weight among the optimizer's, and from nothing else: the same seed
+    seed and the step's number, for all the optimizer's weights in their order, and from nothing else: the same seed
     gives the same noise whatever else is drawn meanwhile, no other random number changes, and a training that goes on,
     in another `fit` or another process, goes on with the noise that it would have had. Each backend has its own
     numbers.
@@ -119,12 +119,11 @@ class _AddNoise(Control):
         parts = self._optimizer.gradient_accumulation_steps or 1
         updates = ops.cast(count // parts if parts > 1 else count, "float32")
         sigma = math.sqrt(eta) * ops.power(1.0 + updates, -gamma / 2)
-        word, number = word_of(seed), len(step.gradients)
+        # One draw for all weights: XLA compiles each draw anew, which for sixty weights takes longer than all the rest.
+        sizes = [math.prod(weight.shape) for weight in step.weights]
+        drawn = math.sqrt(parts) * sigma * standard_normal(sum(sizes), word_of(seed), count)
         noisy: Gradients = []
-        for place, gradient in enumerate(step.gradients):
-            if gradient is None:
-                noisy.append(None)
-                continue
-            noise = math.sqrt(parts) * sigma * standard_normal(tuple(gradient.shape), word, count, number, place)
-            noisy.append(gradient + ops.cast(noise, gradient.dtype))
+        for gradient, weight, end, size in zip(step.gradients, step.weights, np.cumsum(sizes), sizes, strict=True):
+            noise = ops.reshape(drawn[int(end) - size : int(end)], weight.shape)
+            noisy.append(None if gradient is None else gradient + ops.cast(noise, gradient.dtype))
         return noisy, None, {"sigma": sigma}

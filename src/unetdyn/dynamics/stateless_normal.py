@@ -1,4 +1,4 @@
-"""Normal random numbers that are a function of a seed, a step and a place: nothing is kept, nothing else is drawn."""
+"""Normal random numbers that are a function of a seed and a step: nothing is kept, and nothing else is drawn."""
 
 from typing import Any
 
@@ -27,29 +27,25 @@ def word_of(seed: int) -> int:
     return int(np.random.SeedSequence(seed).generate_state(1)[0]) & 0x7FFFFFFF
 
 
-def standard_normal(shape: tuple[int, ...], word: int, step: Tensor, places: int, place: int) -> Tensor:
-    """Independent numbers from N(0, 1), which differ for each step and place. Also inside a compiled step.
+def standard_normal(count: int, word: int, step: Tensor) -> Tensor:
+    """Independent numbers from N(0, 1), other ones at each step. Also inside a compiled step.
 
     Args:
-        shape: Of the numbers.
+        count: How many.
         word: From `word_of`.
-        step: Integer scalar; with `places` it counts to 2³¹ before it repeats.
-        places: How many tensors of numbers there are in a step.
-        place: Which of them this is, from 0.
+        step: Integer scalar.
 
     Returns:
-        A float32 tensor.
+        A float32 tensor of shape `(count,)`.
 
     Example:
-        >>> first = standard_normal((2,), word_of(0), ops.array(3), places=2, place=1)
-        >>> second = standard_normal((2,), word_of(0), ops.array(3), places=2, place=1)
+        >>> first, second = (standard_normal(2, word_of(0), ops.array(3)) for _ in range(2))
         >>> bool(ops.all(first == second))
         True
     """
     dtype = random_seed_dtype()
-    count = ops.cast(step, dtype) * places + place
-    key = ops.stack([ops.cast(word, dtype), ops.cast(count, dtype)])
-    return keras.random.normal(shape, dtype="float32", seed=_Key(key))
+    key = ops.stack([ops.cast(word, dtype), ops.cast(step, dtype)])
+    return keras.random.normal((count,), dtype="float32", seed=_Key(key))
 
 
 class _Key(keras.random.SeedGenerator):
