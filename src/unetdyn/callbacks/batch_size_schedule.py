@@ -1,13 +1,15 @@
 """Change the batch size between epochs, from small to large as a rule."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from unetdyn._checks import check_count, is_count, plain
 from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.messages.batch_size import batch_size_changed
 from unetdyn.callbacks.epoch_control import EpochControl
-from unetdyn.data import TileDataset
+
+if TYPE_CHECKING:
+    from unetdyn.data import TileDataset
 
 
 class BatchSizeSchedule(EpochControl):
@@ -69,7 +71,7 @@ class BatchSizeSchedule(EpochControl):
     columns: ClassVar[Mapping[str, str]] = {"epoch": "int64", "batch_size": "int64"}
 
     def __init__(
-        self, dataset: TileDataset, sizes: Mapping[int, int], verbose: int = 0, name: str = "batch_size"
+        self, dataset: "TileDataset", sizes: Mapping[int, int], verbose: int = 0, name: str = "batch_size"
     ) -> None:
         self.sizes = _checked(dataset, sizes)
         self._dataset = dataset
@@ -81,7 +83,7 @@ class BatchSizeSchedule(EpochControl):
     @classmethod
     def growing(
         cls,
-        dataset: TileDataset,
+        dataset: "TileDataset",
         every: int,
         factor: int = 2,
         largest: int | None = None,
@@ -164,7 +166,9 @@ class BatchSizeSchedule(EpochControl):
         self._dataset.batch_size = self._first
 
 
-def _tiles(dataset: TileDataset) -> int:
+def _tiles(dataset: "TileDataset") -> int:
+    from unetdyn.data import TileDataset  # it reads images too, which takes a while to import
+
     if not isinstance(dataset, TileDataset):
         raise TypeError(
             "`dataset` must be a `unetdyn.data.TileDataset`: Keras' own datasets have one batch size. "
@@ -173,7 +177,7 @@ def _tiles(dataset: TileDataset) -> int:
     return len(dataset.images)
 
 
-def _checked(dataset: TileDataset, sizes: Mapping[int, int]) -> dict[int, int]:
+def _checked(dataset: "TileDataset", sizes: Mapping[int, int]) -> dict[int, int]:
     """In the order of the epochs."""
     tiles = _tiles(dataset)
     if not isinstance(sizes, Mapping):
