@@ -1,12 +1,20 @@
 """BatchSizeSchedule: which tiles each step of a `fit` is given, how many steps there are, and what is told of it."""
 
 import json
+import signal
 
 import keras
 import numpy as np
 import pytest
 
-from unetdyn.callbacks import BatchSizeSchedule, NoiseScaleMonitor, RunRecorder
+from unetdyn.callbacks import (
+    BatchSizeSchedule,
+    GradientNoise,
+    NoiseScaleMonitor,
+    ResumableRun,
+    RunningAverageClipping,
+    RunRecorder,
+)
 from unetdyn.data import TileDataset
 
 BACKEND = keras.backend.backend()
@@ -121,6 +129,46 @@ def test_a_loop_of_fits_goes_on_with_its_sizes():
         run(model, dataset, schedule, 1)
     assert seen == expected([2, 4, 6])
     assert schedule.record["epoch"].tolist() == [0, 1, 2]
+
+
+class Cut(keras.callbacks.Callback):
+    """Sends a signal before a step of an epoch."""
+
+    def __init__(self, at=None):
+        super().__init__()
+        self.at = at
+
+    def get_state(self):
+        return {}
+
+    def set_state(self, state):
+        pass
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if (self.epoch, batch) == self.at:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("at", [(0, 5), (1, 1), (2, 0)], ids=str)
+def test_a_run_that_was_cut_off_goes_on_with_its_sizes_noise_and_average(tmp_path, at):
+    def script(folder, cut=None):
+        keras.utils.set_random_seed(4)
+        model, dataset = tiny(), tiles()
+        schedule = BatchSizeSchedule(dataset, {1: 4, 2: 3})
+        others = [RunningAverageClipping(1.0), GradientNoise(0.1), Cut(cut)]
+        history = run(model, dataset, schedule, 3, [ResumableRun(folder, verbose=0), *others])
+        return [history, [unit.record for unit in (schedule, *others[:2])], model.get_weights(), dataset.epoch]
+
+    with pytest.raises(KeyboardInterrupt):
+        script(tmp_path / "cut", at)
+    resumed, whole = script(tmp_path / "cut"), script(tmp_path / "whole")
+    assert resumed[0]["batch_size"] == [2, 4, 3]
+    assert len(resumed[1][1]["step"]) == 6 + 3 + 4
+    for left, right in zip(keras.tree.flatten(resumed), keras.tree.flatten(whole), strict=True):
+        np.testing.assert_array_equal(left, right)
 
 
 def test_each_change_is_an_event(capsys):
