@@ -1,4 +1,4 @@
-"""Do the controls help? Each of them, and Keras' ReduceLROnPlateau, against nothing: calm and restless, seed by seed.
+"""Do the controls help? Each of them, and Keras' ReduceLROnPlateau, against nothing: calm, restless, wild, seed by seed.
 
 UNETDYN_DATA=... python benchmarks/controls.py --out runs/controls.jsonl
 """
@@ -44,7 +44,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from controls_cases.arms import ARMS, SETUPS
+    from controls_cases.arms import SETUPS, arms_of
     from controls_cases.tiles import NAMES, tiles
     from controls_cases.training import train
 
@@ -58,7 +58,8 @@ def _train(arguments: argparse.Namespace) -> None:
         else:
             parts[name] = found
     setups = arguments.setups or list(SETUPS)
-    for seed, setup, arm, data in itertools.product(arguments.seeds, setups, arguments.arms or ARMS, parts):
+    wanted = [(setup, arm) for setup in setups for arm in arguments.arms or arms_of(setup)]
+    for seed, (setup, arm), data in itertools.product(arguments.seeds, wanted, parts):
         if (data, setup, arm, seed) in done:
             continue
         began = time.perf_counter()
@@ -106,7 +107,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--table", action="store_true", help="train none, only tell what there is")
     parser.add_argument("--seeds", type=_numbers, default=range(5))
     parser.add_argument("--data", type=_words, help="synthetic, vnc, with commas between")
-    parser.add_argument("--setups", type=_words, help="calm, restless")
+    parser.add_argument("--setups", type=_words, help="calm, restless, wild")
     parser.add_argument("--arms", type=_words, help="controls by name")
     return parser.parse_args()
 

@@ -68,6 +68,14 @@ def test_sentences_say_what_helped_and_what_harmed(controls):
     assert said[3] == "- **Idles**: it did nothing in any of these trainings."
 
 
+def test_a_net_that_has_died_has_no_quotient_of_sigma(controls):
+    dead = rows("nothing", [0.0, 0.0, 0.0], [0.0, 0.0, 0.0])
+    alive = rows("Revives", [0.1, 0.2, 0.1], [0.5, 0.6, 0.55])
+    text = controls.table.tables([*dead, *alive])[0]
+    assert "| Revives | 0.1000 | — | 0.550 | +0.550 [" in text
+    assert "Helped: best Jaccard +0.550 [" in controls.table.sentences([*dead, *alive])[0]
+
+
 def test_table_has_a_line_for_each_control(controls):
     text = controls.table.tables([*PLAIN, *rows("Helps", [0.02, 0.025, 0.031], [0.6, 0.71, 0.8])])[0]
     lines = text.splitlines()

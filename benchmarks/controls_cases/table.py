@@ -44,7 +44,8 @@ def interval(differences: Sequence[float]) -> Interval:
 class Compared(NamedTuple):
     """A control in one set-up on one set of data: means over the seeds, and paired differences to nothing.
 
-    `sigma` is a median, `ratio` the interval of the logarithm of the quotient of the two σ.
+    `sigma` is a median, `ratio` the interval of the logarithm of the quotient of the two σ, NaN where one of them is 0,
+    as that of a net that has died. `same`: whether all trainings were those without it, to the last bit.
     """
 
     arm: str
@@ -56,6 +57,7 @@ class Compared(NamedTuple):
     last: float
     last_difference: Interval
     epochs: float
+    same: bool
 
 
 def compared(rows: Sequence[Row], data: str, setup: str) -> list[Compared]:
@@ -73,15 +75,20 @@ def compared(rows: Sequence[Row], data: str, setup: str) -> list[Compared]:
                 arm,
                 len(pairs),
                 float(np.median([row["sigma"] for row, _ in pairs])),
-                interval([float(np.log(row["sigma"] / other["sigma"])) for row, other in pairs]),
+                interval([_log_ratio(row["sigma"], other["sigma"]) for row, other in pairs]),
                 float(np.mean([row["best"] for row, _ in pairs])),
                 interval([row["best"] - other["best"] for row, other in pairs]),
                 float(np.mean([row["last"] for row, _ in pairs])),
                 interval([row["last"] - other["last"] for row, other in pairs]),
                 float(np.mean([row["epochs"] for row, _ in pairs])),
+                all(row[key] == other[key] for row, other in pairs for key in ("sigma", "best", "last", "epochs")),
             )
         )
     return sorted(found, key=lambda each: each.arm != NOTHING)
+
+
+def _log_ratio(sigma: float, other: float) -> float:
+    return float(np.log(sigma / other)) if sigma > 0 and other > 0 else float("nan")
 
 
 def tables(rows: Sequence[Row]) -> list[str]:
@@ -107,7 +114,7 @@ def sentences(rows: Sequence[Row]) -> list[str]:
 
 
 def _said(cells: Sequence[tuple[str, Compared]], longest: float) -> str:
-    if all(_nothing_done(each) for _, each in cells):
+    if all(each.same for _, each in cells):
         return "it did nothing in any of these trainings."
     groups: dict[str, list[str]] = {"Helped": [], "Harmed": []}
     for where, each in cells:
@@ -124,10 +131,6 @@ def _said(cells: Sequence[tuple[str, Compared]], longest: float) -> str:
     return (". ".join(parts) + "." if parts else "no difference to nothing is shown, for good or ill.") + ended
 
 
-def _nothing_done(each: Compared) -> bool:
-    return not any((*each.ratio, *each.best_difference, *each.last_difference))
-
-
 def _table(found: Sequence[Compared]) -> str:
     lines = [HEAD, ["---"] * len(HEAD), *map(_line, found)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -138,21 +141,27 @@ def _line(each: Compared) -> list[str]:
     return [
         each.arm if differs else "*nothing*",
         f"{each.sigma:.4f}",
-        _ratio(each.ratio) if differs else "",
+        _told(each, _ratio(each.ratio)),
         f"{each.best:.3f}",
-        _signed(each.best_difference) if differs else "",
+        _told(each, _signed(each.best_difference)),
         f"{each.last:.3f}",
-        _signed(each.last_difference) if differs else "",
+        _told(each, _signed(each.last_difference)),
         f"{each.epochs:.0f}",
     ]
 
 
+def _told(each: Compared, difference: str) -> str:
+    if each.arm == NOTHING:
+        return ""
+    return "same" if each.same else difference
+
+
 def _ratio(one: Interval) -> str:
-    if not any(one):
-        return "same"
+    if np.isnan(one.mean):
+        return "—"
     mean, low, high = np.exp(one)
     return f"×{mean:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _signed(one: Interval) -> str:
-    return f"{one.mean:+.3f} [{one.low:+.3f}, {one.high:+.3f}]" if any(one) else "same"
+    return f"{one.mean:+.3f} [{one.low:+.3f}, {one.high:+.3f}]"
