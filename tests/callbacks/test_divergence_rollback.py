@@ -277,7 +277,7 @@ IMAGES = RNG.random((32, 8, 8, 1)).astype("float32")
 MASKS = (IMAGES > 0.5).astype("float32")
 
 
-def net(optimizer):
+def net(optimizer, loss="binary_crossentropy"):
     keras.utils.set_random_seed(0)
     layers = keras.layers
     model = keras.Sequential(
@@ -289,7 +289,7 @@ def net(optimizer):
             layers.Conv2D(1, 1, activation="sigmoid"),
         ]
     )
-    model.compile(optimizer, "binary_crossentropy")
+    model.compile(optimizer, loss)
     return model
 
 
@@ -312,7 +312,7 @@ def test_rate_ten_thousand_times_too_high_ends_trained(kind):
 
 def test_data_that_are_not_finite_end_the_training_at_once():
     rollback = DivergenceRollback(verbose=0)
-    assert len(fit(net("adam"), [rollback], masks=MASKS * NAN)) == 1
+    assert len(fit(net("adam", "mse"), [rollback], masks=MASKS * NAN)) == 1
     assert "in the very first step, so that no learning rate is the cause" in rollback.messages[0][1]
 
 
@@ -320,7 +320,7 @@ def test_guard_and_rollback_together_keep_a_bad_batch_out():
     masks = MASKS.copy()
     masks[5] = NAN
     rollback = DivergenceRollback(verbose=0)
-    model = net(keras.optimizers.Adam(0.01))
+    model = net(keras.optimizers.Adam(0.01), "mse")  # PyTorch's cross-entropy refuses NaN
     fit(model, [NonFiniteGuard(max_consecutive=None, verbose=0), rollback], epochs=2, masks=masks)
     assert rollback.rollbacks == 0
     assert set(rollback.record["verdict"].tolist()) == {1}

@@ -85,6 +85,7 @@ def test_saving_averages_leaves_the_weights_to_the_last_bit(tmp_path):
     model.set_weights(before)
     recorder.on_epoch_begin(0)
     recorder.on_epoch_end(0, {"val_loss": 0.5})
+    recorder.background.wait()
     for one, other in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(one, other)
     assert [weights.flat[0] for weights in saved(tmp_path)] != [weights.flat[0] for weights in before]

@@ -11,6 +11,7 @@ import pytest
 from unetdyn import runs
 from unetdyn._warnings import CodedWarning
 from unetdyn.callbacks import LiveDashboard, RunRecorder, StabilityMonitor, endings
+from unetdyn.callbacks.model_copy import ModelCopy
 from unetdyn.runs import RunWriter
 
 LOSSES = [0.5, 0.4, 0.3, 0.2]
@@ -35,6 +36,8 @@ def drive(model, recorder, before=lambda epoch: None, losses=LOSSES, end=True, *
             monitor.on_epoch_begin(epoch)
             monitor.on_epoch_end(epoch, {"loss": loss})
         recorder.on_epoch_end(epoch, {"loss": loss, **logged})
+        if isinstance(recorder, RunRecorder):
+            recorder.background.wait()
     if end:
         recorder.on_train_end()
 
@@ -97,12 +100,14 @@ def test_folder_that_became_another_run_is_left_alone(model, tmp_path):
     assert (other.config, other.epochs, other.events, other.model_path) == ({"other": True}, [], [], None)
 
 
+@pytest.mark.parametrize("way", ["__init__", "write"])
 @pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), NotImplementedError("no get_config")])
-def test_model_that_cannot_be_saved_costs_only_the_model(model, tmp_path, monkeypatch, error):
-    def refuse(path):
+def test_model_that_cannot_be_saved_costs_only_the_model(model, tmp_path, monkeypatch, error, way):
+    def refuse(self, *path):
         raise error
 
-    monkeypatch.setattr(model, "save", refuse)
+    monkeypatch.setattr(ModelCopy, way, refuse)
+    monkeypatch.setattr(model, "save", lambda path: refuse(model))
     recorder = RunRecorder(tmp_path, save_best="loss")
     with pytest.warns(UserWarning, match=rf"model\.keras could not be written\. {type(error).__name__}") as caught:
         drive(model, recorder)

@@ -6,6 +6,7 @@ import stat
 import pytest
 
 from unetdyn.runs import replacing
+from unetdyn.runs.atomic import remove_leftovers
 
 
 def test_replacing_puts_the_new_content_in_place(tmp_path):
@@ -64,3 +65,15 @@ def test_replacing_syncs_the_file_before_it_takes_the_name_and_the_folder_after(
     with replacing(path) as temporary:
         temporary.write_text("x")
     assert seen == [("file", False), ("folder", True)]
+
+
+def test_what_a_kill_has_left_is_removed_and_nothing_else(tmp_path):
+    """Hidden files of others stay, and so do those that belong to hidden files, which somebody may just be making."""
+    for name in (".model-0123abcd.keras", ".run-89abcdef.json"):
+        (tmp_path / name).touch()
+    kept = (".nfs0123abcd", "model-0123abcd.keras", "..reopened-1-0-0123abcd.json", ".reopened-1-0.json", ".run-x.json")
+    for name in kept:
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    remove_leftovers(tmp_path / "nowhere")
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(kept)

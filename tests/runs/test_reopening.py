@@ -60,6 +60,15 @@ def test_killed_run_is_carried_on_from_where_its_state_is(tmp_path):
     assert leftovers(old.path) == []
 
 
+def test_what_kills_have_left_is_removed(tmp_path):
+    path = killed(tmp_path / "run").path
+    (path / "dynamics").mkdir()
+    for name in (".model-0123abcd.keras", "dynamics/.stability-0123abcd.npz"):
+        (path / name).touch()
+    RunWriter.reopen(path)
+    assert leftovers(path) == leftovers(path / "dynamics") == []
+
+
 def test_new_run_tells_its_process(tmp_path):
     assert header(RunWriter(tmp_path / "run").path)["process"] == identity()
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from damage import Bearing, damaged, seeds
-from unetdyn.runs import RunError
+from unetdyn.runs import RunError, RunWriter
 from unetdyn.runs.state_store import StateStore
 
 
@@ -243,3 +243,19 @@ def test_writing_copies_no_arrays(tmp_path):
         assert tracemalloc.get_traced_memory()[1] < 2**25
     finally:
         tracemalloc.stop()
+
+
+def test_store_of_a_run_that_another_process_carries_on_writes_no_more(tmp_path):
+    """An old one that still lives on another host, unseen; whoever carries on has the state."""
+    RunWriter(tmp_path / "run")
+    old, new = StateStore(tmp_path / "run/state"), StateStore(tmp_path / "run/state")
+    old.write(tree(1))
+    assert number_of(new.read()) == 1
+    RunWriter.reopen(tmp_path / "run").cut_back(0, 0, epoch=0)
+    with pytest.raises(FileExistsError, match="or another process carries it on"):
+        old.write(tree(2))
+    for number in (2, 3):
+        new.write(tree(number))
+    with pytest.raises(FileExistsError):
+        old.write(tree(4))
+    assert number_of(new.read()) == 3

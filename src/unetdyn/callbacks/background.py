@@ -67,11 +67,11 @@ class Background:
         waiting = [each for each in self._here() if not each.ended]
         if len(waiting) > 1:
             waiting[0].wait()
+        self.settle()  # and not what comes of this job, however quick it is
         begun = _Job(what, job, then, waiting[-1] if waiting else None)
         del job
         begun.start()
         self._jobs.append(begun)
-        self.settle()
 
     def wait(self) -> None:
         """Until all is done; what went wrong is told, and not raised."""

@@ -27,6 +27,7 @@ class BestModel:
         name: As it was given, or what `"auto"` has become.
         direction: Whether more of it is better, `"up"`, or `"down"`; None as long as that is not known.
         best: (epoch, value), or None; set by whoever has saved the model.
+        awaited: The same of one that is being saved, which the next must be better than.
 
     Raises:
         ValueError: If `mode` is unknown.
@@ -45,6 +46,7 @@ class BestModel:
         self.name = name
         self.direction: Direction | None = {"max": "up", "min": "down"}.get(mode)  # type: ignore[assignment]
         self.best: tuple[int, float] | None = None
+        self.awaited: tuple[int, float] | None = None
         self._warned = False
 
     def get_state(self) -> dict[str, Any]:
@@ -100,5 +102,6 @@ class BestModel:
 
     def is_better(self, value: float) -> bool:
         """Whether it is better than the best so far; the first that is a number is."""
-        before = [] if self.best is None else [self.best[1]]
+        latest = self.awaited or self.best
+        before = [] if latest is None else [latest[1]]
         return best_epoch(np.array([*before, value]), self.direction) == len(before)

@@ -9,6 +9,8 @@ import keras
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.diagnosis.messages import recorder as messages
 from unetdyn.callbacks.aside import Aside
+from unetdyn.callbacks.background import Background
+from unetdyn.callbacks.model_copy import ModelCopy
 from unetdyn.runs import RunWriter
 
 
@@ -21,6 +23,7 @@ class PatientWriter:
     Attributes:
         writer: The same.
         aside: Stands between the training and whatever else records it.
+        background: Writes what is large while the training goes on.
         epochs: What there is for `epochs.jsonl`, one dictionary an epoch.
         events: What there is for `events.jsonl`, one dictionary an event, without the time.
 
@@ -35,6 +38,7 @@ class PatientWriter:
     def __init__(self, writer: RunWriter) -> None:
         self.writer = writer
         self.aside = Aside(self._tell)
+        self.background = Background(self._tell_later)
         self.epochs: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
 
@@ -82,6 +86,15 @@ class PatientWriter:
             return True
         return False
 
+    def write_copy(self, copied: ModelCopy) -> None:
+        """The same of a copy, by any thread.
+
+        Raises:
+            Exception: Whatever keeps it from being written; the file is what it was.
+        """
+        with self.writer.replacing("model.keras") as temporary:
+            copied.write(temporary)
+
     def declare(self, **said: Any) -> None:
         """What the logged values are, as `RunWriter.declare` takes it."""
         with self.aside("run.json"):
@@ -102,3 +115,7 @@ class PatientWriter:
 
     def _tell(self, what: str, error: Exception) -> None:
         self.warn(messages.not_written(what, error), stacklevel=4)
+
+    def _tell_later(self, what: str, error: Exception) -> None:
+        with self.aside(what):
+            raise error

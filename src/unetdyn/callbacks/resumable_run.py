@@ -26,6 +26,7 @@ from unetdyn.dynamics.sessions import runs
 from unetdyn.runs.state_store import StateStore
 
 FORMAT = 1
+FOR_EVER = 10.0**6  # seconds
 EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again
 
 
@@ -270,7 +271,14 @@ class ResumableRun(keras.callbacks.Callback):
             "random": random_state(),
             **captured(moment, self.model, self._callbacks.callbacks, self._adapter),
         }
-        return lambda: self._store.write(state)
+        others = [each.background for each in self._callbacks.callbacks if hasattr(each, "background")]
+
+        def write() -> None:
+            for background in others:  # what the state says is on the disk must be there
+                background.join(FOR_EVER)
+            self._store.write(state)
+
+        return write
 
     def _stop(self, moment: Moment) -> None:
         """Save what there is, and let what asked for it go on."""

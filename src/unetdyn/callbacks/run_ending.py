@@ -13,6 +13,9 @@ from unetdyn.callbacks.patient_writer import PatientWriter
 from unetdyn.callbacks.run_description import RunDescription
 from unetdyn.callbacks.saved_model import SavedModel
 
+SIGNAL_SECONDS = 5.0
+"""What a signal's handler waits for a file that is half written: schedulers leave a process 10 to 30 s to end."""
+
 
 class RunEnding:
     """Knows how far a training has come, and says how it ended.
@@ -85,6 +88,7 @@ class RunEnding:
             return
         status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         text = f"{type(error).__name__}: {error}"
+        self._written.background.wait()
         self._take_unfinished_epoch()
         if not self._signalled:
             self._close(status, f"Training stopped after {self.last_epoch + 1} whole epochs. {text}", text)
@@ -96,6 +100,10 @@ class RunEnding:
         self._signalled = True
         text = messages.signalled(name, self.last_epoch + 1)
         self._close("interrupted", text, text, signal=name)
+        background = self._written.background
+        if background.busy and background.join(SIGNAL_SECONDS):
+            background.settle()
+            self._written.finish("interrupted", {**self._summary(), "error": text})
 
     def on_exit(self, error: BaseException | None) -> None:
         """Note that the process leaves before the training has ended."""

@@ -13,6 +13,7 @@ from unetdyn._checks import check_choice
 from unetdyn._warnings import listen, unlisten
 from unetdyn.analysis.diagnosis.messages import recorder as messages
 from unetdyn.analysis.log_keys import LogKeys
+from unetdyn.callbacks.background import Background
 from unetdyn.callbacks.best_model import MODES
 from unetdyn.callbacks.epoch_count import EpochCount
 from unetdyn.callbacks.logged_number import learning_rate_of, plain_value
@@ -32,12 +33,22 @@ class RunRecorder(keras.callbacks.Callback):
     """Records a training in a run directory that survives `kill -9`, to be opened with `unetdyn.runs.open`.
 
     After each epoch: the logs with the learning rate and the seconds it took go to `epochs.jsonl`, the monitors' arrays
-    to `dynamics/`, their messages to `events.jsonl`, and the model, when it is the best so far, to `model.keras`. Each
-    is on the disk before the next epoch begins. What metrics and data sets of unetdyn warn of meanwhile, such as labels
-    that are not 0 and 1, is an event too, once a `fit`, whatever Python's filters do with the warning. `run.json` says
-    which logged values are metrics of the model and what the monitors write, so that nobody must guess it from names,
-    and from the first epoch on how the training was set up: optimizer, loss, batch size, norms and the like. Training
-    is never changed; `logs` are only read.
+    to `dynamics/`, their messages to `events.jsonl`, and the model, when it is the best so far, to `model.keras`. What
+    metrics and data sets of unetdyn warn of meanwhile, such as labels that are not 0 and 1, is an event too, once a
+    `fit`, whatever Python's filters do with the warning. `run.json` says which logged values are metrics of the model
+    and what the monitors write, so that nobody must guess it from names, and from the first epoch on how the training
+    was set up: optimizer, loss, batch size, norms and the like. Training is never changed; `logs` are only read.
+
+    All of that is on the disk before the next epoch begins, but for the model: it is copied to the host, and written
+    while the next epoch runs, whose end waits for the file: one copy at a time, and a record that does not depend on
+    how fast a disk is. `best` and its event come when the file is there, at the end of that epoch. A kill before that
+    leaves the file and the event of the epoch that was the best before, or the new file with the event still to come,
+    and never an event without its file. The end of a training, an error and that of the process wait for it, and a
+    signal for 5 s.
+
+    `model.keras` opens with `keras.saving.load_model`, evaluates with its loss and metrics, and has the optimizer as
+    `compile` makes it, with the learning rate of that epoch and no moments: a third of the size with Adam. To go on
+    from the very state pass `save_optimizer=True`.
 
     Put the recorder last in the list of callbacks: it sees the keys that those before it added.
 
@@ -79,10 +90,14 @@ class RunRecorder(keras.callbacks.Callback):
             or one of your own: a subclass of `unetdyn.callbacks.Monitor`.
         extend: Whether a training that has finished may be carried on too, with a `fit` of more epochs. Default False,
             so that a script that is started once more by mistake changes nothing.
+        save_optimizer: Whether `model.keras` has the state of the optimizer: its moments and its counter. Default
+            False: few go on from the best epoch, and it is two thirds of the file. A layer that writes files of its
+            own, such as `TextVectorization`, has Keras save the model in line with training, with that state.
 
     Attributes:
         path: The run directory.
         writer: The `unetdyn.runs.RunWriter` behind it.
+        background: What writes the model; `background.wait()` for its file.
         best: (epoch, value) of the best epoch, or None.
         epochs: What it has written to `epochs.jsonl`, one dictionary an epoch.
         events: What it has written to `events.jsonl`, one dictionary an event, without the time.
@@ -119,10 +134,11 @@ class RunRecorder(keras.callbacks.Callback):
         mode: str = "auto",
         monitors: Sequence[Recorded] = (),
         extend: bool = False,
+        save_optimizer: bool = False,
     ) -> None:
         super().__init__()
         check_choice("mode", mode, MODES)
-        self._save_best, self.mode = save_best, mode
+        self._save_best, self.mode, self._save_optimizer = save_best, mode, save_optimizer
         self.monitors = checked_monitors(monitors)
         given = (config, seed, keras.config.backend())
         run = run_to_carry_on(path, extend)
@@ -134,7 +150,7 @@ class RunRecorder(keras.callbacks.Callback):
         self._written = PatientWriter(self.writer)
         self._described = RunDescription(self._written, self.monitors)
         self._records = MonitorRecords(self._written, self.monitors)
-        self._saved = SavedModel(self._written, self._described, self._save_best, self.mode)
+        self._saved = SavedModel(self._written, self._described, self._save_best, self.mode, self._save_optimizer)
         self._epoch_count = EpochCount()
         self._ending = RunEnding(self._written, self._described, self._records, self._saved, self._hear)
         self._heard: set[str] = set()
@@ -156,6 +172,11 @@ class RunRecorder(keras.callbacks.Callback):
     def path(self) -> Path:
         """The run directory; a copy claims its own when it is first asked."""
         return self.writer.path
+
+    @property
+    def background(self) -> Background:
+        """Writes the model while the training goes on; after its `wait` the file is there."""
+        return self._written.background
 
     @property
     def epochs(self) -> list[dict[str, Any]]:
@@ -288,6 +309,7 @@ class RunRecorder(keras.callbacks.Callback):
             self._passed_over += 1
             self._ending.refuse()
             return
+        self.background.wait()
         self._records.write()
         if self._described.more:
             name = self.stages[-1]["name"]
@@ -295,7 +317,8 @@ class RunRecorder(keras.callbacks.Callback):
             self.event("stage_end", text, epoch=self._ending.last_epoch, stage=name)
             return
         if self.best is None and self._ending.last_epoch >= 0:
-            self._written.save_model(self.model)
+            self._saved.save(self.model)
+            self.background.wait()
         self._ending.end()
 
     def get_state(self) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def variables_of(model: keras.Model, metrics: bool = True, taps: bool = True) ->
 
 
 def copied(model: keras.Model, metrics: bool = True, taps: bool = True) -> Values:
-    """The values of all variables, as copies that no later step changes. Waits for the device.
+    """The values of all variables, as copies that no later step changes; they may be read-only. Waits for the device.
 
     Args:
         model: Built and compiled; also in the midst of an epoch.
@@ -53,7 +53,7 @@ def copied(model: keras.Model, metrics: bool = True, taps: bool = True) -> Value
     """
     backend.give_values_back(model)
     found = variables_of(model, metrics, taps)
-    return {place: np.array(keras.ops.convert_to_numpy(variable.value)) for place, variable in found.items()}
+    return dict(zip(found, backend.to_host(list(found.values())), strict=True))
 
 
 def put_back(model: keras.Model, values: Mapping[str, np.ndarray]) -> None:

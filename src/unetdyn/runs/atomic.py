@@ -1,6 +1,7 @@
 """Write a file all at once, or leave it as it was: replaced, made, or appended to."""
 
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -112,10 +113,26 @@ def append(path: Path, data: bytes) -> None:
             raise
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove the hidden files that a `kill -9` has left of `replacing` and `create`; nobody else may write there.
+
+    Args:
+        folder: It need not be there.
+    """
+    for file in folder.iterdir() if folder.is_dir() else ():
+        if _BESIDE.fullmatch(file.name):
+            with suppress(OSError):
+                file.unlink()
+
+
 def sync_folder(folder: Path) -> None:
     """Bring a folder's entries to the disk; Windows can't, and needs it less."""
     if os.name == "posix":
         _sync(folder)
+
+
+_BESIDE = re.compile(r"\.[^.].*-[0-9a-f]{8}(\.[^.]+)?")
+"""Of what is not hidden itself."""
 
 
 def _beside(path: Path) -> Path:

@@ -51,6 +51,19 @@ def siblings(folder: Path) -> Iterator[Path]:
     return (folder.with_name(f"{folder.name}-{number}") for number in count(2))
 
 
+def token_of(folder: Path) -> str | None:
+    """Who claimed a folder; None where its `run.json` does not say.
+
+    Raises:
+        OSError: If there is none, or it can't be read.
+    """
+    try:
+        found = json.loads((folder / FILE).read_bytes())[TOKEN]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return found if isinstance(found, str) else None
+
+
 class Ownership:
     """Tells whether a claimed folder is still that of who claimed it: it may have been moved away, and claimed anew.
 
@@ -78,14 +91,10 @@ class Ownership:
         seen = self._signature()
         if seen == self._seen:
             return
-        try:
-            token = json.loads(self._file.read_bytes())[TOKEN]
-        except (ValueError, TypeError, KeyError):
-            token = None
-        if token != self._token:
+        if token_of(self._file.parent) != self._token:
             raise FileExistsError(
                 f"{self._file.parent} is the run directory of another training now: it was moved away or emptied, and "
-                "claimed anew. Nothing more of this one is written there."
+                "claimed anew, or another process carries it on. Nothing more of this one is written there."
             )
         self._seen = seen
 

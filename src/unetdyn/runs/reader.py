@@ -102,7 +102,7 @@ class Run:
 
     @property
     def resumed(self) -> list[dict[str, Any]]:
-        """Each time that it was carried on: `time`, `epoch` and `step` from 0, and what had `ended` it, None for a kill.
+        """Each time that it was carried on: `time`, `epoch`, `step` (from 0), and what had `ended` it; None for a kill.
 
         Empty for a training that went on to its end, and for a run that was written before it was kept.
         """

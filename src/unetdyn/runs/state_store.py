@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from unetdyn.runs.atomic import replacing, sync_folder
+from unetdyn.runs.claim import FILE, Ownership, token_of
 from unetdyn.runs.records import RunError
 from unetdyn.runs.state_tree import decode, encode
 
@@ -45,7 +46,9 @@ class Saved:
 class StateStore:
     """Keeps the last two states of a training in a folder.
 
-    One process writes, and one thread of it at a time. No state is ever made of parts of two.
+    One process writes, and one thread of it at a time. No state is ever made of parts of two. In a run directory it
+    writes as long as that is the run of who had it when the first state was written: not any more when another process
+    carries on with it.
 
     Args:
         folder: Where; made with the first state, its parent must exist then.
@@ -66,6 +69,7 @@ class StateStore:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self._damaged: set[int] = set()
+        self._ownership: Ownership | None = None
 
     def exists(self) -> bool:
         """Whether a state was written here, even if it is damaged now."""
@@ -84,9 +88,10 @@ class StateStore:
             The number of the generation.
 
         Raises:
-            OSError: If it can't be written.
+            OSError: If it can't be written; FileExistsError where the run directory is another's now.
             TypeError: If the tree holds what no state can hold.
         """
+        self._check_owned()
         value, arrays = encode(tree)
         if not self.folder.is_dir():
             self.folder.mkdir(exist_ok=True)
@@ -130,6 +135,12 @@ class StateStore:
             f"No state of the training in {self.folder} is whole. {' '.join(wrong)} Put these files back from a copy, "
             "or train anew in another directory; what was recorded so far can still be read."
         )
+
+    def _check_owned(self) -> None:
+        if self._ownership is not None:
+            self._ownership.check()
+        elif (self.folder.parent / FILE).is_file() and (token := token_of(self.folder.parent)) is not None:
+            self._ownership = Ownership(self.folder.parent, token)
 
     def _read(self, generation: int) -> Any:
         file, arrays = self._file(generation, "json"), self._file(generation, "npz")

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from unetdyn._checks import unknown_choice
 from unetdyn.runs import strict_json
-from unetdyn.runs.atomic import append, replacing, sync_folder
+from unetdyn.runs.atomic import append, remove_leftovers, replacing, sync_folder
 from unetdyn.runs.claim import FILE, TOKEN, Ownership, claim, siblings
 from unetdyn.runs.nesting import flatten
 from unetdyn.runs.process import identity
@@ -133,6 +133,8 @@ class RunWriter:
         writer._run |= {**run, "resumed": list(run.get("resumed") or [])}
         writer._resumed = len(writer._run["resumed"])
         writer._own(writer._asked)
+        for folder in (writer._place, writer._place / "dynamics"):
+            remove_leftovers(folder)
         return writer
 
     def cut_back(

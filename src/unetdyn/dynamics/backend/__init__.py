@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol, cast
 
 import keras
+import numpy as np
 
 Tensor = Any
 Gradients = list[Tensor | None]
@@ -141,6 +142,16 @@ class Backend(Protocol):
         Returns:
             What `apply` returns; where it was not called, zeros in its place in TensorFlow's graph, else None. On JAX
             it is always called.
+        """
+
+    def to_host(self, values: Sequence[Tensor]) -> list[np.ndarray]:
+        """Variables, tensors or arrays as arrays of their own, which no later step changes; they may be read-only.
+
+        All copies begin before one is waited for, where a backend can do that.
+
+        Example:
+            >>> backend.to_host([keras.ops.array([1.0, 2.0])])[0].tolist()
+            [1.0, 2.0]
         """
 
     def write_row(self, table: keras.Variable, place: Tensor, row: Tensor) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import keras
+import numpy as np
 from keras import ops
 
 # There is no public way to ask.
@@ -133,6 +134,19 @@ def behind(gradients: Tensor) -> AbstractContextManager:
     """A step is called with its data."""
     del gradients
     return nullcontext()
+
+
+def to_host(values: Sequence[Tensor]) -> list[np.ndarray]:
+    """An array of the device keeps its copy on the host as long as it is there, so that another would be a second."""
+    tensors = [value.value if isinstance(value, keras.Variable) else value for value in values]
+    for tensor in tensors:
+        if isinstance(tensor, jax.Array):
+            tensor.copy_to_host_async()
+    return [np.asarray(tensor) if _on_device(tensor) else keras.ops.convert_to_numpy(tensor) for tensor in tensors]
+
+
+def _on_device(tensor: Tensor) -> bool:
+    return isinstance(tensor, jax.Array) and all(device.platform != "cpu" for device in tensor.devices())
 
 
 def write_row(table: keras.Variable, place: Tensor, row: Tensor) -> None:

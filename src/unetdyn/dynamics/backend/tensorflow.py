@@ -240,6 +240,11 @@ def behind(gradients: Tensor) -> AbstractContextManager:
     return tf.control_dependencies([gradients])
 
 
+def to_host(values: Sequence[Tensor]) -> list[np.ndarray]:
+    """One after another: Keras gives a copy of each."""
+    return [ops.convert_to_numpy(value) for value in values]
+
+
 def write_row(table: keras.Variable, place: Tensor, row: Tensor) -> None:
     """Only that row is written."""
     table.value.scatter_update(tf.IndexedSlices(row[None], place[None]))

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
+import numpy as np
 import torch
 from keras import ops
 
@@ -106,6 +107,11 @@ def behind(gradients: Tensor) -> AbstractContextManager:
     """Everything is done in turn."""
     del gradients
     return nullcontext()
+
+
+def to_host(values: Sequence[Tensor]) -> list[np.ndarray]:
+    """One after another: Keras gives a copy of each."""
+    return [ops.convert_to_numpy(value) for value in values]
 
 
 def write_row(table: keras.Variable, place: Tensor, row: Tensor) -> None:
