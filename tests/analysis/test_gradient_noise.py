@@ -154,6 +154,13 @@ SOURCES = {
 }
 
 
+def test_infinite_gradients_give_no_estimate_and_no_warning():
+    """As at the steps that a loss scale skips, which are too many bits for float16."""
+    infinite = [np.inf, np.inf]
+    assert np.isnan(consecutive_estimates(infinite, infinite, 3)[1]).all()
+    assert np.isnan(two_batch_estimates(infinite, infinite, 3, 6)).all()
+
+
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("count", [40, 200])
 def test_noise_scale_interval_covers_as_stated(source, count):

@@ -164,3 +164,11 @@ def test_every_callback_of_keras_is_known():
     bases = {"Callback", "CallbackList", "MonitorCallback"}
     kinds = {name for name in dir(callbacks) if isinstance(getattr(callbacks, name), type)}
     assert kinds - bases <= KEPT.keys()
+
+
+def test_state_of_a_long_history_is_a_copy_that_later_epochs_leave_alone():
+    history = keras.callbacks.History()
+    history.history, history.epoch = {"loss": [0.5, 0.25]}, [0, 1]
+    state = state_of(history)
+    history.history["loss"].append(0.125)
+    assert state == {"history": {"loss": [0.5, 0.25]}, "epoch": [0, 1]}

@@ -10,7 +10,8 @@ import pytest
 from unetdyn import runs
 from unetdyn.analysis.declarations import Declaration
 from unetdyn.analysis.diagnosis.finding import Finding
-from unetdyn.callbacks import Monitor, ResumableRun, RunRecorder, endings
+from unetdyn.callbacks import Monitor, ResumableRun, RunRecorder, StabilityMonitor, Watch, endings
+from unetdyn.callbacks.watch import _kinds
 
 X = np.linspace(0, 1, 8).reshape(8, 1)
 
@@ -35,6 +36,7 @@ class Kill(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
+        self.resumable._background.wait()  # so that each epoch's state is saved, however slow the disk is
         if (self.resumable.fits, epoch, 0) == (*self.at, self.step):
             self.kill()
 
@@ -77,14 +79,17 @@ class Spoken(Monitor):
         self.seen = list(state["seen"])
 
 
-def train(path, fits, kill=None, again=False, **recorder):
-    """A script: the same each time that it is started."""
+def train(path, fits, kill=None, again=False, same=None, **recorder):
+    """A script: the same each time that it is started; `same` keeps its monitor and its recorder, as a notebook may."""
     keras.utils.clear_session()  # names are numbered anew
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(0.1), "mse", metrics=["mae"], run_eagerly=True)
-    monitor = Spoken()
-    made = RunRecorder(path, {"a": 1}, 1, save_best="auto", monitors=[monitor], **recorder)
+    same = [] if same is None else same
+    if not same:
+        same.append(Spoken())
+        same.append(RunRecorder(path, {"a": 1}, 1, save_best="auto", monitors=same[:1], **recorder))
+    monitor, made = same
     resumable = ResumableRun(path, verbose=0)
     callbacks = [Kill(resumable, *(kill or (0, 0, 0))), monitor, made, resumable]
     try:
@@ -110,7 +115,7 @@ def record(path):
     summary = {key: value for key, value in run.summary.items() if key != "seconds"}
     told = ("status", "config", "seed", "backend", "metrics", "monitors", "setup", "stages")
     header = {key: run.header[key] for key in told}
-    arrays = {name: {key: value.tolist() for key, value in run.arrays(name).items()} for name in run.array_names}
+    arrays = {name: {key: str(value.tolist()) for key, value in run.arrays(name).items()} for name in run.array_names}
     model = [weights.tolist() for weights in keras.saving.load_model(run.model_path).get_weights()]
     return {
         "epochs": epochs,
@@ -179,12 +184,55 @@ def test_record_has_no_seam(tmp_path, uninterrupted, fits, kill, carried_on):
     )
 
 
+def watch(path, kill=None):
+    """A script whose recorder is that of a `Watch`, which looks at the run with the rules after each epoch."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(3.0), "mse", run_eagerly=True)  # far too high: there is something to find
+    made = Watch(
+        path,
+        stability=StabilityMonitor("loss", window=2),
+        **dict.fromkeys(_kinds().keys() - {"stability"}),
+        window=2,
+        display="off",
+        verbose=0,
+    )
+    resumable = ResumableRun(path, verbose=0)
+    callbacks = [Kill(resumable, *(kill or (0, 0, 0))), made, resumable]
+    try:
+        model.fit(X, X, batch_size=2, shuffle=False, epochs=3, verbose=0, callbacks=callbacks)
+    except (Killed, SystemExit):
+        endings.leave(made.recorder._ending)
+        endings.leave(resumable)
+
+
+@pytest.mark.parametrize("kill", [(1, 1, 0), (1, 2, 2)])
+def test_record_of_a_watch_has_no_seam(tmp_path, kill):
+    watch(tmp_path / "whole")
+    watch(tmp_path / "run", kill)
+    watch(tmp_path / "run")
+    assert record(tmp_path / "run") == record(tmp_path / "whole")
+    assert len(resumptions(tmp_path / "run")) == 1
+    assert "finding" in {event["kind"] for event in runs.open(tmp_path / "run").events}
+
+
 def test_killed_twice_is_carried_on_twice(tmp_path, uninterrupted):
     whole = uninterrupted(ONE)
     for kill in ((1, 1, 0), (1, 1, 1), None):
         train(tmp_path / "run", ONE, kill)
     assert record(tmp_path / "run") == record(whole.path)
     assert resumptions(tmp_path / "run") == [(1, 0, None), (1, 1, WALLTIME)]
+
+
+def test_recorder_that_is_used_once_more_carries_on(tmp_path, uninterrupted):
+    """The cell of a notebook is run again, after an exception of which nobody told it."""
+    whole, same = uninterrupted(ONE), []
+    for kill in ((1, 1, 0), (1, 1, 2), None):
+        train(tmp_path / "run", ONE, kill, same=same)
+    assert record(tmp_path / "run") == record(whole.path)
+    assert resumptions(tmp_path / "run") == [(1, 0, None), (1, 2, WALLTIME)]
+    assert same[1].events == whole.events
 
 
 def test_loop_by_next_epoch_is_passed_over_as_it_was(tmp_path, uninterrupted):

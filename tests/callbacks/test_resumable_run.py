@@ -1,5 +1,6 @@
 """A training that was cut off carries on as if it had not been."""
 
+import copy
 import shutil
 import signal
 import threading
@@ -9,10 +10,11 @@ import numpy as np
 import pytest
 
 import unetdyn.runs
-from unetdyn.callbacks import AutoClip, GradientMonitor, RunRecorder, StabilityMonitor
+from unetdyn.callbacks import AutoClip, GradientMonitor, RunRecorder, StabilityMonitor, endings
 from unetdyn.callbacks.resumable_run import ResumableRun, WalltimeReached
 from unetdyn.data import Augmentation, TileDataset
 from unetdyn.dynamics.training_state import copied
+from unetdyn.runs.state_store import StateStore
 
 X = np.random.default_rng(0).random((10, 4, 4, 1)).astype("float32")
 Y = (X > 0.5).astype("float32")
@@ -171,6 +173,25 @@ class StopEarly(keras.callbacks.Callback):
         self.model.stop_training = epoch == 0
 
 
+def test_same_objects_carry_on_after_an_interruption(tmp_path, whole):
+    """As in a notebook, where a cell is run once more."""
+    model, run, last = small_model(), ResumableRun(tmp_path, verbose=0), Cut((1, 2))
+    arguments = {"validation_data": (X[:2], Y[:2]), "epochs": 3, "verbose": 0, "callbacks": [run, last]}
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(**tiles(), **arguments)
+    last.at = ()
+    history = model.fit(**tiles(), **arguments)
+    assert_equal((run, history.history, last.variables), whole[0])
+
+
+def test_copy_keeps_no_state_and_brings_none_back(whole):
+    run = copy.deepcopy(ResumableRun(whole[2], verbose=0))
+    with pytest.warns(UserWarning, match="is a copy of the one of .*, and keeps no state"):
+        history = small_model().fit(**DATA, verbose=0, callbacks=[run])
+    assert run.resumed_from is None
+    assert len(history.epoch) == 1
+
+
 def test_run_that_a_callback_ended_stays_ended(tmp_path):
     assert len(train(tmp_path, more=[StopEarly()])[1]["loss"]) == 1
     assert len(train(tmp_path, more=[StopEarly()])[1]["loss"]) == 1
@@ -264,10 +285,12 @@ def test_second_signal_ends_the_process_at_once(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path, more=[Impatient()])
-    assert not (tmp_path / "state").exists()
+    assert not StateStore(tmp_path / "state").exists()
 
 
 def test_handlers_are_what_they_were_after_the_training(tmp_path):
+    for each in tuple(endings._attending):  # of trainings that exceptions have ended in other tests
+        endings.leave(each)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     train(tmp_path, epochs=1)
     assert {number: signal.getsignal(number) for number in before} == before

@@ -243,6 +243,33 @@ def test_run_is_read_by_the_direction_its_best_epoch_was_chosen_by(tmp_path, mod
     assert read_history(run).best("val_thing") == best
 
 
+class FilesOfRecord(keras.callbacks.Callback):
+    """What lies in `dynamics` after each epoch, and what a reader makes of it."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path, self.files, self.steps = path, [], []
+
+    def on_epoch_end(self, epoch, logs=None):
+        folder = self.path / "dynamics"
+        self.files.append(sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*.npz")))
+        self.steps.append(runs.open(self.path).arrays("gradient")["step"].tolist())
+
+
+def test_epoch_writes_its_own_steps_and_the_end_makes_one_file(tmp_path):
+    monitor, files = GradientMonitor(), FilesOfRecord(tmp_path)
+    fit(monitor, RunRecorder(tmp_path, save_best=None, monitors=[monitor]), files, epochs=3)
+    assert files.files == [
+        ["gradient/000000000000-000000000002.npz"],
+        ["gradient/000000000000-000000000004.npz"],
+        ["gradient/000000000000-000000000004.npz", "gradient/000000000004-000000000006.npz"],
+    ]
+    assert files.steps == [list(range(2 * epochs)) for epochs in (1, 2, 3)]
+    assert [file.name for file in (tmp_path / "dynamics").iterdir()] == ["gradient.npz"]
+    recorded = runs.open(tmp_path).arrays("gradient")
+    assert str(recorded) == str(monitor.record)
+
+
 def test_recorder_keeps_the_records_and_messages_of_monitors(tmp_path):
     monitor = StabilityMonitor("loss", window=2)
     recorder = RunRecorder(tmp_path, save_best=None, monitors=[monitor])

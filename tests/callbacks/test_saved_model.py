@@ -24,7 +24,7 @@ def compiled(seed=0, policy="float32"):
     model = keras.Sequential([keras.Input((4,)), *layers, keras.layers.Dense(1, dtype="float32")])
     optimizer = keras.optimizers.Adam(0.1)
     model.compile(
-        keras.optimizers.LossScaleOptimizer(optimizer) if policy == "mixed_float16" else optimizer,
+        keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=2.0) if policy == "mixed_float16" else optimizer,
         "mse",
         metrics=["mae"],
     )

@@ -26,3 +26,18 @@ def test_record_refuses_rows_that_do_not_fit():
     with pytest.raises(ValueError, match=r"must be of one length\. Received: \{'step': \{1\}, 'norm': \{2\}\}"):
         record.append(step=np.zeros(1), norm={"a": np.zeros(2)})
     assert len(record) == 0
+
+
+def test_record_since_a_row_has_what_was_there_from_it_on():
+    record = StepRecord(step=np.zeros(0, np.int64), norm={})
+    record.append(step=np.arange(2), norm={"a": np.ones(2, np.float32)})
+    record.append(step=np.arange(2, 5), norm={"b": np.arange(3, dtype=np.float32)})
+    again = StepRecord(step=np.zeros(0, np.int64), norm={})
+    again.set_state(record.get_state())
+    again.append(step=np.arange(5, 6), norm={"b": np.zeros(1, np.float32)})
+    for row in range(6):
+        assert record.since(row)["step"].tolist() == list(range(row, 5))
+        assert again.since(row)["step"].tolist() == list(range(row, 6))
+    assert record.since(3)["norm"].keys() == {"b"}
+    assert record.since(3)["norm"]["b"].tolist() == [1, 2]
+    np.testing.assert_array_equal(record.since(1)["norm"]["a"], [1, np.nan, np.nan, np.nan])

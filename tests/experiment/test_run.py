@@ -1,5 +1,6 @@
 """An experiment from its configuration to its run directory."""
 
+import functools
 import io
 from datetime import datetime
 from types import SimpleNamespace
@@ -8,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from unetdyn import runs
+from unetdyn import callbacks, runs
 from unetdyn.analysis import stability
 from unetdyn.callbacks import RunRecorder
 from unetdyn.experiment import ConfigError, parse_config, run_experiment
@@ -48,6 +49,7 @@ def test_run_experiment_leaves_a_whole_run_directory(run):
         "dynamics",
         "model.keras",
         "history.png",
+        "state",
     }
     assert (run.path / "history.png").read_bytes().startswith(b"\x89PNG")
     assert run.config["model"]["norm"] == "batch"  # defaults are recorded too
@@ -116,7 +118,10 @@ def test_run_experiment_interrupted_says_so(tmp_path):
     path = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt) as caught:
         run_experiment(parse_config({**SMALL, "run_directory": str(path), "callbacks": UNWATCHED}), Interrupted())
-    assert caught.value.__notes__ == [f"What there is of the run is in {path}."]
+    assert caught.value.__notes__ == [
+        f"What there is of the run is in {path}.",
+        f"Carry on: unetdyn resume {path}",
+    ]
     assert runs.open(path).status == "interrupted"
     assert (path / "history.png").is_file()  # of the epochs that there are
 
@@ -239,7 +244,9 @@ def test_run_experiment_trains_on_the_real_sections(vnc_mito, tmp_path):
     assert run.summary["test_jaccard"] > 0.3
 
 
-def test_run_experiment_saves_averaged_weights_and_records_the_scaled_rate(tmp_path):
+def test_run_experiment_saves_averaged_weights_and_records_the_scaled_rate(tmp_path, monkeypatch):
+    with_state = functools.partial(callbacks.RunRecorder, save_optimizer=True)  # which has the averages, to compare
+    monkeypatch.setattr(callbacks, "RunRecorder", with_state)
     optimizer = {"kind": "adamw", "weight_decay_groups": True, "use_ema": True, "scale_from_batch": 1}
     parts = {"fit": {"epochs": 1, "batch_size": 2}, "optimizer": optimizer, "callbacks": UNWATCHED}
     run = run_experiment(parse_config({**SMALL, **parts, "run_directory": str(tmp_path / "x")}), io.StringIO())

@@ -95,12 +95,15 @@ def test_what_had_ended_the_run_is_kept_and_its_summary_is_not(tmp_path, status,
 def test_cutting_back_twice_is_one_resumption_and_reopening_twice_is_two(tmp_path):
     writer = RunWriter.reopen(killed(tmp_path / "run").path)
     writer.cut_back(3, 3, epoch=3)
-    writer.cut_back(2, 2, epoch=2, step=4)
+    writer.cut_back(2, 2, epoch=2, step=4, again=True)
     rewrite(writer.path, process=None)
     with pytest.warns(UserWarning, match="a process that left no name"):
         again = RunWriter.reopen(writer.path)
     again.cut_back(1, 0, epoch=1)
-    assert [(each["epoch"], each["step"]) for each in header(writer.path)["resumed"]] == [(2, 4), (1, 0)]
+    again.finish("failed", {"error": "ValueError: no"})
+    again.cut_back(1, 0, epoch=1)  # by the same process, as a notebook does
+    told = [(each["epoch"], each["step"], each["ended"]) for each in header(writer.path)["resumed"]]
+    assert told == [(2, 4, None), (1, 0, None), (1, 0, "ValueError: no")]
 
 
 def test_declared_is_what_it_was(tmp_path):

@@ -165,3 +165,24 @@ def test_what_a_state_cannot_hold_is_refused_by_its_place(tree, text):
 def test_what_encode_never_makes_is_refused(value, error, text):
     with pytest.raises(error, match=text):
         decode(value, {"0": np.zeros(1, "u1")})
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [0.1 * place for place in range(40)] + [math.nan, math.inf, -0.0],
+        list(range(-20, 20)) + [2**63 - 1, -(2**63)],
+        list(range(40)) + [2**63],
+        list(range(40)) + [0.5],
+        [True] * 40,
+    ],
+    ids=["floats", "whole numbers", "larger ones", "both", "bool"],
+)
+def test_long_list_of_numbers_comes_back_as_it_was(numbers):
+    assert same(through_files([numbers, 1]), [numbers, 1])
+
+
+def test_history_of_many_epochs_is_an_array_in_the_file():
+    value, arrays = encode({"loss": [0.5] * 1000})
+    assert value == {"loss": {"$list": "0"}}
+    np.testing.assert_array_equal(arrays["0"], np.full(1000, 0.5))

@@ -190,3 +190,12 @@ def test_half_a_line_at_the_end_spoils_no_line_after_it(tmp_path):
     run = runs.open(tmp_path)
     assert run.history["loss"].tolist() == [0.25]
     assert len(run.notes) == 1
+
+
+def test_configure_replaces_the_configuration_and_writes_no_more_than_that(tmp_path):
+    writer = RunWriter(tmp_path / "run", config={"epochs": 3})
+    before = (writer.path / "run.json").stat().st_mtime_ns
+    writer.configure({"epochs": 3})
+    assert (writer.path / "run.json").stat().st_mtime_ns == before
+    writer.configure({"epochs": 5})
+    assert runs.open(writer.path).config == {"epochs": 5}

@@ -32,6 +32,9 @@ def planted(tmp_path_factory):
         setup={"optimizer": {"name": "adam", "config": {"learning_rate": 0.1}}, "steps_per_epoch": 3, "norms": []},
         stages=[{"name": "coarse", "epoch": 0, "setup": {"loss": {"name": "dice"}}}],
     )
+    for first, size in ((0, 4), (4, 2), (6, 1)):  # of a training that runs
+        steps = np.arange(first, first + size)
+        writer.append_arrays("update", first, step=steps, update_ratio={"enc1": steps * 0.5}, low=np.array(0.1))
     writer.event("monitor", "Trouble.", monitor="gradient", code="gradient.exploding", level="watch", epoch=1)
     writer.finish("finished", {"test_jaccard": 0.5, "parameters": 10})
     return files_of(writer.path)

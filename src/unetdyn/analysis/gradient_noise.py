@@ -76,7 +76,8 @@ def two_batch_estimates(small_sq: Any, big_sq: Any, small_batch: Any, big_batch:
         McCandlish, Kaplan, Amodei et al., An Empirical Model of Large-Batch Training (2018), appendix A.1.
     """
     small_sq, big_sq, small, big = (np.asarray(a, np.float64) for a in (small_sq, big_sq, small_batch, big_batch))
-    return (big * big_sq - small * small_sq) / (big - small), (small_sq - big_sq) / (1 / small - 1 / big)
+    with np.errstate(invalid="ignore"):  # infinite gradients differ by NaN
+        return (big * big_sq - small * small_sq) / (big - small), (small_sq - big_sq) / (1 / small - 1 / big)
 
 
 def consecutive_estimates(norm_sq: Any, dot: Any, batch_size: Any) -> tuple[Array, Array]:
@@ -112,7 +113,8 @@ def consecutive_estimates(norm_sq: Any, dot: Any, batch_size: Any) -> tuple[Arra
     """
     norm_sq, dot = np.asarray(norm_sq, np.float64), np.asarray(dot, np.float64)[1:]
     inverse = 1 / np.broadcast_to(np.asarray(batch_size, np.float64), norm_sq.shape)
-    return dot, ((norm_sq[:-1] + norm_sq[1:]) / 2 - dot) / ((inverse[:-1] + inverse[1:]) / 2)
+    with np.errstate(invalid="ignore"):  # infinite gradients differ by NaN
+        return dot, ((norm_sq[:-1] + norm_sq[1:]) / 2 - dot) / ((inverse[:-1] + inverse[1:]) / 2)
 
 
 def finite_population(gradient_sq: Any, trace_covariance: Any, samples: int) -> Array:

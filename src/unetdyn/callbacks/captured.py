@@ -27,6 +27,8 @@ def captured(moment: Moment, model: keras.Model, callbacks: Sequence[Any], adapt
         callbacks: Of the `fit`.
         adapter: Keras' adapter of the data, or None.
     """
+    if not model.optimizer.built:  # before the first step; without its slots the state would fit no training
+        model.optimizer.build(model.trainable_variables)
     dataset = _with_state(adapter)
     return {
         **moment._asdict(),

@@ -109,9 +109,8 @@ class GradientMonitor(StepMonitor):
         super().__init__(name, verbose)
 
     @property
-    def record(self) -> dict[str, Any]:
-        """What was measured, as arrays with one element a step, or a dictionary of them by block."""
-        return {**super().record, "explode": np.array(self.explode), "vanish": np.array(self.vanish)}
+    def _settings(self) -> dict[str, Any]:
+        return {"explode": np.array(self.explode), "vanish": np.array(self.vanish)}
 
     def profile(self, last: int | None = None) -> Profile:
         """Median norm of each block in the order of the network, and the first encoder's over the bottleneck's.

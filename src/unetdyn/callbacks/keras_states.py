@@ -11,6 +11,8 @@ from unetdyn.runs.atomic import replacing
 
 _BATCHES = ("_batches_seen_since_last_saving", "_last_batch_seen", "_current_epoch")
 
+_UNCHANGING = {float, int, bool, str, type(None)}
+
 KEPT: dict[str, tuple[str, ...]] = {
     "BackupAndRestore": _BATCHES,
     "CSVLogger": ("keys",),
@@ -101,6 +103,8 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
+    if type(value) is list and set(map(type, value)) <= _UNCHANGING:  # such as a history of many epochs
+        return value.copy()
     if isinstance(value, list | tuple):
         return type(value)(_plain(each) for each in value) if type(value) in (list, tuple) else [*map(_plain, value)]
     return np.array(keras.ops.convert_to_numpy(value))

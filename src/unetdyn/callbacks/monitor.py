@@ -53,6 +53,18 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
     def record(self) -> dict[str, Any]:
         """Arrays by name, or dictionaries of arrays by block."""
 
+    def record_since(self, row: int) -> tuple[int, dict[str, Any]] | None:  # noqa: ARG002
+        """Of a record that only grows, the rows from one on, so that an epoch's end writes those of the epoch.
+
+        Args:
+            row: Its number, from 0.
+
+        Returns:
+            The number of the first of them, 0 where the record has begun anew, and its arrays, as of `record`. None of
+            a record that is written as a whole.
+        """
+        return None
+
     def _restart(self) -> None:
         """Forget an earlier training; a subclass with state of its own extends this."""
         self.findings: list[tuple[int, Finding]] = []
@@ -152,7 +164,8 @@ class Monitor(Recorded):
     For a monitor of your own, subclass it, give its arrays as `record`, which is a property, write scalars into `logs`
     in `on_epoch_end`, and declare both: a report then draws the record, and takes none of the keys for a metric of the
     model. What it has to say goes to `report`, as a `unetdyn.analysis.diagnosis.Finding`; `messages` is read-only, and
-    made of these findings.
+    made of these findings. What it keeps from one epoch to the next goes into `get_state`, and comes back in
+    `set_state`, each with what `super()` has: else a training that is resumed goes on without it.
 
     Example:
         >>> import numpy as np

@@ -78,6 +78,18 @@ class PatientWriter:
         with self.aside(f"dynamics/{name}.npz"):
             self.writer.save_arrays(name, **arrays)
 
+    def append_arrays(self, name: str, first: int, arrays: Mapping[str, Any]) -> bool:
+        """Further rows of it, from the one with the number `first` on; whether that worked."""
+        with self.aside(f"dynamics/{name}"):
+            self.writer.append_arrays(name, first, **arrays)
+            return True
+        return False
+
+    def compact_arrays(self) -> None:
+        """One file of each record that has grown."""
+        with self.aside("dynamics"):
+            self.writer.compact_arrays()
+
     def save_model(self, model: keras.Model) -> bool:
         """The model; whether that worked. If not, the file is what it was."""
         with self.aside("model.keras"):

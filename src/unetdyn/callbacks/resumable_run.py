@@ -23,9 +23,10 @@ from unetdyn.callbacks.random_state import random_state, set_random_state
 from unetdyn.callbacks.skipped_batches import SkippedBatches
 from unetdyn.callbacks.walltime import Deadline, seconds_of
 from unetdyn.dynamics.sessions import runs
+from unetdyn.runs.claim import FILE as RUN
+from unetdyn.runs.state_claim import StateClaim
 from unetdyn.runs.state_store import StateStore
 
-FORMAT = 1
 FOR_EVER = 10.0**6  # seconds
 EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again
 
@@ -81,6 +82,7 @@ class ResumableRun(keras.callbacks.Callback):
 
     Raises:
         ValueError: If `walltime` or `margin` can't be; from `fit`, if the state is that of another training.
+        FileExistsError: From `fit`, if another process trains on from this state.
         unetdyn.runs.RunError: From `fit`, if no generation of the state is whole.
 
     Example:
@@ -109,9 +111,12 @@ class ResumableRun(keras.callbacks.Callback):
         self.fits = 0
         self._deadline = None if walltime is None else Deadline(seconds_of(walltime), margin)
         self._store = StateStore(self.path / "state")
+        self._claim = StateClaim(self.path / "state")
         self._aside = Aside(self._tell)
-        self._background = Background(self._tell)
+        self._background = Background(self._tell_later)
         self._live = False  # whether the state on the disk is of this process
+        self._training = False  # whether a `fit` has begun, and not ended
+        self._is_copy = False
         self._last: _Last | None = None
         self._saved: dict[str, Any] | None = None
         self._skipped: SkippedBatches | None = None
@@ -120,10 +125,18 @@ class ResumableRun(keras.callbacks.Callback):
         self._epoch_random: dict[str, Any] = {}
         self._asked: str | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Of a copy, as tuners make them: it is of another training, of which nothing is kept."""
+        forgotten = ("_model", "params", "_last", "_saved", "_skipped", "_optimizer", "_callbacks", "_adapter", "_lost")
+        return {**self.__dict__, **dict.fromkeys(forgotten), "_is_copy": True}
+
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Have the last word in each hook, and see what the training draws from."""
         found = callback_list()
         if found is None:  # a hook called by hand
+            return
+        if self._is_copy:
+            self._warn(messages.is_copy(self.path))
             return
         self._callbacks, self._adapter = found, data_adapter(found)
         self._last = next((each for each in found.callbacks if isinstance(each, _Last) and each.run is self), None)
@@ -170,12 +183,17 @@ class ResumableRun(keras.callbacks.Callback):
 
     def begin(self) -> None:
         """All callbacks have begun."""
+        if self._training:  # an exception ended the one before, which now begins again
+            self._live, self.fits = False, self.fits - 1
+        self._training = True
         number, self.fits = self.fits, self.fits + 1
         self._see_what_it_is()
         for each in self._callbacks.callbacks:
             if isinstance(each, keras.callbacks.BackupAndRestore):
                 self._warn(messages.two_restore(type(each).__name__))
         self._asked = self.stopped_by = None
+        if not (self.path / RUN).is_file():  # which says whose it is, and a recorder asks it
+            self._take()
         if not self._live and self._store.exists():
             self._bring_back(number)
         if self._last is not None:
@@ -209,8 +227,10 @@ class ResumableRun(keras.callbacks.Callback):
 
     def end(self) -> None:
         """The training has ended."""
+        self._training = False
         self.model._initial_epoch = None
         self._background.wait()
+        self._claim.release()
         endings.leave(self)
         self._last = self._saved = None
         if self._asked is not None:
@@ -222,6 +242,17 @@ class ResumableRun(keras.callbacks.Callback):
             self._optimizer = weakref.ref(self.model.optimizer)
             self._fingerprint = fingerprint(self.model)
         self._fingerprint = {**self._fingerprint, "data": data_fingerprint(self._adapter)}
+
+    def _take(self) -> None:
+        """Be the one who goes on with this state; where that can't be written, neither can any state."""
+        refused = None
+        with self._aside("The state"):
+            try:
+                self._claim.take()
+            except FileExistsError as error:
+                refused = error
+        if refused is not None:
+            raise refused
 
     def _bring_back(self, number: int) -> None:
         saved = self._store.read()
@@ -262,7 +293,6 @@ class ResumableRun(keras.callbacks.Callback):
 
     def _writing(self, moment: Moment) -> Any:
         state = {
-            "format": FORMAT,
             "fit": self.fits - 1,
             "fingerprint": self._fingerprint,
             "stopped": moment.step == 0 and bool(self.model.stop_training),
@@ -276,6 +306,7 @@ class ResumableRun(keras.callbacks.Callback):
         def write() -> None:
             for background in others:  # what the state says is on the disk must be there
                 background.join(FOR_EVER)
+            self._claim.check()
             self._store.write(state)
 
         return write
@@ -296,6 +327,10 @@ class ResumableRun(keras.callbacks.Callback):
 
     def _tell(self, what: str, error: Exception) -> None:
         self._warn(messages.not_saved(what, error))
+
+    def _tell_later(self, what: str, error: Exception) -> None:
+        with self._aside(what):  # once, however many epochs' states can't be written
+            raise error
 
     def _warn(self, found: Finding) -> None:
         warnings.warn(found.sentence, UserWarning, stacklevel=3)

@@ -78,6 +78,7 @@ class RunEnding:
     def end(self) -> None:
         """The training has come to its end, and a signal since the last epoch did not end it."""
         self._written.resume()
+        self._written.compact_arrays()
         self._written.event("train_end", f"Training ended after epoch {self.last_epoch + 1}.", epoch=self.last_epoch)
         self._written.finish("finished", self._summary())
         endings.leave(self)

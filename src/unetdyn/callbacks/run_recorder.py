@@ -158,6 +158,7 @@ class RunRecorder(keras.callbacks.Callback):
         self._began = time.perf_counter()
         self._started = False
         self._passed_over = 0
+        self._brought_back = False
 
     def __getstate__(self) -> dict[str, Any]:
         """Of a copy: a recorder of another training, with a directory of its own."""
@@ -260,7 +261,7 @@ class RunRecorder(keras.callbacks.Callback):
         if resumable is not None and not self._waits:
             with self._written.aside("the folder of states"):
                 (self.path / STATE).mkdir(exist_ok=True)  # by which a run is known that was killed before the first
-        self._started = False
+        self._started = self._brought_back = False
         self._saved.weights.begin_fit(self.model)
         self._ending.begin_fit(self.model)
 
@@ -354,6 +355,7 @@ class RunRecorder(keras.callbacks.Callback):
             FileExistsError: If another process has the run.
             RunError: If the run is damaged, or holds less than the state says.
         """
+        self.background.wait()  # in a process that goes on: what it has to tell is cut off below
         if self._waits:
             self.writer = RunWriter.reopen(self.path)
         self._epoch, self._started, self._heard = state["epoch"], state["started"], set(state["heard"])
@@ -361,7 +363,6 @@ class RunRecorder(keras.callbacks.Callback):
         self._epoch_count.set_state(state["epoch_count"], self._model, self.params)
         self._described.set_state(state["described"])
         self._records.set_state(state["records"])
-        self._saved.set_state(state["saved"])
         self._ending.set_state(state["ending"])
         self._ending.params = self._fit_params()
         within = self._epoch > self._ending.last_epoch
@@ -371,8 +372,12 @@ class RunRecorder(keras.callbacks.Callback):
             epoch=self._epoch if within else self.next_epoch,
             step=step[1] if within else 0,
             declared=state["declared"],
+            again=self._brought_back,
         )
+        self.writer.cut_back_arrays(self._records.rows)
+        self._brought_back = True
         self._written.carry_on(self.writer, *kept)
+        self._saved.set_state(state["saved"])  # which may have something to tell, in what is kept
 
     def conclude(self, **summary: Any) -> None:
         """Add numbers to the summary of a training that has ended, such as those on a test set.

@@ -56,12 +56,9 @@ class SavedModel:
         """Go on where another process was."""
         self.choice.set_state(state["choice"])
         self.weights.set_state(state["weights"])
-        awaited = None if state["awaited"] is None else (int(state["awaited"][0]), float(state["awaited"][1]))
-        if awaited not in (
-            None,
-            self.choice.awaited,
-        ):  # told after the next epoch, as if it was being written meanwhile
-            self._await(awaited, lambda: None)
+        if state["awaited"] is not None:  # told after the next epoch, as if it was being written meanwhile
+            epoch, value = state["awaited"]
+            self._await((int(epoch), float(value)), lambda: None)
 
     def compare(self, epoch: int, logs: Mapping[str, Any], model: keras.Model, stacklevel: int) -> None:
         """Save the model if this epoch is the best so far; where that fails, the best is the last one that was saved.

@@ -92,7 +92,19 @@ class StepReader(Recorded):
     @property
     def record(self) -> dict[str, Any]:
         """What was measured, as arrays with one element a step, or a dictionary of them by block."""
-        return self._series.arrays
+        return self._series.arrays | self._settings
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        """Arrays without an axis, which belong to the record: by what it was judged."""
+        return {}
+
+    def record_since(self, row: int) -> tuple[int, dict[str, Any]] | None:
+        """The steps from one on; None where a subclass has a record of its own."""
+        if type(self).record is not StepReader.record:
+            return None
+        first = row if row <= len(self._series) else 0
+        return first, self._series.since(first) | self._settings
 
     def count_from(self, step: int) -> None:
         """Number the steps of the next `fit` from here on: a training goes on that began without this callback.

@@ -31,6 +31,19 @@ class StepRecord:
     def __len__(self) -> int:
         return sum(self._lengths)
 
+    def since(self, row: int) -> dict[str, Any]:
+        """The columns from a row on, with the blocks that were there in one of these epochs.
+
+        Args:
+            row: Its number, from 0 to the length.
+        """
+        later = type(self)(**{name: _from(column, self._lengths[0]) for name, column in self._chunks[0].items()})
+        for chunk, length in zip(self._chunks, self._lengths, strict=True):
+            if row < length:
+                later.append(**{name: _from(column, row) for name, column in chunk.items()})
+            row = max(0, row - length)
+        return later.arrays
+
     def append(self, **columns: Column) -> None:
         """Add the rows of an epoch: every column of the record, all of one length.
 
@@ -72,6 +85,12 @@ class StepRecord:
         return {
             key: np.concatenate([part.get(key, nan) for part, nan in zip(parts, absent, strict=True)]) for key in keys
         }
+
+
+def _from(column: Column, row: int) -> Column:
+    if isinstance(column, Mapping):
+        return {key: values[row:] for key, values in column.items()}
+    return column[row:]
 
 
 def _lengths(column: Column) -> set[int]:

@@ -1,6 +1,7 @@
 """Watch how far each update moves the weights, block by block."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,9 +94,8 @@ class UpdateMonitor(StepMonitor):
         super().__init__(name, verbose)
 
     @property
-    def record(self) -> dict:
-        """What was measured, as arrays with one element a step, or a dictionary of them by block."""
-        return {**super().record, "low": np.array(self.low), "high": np.array(self.high)}
+    def _settings(self) -> dict[str, Any]:
+        return {"low": np.array(self.low), "high": np.array(self.high)}
 
     def _empty_record(self) -> StepRecord:
         number = np.zeros(0, np.int64)

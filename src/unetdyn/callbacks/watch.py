@@ -14,17 +14,19 @@ from keras.src.utils import io_utils
 from keras.src.utils.python_utils import is_default
 
 from unetdyn import runs
-from unetdyn._checks import check_choice, check_count, nearest
+from unetdyn._checks import check_choice, check_count
 from unetdyn._warnings import warn
-from unetdyn.analysis.declarations import UNDECLARED
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.analysis.stability_classes import WINDOW
+from unetdyn.callbacks.background import Background
 from unetdyn.callbacks.epoch_count import EpochCount
+from unetdyn.callbacks.gradient import GradientMonitor
 from unetdyn.callbacks.keras_states import bring_back, state_of
 from unetdyn.callbacks.live_dashboard import LiveDashboard
 from unetdyn.callbacks.live_findings import LiveFindings, check_codes, is_among
 from unetdyn.callbacks.monitor import Monitor, Recorded
 from unetdyn.callbacks.run_recorder import RunRecorder
+from unetdyn.callbacks.watched_monitors import named_monitors
 
 if TYPE_CHECKING:
     from unetdyn.analysis.diagnosis import Diagnosis
@@ -65,7 +67,7 @@ class Watch(keras.callbacks.Callback):
     run directory of its own. See `RunRecorder` for both, and for signals that end the process.
 
     Args:
-        path: The run directory: new or empty, refused otherwise.
+        path: The run directory: new, empty, or one that `ResumableRun` carries on; refused otherwise.
         probe: A pair of arrays, images and masks, that stay the same: for the monitors that look at a few images
             between epochs. None (default): what they take by default.
         monitors: Further monitors and controls of the same `fit` whose records are to be kept, such as your own. One
@@ -83,6 +85,7 @@ class Watch(keras.callbacks.Callback):
         display: `"notebook"`, a picture under the cell; `"terminal"`, a line an epoch; `"auto"` (default), by where
             Python runs; `"off"`.
         verbose: 1 (default) prints findings as they begin and end; 0 is silent, and they are events all the same.
+        extend: As for `RunRecorder`.
         **named: A monitor's name, and a monitor of that kind or None.
 
     Attributes:
@@ -124,6 +127,7 @@ class Watch(keras.callbacks.Callback):
         stop_on: Iterable[str] = (),
         display: str = "auto",
         verbose: int = 1,
+        extend: bool = False,
         **named: Monitor | None,
     ) -> None:
         super().__init__()
@@ -135,11 +139,12 @@ class Watch(keras.callbacks.Callback):
         self.every = every
         self.stop_on = check_codes("stop_on", stop_on) if stop_on else ()
         self.verbose = verbose
-        made = [*_named_monitors(probe, named), *monitors]
-        gradient = next((each for each in made if isinstance(each, _kinds()["gradient"])), None)
+        keywords = [name for name in inspect.signature(Watch).parameters if name != "named"]
+        made = [*named_monitors(probe, named, keywords), *monitors]
+        gradient = next((each for each in made if isinstance(each, GradientMonitor)), None)
         self.dashboard = None if display == "off" else LiveDashboard(gradient, metric, window, where=display)
         # The last to be made: what else is wrong leaves no directory behind.
-        self.recorder = RunRecorder(path, config, seed, save_best, mode, made)
+        self.recorder = RunRecorder(path, config, seed, save_best, mode, made, extend=extend)
         self.monitors = {monitor.name: monitor for monitor in made}
         self.stopped_on: tuple[Finding, ...] = ()
         self._live = LiveFindings(self.recorder, metric, window)
@@ -156,6 +161,11 @@ class Watch(keras.callbacks.Callback):
     def path(self) -> Path:
         """The run directory."""
         return self.recorder.path
+
+    @property
+    def background(self) -> Background:
+        """Writes the model while the training goes on, as that of its `RunRecorder`."""
+        return self.recorder.background
 
     @property
     def run(self) -> runs.Run:
@@ -300,32 +310,3 @@ class Watch(keras.callbacks.Callback):
         self.recorder.event(kind, text, epoch=epoch, **details)
         if self.verbose:
             io_utils.print_msg(f"\nEpoch {epoch + 1}: {beginning}{text}")
-
-
-def _kinds() -> dict[str, type[Monitor]]:
-    """Every monitor that is exported, by the name it declares."""
-    from unetdyn import callbacks  # here, not above: this module is a part of it
-
-    exported = [getattr(callbacks, name) for name in callbacks.__all__]
-    monitors = [each for each in exported if isinstance(each, type) and issubclass(each, Monitor)]
-    return {each.declaration.name: each for each in monitors if each.declaration is not UNDECLARED}
-
-
-def _named_monitors(probe: Any, named: Mapping[str, Monitor | None]) -> list[Monitor]:
-    kinds = _kinds()
-    for name, monitor in named.items():
-        if name not in kinds:
-            known = [*kinds, *(key for key in inspect.signature(Watch).parameters if key != "named")]
-            raise TypeError(
-                f"`Watch` takes a keyword for each monitor: {', '.join(kinds)}. Received: {name}={monitor!r}."
-                f"{nearest(name, known)} A monitor of your own goes into `monitors`."
-            )
-        if monitor is not None and not isinstance(monitor, kinds[name]):
-            raise TypeError(f"`{name}` must be a {kinds[name].__name__}, or None. Received: {type(monitor).__name__}.")
-    chosen = [named[name] if name in named else _made(kind, probe) for name, kind in kinds.items()]
-    return [monitor for monitor in chosen if monitor is not None]
-
-
-def _made(kind: type[Monitor], probe: Any) -> Monitor:
-    takes_probe = "probe" in inspect.signature(kind).parameters
-    return kind(probe=probe) if takes_probe and probe is not None else kind()  # type: ignore[call-arg]

@@ -67,6 +67,7 @@ def build_optimizer(config: Config, steps_per_epoch: int) -> keras.optimizers.Op
     settings = config.optimizer.for_batch(config.fit.batch_size)
     options = settings.model_dump(include=set(KERAS_ARGUMENTS), exclude_none=True)
     options["learning_rate"] = learning_rate(settings, config.fit.epochs, steps_per_epoch)
+    options["name"] = settings.kind  # Keras would number it, and Orbax tells variables by names
     optimizer = keras.optimizers.get({"class_name": settings.kind, "config": options})
     if settings.dynamic_loss_scale is None:
         return optimizer

@@ -86,6 +86,7 @@ class FitConfig(Part):
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     jit_compile: bool | Literal["auto"] = "auto"
     steps_per_execution: PositiveInt = 1
+    keep_state: bool = Field(True, description="what `unetdyn resume` carries on from; about three times the weights")
 
 
 class MetricsConfig(Part):

@@ -1,10 +1,9 @@
 """One experiment from its configuration to its run directory."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,27 +13,31 @@ import keras
 from unetdyn import callbacks, runs
 from unetdyn._warnings import warn
 from unetdyn.analysis.recorded_settings import stability_settings
-from unetdyn.experiment.averaged_weights import AveragedWeights
-from unetdyn.experiment.build import build_model, precision_of
+from unetdyn.callbacks.endings import leave
+from unetdyn.experiment.assembled import Assembled, Record, assemble
+from unetdyn.experiment.build import precision_of
 from unetdyn.experiment.config import Config
 from unetdyn.experiment.load import ConfigError
-from unetdyn.experiment.monitors import monitors_of
-from unetdyn.experiment.plateaus import reduce_lr_on_plateau
-from unetdyn.experiment.prepare import Prepared, prepare
-from unetdyn.experiment.progress import Progress
-from unetdyn.experiment.stages import Cycles, check_stages, momentum_cycles, train
+from unetdyn.experiment.prepare import Prepared
+from unetdyn.experiment.stages import CutOff, train
 from unetdyn.report import HistoryDisplay
 from unetdyn.runs.claim import siblings
+from unetdyn.runs.resume_command import resume_command
+from unetdyn.runs.state_store import StateStore
+from unetdyn.runs.waiting import STATE, WaitingWriter
 
-COLUMNS = ("loss", "jaccard", "val_loss", "val_jaccard", "val_soft_jaccard", "stability")
 
-
-def run_experiment(config: Config, stream: TextIO | None = None) -> runs.Run:
+def run_experiment(config: Config, stream: TextIO | None = None, walltime: float | None = None) -> runs.Run:
     """Train as configured, and leave a run directory with the history, the best model and a picture.
+
+    What ends the training before its end, a signal or the walltime, leaves a state from which `resume_experiment`
+    carries on, unless `fit.keep_state` is false.
 
     Args:
         config: The experiment, from `load_config` or `parse_config`.
         stream: Where progress is shown; standard output by default.
+        walltime: Seconds that the process may run, from its start. Before they are over the state is saved, and
+            `unetdyn.callbacks.resumable_run.WalltimeReached` ends it. Default None: as long as it takes.
 
     Returns:
         The finished run.
@@ -42,30 +45,67 @@ def run_experiment(config: Config, stream: TextIO | None = None) -> runs.Run:
     Raises:
         ConfigError: Before anything trains, where data, model and configuration don't fit together.
     """
-    keras.utils.set_random_seed(config.seed)
     stream = stream if stream is not None else sys.stdout
-    with suppress(OSError, ValueError):  # a closed terminal or pipe ends no training
-        stream.write("Preparing the sections\n")
+    tell(stream, "Preparing the sections")
+
+    def record(**settings: Any) -> callbacks.RunRecorder:
+        def make(path: Path) -> callbacks.RunRecorder:
+            return _new_recorder(path, settings)
+
+        return make(config.run_directory) if config.run_directory else _in_new_directory(make, config.name)
+
+    return carry_out(assembled_for(config, stream, walltime, record))
+
+
+def tell(stream: TextIO, text: str) -> None:
+    """A line for who watches; a closed terminal or pipe ends no training."""
+    with suppress(OSError, ValueError):
+        stream.write(text + "\n")
         stream.flush()
+
+
+def assembled_for(config: Config, stream: TextIO, walltime: float | None, record: Record) -> Assembled:
+    """As `assemble` makes it.
+
+    Raises:
+        ConfigError: For whatever the user can help.
+    """
     try:
-        prepared = prepare(config)
-        steps = len(prepared.train)
-        model = build_model(config, prepared.channels, steps)
-        cycles = momentum_cycles(config)
-        check_stages(model, config, steps, cycles)
-        recorder, watching = _callbacks(config, stream, cycles)
+        return assemble(config, stream, walltime, record)
     except (ValueError, OSError, ImportError) as error:
         raise ConfigError(str(error)) from error
+
+
+def carry_out(made: Assembled, cut_off: CutOff | None = None) -> runs.Run:
+    """Train, test and draw.
+
+    Args:
+        made: From `assembled_for`.
+        cut_off: Where the training goes on; None for one that begins.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        ConfigError: If the state is that of another training, before anything is changed.
+    """
+    recorder, path = made.recorder, made.path
     try:
-        train(model, config, prepared, recorder, watching, cycles)
-        recorder.conclude(**_test(recorder.path, config, prepared))
+        train(made.model, made.config, made.prepared, recorder, made.watching, made.cycles, cut_off)
+        recorder.conclude(**_test(path, made.config, made.prepared))
     except BaseException as error:
+        if made.resumable is not None:
+            leave(made.resumable)  # Keras tells callbacks nothing of an exception
         recorder.fail(error)
-        error.add_note(f"What there is of the run is in {recorder.path}.")
-        _draw(recorder.path)
+        if isinstance(recorder.writer, WaitingWriter) and isinstance(error, ValueError | OSError):
+            raise ConfigError(str(error)) from error  # the run that was to be carried on is as it was
+        error.add_note(f"What there is of the run is in {path}.")
+        if StateStore(path / STATE).exists():
+            error.add_note(f"Carry on: {resume_command(path)}")
+        _draw(path)
         raise
-    _draw(recorder.path)
-    return runs.open(recorder.path)
+    _draw(path)
+    return runs.open(path)
 
 
 def _draw(path: Path) -> None:
@@ -78,29 +118,14 @@ def _draw(path: Path) -> None:
         warn("picture.failed", f"{path / 'history.png'} could not be drawn. {type(error).__name__}: {error}")
 
 
-def _callbacks(
-    config: Config, stream: TextIO, cycles: Cycles
-) -> tuple[callbacks.RunRecorder, list[keras.callbacks.Callback]]:
-    """In the order in which they see `logs`: what adds to them first, what writes them down last.
-
-    Cycles of the momentum belong to one stage each; what they record is kept with the rest.
-    """
-    # Each leaves its arrays in the run directory's `dynamics/`, and what it says among its events.
-    settings, monitors = config.callbacks, monitors_of(config.callbacks, config.fit)
-    record = partial(
-        callbacks.RunRecorder,
-        config=config.model_dump(mode="json"),
-        seed=config.seed,
-        save_best=settings.save_best,
-        monitors=[*monitors, *cycles.values()],
-    )
-    recorder = record(config.run_directory) if config.run_directory else _in_new_directory(record, config.name)
-    first = [each for each in monitors if isinstance(each, callbacks.DivergenceRollback)]  # it keeps the weights
-    others = [each for each in monitors if each not in first]  # that training goes on from, not their averages
-    watching = [*first, AveragedWeights(), *others, Progress(stream, COLUMNS), recorder]
-    if settings.reduce_lr_on_plateau is not None:  # it notes the rate that the epoch had, before it lowers it
-        watching.insert(1 + len(monitors), reduce_lr_on_plateau(settings.reduce_lr_on_plateau))
-    return recorder, watching
+def _new_recorder(path: Path, settings: Mapping[str, Any]) -> callbacks.RunRecorder:
+    recorder = callbacks.RunRecorder(path, **settings)
+    if isinstance(recorder.writer, WaitingWriter):
+        raise FileExistsError(
+            f"`run_directory` must be a new or empty folder. Received: {path}, which holds a run that has not "
+            f"finished: {resume_command(path)} carries on."
+        )
+    return recorder
 
 
 def _in_new_directory(record: Callable[[Path], callbacks.RunRecorder], name: str) -> callbacks.RunRecorder:

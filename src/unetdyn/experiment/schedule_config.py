@@ -134,3 +134,6 @@ SCHEDULE_KINDS: tuple[str, ...] = tuple(each.model_fields["kind"].default for ea
 
 RISING = ("onecycle", "warmup_cosine")
 """Kinds with a rise of their own, before which a warm-up has no place."""
+
+OVER_ALL_EPOCHS = ("cosine", "onecycle", "warmup_cosine")
+"""Kinds whose rate at any step depends on how many epochs there will be."""

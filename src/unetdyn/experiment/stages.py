@@ -1,6 +1,7 @@
 """The stages of a training: each compiled anew, with what is frozen in it, and a `fit` that carries on with the run."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import keras
 
@@ -77,6 +78,18 @@ def check_stages(model: keras.Model, config: Config, steps_per_epoch: int, cycle
         _check_momentum(next(iter(cycles.values()), None), model)
 
 
+class CutOff(NamedTuple):
+    """Where a training was cut off.
+
+    Attributes:
+        stage: The number of the stage, from 0.
+        first: The first epoch of that stage, from 0.
+    """
+
+    stage: int
+    first: int
+
+
 def train(
     model: keras.Model,
     config: Config,
@@ -84,6 +97,7 @@ def train(
     recorder: RunRecorder,
     watching: Sequence[keras.callbacks.Callback],
     cycles: Cycles,
+    cut_off: CutOff | None = None,
 ) -> None:
     """Train all stages, or the one piece that there is.
 
@@ -97,15 +111,21 @@ def train(
         recorder: Of the run; it is in `watching` too.
         watching: The callbacks of all stages, in their order.
         cycles: The callbacks of one stage, which come first; its early stopping comes last.
+        cut_off: Where the training goes on: with that stage, from the state that a `ResumableRun` in `watching` has.
+            Default None: it begins.
     """
     stages, steps, stopping = config.trained, len(prepared.train), config.callbacks.early_stopping
     for number, stage in enumerate(stages):
-        first = recorder.next_epoch
+        if cut_off is not None and number < cut_off.stage:
+            continue
+        carried_on = cut_off is not None and number == cut_off.stage
+        first = cut_off.first if cut_off is not None and carried_on else recorder.next_epoch
         last = first + sum(each.epochs for each in stages[number:])
         if config.stages:
             freeze(model, stage.frozen)
             compile_model(model, config.of_stage(stage), steps)
-            recorder.begin_stage(stage.name, more=number + 1 < len(stages))
+            if not carried_on:  # else the state has it
+                recorder.begin_stage(stage.name, more=number + 1 < len(stages))
         for each in watching:
             if isinstance(each, Progress):
                 each.begin_stage(stage.name if config.stages else "", last)

@@ -12,6 +12,7 @@ from unetdyn.analysis.recorded_settings import stability_settings
 from unetdyn.analysis.stability_classes import stability
 from unetdyn.report.scatter import epochs_fallen, scatter_in_words
 from unetdyn.runs import Run
+from unetdyn.runs.resume_command import what_carries_on
 
 MOST_NAMES = 3  # of findings, in the row of the verdict
 
@@ -60,6 +61,8 @@ def _rows(run: Run, found: Diagnosis | None) -> dict[str, str]:
         "model": _model(config),
         "epochs": str(epochs) if epochs else "none yet",
     }
+    if (command := what_carries_on(run)) is not None:
+        rows["carry on"] = command
     curves = read_history(run)
     if run.resumed:
         rows["resumed"] = resumed_in_words(run)

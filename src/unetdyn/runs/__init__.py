@@ -6,6 +6,7 @@
 | `epochs.jsonl` | one JSON object an epoch: `epoch` (from 0, as Keras counts) and the logs | appended and synced |
 | `events.jsonl` | one JSON object an event: `time`, `kind`, `message` and its numbers | appended and synced |
 | `dynamics/*.npz` | a monitor's arrays; those by block under `name/block` | replaced atomically |
+| `dynamics/NAME/*.npz` | while the training runs, some rows each of a record that grows | made atomically |
 | `model.keras` | the model: the best epoch's, or the last's | replaced atomically |
 | `state/` | the whole state of the training, at two moments, with checksums | replaced atomically |
 | `history.png` | the picture of the run | replaced atomically |

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn._checks import nearest
-from unetdyn.runs.process import in_words, is_alive
-from unetdyn.runs.records import RunError, parse_epochs, parse_events, parse_header, read_arrays
+from unetdyn.runs.process import carrying_on, in_words, is_alive
+from unetdyn.runs.records import RunError, parse_epochs, parse_events, parse_header
+from unetdyn.runs.segments import Segments, segmented
 
 
 def open_run(path: str | Path) -> "Run":
@@ -94,7 +95,7 @@ class Run:
         process = self.header.get("process")
         alive = is_alive(process)
         if alive is False:
-            help_ = f"; `unetdyn resume {self.path}` carries on" if any(self.path.glob("state/[0-9]*.json")) else ""
+            help_ = f"; `{carrying_on(self.path)}` carries on" if any(self.path.glob("state/[0-9]*.json")) else ""
             return f"killed: {in_words(process)} is gone{help_}"
         if alive or not process:
             return "running" if alive else "running, or killed"
@@ -199,10 +200,13 @@ class Run:
     @property
     def array_names(self) -> list[str]:
         """What `arrays` can read."""
-        return sorted(file.stem for file in self.path.glob("dynamics/[!.]*.npz"))
+        folder = self.path / "dynamics"
+        return sorted({*(file.stem for file in folder.glob("[!.]*.npz")), *segmented(folder)})
 
     def arrays(self, name: str) -> dict[str, Any]:
-        """The arrays of `dynamics/NAME.npz`, by name; those by block are a dictionary of arrays under one name.
+        """The arrays of a record, by name; those by block are a dictionary of arrays under one name.
+
+        They are those of `dynamics/NAME.npz`, with the rows that an unfinished training has in files beside it.
 
         Raises:
             KeyError: If there are none of that name.
@@ -210,7 +214,10 @@ class Run:
         """
         if name not in self.array_names:
             raise KeyError(f"{name!r} is not among the arrays of {self.path}: {self.array_names}.")
-        return read_arrays(_checked(self.path, self.path / "dynamics" / f"{name}.npz"))
+        folder = self.path / "dynamics"
+        for file in (folder / f"{name}.npz", *(folder / name).glob("*")):
+            _checked(self.path, file)
+        return Segments(folder, name).read()
 
     @property
     def model_path(self) -> Path | None:

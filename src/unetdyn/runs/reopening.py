@@ -41,13 +41,13 @@ def take_over(folder: Path) -> tuple[dict[str, Any], str | None]:
     while True:
         header = _header(folder)
         locks = f".reopened-{_plain(header.get(TOKEN))}-"
-        lock = _lock(folder, locks)
+        lock = lock_in(folder, locks)
         if lock is None:
             continue
         try:
             if (now := _header(folder)).get(TOKEN) != header.get(TOKEN):
                 continue  # somebody was faster, and has let the lock go
-            _check_is_left(folder, now)
+            check_is_left(folder, now)
             taken = {**now, TOKEN: uuid.uuid4().hex, "process": identity(), "status": "running", "finished": None}
             with replacing(folder / FILE) as temporary:
                 temporary.write_text(strict_json.dumps(taken, indent=2) + "\n", encoding="utf-8")
@@ -113,7 +113,7 @@ def _header(folder: Path) -> dict[str, Any]:
     return strict_json.restore_numbers(json.loads(content))  # whole numbers of any size, as they were written
 
 
-def _check_is_left(folder: Path, header: dict[str, Any]) -> None:
+def check_is_left(folder: Path, header: dict[str, Any]) -> None:
     """What has ended may be carried on, also while its process lives on, as a notebook's does."""
     held = header.get("process")
     if header["status"] != "running" or (alive := is_alive(held)) is False:
@@ -133,7 +133,7 @@ def _check_is_left(folder: Path, header: dict[str, Any]) -> None:
     )
 
 
-def _lock(folder: Path, name: str) -> Path | None:
+def lock_in(folder: Path, name: str) -> Path | None:
     """The first place in a row that nobody has, if those before are of the dead; None to look again.
 
     No lock is ever taken away from anybody, which two could do to each other's: who finds a dead one's makes the next.

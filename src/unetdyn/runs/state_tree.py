@@ -19,6 +19,10 @@ _EXACT = 2**53
 """Up to here any program reads a whole number of JSON as it is."""
 
 
+_MANY = 32
+"""Numbers from which on a list of them is written as an array: a history of many epochs would be a long text."""
+
+
 def encode(tree: Any) -> tuple[Any, dict[str, NDArray[Any]]]:
     """Take a tree apart into what JSON holds, and its arrays, which are not copied.
 
@@ -84,6 +88,9 @@ def _encoded(value: Any, path: str, arrays: dict[str, NDArray[Any]]) -> Any:
         return value if _is_whole(value) else {"$text": value.encode("utf-8", "surrogatepass").hex()}
     if kind is bytes:
         return {"$bytes": base64.b64encode(value).decode("ascii")}
+    if kind is list and len(value) >= _MANY and (numbers := _numbers(value)) is not None:
+        arrays[key := str(len(arrays))] = numbers
+        return {"$list": key}
     if kind is list or kind is tuple:
         items = [_encoded(item, f"{path}.{place}", arrays) for place, item in enumerate(value)]
         return items if kind is list else {"$tuple": items}
@@ -97,6 +104,16 @@ def _encoded(value: Any, path: str, arrays: dict[str, NDArray[Any]]) -> Any:
         f"{_place(path)} is of type {kind.__module__}.{kind.__qualname__}; a state holds dictionaries, lists, tuples, "
         "texts, numbers, True, False, None, bytes, and NumPy's arrays and scalars. Say it with these."
     )
+
+
+def _numbers(value: list[Any]) -> NDArray[Any] | None:
+    """A list of floats alone, or of whole numbers alone, as an array, if that is exact."""
+    kinds = set(map(type, value))
+    if kinds == {float}:
+        return np.array(value, np.float64)
+    if kinds == {int} and -(2**63) <= min(value) and max(value) < 2**63:
+        return np.array(value, np.int64)
+    return None
 
 
 def _encoded_dict(value: dict[Any, Any], path: str, arrays: dict[str, NDArray[Any]]) -> Any:
@@ -166,6 +183,7 @@ _DECODERS: dict[str, Callable[[Any, _Arrays], Any]] = {
     "$bytes": lambda value, _: base64.b64decode(value),
     "$tuple": lambda value, arrays: tuple(decode(value, arrays)),
     "$dict": lambda value, arrays: {decode(key, arrays): decode(item, arrays) for key, item in value},
+    "$list": lambda value, arrays: arrays[value].tolist(),
     "$array": lambda value, arrays: _writable(arrays[value]),
     "$view": lambda value, arrays: _writable(arrays[value[0]]).view(_dtype_called(value[1])),
     "$scalar": lambda value, _: _scalar(np.dtype(value[0]), value[1]),

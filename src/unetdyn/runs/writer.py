@@ -17,8 +17,9 @@ from unetdyn.runs.atomic import append, remove_leftovers, replacing, sync_folder
 from unetdyn.runs.claim import FILE, TOKEN, Ownership, claim, siblings
 from unetdyn.runs.nesting import flatten
 from unetdyn.runs.process import identity
-from unetdyn.runs.records import FORMAT_VERSION, parse_epochs, parse_events
-from unetdyn.runs.reopening import keep_lines, take_over
+from unetdyn.runs.records import FORMAT_VERSION, RunError, parse_epochs, parse_events
+from unetdyn.runs.reopening import ended_by, keep_lines, take_over
+from unetdyn.runs.segments import Segments, segmented
 from unetdyn.runs.versions import versions
 
 ENDED = ("finished", "failed", "interrupted")
@@ -91,7 +92,6 @@ class RunWriter:
         }
         self._waiting: dict[str, list[bytes]] = {}
         self._ownership: Ownership | None = None
-        self._resumed = 0
         self._ended: str | None = None
 
     @classmethod
@@ -131,14 +131,19 @@ class RunWriter:
         writer._begin()
         writer._ended = ended
         writer._run |= {**run, "resumed": list(run.get("resumed") or [])}
-        writer._resumed = len(writer._run["resumed"])
         writer._own(writer._asked)
         for folder in (writer._place, writer._place / "dynamics"):
             remove_leftovers(folder)
         return writer
 
     def cut_back(
-        self, epochs: int, events: int, epoch: int, step: int = 0, declared: Mapping[str, Any] | None = None
+        self,
+        epochs: int,
+        events: int,
+        epoch: int,
+        step: int = 0,
+        declared: Mapping[str, Any] | None = None,
+        again: bool = False,
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Give the run up to the moment from which the training carries on; what came after it is done once more.
 
@@ -151,6 +156,7 @@ class RunWriter:
             epoch: At which the training carries on, from 0.
             step: Of that epoch, from 0.
             declared: In place of what `declare` was given since then, by its arguments' names.
+            again: Whether it carries on but once with the last call, which did not know the step.
 
         Returns:
             The epochs and the events that are kept, as `Run` gives them.
@@ -164,11 +170,14 @@ class RunWriter:
             keep_lines(place / "events.jsonl", events, parse_events),
         )
         self._waiting = {}
-        entry = {"time": _now(), "epoch": int(epoch), "step": int(step), "ended": self._ended}
+        resumed = self._run["resumed"]
+        ended = resumed.pop()["ended"] if again else self._ended or ended_by(self._run)
+        entry = {"time": _now(), "epoch": int(epoch), "step": int(step), "ended": ended}
         made_with = versions(self._new["backend"])
         if made_with != self._run["versions"]:
             entry["versions"] = made_with
-        self._run["resumed"][self._resumed :] = [entry]  # once for each time that it was reopened
+        resumed.append(entry)
+        self._ended = None
         self._run |= {"status": "running", "finished": None, "summary": {}, **(declared or {})}
         self._write_run()
         return kept
@@ -243,6 +252,16 @@ class RunWriter:
             self._run["stages"] = [dict(stage) for stage in stages]
         self._write_run()
 
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Put another configuration in place of the one that the run was made from: it goes on with more epochs, say.
+
+        Args:
+            config: As of the class; nothing is written if it is what stands there.
+        """
+        if self._run["config"] != dict(config):
+            self._run["config"] = dict(config)
+            self._write_run()
+
     def log_epoch(self, epoch: int, logs: Mapping[str, Any]) -> None:
         """Append an epoch's numbers to `epochs.jsonl`; `epoch` counts from 0, as Keras does."""
         self._append("epochs.jsonl", {"epoch": int(epoch), **logs})
@@ -258,16 +277,62 @@ class RunWriter:
             name: A plain file name without suffix.
             **arrays: Arrays, or dictionaries of arrays such as those by block; `Run.arrays` gives them back as such.
         """
+        folder = self._dynamics(name, arrays)
+        with replacing(folder / f"{name}.npz") as temporary:
+            np.savez(temporary, **flatten(arrays))  # type: ignore[arg-type]
+
+    def append_arrays(self, name: str, first: int, **arrays: ArrayLike | Mapping[str, ArrayLike]) -> None:
+        """Write further rows of a record that only grows, without those that are there: `unetdyn.runs.segments`.
+
+        Args:
+            name: A plain file name without suffix.
+            first: The number of the first of these rows, from 0; rows from there on are replaced.
+            **arrays: As of `save_arrays`, all of one length; those without an axis hold for the whole record.
+
+        Raises:
+            ValueError: If they differ in length, or rows before `first` are missing.
+        """
+        folder = self._dynamics(name, arrays)
+        Segments(folder, name).append(first, {key: _as_arrays(value) for key, value in arrays.items()})
+
+    def cut_back_arrays(self, rows: Mapping[str, int]) -> None:
+        """Keep the first rows only of records that grow: of a training that is carried on from an earlier moment.
+
+        Args:
+            rows: How many, by the name of the record. Others are left as they are.
+
+        Raises:
+            RunError: If there are fewer, or a file is damaged.
+        """
+        folder = self._owned() / "dynamics"
+        for name, count in rows.items():
+            Segments(folder, name).cut_back(count)
+
+    def compact_arrays(self) -> None:
+        """Make one file of each record that has grown, at the end of a training.
+
+        Raises:
+            RunError: If some are damaged; these stay as they are.
+        """
+        folder, damaged = self._owned() / "dynamics", []
+        for name in segmented(folder):
+            try:
+                Segments(folder, name).compact()
+            except RunError as error:
+                damaged.append(error)
+        if damaged:
+            raise damaged[0]
+
+    def _dynamics(self, name: str, arrays: Mapping[str, Any]) -> Path:
+        """The folder for arrays, made where it is missing; these may be written there."""
         if not name or Path(name).name != name or name.startswith("."):
             raise ValueError(f"`name` must be a plain file name without a folder. Received: name={name!r}.")
-        converted = flatten(arrays)
-        for key, array in converted.items():
+        for key, array in flatten(arrays).items():
             if array.dtype.hasobject:
                 raise TypeError(f"Arrays of a run hold numbers or texts. Received: {key} of dtype {array.dtype}.")
         folder = self._owned() / "dynamics"
         folder.mkdir(exist_ok=True)
-        with replacing(folder / f"{name}.npz") as temporary:
-            np.savez(temporary, **converted)  # type: ignore[arg-type]
+        return folder
 
     def finish(self, status: str = "finished", summary: Mapping[str, Any] | None = None) -> None:
         """Say how the run ended; what `summary` holds is added to what earlier calls gave.
@@ -340,3 +405,9 @@ class RunWriter:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _as_arrays(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: np.asarray(array) for key, array in value.items()}
+    return np.asarray(value)

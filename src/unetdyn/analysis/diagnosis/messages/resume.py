@@ -42,6 +42,18 @@ def generation_skipped(reason: str) -> Finding:
     )
 
 
+def is_copy(path: object) -> Finding:
+    """A tuner has copied the callback: the state on the disk is of another training.
+
+    Args:
+        path: Of the first one.
+    """
+    seen = f"This ResumableRun is a copy of the one of {path}, and keeps no state: that would be of several trainings."
+    return Finding(
+        "resume.copy", "watch", _NAME, seen, advice="make a new one for each training, with a path of its own."
+    )
+
+
 def not_saved(what: str, error: Exception) -> Finding:
     """A state could not be written; training goes on.
 
