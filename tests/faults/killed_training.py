@@ -173,5 +173,7 @@ def _arrays(name, content):
 def _weights(name, file):
     found = {}
     with h5py.File(file) as opened:
-        opened.visititems(lambda key, each: found.update({f"{name}/{key}": each[()]}) if hasattr(each, "dtype") else None)
+        opened.visititems(
+            lambda key, each: found.update({f"{name}/{key}": each[()]}) if hasattr(each, "dtype") else None
+        )
     return found

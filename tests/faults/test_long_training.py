@@ -85,6 +85,8 @@ def test_nothing_stays_open(tmp_path):
     seen = []
     model = make_model()
     run = ResumableRun(tmp_path, verbose=0)
-    look = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: (run._background.wait(), seen.append(count())))
+    look = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: (run._background.wait(), seen.append(count()))
+    )
     tell_all(model, [run, look], 30, steps=1)
     assert seen[5] == seen[-1], seen
