@@ -19,7 +19,7 @@ TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 # One thread a test process: two processes on two cores are faster than four threads fighting.
 PYTEST := TF_CPP_MIN_LOG_LEVEL=2 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
 
-.PHONY: help demo test soak check check-rest lint types imports test-jax test-torch examples notebooks docs-findings docs-studies docs-reproduction clean
+.PHONY: help demo test soak check check-rest lint types imports test-jax test-torch examples notebooks docs-findings docs-studies docs-reproduction docs-controls clean
 
 help:
 	@sed -n '2,5s/^#   //p' Makefile
@@ -111,6 +111,9 @@ docs-studies: .venv/.runtime
 # What docs/reproduction.md reports is made from benchmarks/truth/reproduction.json.
 docs-reproduction: .venv/.runtime
 	@$(BIN)/python docs/reproduction_page.py
+
+docs-controls: .venv/.runtime
+	@$(BIN)/python docs/controls_table.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -306,8 +306,8 @@ def test_state_that_cannot_be_written_ends_no_training(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"walltime": "soon"}, "`walltime` must be seconds, or a text like 3:50:00"),
-        ({"walltime": 0}, "`walltime` must be above 0"),
+        ({"walltime": "soon"}, "`walltime` must be more than nothing, as H:MM:SS"),
+        ({"walltime": 60}, "`walltime` must be longer than `margin`, or nothing is ever trained. Received: 60 and 60"),
         ({"margin": -1}, "`margin` must"),
     ],
 )

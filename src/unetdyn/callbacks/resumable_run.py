@@ -21,11 +21,12 @@ from unetdyn.callbacks.fit_call import callback_list, data_adapter
 from unetdyn.callbacks.lost_state import LostState
 from unetdyn.callbacks.random_state import random_state, set_random_state
 from unetdyn.callbacks.skipped_batches import SkippedBatches
-from unetdyn.callbacks.walltime import Deadline, seconds_of
+from unetdyn.callbacks.walltime import Deadline
 from unetdyn.dynamics.sessions import runs
 from unetdyn.runs.claim import FILE as RUN
 from unetdyn.runs.state_claim import StateClaim
 from unetdyn.runs.state_store import StateStore
+from unetdyn.runs.walltime import seconds_of
 
 FOR_EVER = 10.0**6  # seconds
 EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again
@@ -109,7 +110,14 @@ class ResumableRun(keras.callbacks.Callback):
         self.resumed_from: tuple[int, int] | None = None
         self.stopped_by: str | None = None
         self.fits = 0
-        self._deadline = None if walltime is None else Deadline(seconds_of(walltime), margin)
+        self._deadline: Deadline | None = None
+        if walltime is not None:
+            if (seconds := seconds_of(walltime)) <= margin:
+                raise ValueError(
+                    f"`walltime` must be longer than `margin`, or nothing is ever trained. Received: {seconds:g} and "
+                    f"{margin:g} seconds."
+                )
+            self._deadline = Deadline(seconds, margin)
         self._store = StateStore(self.path / "state")
         self._claim = StateClaim(self.path / "state")
         self._aside = Aside(self._tell)
