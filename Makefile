@@ -2,7 +2,7 @@
 #   make demo    train an Attention Residual U-Net on synthetic electron microscopy (minutes)
 #   make test    the tests, on TensorFlow
 #   make check   everything: tests on three backends, lint, types, imports, examples, README and docstrings
-#   make soak    ten thousand damaged runs, logs, configurations and images, none of which may end in a traceback
+#   make soak    ten thousand damaged runs, logs and images, and two hundred killed trainings; BACKEND=jax or torch
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -12,6 +12,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 JOBS ?= 2
 TRIES ?= 10000
 FIRST ?= 0
+BACKEND ?= tensorflow
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
@@ -57,10 +58,12 @@ test: .venv/.test
 	@echo "Testing on TensorFlow"
 	@KERAS_BACKEND=tensorflow $(PYTEST) tests
 
-# Minutes. Each run of the tests has a cheap share of it.
+# Minutes, and for the trainings hours. Each run of the tests has a cheap share of it.
 soak: .venv/.test
 	@echo "Reading $(TRIES) damaged runs, logs, configurations and images"
 	@UNETDYN_SOAK=$(TRIES) UNETDYN_SOAK_FROM=$(FIRST) KERAS_BACKEND=tensorflow $(PYTEST) tests/soak
+	@echo "Killing and resuming trainings on $(BACKEND)"
+	@UNETDYN_SOAK=$(TRIES) UNETDYN_SOAK_FROM=$(FIRST) KERAS_BACKEND=$(BACKEND) $(PYTEST) -rP tests/faults
 
 check: test check-rest
 
