@@ -1,4 +1,4 @@
-"""Do the controls help? Each of them, and Keras' ReduceLROnPlateau, against nothing: calm, restless, wild, seed by seed.
+"""Do the controls help? Each, and Keras' ReduceLROnPlateau, against nothing: calm, restless and wild, seed by seed.
 
 UNETDYN_DATA=... python benchmarks/controls.py --out runs/controls.jsonl
 """
