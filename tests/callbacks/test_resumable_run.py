@@ -227,10 +227,11 @@ def test_loop_of_fits_passes_over_those_that_had_ended(tmp_path):
         ({"model": lambda: small_model(units=3)}, r"model\.layers\.\d+\.filters was 2 and is 3"),
         ({"model": lambda: small_model(rate=0.02)}, r"optimizer\.learning_rate was 0\.0\d+ and is 0\.0\d+"),
         ({"data": lambda: tiles(seed=4)}, r"data\.seed was 3 and is 4"),
+        ({"data": lambda: tiles(batch_size=5)}, r"data\.batch_size was 2 and is 5"),
         ({"data": lambda: tiles(augmentation=None)}, r"data\.augmentation was .* and is None"),
         ({"data": lambda: {"x": X, "y": Y}}, r"data\.kind was TileDataset and is ArrayDataAdapter"),
     ],
-    ids=["model", "optimizer", "order", "augmentation", "data"],
+    ids=["model", "optimizer", "order", "batch size", "augmentation", "data"],
 )
 def test_state_of_another_training_is_refused_by_what_differs(whole, changed, told):
     arguments = {name: make() for name, make in changed.items()}

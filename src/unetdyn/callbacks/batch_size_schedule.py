@@ -137,6 +137,7 @@ class BatchSizeSchedule(EpochControl):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """See that it has the dataset that is drawn from: Keras tells its own count of batches."""
         super().on_train_begin(logs)
+        self._dataset.batch_size = self._first  # which a training that an exception ended has left otherwise
         steps = (self.params or {}).get("steps")
         if self._changes and steps is not self._dataset.num_batches:
             raise ValueError(

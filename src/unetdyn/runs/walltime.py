@@ -19,8 +19,8 @@ def seconds_of(walltime: float | str) -> float:
     """A walltime in seconds.
 
     Args:
-        walltime: Seconds; or a text: `3:50:00`, or `1-12:00:00`, `1-12:00` and `1-12` with days as SLURM writes them, or
-            a number of seconds. `3:50` is refused: it looks like hours and minutes, and SLURM and PBS take it for
+        walltime: Seconds; or a text: `3:50:00`, or `1-12:00:00`, `1-12:00` and `1-12` with days as SLURM writes them,
+            or a number of seconds. `3:50` is refused: it looks like hours and minutes, and SLURM and PBS take it for
             minutes and seconds.
 
     Raises:
