@@ -316,3 +316,27 @@ def test_arguments_that_cannot_be_are_refused(tmp_path, arguments, told):
     with pytest.raises(ValueError, match=told):
         ResumableRun(tmp_path, **arguments)
     assert not list(tmp_path.iterdir())
+
+
+def test_no_checkpoint_is_saved_of_batches_that_are_passed_over(tmp_path):
+    """It would have the weights of a later step under the name of an earlier one."""
+    saved = {}
+    for name, cut in (("whole", ()), ("cut", (1, 3))):
+        file = tmp_path / f"{name}.{{epoch}}.{{batch}}.weights.h5"
+
+        def checkpoint(file=file):
+            return [keras.callbacks.ModelCheckpoint(file, save_freq=3, save_weights_only=True)]
+
+        if cut:
+            cut_off(tmp_path / name, cut, more=checkpoint())
+        train(tmp_path / name, more=checkpoint())
+        model = small_model()
+        model.optimizer.build(model.trainable_variables)
+        for file in sorted(tmp_path.glob(f"{name}.*.h5")):
+            model.load_weights(file)
+            saved[name, file.name.removeprefix(name)] = model.get_weights()
+    files = {file for _, file in saved}
+    assert len(files) == 5, "of 15 steps each third"
+    for file in files:
+        for one, other in zip(saved["whole", file], saved["cut", file], strict=True):
+            np.testing.assert_array_equal(one, other, err_msg=file)

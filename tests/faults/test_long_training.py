@@ -17,8 +17,11 @@ from faults.by_hand import make_model, tell_all
 from unetdyn.callbacks import ResumableRun, RunRecorder, StabilityMonitor
 
 EPOCHS = 10 * TRIES or 200
-BYTES = 1_500
-"""What all callbacks together may keep of an epoch in memory: a dozen numbers with their names, thrice."""
+BYTES = 6_000 if TRIES else 1_700
+"""What all callbacks together may keep of an epoch in memory: a dozen numbers with their names, thrice.
+
+Of the process, which is looked at in the soak, that and the copies of all epochs in the state that is being written.
+"""
 
 
 def resident():

@@ -64,7 +64,7 @@ def test_what_kills_have_left_is_removed(tmp_path):
     path = killed(tmp_path / "run").path
     (path / "dynamics/stability").mkdir(parents=True)
     of_segment = "dynamics/stability/.000000000000-000000000001-0123abcd.npz"
-    for name in (".model-0123abcd.keras", "dynamics/.stability-0123abcd.npz", of_segment):
+    for name in (".model-0123abcd.keras", ".model-0123abcd.keras.h5", "dynamics/.stability-0123abcd.npz", of_segment):
         (path / name).touch()
     RunWriter.reopen(path)
     assert leftovers(path) == leftovers(path / "dynamics") == leftovers(path / "dynamics/stability") == []

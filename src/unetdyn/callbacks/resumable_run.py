@@ -217,6 +217,7 @@ class ResumableRun(keras.callbacks.Callback):
         if self._saved is not None:
             if self._saved["step"]:
                 self._skipped = SkippedBatches(self.model)
+                self._callbacks.on_train_batch_end = _nothing  # of steps that none is: a checkpoint would save them
             else:
                 self._saved = None
 
@@ -295,6 +296,7 @@ class ResumableRun(keras.callbacks.Callback):
     def _arrive(self, state: dict[str, Any]) -> None:
         if self._skipped is not None:
             self._skipped.end()
+            vars(self._callbacks).pop("on_train_batch_end", None)
         put_into_place(state, self.model, self._callbacks.callbacks, None, metrics=True)
         set_random_state(state["random"])
         self._saved = self._skipped = None
@@ -342,6 +344,10 @@ class ResumableRun(keras.callbacks.Callback):
 
     def _warn(self, found: Finding) -> None:
         warnings.warn(found.sentence, UserWarning, stacklevel=3)
+
+
+def _nothing(batch: int, logs: dict[str, Any] | None = None) -> None:
+    """In place of a hook."""
 
 
 class _Last(keras.callbacks.Callback):
