@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unetdyn._checks import check_choice, check_count, plain
 from unetdyn import analysis
+from unetdyn._checks import check_choice, check_count, plain
 from unetdyn.analysis import declarations
 from unetdyn.analysis.criteria import Criterion, converged_by_change, converged_by_stability
 from unetdyn.analysis.curves import Curves
