@@ -288,6 +288,34 @@ def test_second_signal_ends_the_process_at_once(tmp_path):
     assert not StateStore(tmp_path / "state").exists()
 
 
+class LastMoment(Cut):
+    def on_train_end(self, logs=None):
+        signal.raise_signal(self.number)
+
+
+def test_signal_at_the_very_end_does_what_it_did_before(tmp_path):
+    came = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: came.append(number))
+    try:
+        train(tmp_path, epochs=1, more=[LastMoment(number=signal.SIGTERM)])
+        assert came == [signal.SIGTERM]
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_signal_of_a_training_that_an_exception_ended_is_no_first_one(tmp_path, whole):
+    class Broken(Cut):
+        def on_train_batch_end(self, batch, logs=None):
+            signal.raise_signal(signal.SIGINT)
+            raise OSError("no data")
+
+    with pytest.raises(OSError, match="no data"):
+        train(tmp_path / "broken", more=[Broken()])
+    cut_off(tmp_path / "cut", (1, 1))
+    assert_equal(train(tmp_path / "cut"), whole[0])
+
+
 def test_handlers_are_what_they_were_after_the_training(tmp_path):
     for each in tuple(endings._attending):  # of trainings that exceptions have ended in other tests
         endings.leave(each)

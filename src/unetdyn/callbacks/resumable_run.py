@@ -165,6 +165,8 @@ class ResumableRun(keras.callbacks.Callback):
             return False
         if self._saved is not None:  # it is not there yet, and what is on the disk is what there is to save
             return False
+        if self._asked not in (None, "walltime"):
+            return False
         self._asked = name
         return True
 
@@ -313,10 +315,11 @@ class ResumableRun(keras.callbacks.Callback):
 
     def _stop(self, moment: Moment) -> None:
         """Save what there is, and let what asked for it go on."""
-        self.stopped_by, self._asked = self._asked, None
+        self.stopped_by = self._asked
         self._background.wait()
         with self._aside("The state"):
             self._writing(moment)()
+        self._asked = None
         if self.stopped_by != "walltime":
             endings.go_on_ending()
             return
