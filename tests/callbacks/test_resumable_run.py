@@ -316,6 +316,47 @@ def test_signal_of_a_training_that_an_exception_ended_is_no_first_one(tmp_path, 
     assert_equal(train(tmp_path / "cut"), whole[0])
 
 
+def test_training_that_was_left_while_it_skipped_batches_trains_on(tmp_path, whole):
+    cut_off(tmp_path, (1, 3))
+    model = small_model()
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, model, cut=(1, 1))  # it is not there yet: it ends at once
+    resumed = train(tmp_path, model)
+    assert_equal(resumed, whole[0])
+
+
+class Draws(Cut):
+    def on_epoch_begin(self, epoch, logs=None):
+        super().on_epoch_begin(epoch)
+        np.random.random(3)  # noqa: NPY002
+
+
+class Permuted(keras.utils.PyDataset):
+    """Draws its order as an epoch begins."""
+
+    order = np.arange(10)
+
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, place):
+        chosen = self.order[2 * place : 2 * place + 2]
+        return X[chosen], Y[chosen]
+
+    def on_epoch_begin(self):
+        self.order = np.random.permutation(10)  # noqa: NPY002
+
+
+@pytest.mark.filterwarnings("ignore:The order of this data")
+def test_what_callbacks_draw_as_an_epoch_begins_moves_nothing(tmp_path):
+    def start(folder, at=()):
+        return train(folder, data={"x": Permuted(), "shuffle": False}, cut=at, more=[Draws()])
+
+    with pytest.raises(KeyboardInterrupt):
+        start(tmp_path / "cut", (1, 2))
+    assert_equal(start(tmp_path / "cut"), start(tmp_path / "whole"))
+
+
 def test_handlers_are_what_they_were_after_the_training(tmp_path):
     for each in tuple(endings._attending):  # of trainings that exceptions have ended in other tests
         endings.leave(each)

@@ -210,7 +210,8 @@ class ResumableRun(keras.callbacks.Callback):
         self._epoch, self._epoch_random = epoch, random_state()
         if self._saved is not None:
             if self._saved["step"]:
-                self._skipped = SkippedBatches(self.model)
+                set_random_state(self._saved["random_of_epoch"])  # callbacks may have drawn meanwhile
+                self._skipped = SkippedBatches(self.model, self._callbacks.params)
             else:
                 self._saved = None
 
