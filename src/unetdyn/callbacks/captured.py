@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import keras
 
 from unetdyn.callbacks.keras_states import bring_back, state_of
-from unetdyn.dynamics.training_state import copied, put_back
+from unetdyn.dynamics.training_state import copied, difference, put_back, variables_of
 
 State = dict[str, Any]
 
@@ -40,6 +40,21 @@ def captured(moment: Moment, model: keras.Model, callbacks: Sequence[Any], adapt
         ],
         "data": None if dataset is None else dataset.get_state(),
     }
+
+
+def misfit(state: State, model: keras.Model) -> str | None:
+    """By what variables of a state are those of another training, as the end of a sentence; None where they fit.
+
+    Args:
+        state: From `captured`.
+        model: Built and compiled; its optimizer is built too, and the callbacks of its `fit` have begun.
+    """
+    values = {place: value for place, value in state["variables"].items() if not place.startswith("metrics/")}
+    reason = difference(variables_of(model, metrics=False), values)
+    if reason is None:
+        return None
+    what = "monitors and controls among the callbacks are others" if "taps/" in reason else "its variables are others"
+    return f"{what}, {reason}"
 
 
 def put_into_place(state: State, model: keras.Model, callbacks: Sequence[Any], adapter: Any, metrics: bool) -> None:

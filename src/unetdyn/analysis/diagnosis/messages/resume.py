@@ -17,6 +17,15 @@ def carries_on(epoch: int, step: int) -> str:
     return f"Carrying on at epoch {epoch + 1}" + (f", step {step + 1}." if step else ".")
 
 
+def passes_over(fit: int) -> str:
+    """A `fit` that had ended trains nothing, and its model is as it was made.
+
+    Args:
+        fit: Which call, from 0.
+    """
+    return f"Passing over `fit` number {fit + 1}, which had ended: its model is trained when the one comes that had not."
+
+
 def order_not_restored(kind: str) -> Finding:
     """The order of the data is drawn where nobody can put it back.
 
