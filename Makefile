@@ -2,7 +2,7 @@
 #   make demo    train an Attention Residual U-Net on synthetic electron microscopy (minutes)
 #   make test    the tests, on TensorFlow
 #   make check   everything: tests on three backends, lint, types, imports, examples, README and docstrings
-#   make soak    ten thousand damaged runs, logs, configurations and images, none of which may end in a traceback
+#   make soak    ten thousand damaged runs, logs and images, and two hundred killed trainings; BACKEND=jax or torch
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -12,13 +12,14 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 JOBS ?= 2
 TRIES ?= 10000
 FIRST ?= 0
+BACKEND ?= tensorflow
 BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 # One thread a test process: two processes on two cores are faster than four threads fighting.
 PYTEST := TF_CPP_MIN_LOG_LEVEL=2 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
 
-.PHONY: help demo test soak check check-rest lint types imports test-jax test-torch examples notebooks docs-findings docs-studies docs-reproduction clean
+.PHONY: help demo test soak check check-rest lint types imports test-jax test-torch examples notebooks docs-findings docs-studies docs-reproduction docs-controls clean
 
 help:
 	@sed -n '2,5s/^#   //p' Makefile
@@ -57,10 +58,12 @@ test: .venv/.test
 	@echo "Testing on TensorFlow"
 	@KERAS_BACKEND=tensorflow $(PYTEST) tests
 
-# Minutes. Each run of the tests has a cheap share of it.
+# Minutes, and for the trainings hours. Each run of the tests has a cheap share of it.
 soak: .venv/.test
 	@echo "Reading $(TRIES) damaged runs, logs, configurations and images"
 	@UNETDYN_SOAK=$(TRIES) UNETDYN_SOAK_FROM=$(FIRST) KERAS_BACKEND=tensorflow $(PYTEST) tests/soak
+	@echo "Killing and resuming trainings on $(BACKEND)"
+	@UNETDYN_SOAK=$(TRIES) UNETDYN_SOAK_FROM=$(FIRST) KERAS_BACKEND=$(BACKEND) $(PYTEST) -rP tests/faults
 
 check: test check-rest
 
@@ -108,6 +111,9 @@ docs-studies: .venv/.runtime
 # What docs/reproduction.md reports is made from benchmarks/truth/reproduction.json.
 docs-reproduction: .venv/.runtime
 	@$(BIN)/python docs/reproduction_page.py
+
+docs-controls: .venv/.runtime
+	@$(BIN)/python docs/controls_table.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -4,14 +4,18 @@ A new one is made without arguments; one that needs some has them in `ARGUMENTS`
 """
 
 import keras
+import numpy as np
 
 from unetdyn import callbacks
 from unetdyn.analysis.declarations import UNDECLARED
+from unetdyn.data import TileDataset
 from unetdyn.schedules import OneCycle
 
 ARGUMENTS = {
     "AdaptiveGradientClipping": lambda folder: {"clipping": 1e9},
     "AutoClip": lambda folder: {"percentile": 100},
+    "BatchSizeSchedule": lambda folder: {"dataset": TileDataset(*np.zeros((2, 8, 1, 1, 1))), "sizes": {}},
+    "GradientNoise": lambda folder: {"eta": 0},
     "ConvergenceStopping": lambda folder: {"verbose": 0},
     "DivergenceRollback": lambda folder: {"verbose": 0},
     "LiveDashboard": lambda folder: {"where": "notebook", "every_seconds": 0},
@@ -19,6 +23,7 @@ ARGUMENTS = {
     "NonFiniteGuard": lambda folder: {"verbose": 0},
     "ResumableRun": lambda folder: {"path": folder / "resumable", "verbose": 0},
     "RunRecorder": lambda folder: {"path": folder / "run", "save_best": "val_loss"},
+    "RunningAverageClipping": lambda folder: {"alpha": 1e9},
     "Watch": lambda folder: {"path": folder / "watch", "display": "terminal"},
     "StabilityControl": lambda folder: {"verbose": 0},
     "StabilityMonitor": lambda folder: {"monitor": ["val_loss", "loss"], "window": 2},

@@ -13,7 +13,15 @@ import keras
 import numpy as np
 
 from monitored_units import CONTROLS, MONITORS
-from unetdyn.callbacks import AdaptiveGradientClipping, AutoClip, LiveDashboard, MomentumCycle, Monitor
+from unetdyn.callbacks import (
+    AdaptiveGradientClipping,
+    AutoClip,
+    GradientNoise,
+    LiveDashboard,
+    MomentumCycle,
+    Monitor,
+    RunningAverageClipping,
+)
 from unetdyn.callbacks.keras_states import bring_back, state_of
 from unetdyn.callbacks.skipped_batches import SkippedBatches
 from unetdyn.callbacks.step_record import StepRecord
@@ -35,8 +43,10 @@ WAYS = {
 ACTING = {
     "AdaptiveGradientClipping": lambda folder: AdaptiveGradientClipping(0.02),
     "AutoClip": lambda folder: AutoClip(percentile=50, history=10),
+    "GradientNoise": lambda folder: GradientNoise(1e-6),
     "LiveDashboard": lambda folder: LiveDashboard(where="terminal"),
     "MomentumCycle": lambda folder: MomentumCycle(0.8, 0.95, OneCycle(1.0, EPOCHS * STEPS)),
+    "RunningAverageClipping": lambda folder: RunningAverageClipping(1.0, 0.9),
 }
 """Instead of those of `monitored_units`, which have nothing to do."""
 

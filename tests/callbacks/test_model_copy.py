@@ -175,3 +175,17 @@ def test_nothing_is_left_of_a_file_that_cannot_be_written(tmp_path, monkeypatch)
     with pytest.raises(ZeroDivisionError):
         copied.write(tmp_path / "model.keras")
     assert not list(tmp_path.glob("*.h5"))
+
+
+def test_fresh_state_of_a_loss_scale_keeps_it_when_the_rate_changes():
+    """Before it is built it has two variables less, and those of the optimizer in it at other places."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.25), initial_scale=1024.0)
+    optimizer.build(model.trainable_variables)
+    fresh = FreshState()
+    for rate in (0.25, 0.125):
+        optimizer.learning_rate = rate
+        values = fresh.entries(optimizer, model.trainable_variables)["optimizer"].values
+        found = {variable.path: values[str(place)] for place, variable in enumerate(optimizer.variables)}
+        assert found[optimizer.dynamic_scale.path] == 1024
+        assert found[optimizer.inner_optimizer._learning_rate.path] == rate

@@ -307,10 +307,11 @@ def test_other_monitors_are_refused_before_anything_is_changed(tmp_path):
         ({"model": lambda: small_model(units=3)}, r"model\.layers\.\d+\.filters was 2 and is 3"),
         ({"model": lambda: small_model(rate=0.02)}, r"optimizer\.learning_rate was 0\.0\d+ and is 0\.0\d+"),
         ({"data": lambda: tiles(seed=4)}, r"data\.seed was 3 and is 4"),
+        ({"data": lambda: tiles(batch_size=5)}, r"data\.batch_size was 2 and is 5"),
         ({"data": lambda: tiles(augmentation=None)}, r"data\.augmentation was .* and is None"),
         ({"data": lambda: {"x": X, "y": Y}}, r"data\.kind was TileDataset and is ArrayDataAdapter"),
     ],
-    ids=["model", "optimizer", "order", "augmentation", "data"],
+    ids=["model", "optimizer", "order", "batch size", "augmentation", "data"],
 )
 def test_state_of_another_training_is_refused_by_what_differs(whole, changed, told):
     arguments = {name: make() for name, make in changed.items()}
@@ -455,8 +456,8 @@ def test_state_that_cannot_be_written_ends_no_training(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"walltime": "soon"}, "`walltime` must be seconds, or a text like 3:50:00"),
-        ({"walltime": 0}, "`walltime` must be above 0"),
+        ({"walltime": "soon"}, "`walltime` must be more than nothing, as H:MM:SS"),
+        ({"walltime": 60}, "`walltime` must be longer than `margin`, or nothing is ever trained. Received: 60 and 60"),
         ({"margin": -1}, "`margin` must"),
     ],
 )
@@ -464,3 +465,27 @@ def test_arguments_that_cannot_be_are_refused(tmp_path, arguments, told):
     with pytest.raises(ValueError, match=told):
         ResumableRun(tmp_path, **arguments)
     assert not list(tmp_path.iterdir())
+
+
+def test_no_checkpoint_is_saved_of_batches_that_are_passed_over(tmp_path):
+    """It would have the weights of a later step under the name of an earlier one."""
+    saved = {}
+    for name, cut in (("whole", ()), ("cut", (1, 3))):
+        file = tmp_path / f"{name}.{{epoch}}.{{batch}}.weights.h5"
+
+        def checkpoint(file=file):
+            return [keras.callbacks.ModelCheckpoint(file, save_freq=3, save_weights_only=True)]
+
+        if cut:
+            cut_off(tmp_path / name, cut, more=checkpoint())
+        train(tmp_path / name, more=checkpoint())
+        model = small_model()
+        model.optimizer.build(model.trainable_variables)
+        for file in sorted(tmp_path.glob(f"{name}.*.h5")):
+            model.load_weights(file)
+            saved[name, file.name.removeprefix(name)] = model.get_weights()
+    files = {file for _, file in saved}
+    assert len(files) == 5, "of 15 steps each third"
+    for file in files:
+        for one, other in zip(saved["whole", file], saved["cut", file], strict=True):
+            np.testing.assert_array_equal(one, other, err_msg=file)

@@ -114,6 +114,12 @@ def test_watch_leaves_a_whole_run(trained):
     assert isinstance(trained.watch.recorder, RunRecorder)
 
 
+def test_states_await_the_model_that_a_watch_writes(tmp_path):
+    """As that of a recorder: `ResumableRun` asks each callback for its `background`."""
+    watch = Watch(tmp_path / "run", display="off")
+    assert watch.background is watch.recorder.background
+
+
 def test_watch_changes_no_training(trained):
     for name, values in trained.alone.history.items():
         np.testing.assert_allclose(trained.history.history[name], values, rtol=2e-5)

@@ -105,7 +105,7 @@ def test_training_that_was_ended_three_times_is_the_one_that_was_not(command):
     """By the walltime before its first step, in the midst of an epoch, and by its own end, from which it goes on."""
     assert command("train", "whole.yaml", "--set", "run_directory=whole").exit_code == 0
 
-    ended = command("train", "whole.yaml", "--set", "run_directory=often", "--set", "fit.epochs=3", "--walltime", "1")
+    ended = command("train", "whole.yaml", "--set", "run_directory=often", "--set", "fit.epochs=3", "--walltime", "61")
     assert ended.exit_code == 75, ended.output
     assert "Stopped before the walltime. What there is of the run is in often. Carry on: unetdyn resume often" in (
         ended.stderr

@@ -138,8 +138,25 @@ def clipped_by_history(seen):
     yield "clip_coefficient", np.ones(len(whole)), 0
 
 
+def clipped_by_average(seen):
+    """A limit of 1e9 times the running average of the norms before; only norms that are finite are in it."""
+    whole = norms([seen.whole])
+    weights = np.where(seen.finite, 0.99 ** -np.cumsum(seen.finite), 0)
+    sums = (weights * np.where(seen.finite, whole, 0), weights)
+    total, weight = (np.append(0, np.cumsum(part)[:-1]) for part in sums)
+    yield "step", np.arange(len(whole)), 0
+    yield "grad_norm", whole, 1e-5
+    yield "clip_norm", 1e9 * np.divide(total, weight, out=np.full(len(whole), np.inf), where=weight > 0), 1e-5
+    yield "clip_coefficient", np.ones(len(whole)), 0
+
+
 def clipped_by_weights(seen):
     yield "clip_fraction", np.zeros(len(seen.whole)), 0
+
+
+def no_noise(seen):
+    yield "step", np.arange(len(seen.whole)), 0
+    yield "sigma", np.zeros(len(seen.whole)), 0
 
 
 def momentum(seen):
@@ -157,7 +174,9 @@ EXPECTED = {
     "UpdateMonitor": updates,
     "NoiseScaleMonitor": noise,
     "AutoClip": clipped_by_history,
+    "RunningAverageClipping": clipped_by_average,
     "AdaptiveGradientClipping": clipped_by_weights,
+    "GradientNoise": no_noise,
     "MomentumCycle": momentum,
     "NonFiniteGuard": skipped,
 }

@@ -38,12 +38,15 @@ def test_monitors_are_made_with_their_settings_in_the_order_of_the_declarations(
 
 def test_controls_are_off_unless_they_are_asked_for():
     off = {declared.name for declared, section in offered() if not section.on}
-    assert off == {"rollback", "stability_control", "convergence"}
+    assert off == {"rollback", "stability_control", "convergence", "running_average_clip", "gradient_noise"}
     assert not off & made({}).keys()
-    found = made({"rollback": {}, "stability_control": {"factor": 0.3}, "convergence": {"criterion": "change"}})
+    wanted = {"rollback": {}, "stability_control": {"factor": 0.3}, "convergence": {"criterion": "change"}}
+    found = made(wanted | {"running_average_clip": {"alpha": 3}, "gradient_noise": {"eta": 1e-6, "seed": 7}})
     assert off <= found.keys()
     assert isinstance(found["rollback"], callbacks.DivergenceRollback)
     assert (found["stability_control"].factor, found["convergence"].criterion) == (0.3, "change")
+    assert (found["running_average_clip"].alpha, found["running_average_clip"].decay) == (3, 0.99)
+    assert (found["gradient_noise"].eta, found["gradient_noise"].seed) == (1e-6, 7)
 
 
 @pytest.mark.parametrize("name", ["rollback", "stability_control", "reduce_lr_on_plateau"])

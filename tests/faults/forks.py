@@ -38,12 +38,12 @@ class Forks:
         )
 
     def start(self, *jobs):
-        """Ask for processes at once, each of them a dictionary: see `_forked`. What became of them comes with `ended`."""
+        """Ask for processes at once, each of them a dictionary: see `_forked`. `ended` tells what became of them."""
         self._process.stdin.write(json.dumps(jobs) + "\n")
         self._process.stdin.flush()
 
     def ended(self):
-        """Of each of the processes: `status` as a return code, `marks`, `error`, when it was `killed`, its `seconds`."""
+        """Of each of them: `status` as a return code, `marks`, `error`, when it `began` and was `killed`, `seconds`."""
         line = self._process.stdout.readline()
         assert line, f"the process that forks is gone: {self._process.wait()}"
         return json.loads(line)
@@ -65,7 +65,7 @@ def main(output):
     os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644), 2)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    assert len(os.listdir("/proc/self/task")) == 1, "a fork would leave threads behind"
+    assert len(list(Path("/proc/self/task").iterdir())) == 1, "a fork would leave threads behind"
     for line in sys.stdin:
         forked = [_forked(job, vars(jobs)[job["job"]]) for job in json.loads(line)]
         answers.write(json.dumps([_watched(*each) for each in forked]) + "\n")
@@ -90,8 +90,9 @@ def _forked(job, function):
     try:
         os.close(reading)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        warnings.simplefilter("error" if job.get("strict", True) else "default")
+        warnings.simplefilter("error")
         warnings.filterwarnings("ignore", "__array__ implementation doesn't accept a copy keyword")
+        warnings.filterwarnings("ignore", ".*was killed before its first state was saved")
         warnings.filterwarnings("ignore", ".*CSVLogger takes its columns from the first epoch")
         function(**job["arguments"], tell=lambda text: os.write(writing, f"{text}\n".encode()))
         code = 0

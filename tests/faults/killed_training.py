@@ -70,6 +70,8 @@ def make_model(way):
     )
     more = {"gradient_accumulation_steps": 2} if way == "accumulation" else {}
     optimizer = keras.optimizers.Adam(0.01, use_ema=True, ema_momentum=0.5, **more)
+    if way == "cheap":
+        optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
     if way == "float16":  # a scale that is too large at first, so that there are skipped steps too
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=2.0**22, dynamic_growth_steps=4)
     model.compile(optimizer, "binary_crossentropy", metrics=["mae"])
@@ -123,7 +125,8 @@ def train(folder, way="cheap", tell=lambda text: None, epochs=EPOCHS, **more):
     )
     (folder / "history.json").write_text(json.dumps(history.history))
     with (folder / "variables.npz").open("wb") as file:
-        np.savez(file, **copied(model), **{"random": np.random.random(2), "python": random.random()})  # noqa: NPY002
+        drawn = {"random": np.random.random(2), "python": random.random()}  # noqa: NPY002
+        np.savez(file, **copied(model, metrics=False), **drawn)
 
 
 def outcome(folder):
@@ -137,7 +140,7 @@ def outcome(folder):
     found["run"] = run.header
     found["epochs"], found["events"] = list(run.epochs), list(run.events)
     for name in run.array_names:
-        found |= {f"{name}/{key}": value for key, value in run.arrays(name).items()}
+        found[name] = dict(run.arrays(name))
     with zipfile.ZipFile(folder / "run/model.keras") as model:
         found |= _weights("model", io.BytesIO(model.read("model.weights.h5")))
     for file in sorted(folder.glob("*.weights.h5")):
@@ -173,5 +176,7 @@ def _arrays(name, content):
 def _weights(name, file):
     found = {}
     with h5py.File(file) as opened:
-        opened.visititems(lambda key, each: found.update({f"{name}/{key}": each[()]}) if hasattr(each, "dtype") else None)
+        opened.visititems(
+            lambda key, each: found.update({f"{name}/{key}": each[()]}) if hasattr(each, "dtype") else None
+        )
     return found

@@ -23,7 +23,7 @@ NAMED = (OSError, ValueError)
 """`RunError` among them."""
 
 UNCHECKED = ("epochs.jsonl", "events.jsonl", "run.json", "model.keras", "stability.npz", "process.json")
-"""Files whose content no checksum covers: another number in them is not seen. It is not what the training goes on from."""
+"""Files whose content no checksum covers: another number in them is not seen, and no training goes on from it."""
 
 
 def files_of(folder):
@@ -90,7 +90,7 @@ def test_damaged_run_goes_on_from_a_whole_state_or_is_refused(whole, cut_off, tm
         if isinstance(outcome, str):
             continue
         counts["state before"] += resumed_from != last
-        assert resumed_from == last or (0, 0) < resumed_from < last and name.parent.name == "state", (seed, name)
+        assert resumed_from == last or ((0, 0) < resumed_from < last and name.parent.name == "state"), (seed, name)
         own = ("history", "variables", "random", "stability") if name.name in UNCHECKED else tuple(found)
         assert not list(differences({key: outcome[key] for key in own}, {key: found[key] for key in own})), (seed, name)
         assert len(outcome["epochs"]) == EPOCHS, (seed, name)
@@ -121,13 +121,13 @@ def test_reopened_run_is_reopened_or_refused(whole, tmp_path):
             writer = runs.RunWriter.reopen(tmp_path / "run")
             writer.cut_back(epochs=3, events=4, epoch=3)
         except (RunError, FileNotFoundError) as error:
-            assert str(tmp_path / "run") in str(error), (seed, name)
-            counts["refused"] += 1
+            counts.update(refused=1, named=str(tmp_path / "run") in str(error))
             continue
         run = runs.open(tmp_path / "run")
         assert (len(run.epochs), len(run.events)) == (3, 4), (seed, name)
         assert run.status == "running"
     assert 0 < counts["refused"] < counts["tries"]
+    assert counts["named"] == counts["refused"]
 
 
 def test_both_generations_damaged_start_no_training(whole, tmp_path):

@@ -66,7 +66,7 @@ def test_unknown_names_are_refused_with_the_nearest(written):
     [
         ({}, False, "running"),
         ({"pid": 2**22 + 7}, False, "killed: process 4194311 on {host} is gone"),
-        ({"pid": 2**22 + 7}, True, "killed: process 4194311 on {host} is gone; `unetdyn resume {path}` carries on"),
+        ({"pid": 2**22 + 7}, True, "killed: process 4194311 on {host} is gone; to carry on: start its script again"),
         ({"host": "gpu7"}, True, "running on gpu7, or killed"),
         (None, True, "running, or killed"),
     ],

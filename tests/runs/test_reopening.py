@@ -62,11 +62,12 @@ def test_killed_run_is_carried_on_from_where_its_state_is(tmp_path):
 
 def test_what_kills_have_left_is_removed(tmp_path):
     path = killed(tmp_path / "run").path
-    (path / "dynamics").mkdir()
-    for name in (".model-0123abcd.keras", "dynamics/.stability-0123abcd.npz"):
+    (path / "dynamics/stability").mkdir(parents=True)
+    of_segment = "dynamics/stability/.000000000000-000000000001-0123abcd.npz"
+    for name in (".model-0123abcd.keras", ".model-0123abcd.keras.h5", "dynamics/.stability-0123abcd.npz", of_segment):
         (path / name).touch()
     RunWriter.reopen(path)
-    assert leftovers(path) == leftovers(path / "dynamics") == []
+    assert leftovers(path) == leftovers(path / "dynamics") == leftovers(path / "dynamics/stability") == []
 
 
 def test_new_run_tells_its_process(tmp_path):

@@ -170,10 +170,10 @@ def test_what_encode_never_makes_is_refused(value, error, text):
 @pytest.mark.parametrize(
     "numbers",
     [
-        [0.1 * place for place in range(40)] + [math.nan, math.inf, -0.0],
-        list(range(-20, 20)) + [2**63 - 1, -(2**63)],
-        list(range(40)) + [2**63],
-        list(range(40)) + [0.5],
+        [*(0.1 * place for place in range(40)), math.nan, math.inf, -0.0],
+        [*range(-20, 20), 2**63 - 1, -(2**63)],
+        [*range(40), 2**63],
+        [*range(40), 0.5],
         [True] * 40,
     ],
     ids=["floats", "whole numbers", "larger ones", "both", "bool"],

@@ -315,10 +315,42 @@ AUTO_CLIP = Declaration(
     acts=True,
 )
 
+RUNNING_AVERAGE_CLIP = Declaration(
+    "running_average_clip",
+    keys=_keys("none", ("{name}_fraction", "{name}_norm")),
+    arrays=("step", "grad_norm", "clip_norm", "clip_coefficient"),
+    displays=(DeclaredDisplay("Gradient norm", "grad_norm", "GradientDisplay"),),
+    section=Section(
+        {
+            "alpha": Setting(float, {"gt": 0}, about="times the running average of the norms"),
+            "decay": Setting(float, {"ge": 0, "le": 1}, about="of the average; 0.99 is about a hundred steps"),
+        },
+        on=False,
+    ),
+    acts=True,
+)
+
 AGC = Declaration(
     "agc",
     keys={"{name}_fraction": "none"},
     arrays=("step", "clip_fraction", "block_clip_fraction"),
+    acts=True,
+)
+
+BATCH_SIZE = Declaration("batch_size", keys={"{name}": "none"}, arrays=("epoch", "batch_size"), acts=True)
+
+GRADIENT_NOISE = Declaration(
+    "gradient_noise",
+    keys={"{name}_sigma": "none"},
+    arrays=("step", "sigma"),
+    section=Section(
+        {
+            "eta": Setting(float, {"ge": 0}, about="variance of the noise in the first update"),
+            "gamma": Setting(float, {"ge": 0}, about="how fast it fades"),
+            "seed": Setting(int, {"ge": 0}),
+        },
+        on=False,
+    ),
     acts=True,
 )
 
@@ -391,6 +423,7 @@ RECORDER = Declaration("recorder", keys=_keys("none", ("epoch", "seconds")), col
 
 DECLARATIONS = (
     *(STABILITY, SCHEDULE, GRADIENT, MATHEMATICAL, UPDATE, NOISE_SCALE, BATCH, MODE_GAP, FLIPS),
-    *(ROLLBACK, STABILITY_CONTROL, CONVERGENCE, NON_FINITE_GUARD, AUTO_CLIP, AGC, MOMENTUM, RECORDER),
+    *(ROLLBACK, STABILITY_CONTROL, CONVERGENCE, NON_FINITE_GUARD, AUTO_CLIP, RUNNING_AVERAGE_CLIP, AGC),
+    *(GRADIENT_NOISE, BATCH_SIZE, MOMENTUM, RECORDER),
 )
 """All of them; a report has their columns in this order, a configuration their sections."""

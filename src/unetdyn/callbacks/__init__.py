@@ -5,9 +5,11 @@ import keras  # noqa: F401  # isort: skip - first: it registers our objects befo
 from unetdyn.callbacks.adaptive_gradient_clipping import AdaptiveGradientClipping
 from unetdyn.callbacks.auto_clip import AutoClip
 from unetdyn.callbacks.batch import BatchMonitor
+from unetdyn.callbacks.batch_size_schedule import BatchSizeSchedule
 from unetdyn.callbacks.convergence_stopping import ConvergenceStopping
 from unetdyn.callbacks.divergence_rollback import DivergenceRollback
 from unetdyn.callbacks.gradient import GradientMonitor
+from unetdyn.callbacks.gradient_noise import GradientNoise
 from unetdyn.callbacks.live_dashboard import LiveDashboard
 from unetdyn.callbacks.mathematical import MathematicalMonitor
 from unetdyn.callbacks.mode_gap import TrainInferenceGapMonitor
@@ -17,6 +19,7 @@ from unetdyn.callbacks.noise_scale import NoiseScaleMonitor
 from unetdyn.callbacks.non_finite_guard import NonFiniteGuard
 from unetdyn.callbacks.resumable_run import ResumableRun
 from unetdyn.callbacks.run_recorder import RunRecorder
+from unetdyn.callbacks.running_average_clipping import RunningAverageClipping
 from unetdyn.callbacks.stability import StabilityMonitor
 from unetdyn.callbacks.stability_control import StabilityControl
 from unetdyn.callbacks.step_callbacks import StepControl, StepMonitor
@@ -28,9 +31,11 @@ __all__ = [
     "AdaptiveGradientClipping",
     "AutoClip",
     "BatchMonitor",
+    "BatchSizeSchedule",
     "ConvergenceStopping",
     "DivergenceRollback",
     "GradientMonitor",
+    "GradientNoise",
     "LiveDashboard",
     "MathematicalMonitor",
     "MomentumCycle",
@@ -39,6 +44,7 @@ __all__ = [
     "NonFiniteGuard",
     "ResumableRun",
     "RunRecorder",
+    "RunningAverageClipping",
     "StabilityControl",
     "StabilityMonitor",
     "StepControl",

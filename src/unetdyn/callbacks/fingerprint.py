@@ -101,7 +101,7 @@ def _of_dataset(dataset: Any, adapter: Any) -> Fingerprint:
 
     if not isinstance(dataset, TileDataset):
         return {"kind": type(dataset).__name__, "batches": adapter.num_batches}
-    made = {name: getattr(dataset, name) for name in ("classes", "shuffle", "seed", "drop_last")}
+    made = {name: getattr(dataset, name) for name in ("batch_size", "classes", "shuffle", "seed", "drop_last")}
     made["augmentation"] = getattr(dataset.augmentation, "settings", None)
     parts = {"images": dataset.images, "masks": dataset.masks, "weights": dataset.weights}
     return {"kind": "TileDataset", **made, **_sampled(parts)}

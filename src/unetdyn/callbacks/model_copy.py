@@ -105,6 +105,7 @@ class FreshState:
     def __init__(self) -> None:
         self._of: Any = None
         self._entries: Entries = {}
+        self._order: list[str] = []
 
     def entries(self, optimizer: keras.Optimizer, variables: Iterable[keras.Variable]) -> Entries:
         """Those of the optimizer, at their place in the model's file.
@@ -118,11 +119,15 @@ class FreshState:
             if self._of is not optimizer:
                 fresh.build(list(variables))
             entries = _entries(fresh, "optimizer")
+        order = [variable.path for variable in fresh.variables]
         if self._of is not optimizer:
-            self._of, self._entries = optimizer, {}
+            self._of, self._entries, self._order = optimizer, {}, order
         for place, entry in entries.items():  # that of one that isn't built has the counter and the learning rate
             kept = self._entries.setdefault(place, Entry(entry.metadata))
-            kept.values |= {name: _shortened(value) for name, value in entry.values.items()}
+            for name, value in entry.values.items():
+                if place == "optimizer" and name.isdigit():  # a loss scale has other places before it is built
+                    name = str(self._order.index(order[int(name)]))
+                kept.values[name] = _shortened(value)
         return {place: Entry(kept.metadata, dict(kept.values)) for place, kept in self._entries.items()}
 
 

@@ -57,7 +57,7 @@ class NoiseScaleMonitor(StepMonitor):
         batch_size: Samples in a batch (of one micro-batch under accumulation; over all replicas). Default: the number
             of samples that the model's loss counted in an epoch over the number of steps. Pass it where a custom
             `train_step` does not count samples, or where something evaluates the model in the midst of an epoch. A
-            warning tells where the loss has counted another.
+            warning tells where the loss has counted another. A `BatchSizeSchedule` in the same `fit` is believed first.
         window: How many observations count, ≥ 30. 200 by default: a compromise between an interval that closes and
             weights that stay comparable. Where it stays undetermined, take more.
         dataset_size: Samples in the training set, where each epoch goes through it once without replacement; corrects
@@ -195,10 +195,11 @@ class NoiseScaleMonitor(StepMonitor):
     def _measure(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
         del blocks
         self._steps += len(rows)
-        self._size = self._size or batch_size_from(self._samples, self._steps)
+        scheduled = (self.params or {}).get("batch_size")  # by a `BatchSizeSchedule`, which may change it
+        self._size = scheduled or self._size or batch_size_from(self._samples, self._steps)
         if self._size is None:
             self._warn_of_size(messages.batch_size_unknown(self._epoch))
-        elif self.batch_size is not None:
+        elif self.batch_size is not None and scheduled is None:
             self._compare_sizes(self.batch_size)
         # Where somebody has read in the midst of the epoch, nothing is known of the size of the last batch.
         samples = self._samples if self._steps == len(rows) else None

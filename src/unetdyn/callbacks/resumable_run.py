@@ -22,11 +22,12 @@ from unetdyn.callbacks.fit_call import callback_list, data_adapter
 from unetdyn.callbacks.lost_state import LostState
 from unetdyn.callbacks.random_state import random_state, set_random_state
 from unetdyn.callbacks.skipped_batches import SkippedBatches
-from unetdyn.callbacks.walltime import Deadline, seconds_of
+from unetdyn.callbacks.walltime import Deadline
 from unetdyn.dynamics.sessions import runs
 from unetdyn.runs.claim import FILE as RUN
 from unetdyn.runs.state_claim import StateClaim
 from unetdyn.runs.state_store import StateStore
+from unetdyn.runs.walltime import seconds_of
 
 FOR_EVER = 10.0**6  # seconds
 NO_EPOCH = sys.maxsize  # behind the last one, whatever `epochs` is
@@ -115,7 +116,14 @@ class ResumableRun(keras.callbacks.Callback):
         self.resumed_from: tuple[int, int] | None = None
         self.stopped_by: str | None = None
         self.fits = 0
-        self._deadline = None if walltime is None else Deadline(seconds_of(walltime), margin)
+        self._deadline: Deadline | None = None
+        if walltime is not None:
+            if (seconds := seconds_of(walltime)) <= margin:
+                raise ValueError(
+                    f"`walltime` must be longer than `margin`, or nothing is ever trained. Received: {seconds:g} and "
+                    f"{margin:g} seconds."
+                )
+            self._deadline = Deadline(seconds, margin)
         self._store = StateStore(self.path / "state")
         self._claim = StateClaim(self.path / "state")
         self._aside = Aside(self._tell)
@@ -202,6 +210,7 @@ class ResumableRun(keras.callbacks.Callback):
             if isinstance(each, keras.callbacks.BackupAndRestore):
                 self._warn(messages.two_restore(type(each).__name__))
         self._asked = self.stopped_by = None
+        vars(self._callbacks).pop("on_train_batch_end", None)  # in a list that is used again
         if not (self.path / RUN).is_file():  # which says whose it is, and a recorder asks it
             self._take()
         if not self._live and self._store.exists():
@@ -220,6 +229,7 @@ class ResumableRun(keras.callbacks.Callback):
             if self._saved["step"]:
                 set_random_state(self._saved["random_of_epoch"])  # callbacks may have drawn meanwhile
                 self._skipped = SkippedBatches(self.model, self._callbacks.params)
+                self._callbacks.on_train_batch_end = _nothing  # of steps that none is: a checkpoint would save them
             else:
                 self._saved = None
 
@@ -312,6 +322,7 @@ class ResumableRun(keras.callbacks.Callback):
     def _arrive(self, state: dict[str, Any]) -> None:
         if self._skipped is not None:
             self._skipped.end()
+            vars(self._callbacks).pop("on_train_batch_end", None)
         put_into_place(state, self.model, self._callbacks.callbacks, None, metrics=True)
         set_random_state(state["random"])
         self._saved = self._skipped = None
@@ -360,6 +371,10 @@ class ResumableRun(keras.callbacks.Callback):
 
     def _warn(self, found: Finding) -> None:
         warnings.warn(found.sentence, UserWarning, stacklevel=3)
+
+
+def _nothing(batch: int, logs: dict[str, Any] | None = None) -> None:
+    """In place of a hook."""
 
 
 class _Last(keras.callbacks.Callback):

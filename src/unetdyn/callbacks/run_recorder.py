@@ -25,8 +25,8 @@ from unetdyn.callbacks.run_description import RunDescription
 from unetdyn.callbacks.run_ending import RunEnding
 from unetdyn.callbacks.saved_model import SavedModel
 from unetdyn.runs import RunWriter, strict_json
-from unetdyn.runs.state_store import StateStore
-from unetdyn.runs.waiting import STATE, WaitingWriter, run_to_carry_on
+from unetdyn.runs.state_store import STATE, StateStore
+from unetdyn.runs.waiting import WaitingWriter, run_to_carry_on
 
 
 class RunRecorder(keras.callbacks.Callback):

@@ -1,45 +1,11 @@
-"""How long a job may run, and when it is nearly over."""
+"""When a job's time is nearly over."""
 
-import math
 import os
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from unetdyn._checks import check_range
-
 _IMPORTED = time.monotonic()
-_FORMS = re.compile(r"(?:(?P<days>\d+)-)?(?P<hours>\d+)(?::(?P<minutes>[0-5]?\d)(?::(?P<seconds>[0-5]?\d))?)?")
-
-
-def seconds_of(walltime: float | str) -> float:
-    """A walltime in seconds.
-
-    Args:
-        walltime: Seconds, or as schedulers write it: `"H:MM:SS"`, `"H:MM"`, `"D-HH:MM:SS"`, `"D-HH"`.
-
-    Raises:
-        ValueError: If it is none of these, or not above 0.
-
-    Example:
-        >>> seconds_of("3:50:00"), seconds_of("1-00:30"), seconds_of(90)
-        (13800.0, 88200.0, 90.0)
-    """
-    if isinstance(walltime, str):
-        found = _FORMS.fullmatch(walltime.strip())
-        parts = {} if found is None else {name: int(value) for name, value in found.groupdict().items() if value}
-        if found is None or not (found["days"] or found["minutes"]):
-            raise ValueError(
-                "`walltime` must be seconds, or a text like 3:50:00 (hours, minutes, seconds) or 1-12:00:00 (with "
-                f"days). Received: walltime={walltime!r}."
-            )
-        in_seconds = {"days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
-        walltime = float(sum(in_seconds[name] * value for name, value in parts.items()))
-    check_range("walltime", walltime, 0, math.inf)
-    if walltime == 0:
-        raise ValueError("`walltime` must be above 0. Received: 0 seconds.")
-    return float(walltime)
 
 
 class Deadline:

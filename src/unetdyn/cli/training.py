@@ -13,10 +13,24 @@ from unetdyn import runs
 from unetdyn.cli.quiet import quiet_stderr
 from unetdyn.cli.sentences import Failure, in_sentences, told_in_a_sentence, with_notes
 from unetdyn.cli.signals import Signalled, signals_raise
-from unetdyn.cli.walltime import Walltime
+from unetdyn.runs.walltime import seconds_of
 
 TRY_AGAIN = 75
 """EX_TEMPFAIL of BSD's sysexits.h: nothing is wrong, the rest is for another time."""
+
+
+class Walltime(click.ParamType):
+    """An option that is read before anything is loaded."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds; a text that is none ends the command."""
+        try:
+            return seconds_of(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
 
 _walltime = click.option(
     "--walltime",
@@ -29,7 +43,7 @@ _walltime = click.option(
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key, like fit.epochs=5.")
 @_walltime
-def train(config: Path, overrides: tuple[str, ...], walltime: int | None) -> None:
+def train(config: Path, overrides: tuple[str, ...], walltime: float | None) -> None:
     """Train as the YAML file CONFIG says, and leave a run directory.
 
     A training that was ended before its end goes on with `unetdyn resume`.
@@ -41,7 +55,7 @@ def train(config: Path, overrides: tuple[str, ...], walltime: int | None) -> Non
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--epochs", type=click.IntRange(min=1), help="Train to this epoch, also a run that is finished.")
 @_walltime
-def resume(run: Path, epochs: int | None, walltime: int | None) -> None:
+def resume(run: Path, epochs: int | None, walltime: float | None) -> None:
     """Carry on the training of a RUN from its last state, as if it had never been ended.
 
     Exits with 0 also where nothing is left to do.
@@ -60,7 +74,7 @@ def demo() -> None:
     _train(_recipe("quickstart.yaml"), ())
 
 
-def _train(config: Path, overrides: tuple[str, ...], walltime: int | None = None) -> None:
+def _train(config: Path, overrides: tuple[str, ...], walltime: float | None = None) -> None:
     with quiet_stderr():
         from unetdyn.experiment import load_config, run_experiment
     _end(lambda: run_experiment(load_config(config, overrides), walltime=walltime))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 import keras
 import numpy as np
@@ -55,7 +56,8 @@ class TileDataset(keras.utils.PyDataset):
             finite; usually normalised `float32`. Of a `LazyArray` each batch is read from disk when it is drawn, and
             checked then.
         masks: Array of the same shape with 1 channel, of class indices; 0 and 1 with `classes=1`.
-        batch_size: Tiles in a batch, default 8; the last batch may be smaller.
+        batch_size: Tiles in a batch, default 8; the last batch may be smaller. To change it from epoch to epoch within
+            a `fit`, use `unetdyn.callbacks.BatchSizeSchedule`.
         classes: 1 (default) for binary masks, otherwise the number of classes with the background.
         shuffle: Whether to draw the order anew each epoch (default), or to keep the order given: for validation.
         seed: Whole number ≥ 0.
@@ -104,16 +106,13 @@ class TileDataset(keras.utils.PyDataset):
         if not isinstance(masks, LazyArray):
             _check_indices(masks, classes)
         _check_weights(weights, masks)
-        check_count("batch_size", batch_size, least=1, unit="tiles")
         check_count("seed", seed, least=0, unit="")
-        if drop_last and batch_size > len(images):
-            raise ValueError(
-                f"With `drop_last=True`, `batch_size` must be at most the number of tiles, {len(images)}, or no batch "
-                f"is left. Received: batch_size={batch_size}."
-            )
         self.images, self.masks, self.weights, self.classes = images, masks, weights, classes
-        self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
+        self.shuffle, self.seed = shuffle, seed
         self.augmentation, self.drop_last = augmentation, drop_last
+        self.batch_size_varies = False
+        self._batches = np.zeros((), np.int64)
+        self.batch_size = batch_size
         self._warned = False
         self.epoch = initial_epoch
 
@@ -129,6 +128,31 @@ class TileDataset(keras.utils.PyDataset):
         self._opening = True
         self._begun = False
         self._requested: list[int] = []
+
+    @property
+    def batch_size(self) -> int:
+        """Tiles in a batch; set it between two epochs."""
+        return self._batch_size
+
+    @batch_size.setter
+    def batch_size(self, batch_size: int) -> None:
+        check_count("batch_size", batch_size, least=1, unit="tiles")
+        if self.drop_last and batch_size > len(self.images):
+            raise ValueError(
+                f"With `drop_last=True`, `batch_size` must be at most the number of tiles, {len(self.images)}, or no "
+                f"batch is left. Received: batch_size={batch_size}."
+            )
+        self._batch_size = batch_size
+        self._batches[...] = len(self)
+
+    @property
+    def num_batches(self) -> Any:
+        """How many batches an epoch has, for Keras, which asks once a `fit` and counts all of its epochs by the answer.
+
+        With `batch_size_varies` that is an array without axes, which serves as a whole number and has another value
+        after `batch_size` was set (keras/src/trainers/epoch_iterator.py, `_num_batches`).
+        """
+        return self._batches if self.batch_size_varies else len(self)
 
     def get_state(self) -> dict[str, int]:
         """Where it stands in the training, for a resumed run."""

@@ -1,4 +1,4 @@
-"""The arithmetic of adaptive clipping: percentiles of past norms, and norms of the units of a weight."""
+"""The arithmetic of adaptive clipping: percentiles and averages of past norms, and norms of the units of a weight."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -80,6 +80,47 @@ def percentile(history: Tensor, count: Tensor, q: float) -> Tensor:
     low, high = ops.take(ordered, below), ops.take(ordered, ops.minimum(below + 1, last))
     fraction = position - ops.floor(position)
     return ops.where(fraction > 0, low + (high - low) * fraction, low)
+
+
+def average(total: Tensor, weight: Tensor) -> Tensor:
+    """A running average, from what `add_to_average` keeps; infinity where nothing has been put in.
+
+    Args:
+        total: Scalar, the weighted sum of the values.
+        weight: Scalar, the sum of the weights.
+
+    Example:
+        >>> float(average(ops.array(6.0), ops.array(2.0))), float(average(ops.array(0.0), ops.array(0.0)))
+        (3.0, inf)
+    """
+    empty = ops.equal(weight, 0)
+    return ops.where(empty, float("inf"), total / ops.where(empty, ops.ones_like(weight), weight))
+
+
+def add_to_average(total: Tensor, weight: Tensor, value: Tensor, decay: float) -> tuple[Tensor, Tensor]:
+    """Put `value` into a running average that forgets exponentially; a value that is not finite is left out.
+
+    The k-th latest value has the weight decayᵏ. Kept as two sums, whose quotient is corrected for the beginning as
+    Adam's moments are: it is the value itself after the first one.
+
+    Args:
+        total: Float32 scalar, the weighted sum so far; 0 at the beginning.
+        weight: Float32 scalar, the sum of the weights so far; 0 at the beginning.
+        value: Scalar.
+        decay: In [0, 1]; 1 makes it the mean of all.
+
+    Returns:
+        Both sums after it.
+
+    Example:
+        >>> sums = add_to_average(ops.array(0.0), ops.array(0.0), ops.array(4.0), 0.5)
+        >>> sums = add_to_average(*sums, ops.array(1.0), 0.5)
+        >>> float(average(*sums))  # (0.5 · 4 + 1) / (0.5 + 1)
+        2.0
+    """
+    finite = ops.isfinite(value)
+    value = ops.where(finite, value, ops.zeros_like(value))
+    return ops.where(finite, decay * total + value, total), ops.where(finite, decay * weight + 1.0, weight)
 
 
 def unit_factors(

@@ -15,8 +15,7 @@ from unetdyn.experiment.run import assembled_for, carry_out, tell
 from unetdyn.experiment.schedule_config import OVER_ALL_EPOCHS
 from unetdyn.experiment.stages import CutOff
 from unetdyn.runs.process import in_words, is_alive
-from unetdyn.runs.state_store import StateStore
-from unetdyn.runs.waiting import STATE
+from unetdyn.runs.state_store import STATE, StateStore
 
 BEGINNING = 60.0
 """Seconds of training that are no loss: a run that was ended in them, before its first state, begins again."""

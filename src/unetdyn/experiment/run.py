@@ -23,8 +23,8 @@ from unetdyn.experiment.stages import CutOff, train
 from unetdyn.report import HistoryDisplay
 from unetdyn.runs.claim import siblings
 from unetdyn.runs.resume_command import resume_command
-from unetdyn.runs.state_store import StateStore
-from unetdyn.runs.waiting import STATE, WaitingWriter
+from unetdyn.runs.state_store import STATE, StateStore
+from unetdyn.runs.waiting import WaitingWriter
 
 
 def run_experiment(config: Config, stream: TextIO | None = None, walltime: float | None = None) -> runs.Run:

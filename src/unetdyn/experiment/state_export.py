@@ -22,7 +22,7 @@ def export_state(run: runs.Run | str | Path, path: str | Path) -> Path:
     """Write the last state of a run as a model that can be trained on: weights, optimizer with its moments, step.
 
     It is the state of the last epoch, where `model.keras` has the best one. What only unetdyn can carry on from, such
-    as the monitors and the random numbers, stays behind.
+    as the monitors and the random numbers, also those of dropout, stays behind.
 
     Args:
         run: The run directory, or an open run, made by `run_experiment`.

@@ -61,7 +61,8 @@ def _rows(run: Run, found: Diagnosis | None) -> dict[str, str]:
         "model": _model(config),
         "epochs": str(epochs) if epochs else "none yet",
     }
-    if (command := what_carries_on(run)) is not None:
+    ended = run.status in ("interrupted", "failed")  # of one that says "running", its outcome tells what carries on
+    if ended and (command := what_carries_on(run.path, run.config)) is not None:
         rows["carry on"] = command
     curves = read_history(run)
     if run.resumed:

@@ -131,8 +131,8 @@ def sync_folder(folder: Path) -> None:
         _sync(folder)
 
 
-_BESIDE = re.compile(r"\.[^.].*-[0-9a-f]{8}(\.[^.]+)?")
-"""Of what is not hidden itself."""
+_BESIDE = re.compile(r"\.[^.].*-[0-9a-f]{8}(\.[^.]+){0,2}")
+"""Of what is not hidden itself; a model's weights, while it is written, have a suffix more."""
 
 
 def _beside(path: Path) -> Path:

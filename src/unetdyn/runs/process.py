@@ -2,7 +2,6 @@
 
 import os
 import platform
-import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -81,15 +80,6 @@ def in_words(process: Mapping[str, Any] | None) -> str:
     if not process:
         return "a process that left no name"
     return f"process {process.get('pid')} on {process.get('host')}"
-
-
-def carrying_on(path: Path) -> str:
-    """The command that carries on with a run.
-
-    >>> carrying_on(Path("runs/of mine"))
-    "unetdyn resume 'runs/of mine'"
-    """
-    return f"unetdyn resume {shlex.quote(str(path))}"
 
 
 def _started(pid: int) -> str | None:

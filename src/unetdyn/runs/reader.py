@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn._checks import nearest
-from unetdyn.runs.process import carrying_on, in_words, is_alive
+from unetdyn.runs.process import in_words, is_alive
 from unetdyn.runs.records import RunError, parse_epochs, parse_events, parse_header
+from unetdyn.runs.resume_command import what_carries_on
 from unetdyn.runs.segments import Segments, segmented
 
 
@@ -95,8 +96,8 @@ class Run:
         process = self.header.get("process")
         alive = is_alive(process)
         if alive is False:
-            help_ = f"; `{carrying_on(self.path)}` carries on" if any(self.path.glob("state/[0-9]*.json")) else ""
-            return f"killed: {in_words(process)} is gone{help_}"
+            way = what_carries_on(self.path, self.config)
+            return f"killed: {in_words(process)} is gone" + (f"; to carry on: {way}" if way else "")
         if alive or not process:
             return "running" if alive else "running, or killed"
         return f"running on {process.get('host')}, or killed"

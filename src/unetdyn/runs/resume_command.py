@@ -1,11 +1,11 @@
 """What carries on with a run, as a person types it."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from unetdyn.runs.reader import Run
-from unetdyn.runs.state_store import StateStore
-from unetdyn.runs.waiting import STATE
+from unetdyn.runs.state_store import STATE, StateStore
 
 
 def resume_command(path: Path) -> str:
@@ -17,12 +17,13 @@ def resume_command(path: Path) -> str:
     return f"unetdyn resume {shlex.quote(str(path))}"
 
 
-def what_carries_on(run: Run) -> str | None:
+def what_carries_on(path: Path, config: Mapping[str, Any]) -> str | None:
     """What carries on with a run that was ended before its end; None where nothing does.
 
     Args:
-        run: Of any kind. Of one that says "running", `Run.outcome` tells whether that is so, and what carries on.
+        path: The run directory.
+        config: What the run was made from.
     """
-    if run.status in ("finished", "running") or not StateStore(run.path / STATE).exists():
+    if not StateStore(path / STATE).exists():
         return None
-    return resume_command(run.path) if {"data", "fit"} <= set(run.config) else "start its script again"
+    return resume_command(path) if {"data", "fit"} <= set(config) else "start its script again"

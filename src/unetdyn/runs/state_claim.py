@@ -1,4 +1,4 @@
-"""Whose the states of a training are, where no run directory says it: of two processes that go on from one, one gets it."""
+"""Whose the states of a training are, where no run directory says it: of two that go on from them, one gets them."""
 
 import json
 import uuid
@@ -22,7 +22,7 @@ class StateClaim:
 
     Example:
         >>> import tempfile
-        >>> first, second = (StateClaim(folder) for folder in [tempfile.mkdtemp()] * 2)
+        >>> first, second = (StateClaim(Path(folder)) for folder in [tempfile.mkdtemp()] * 2)
         >>> first.take()
         >>> first.check()
         >>> second.take()  # this process may: a notebook starts again after an exception

@@ -20,6 +20,8 @@ from unetdyn.runs.claim import FILE, Ownership, token_of
 from unetdyn.runs.records import RunError
 from unetdyn.runs.state_tree import decode, encode
 
+STATE = "state"
+"""The folder in a run directory."""
 FORMAT_VERSION = 1
 KEPT = 2
 """Generations: the last, and the one before, from which a training goes on where the last is damaged."""

@@ -111,7 +111,7 @@ def _numbers(value: list[Any]) -> NDArray[Any] | None:
     kinds = set(map(type, value))
     if kinds == {float}:
         return np.array(value, np.float64)
-    if kinds == {int} and -(2**63) <= min(value) and max(value) < 2**63:
+    if kinds == {int} and min(value) >= -(2**63) and max(value) < 2**63:
         return np.array(value, np.int64)
     return None
 

@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from unetdyn.runs.claim import FILE
-from unetdyn.runs.process import carrying_on, is_alive
+from unetdyn.runs.process import is_alive
 from unetdyn.runs.reader import Run, open_run
-from unetdyn.runs.state_store import StateStore
+from unetdyn.runs.resume_command import resume_command
+from unetdyn.runs.state_store import STATE, StateStore
 from unetdyn.runs.writer import RunWriter
-
-STATE = "state"
-"""The folder of the states in a run directory."""
 
 
 def run_to_carry_on(path: str | Path, extend: bool) -> Run | None:
@@ -43,7 +41,7 @@ def run_to_carry_on(path: str | Path, extend: bool) -> Run | None:
         if stated and not extend:
             raise FileExistsError(
                 f"`path` must be a new or empty folder, or hold a run that has not finished. Received: {folder}, whose "
-                f"training has. To carry it on with more epochs: `{carrying_on(folder)} --epochs N`, or "
+                f"training has. To carry it on with more epochs: `{resume_command(folder)} --epochs N`, or "
                 "RunRecorder(..., extend=True). For a new one, choose another path."
             )
         return run if stated else None

@@ -132,7 +132,8 @@ class RunWriter:
         writer._ended = ended
         writer._run |= {**run, "resumed": list(run.get("resumed") or [])}
         writer._own(writer._asked)
-        for folder in (writer._place, writer._place / "dynamics"):
+        dynamics = writer._place / "dynamics"
+        for folder in (writer._place, dynamics, *dynamics.glob("*/")):
             remove_leftovers(folder)
         return writer
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from unetdyn.analysis.diagnosis.messages.clipping import gradients_clipped, units_clipped
+from unetdyn.analysis.diagnosis.messages.clipping import gradients_clipped, gradients_clipped_to_average, units_clipped
 
 
 def test_gradients_clipped():
@@ -10,6 +10,12 @@ def test_gradients_clipped():
     assert (found.code, found.level) == ("auto_clip.clipped", "unknown")
     assert "2 of 3 steps clipped, to norms from 0.5 to 2.5 (percentile 10 of the latest 3)" in found.seen
     assert found.seen.endswith("by a factor of 0.25.")
+
+
+def test_gradients_clipped_to_average():
+    found = gradients_clipped_to_average(np.array([np.inf, 1.5, 2.5]), np.array([1.0, 1.0, 0.25]), 2.0)
+    assert (found.code, found.level) == ("running_average_clip.clipped", "unknown")
+    assert "1 of 3 steps clipped, to norms from 2.5 to 2.5 (2 × the running average)" in found.seen
 
 
 def test_units_clipped():

@@ -1,4 +1,4 @@
-"""What `AutoClip` and `AdaptiveGradientClipping` tell: how much they clipped, which is no trouble."""
+"""What the controls tell that clip: how much they clipped, which is no trouble."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from unetdyn.analysis.diagnosis.finding import Finding
 
-AUTO_CLIP, UNITS = "auto_clip.clipped", "agc.clipped"
+AUTO_CLIP, AVERAGE, UNITS = "auto_clip.clipped", "running_average_clip.clipped", "agc.clipped"
 
 _NAME = "clipping"
 
@@ -23,13 +23,30 @@ def gradients_clipped(
         percentile: Which percentile of the latest norms the limit is.
         history: Of how many norms.
     """
-    clipped = coefficients < 1
-    seen = (
-        f"AutoClip: {clipped.sum()} of {len(clipped)} steps clipped, to norms from {limits[clipped].min():.3g} to "
-        f"{limits[clipped].max():.3g} (percentile {percentile:g} of the latest {history}); the strongest by a "
-        f"factor of {coefficients.min():.3g}."
-    )
+    seen = f"AutoClip: {_clipped(limits, coefficients, f'percentile {percentile:g} of the latest {history}')}"
     return Finding(AUTO_CLIP, "unknown", _NAME, seen)
+
+
+def gradients_clipped_to_average(
+    limits: NDArray[np.floating], coefficients: NDArray[np.floating], alpha: float
+) -> Finding:
+    """Steps that `RunningAverageClipping` clipped in an epoch, one at least.
+
+    Args:
+        limits: `(steps,)`, the norms to which it clipped.
+        coefficients: `(steps,)`, what the gradients were multiplied by; 1 where nothing was clipped.
+        alpha: How many times the running average the limit is.
+    """
+    seen = f"RunningAverageClipping: {_clipped(limits, coefficients, f'{alpha:g} × the running average')}"
+    return Finding(AVERAGE, "unknown", _NAME, seen)
+
+
+def _clipped(limits: NDArray[np.floating], coefficients: NDArray[np.floating], limit: str) -> str:
+    clipped = coefficients < 1
+    return (
+        f"{clipped.sum()} of {len(clipped)} steps clipped, to norms from {limits[clipped].min():.3g} to "
+        f"{limits[clipped].max():.3g} ({limit}); the strongest by a factor of {coefficients.min():.3g}."
+    )
 
 
 def units_clipped(fraction: NDArray[np.floating], by_block: Mapping[str, NDArray[np.floating]]) -> Finding:

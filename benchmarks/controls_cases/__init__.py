@@ -1,0 +1,1 @@
+"""What `controls.py` trains, and what it makes of it."""
