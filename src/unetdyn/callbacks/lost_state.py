@@ -1,13 +1,17 @@
 """What callbacks of the user's own keep and nobody can bring back: seen by what changes in them during a training."""
 
 import inspect
+import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from unetdyn.callbacks.keras_states import gives_state, kind_of_keras
 
+_LARGE = 2**20  # bytes
 _OF_FIT = ("_model", "params", "validation_data")
 
 
@@ -38,7 +42,7 @@ class LostState:
         """Classes, and the attributes of each that are lost if the process is killed now."""
         found = []
         for each, before in self._before:
-            changed = [name for name, value in _own(each) if name not in before or before[name] != _mark(value)]
+            changed = [name for name, value in _own(each) if name not in before or [before[name]] != [_mark(value)]]
             if changed:
                 found.append((type(each).__name__, sorted(changed)))
         return found
@@ -74,10 +78,17 @@ def _names_in(kind: type) -> Iterator[str]:
 
 
 def _mark(value: Any) -> Any:
-    """What tells whether it is still the same: the content of what is plain, and else which object it is."""
+    """What tells whether it is still the same: the content of what is plain, and else which object it is.
+
+    Of large arrays, as of data, it is the object: they would be read at each epoch's end.
+    """
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, list | tuple):
+    if isinstance(value, np.ndarray) and value.nbytes <= _LARGE and not value.dtype.hasobject:
+        return value.shape, zlib.crc32(np.ascontiguousarray(value).tobytes())
+    if isinstance(value, set | frozenset):
+        return len(value), sorted(map(hash, value))
+    if isinstance(value, list | tuple | deque):
         return [_mark(each) for each in value]
     if isinstance(value, dict):
         return {name: _mark(each) for name, each in value.items()}
