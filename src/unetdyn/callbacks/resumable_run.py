@@ -18,7 +18,7 @@ from unetdyn.callbacks.background import Background
 from unetdyn.callbacks.captured import Moment, captured, misfit, put_into_place
 from unetdyn.callbacks.data_order import order_not_restored
 from unetdyn.callbacks.fingerprint import data_fingerprint, difference, fingerprint
-from unetdyn.callbacks.fit_call import callback_list, data_adapter
+from unetdyn.callbacks.fit_call import callback_list, data_adapter, steps_per_epoch
 from unetdyn.callbacks.lost_state import LostState
 from unetdyn.callbacks.random_state import random_state, set_random_state
 from unetdyn.callbacks.skipped_batches import SkippedBatches
@@ -312,7 +312,8 @@ class ResumableRun(keras.callbacks.Callback):
         over = state["stopped"]  # by a callback, before the planned end
         self.model._initial_epoch = NO_EPOCH if over else moment.epoch or None
         self._saved = state
-        if (found := order_not_restored(self._adapter)) is not None:
+        steps = steps_per_epoch(self._callbacks) if moment.epoch else None  # the first epoch is the stream's beginning
+        if (found := order_not_restored(self._adapter, steps)) is not None:
             self._warn(found)
         for who, names in state["lost"]:
             self._warn(messages.callback_without_state(who, names))
