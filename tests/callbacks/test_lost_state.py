@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from unetdyn.callbacks.lost_state import LostState
+from unetdyn.callbacks.lost_state import LostState, optimizers_beside
 
 
 class Own(keras.callbacks.Callback):
@@ -34,3 +34,11 @@ def test_what_changes_within_is_lost(value, change):
     lost = LostState([Own(value)])
     change(value)
     assert lost.now() == [("Own", ["value"])]
+
+
+def test_optimizers_of_the_models_own_are_lost():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    assert optimizers_beside(model) == []
+    model.critic_optimizer = keras.optimizers.Adam()
+    assert optimizers_beside(model) == ["critic_optimizer"]

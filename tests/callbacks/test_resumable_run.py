@@ -264,6 +264,13 @@ def test_state_that_is_still_being_written_when_an_exception_comes_is_awaited(tm
     assert run.resumed_from == (1, 0)
 
 
+def test_optimizers_of_the_models_own_are_told(whole):
+    model = small_model()
+    model.critic_optimizer = keras.optimizers.Adam()
+    with pytest.warns(UserWarning, match="The model has optimizers of its own, in critic_optimizer"):
+        train(whole[2], model)
+
+
 def test_passed_over_fits_are_told(tmp_path, capsys):
     model, run = small_model(), ResumableRun(tmp_path, verbose=0)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""What callbacks of the user's own keep and nobody can bring back: seen by what changes in them during a training."""
+"""What callbacks and models of the user's own keep and nobody can bring back: seen by what changes, or what it is."""
 
 import inspect
 import zlib
@@ -46,6 +46,21 @@ class LostState:
             if changed:
                 found.append((type(each).__name__, sorted(changed)))
         return found
+
+
+def optimizers_beside(model: keras.Model) -> list[str]:
+    """Attributes of a model that are optimizers, as those of a GAN, beside the one that it was compiled with.
+
+    Keras builds them when a step of the user's own uses them, with variables that nobody else knows.
+
+    Args:
+        model: Compiled.
+    """
+    return [
+        name
+        for name, value in vars(model).items()
+        if isinstance(value, keras.Optimizer) and value is not model.optimizer
+    ]
 
 
 def _own(callback: Any) -> Iterator[tuple[str, Any]]:

@@ -19,7 +19,7 @@ from unetdyn.callbacks.captured import Moment, captured, misfit, put_into_place
 from unetdyn.callbacks.data_order import order_not_restored
 from unetdyn.callbacks.fingerprint import data_fingerprint, difference, fingerprint
 from unetdyn.callbacks.fit_call import callback_list, data_adapter, steps_per_epoch
-from unetdyn.callbacks.lost_state import LostState
+from unetdyn.callbacks.lost_state import LostState, optimizers_beside
 from unetdyn.callbacks.random_state import random_state, set_random_state
 from unetdyn.callbacks.skipped_batches import SkippedBatches
 from unetdyn.callbacks.walltime import Deadline
@@ -315,6 +315,8 @@ class ResumableRun(keras.callbacks.Callback):
         steps = steps_per_epoch(self._callbacks) if moment.epoch else None  # the first epoch is the stream's beginning
         if (found := order_not_restored(self._adapter, steps)) is not None:
             self._warn(found)
+        if names := optimizers_beside(self.model):
+            self._warn(messages.optimizers_not_kept(names))
         for who, names in state["lost"]:
             self._warn(messages.callback_without_state(who, names))
         if self.verbose:
