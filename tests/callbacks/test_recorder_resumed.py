@@ -11,7 +11,7 @@ from unetdyn import runs
 from unetdyn.analysis.declarations import Declaration
 from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.callbacks import Monitor, ResumableRun, RunRecorder, StabilityMonitor, Watch, endings
-from unetdyn.callbacks.watch import _kinds
+from unetdyn.callbacks.watched_monitors import monitor_kinds
 
 X = np.linspace(0, 1, 8).reshape(8, 1)
 
@@ -193,7 +193,7 @@ def watch(path, kill=None):
     made = Watch(
         path,
         stability=StabilityMonitor("loss", window=2),
-        **dict.fromkeys(_kinds().keys() - {"stability"}),
+        **dict.fromkeys(monitor_kinds().keys() - {"stability"}),
         window=2,
         display="off",
         verbose=0,

@@ -4,6 +4,7 @@ import copy
 import shutil
 import signal
 import threading
+import time
 
 import keras
 import numpy as np
@@ -223,6 +224,92 @@ def test_loop_of_fits_passes_over_those_that_had_ended(tmp_path):
         np.testing.assert_array_equal(variables[place], value, err_msg=place)
 
 
+class Broken(Cut):
+    """Raises before a step."""
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if (self.epoch, batch) == tuple(self.at):
+            raise OSError("no data")
+
+
+def steps_of(model):
+    return int(keras.ops.convert_to_numpy(model.optimizer.variables[0]))
+
+
+def test_later_fit_that_an_exception_ended_before_its_first_state_is_not_taken_for_the_one_before(tmp_path):
+    model, run, last = small_model(), ResumableRun(tmp_path, verbose=0), Broken()
+    arguments = {**DATA, "epochs": 2, "verbose": 0, "callbacks": [run, last]}
+    model.fit(**arguments)
+    last.at = (0, 1)
+    with pytest.raises(OSError, match="no data"):
+        model.fit(**arguments)
+    steps = steps_of(model)
+    last.at = ()
+    model.fit(**arguments)
+    assert steps_of(model) == steps + 10
+
+
+def test_state_that_is_still_being_written_when_an_exception_comes_is_awaited(tmp_path):
+    model, run, last = small_model(), ResumableRun(tmp_path, verbose=0), Broken((1, 1))
+    write = run._store.write
+
+    def slowly(tree):
+        time.sleep(1)
+        return write(tree)
+
+    run._store.write = slowly
+    arguments = {**DATA, "epochs": 2, "verbose": 0, "callbacks": [run, last]}
+    with pytest.raises(OSError, match="no data"):
+        model.fit(**arguments)
+    last.at = ()
+    model.fit(**arguments)
+    assert run.resumed_from == (1, 0)
+
+
+def test_optimizers_of_the_models_own_are_told(whole):
+    model = small_model()
+    model.critic_optimizer = keras.optimizers.Adam()
+    with pytest.warns(UserWarning, match="The model has optimizers of its own, in critic_optimizer"):
+        train(whole[2], model)
+
+
+def test_passed_over_fits_are_told(tmp_path, capsys):
+    model, run = small_model(), ResumableRun(tmp_path, verbose=0)
+    for _ in range(2):
+        model.fit(**DATA, verbose=0, callbacks=[run])
+    small_model().fit(**DATA, verbose=0, callbacks=[ResumableRun(tmp_path)])
+    assert "Passing over `fit` number 1, which had ended" in capsys.readouterr().out
+
+
+def test_list_of_callbacks_that_knows_no_epochs_lets_an_ended_training_stay_ended(tmp_path):
+    for _ in range(2):
+        model = small_model()
+        callbacks = [ResumableRun(tmp_path, verbose=0), StopEarly()]
+        callbacks = keras.callbacks.CallbackList(callbacks, add_history=True, model=model)
+        model.fit(**DATA, epochs=3, verbose=0, callbacks=callbacks)
+        assert steps_of(model) == 5
+
+
+def test_model_without_weights_is_refused_where_keras_makes_them_in_the_first_step(tmp_path):
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    arguments = {"x": np.ones((4, 1)), "y": np.ones((4, 1)), "verbose": 0, "callbacks": [ResumableRun(tmp_path)]}
+    if keras.backend.backend() == "tensorflow":
+        with pytest.raises(ValueError, match=r"`model` must be built before `fit`.* Begin it with keras\.Input"):
+            model.fit(**arguments)
+        model(np.ones((1, 1)))
+    model.fit(**arguments)
+
+
+def test_other_monitors_are_refused_before_anything_is_changed(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        recorded(tmp_path, at=(1, 2))
+    before = (tmp_path / "run.json").read_bytes(), (tmp_path / "events.jsonl").read_bytes()
+    with pytest.raises(ValueError, match="monitors and controls among the callbacks are others, one for taps/"):
+        train(tmp_path, more=[RunRecorder(tmp_path)])
+    assert ((tmp_path / "run.json").read_bytes(), (tmp_path / "events.jsonl").read_bytes()) == before
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
@@ -289,6 +376,75 @@ def test_second_signal_ends_the_process_at_once(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path, more=[Impatient()])
     assert not StateStore(tmp_path / "state").exists()
+
+
+class LastMoment(Cut):
+    def on_train_end(self, logs=None):
+        signal.raise_signal(self.number)
+
+
+def test_signal_at_the_very_end_does_what_it_did_before(tmp_path):
+    came = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: came.append(number))
+    try:
+        train(tmp_path, epochs=1, more=[LastMoment(number=signal.SIGTERM)])
+        assert came == [signal.SIGTERM]
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_signal_of_a_training_that_an_exception_ended_is_no_first_one(tmp_path, whole):
+    class Broken(Cut):
+        def on_train_batch_end(self, batch, logs=None):
+            signal.raise_signal(signal.SIGINT)
+            raise OSError("no data")
+
+    with pytest.raises(OSError, match="no data"):
+        train(tmp_path / "broken", more=[Broken()])
+    cut_off(tmp_path / "cut", (1, 1))
+    assert_equal(train(tmp_path / "cut"), whole[0])
+
+
+def test_training_that_was_left_while_it_skipped_batches_trains_on(tmp_path, whole):
+    cut_off(tmp_path, (1, 3))
+    model = small_model()
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, model, cut=(1, 1))  # it is not there yet: it ends at once
+    resumed = train(tmp_path, model)
+    assert_equal(resumed, whole[0])
+
+
+class Draws(Cut):
+    def on_epoch_begin(self, epoch, logs=None):
+        super().on_epoch_begin(epoch)
+        np.random.random(3)  # noqa: NPY002
+
+
+class Permuted(keras.utils.PyDataset):
+    """Draws its order as an epoch begins."""
+
+    order = np.arange(10)
+
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, place):
+        chosen = self.order[2 * place : 2 * place + 2]
+        return X[chosen], Y[chosen]
+
+    def on_epoch_begin(self):
+        self.order = np.random.permutation(10)  # noqa: NPY002
+
+
+@pytest.mark.filterwarnings("ignore:The order of this data")
+def test_what_callbacks_draw_as_an_epoch_begins_moves_nothing(tmp_path):
+    def start(folder, at=()):
+        return train(folder, data={"x": Permuted(), "shuffle": False}, cut=at, more=[Draws()])
+
+    with pytest.raises(KeyboardInterrupt):
+        start(tmp_path / "cut", (1, 2))
+    assert_equal(start(tmp_path / "cut"), start(tmp_path / "whole"))
 
 
 def test_handlers_are_what_they_were_after_the_training(tmp_path):

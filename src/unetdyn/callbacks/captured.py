@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
 from unetdyn.callbacks.keras_states import bring_back, state_of
-from unetdyn.dynamics.training_state import copied, put_back
+from unetdyn.dynamics.training_state import copied, difference, put_back, variables_of
 
 State = dict[str, Any]
 
@@ -33,6 +34,7 @@ def captured(moment: Moment, model: keras.Model, callbacks: Sequence[Any], adapt
     return {
         **moment._asdict(),
         "variables": copied(model, metrics=moment.step > 0),
+        "buffers": {place: np.array(keras.ops.convert_to_numpy(each)) for place, each in _buffers(model).items()},
         "callbacks": [
             {"class": type(each).__name__, "name": getattr(each, "name", None), "state": state}
             for each in callbacks
@@ -40,6 +42,21 @@ def captured(moment: Moment, model: keras.Model, callbacks: Sequence[Any], adapt
         ],
         "data": None if dataset is None else dataset.get_state(),
     }
+
+
+def misfit(state: State, model: keras.Model) -> str | None:
+    """By what variables of a state are those of another training, as the end of a sentence; None where they fit.
+
+    Args:
+        state: From `captured`.
+        model: Built and compiled; its optimizer is built too, and the callbacks of its `fit` have begun.
+    """
+    values = {place: value for place, value in state["variables"].items() if not place.startswith("metrics/")}
+    reason = difference(variables_of(model, metrics=False), values)
+    if reason is None:
+        return None
+    what = "monitors and controls among the callbacks are others" if "taps/" in reason else "its variables are others"
+    return f"{what}, {reason}"
 
 
 def put_into_place(state: State, model: keras.Model, callbacks: Sequence[Any], adapter: Any, metrics: bool) -> None:
@@ -61,9 +78,21 @@ def put_into_place(state: State, model: keras.Model, callbacks: Sequence[Any], a
             bring_back(each, found["state"])
     kept = {place: value for place, value in state["variables"].items() if metrics or not place.startswith("metrics/")}
     put_back(model, kept)
+    for place, buffer in _buffers(model).items():
+        buffer.copy_(keras.ops.convert_to_tensor(state["buffers"][place]))
     dataset = _with_state(adapter)
     if dataset is not None and state["data"] is not None:
         dataset.set_state(state["data"])
+
+
+def _buffers(model: keras.Model) -> dict[str, Any]:
+    """What modules of PyTorch keep beside their weights, such as moving statistics: no variables of Keras."""
+    wrappers = [each for each in model._flatten_layers() if isinstance(each, keras.layers.TorchModuleWrapper)]
+    return {
+        f"{place}/{name}": buffer
+        for place, wrapper in enumerate(wrappers)
+        for name, buffer in wrapper.module.named_buffers()
+    }
 
 
 def _with_state(adapter: Any) -> Any:

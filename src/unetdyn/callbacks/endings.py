@@ -32,7 +32,10 @@ class Postponing(Attendant, Protocol):
     """Who wants to do something first."""
 
     def postpone(self, name: str) -> bool:
-        """Whether it calls `go_on_ending` soon. Called between any two instructions, as `on_signal` is."""
+        """Whether it calls `go_on_ending` soon; not for a second signal: who sends it has lost patience.
+
+        Called between any two instructions, as `on_signal` is.
+        """
 
 
 _attending: "weakref.WeakSet[Attendant]" = weakref.WeakSet()
@@ -113,17 +116,17 @@ def tell(name: str) -> None:
 def _handle(number: int, frame: FrameType | None) -> None:
     global _postponed
     name = signal.Signals(number).name
-    if _postponed is None and any(each.postpone(name) for each in _attended() if hasattr(each, "postpone")):
+    if any(each.postpone(name) for each in _attended() if hasattr(each, "postpone")):
         _postponed = number
         return
-    _end(number, frame)  # also the second one: who sends it has lost patience
+    _end(number, frame)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
     global _postponed
     _postponed = None
     tell(signal.Signals(number).name)
-    before = _before.get(number, signal.SIG_DFL)
+    before = _before.get(number, signal.getsignal(number))  # of whom all have left, what was there is there again
     if callable(before):
         before(number, frame)
     else:

@@ -30,6 +30,18 @@ def data_adapter(callbacks: keras.callbacks.CallbackList) -> Any:
     return None
 
 
+def steps_per_epoch(callbacks: keras.callbacks.CallbackList) -> int | None:
+    """As the `fit` with this list has it; None where it has none, or there is no such `fit`.
+
+    Args:
+        callbacks: From `callback_list`.
+    """
+    for frame in _frames():
+        if frame.f_code.co_name == "fit" and frame.f_locals.get("callbacks") is callbacks:
+            return getattr(frame.f_locals.get("epoch_iterator"), "steps_per_epoch", None)
+    return None
+
+
 def _frames() -> Iterator[FrameType]:
     for frame, _ in walk_stack(sys._getframe(2)):
         yield frame

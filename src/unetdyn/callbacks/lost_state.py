@@ -1,13 +1,17 @@
-"""What callbacks of the user's own keep and nobody can bring back: seen by what changes in them during a training."""
+"""What callbacks and models of the user's own keep and nobody can bring back: seen by what changes, or what it is."""
 
 import inspect
+import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from unetdyn.callbacks.keras_states import gives_state, kind_of_keras
 
+_LARGE = 2**20  # bytes
 _OF_FIT = ("_model", "params", "validation_data")
 
 
@@ -38,10 +42,25 @@ class LostState:
         """Classes, and the attributes of each that are lost if the process is killed now."""
         found = []
         for each, before in self._before:
-            changed = [name for name, value in _own(each) if name not in before or before[name] != _mark(value)]
+            changed = [name for name, value in _own(each) if name not in before or [before[name]] != [_mark(value)]]
             if changed:
                 found.append((type(each).__name__, sorted(changed)))
         return found
+
+
+def optimizers_beside(model: keras.Model) -> list[str]:
+    """Attributes of a model that are optimizers, as those of a GAN, beside the one that it was compiled with.
+
+    Keras builds them when a step of the user's own uses them, with variables that nobody else knows.
+
+    Args:
+        model: Compiled.
+    """
+    return [
+        name
+        for name, value in vars(model).items()
+        if isinstance(value, keras.Optimizer) and value is not model.optimizer
+    ]
 
 
 def _own(callback: Any) -> Iterator[tuple[str, Any]]:
@@ -74,10 +93,17 @@ def _names_in(kind: type) -> Iterator[str]:
 
 
 def _mark(value: Any) -> Any:
-    """What tells whether it is still the same: the content of what is plain, and else which object it is."""
+    """What tells whether it is still the same: the content of what is plain, and else which object it is.
+
+    Of large arrays, as of data, it is the object: they would be read at each epoch's end.
+    """
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, list | tuple):
+    if isinstance(value, np.ndarray) and value.nbytes <= _LARGE and not value.dtype.hasobject:
+        return value.shape, zlib.crc32(np.ascontiguousarray(value).tobytes())
+    if isinstance(value, set | frozenset):
+        return len(value), sorted(map(hash, value))
+    if isinstance(value, list | tuple | deque):
         return [_mark(each) for each in value]
     if isinstance(value, dict):
         return {name: _mark(each) for name, each in value.items()}

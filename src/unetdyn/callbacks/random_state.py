@@ -1,4 +1,4 @@
-"""The global random numbers of a process: Python's, NumPy's, Keras' and, where it trains, PyTorch's."""
+"""The global random numbers of a process: Python's, NumPy's, Keras' and, where it is in use, PyTorch's."""
 
 import random
 import sys
@@ -32,7 +32,7 @@ def random_state() -> dict[str, Any]:
         state["keras"] = np.array(keras.ops.convert_to_numpy(seeds.state.value))
     if (torch := _torch()) is not None:
         state["torch"] = torch.get_rng_state().numpy().copy()
-        if torch.cuda.is_available():
+        if torch.cuda.is_initialized():  # asking begins it
             state["cuda"] = [each.cpu().numpy().copy() for each in torch.cuda.get_rng_state_all()]
     return state
 
@@ -56,5 +56,5 @@ def set_random_state(state: dict[str, Any]) -> None:
 
 
 def _torch() -> Any:
-    """PyTorch, where it is the backend."""
-    return sys.modules.get("torch") if keras.backend.backend() == "torch" else None
+    """PyTorch, where it is in use: as the backend, or for the data of another one, such as a `DataLoader`."""
+    return sys.modules.get("torch")

@@ -1,5 +1,6 @@
 """A training that survives being killed: started again in the same way, it is the same training."""
 
+import sys
 import warnings
 import weakref
 from pathlib import Path
@@ -14,11 +15,11 @@ from unetdyn.analysis.diagnosis.messages import resume as messages
 from unetdyn.callbacks import endings
 from unetdyn.callbacks.aside import Aside
 from unetdyn.callbacks.background import Background
-from unetdyn.callbacks.captured import Moment, captured, put_into_place
+from unetdyn.callbacks.captured import Moment, captured, misfit, put_into_place
 from unetdyn.callbacks.data_order import order_not_restored
 from unetdyn.callbacks.fingerprint import data_fingerprint, difference, fingerprint
-from unetdyn.callbacks.fit_call import callback_list, data_adapter
-from unetdyn.callbacks.lost_state import LostState
+from unetdyn.callbacks.fit_call import callback_list, data_adapter, steps_per_epoch
+from unetdyn.callbacks.lost_state import LostState, optimizers_beside
 from unetdyn.callbacks.random_state import random_state, set_random_state
 from unetdyn.callbacks.skipped_batches import SkippedBatches
 from unetdyn.callbacks.walltime import Deadline
@@ -29,6 +30,7 @@ from unetdyn.runs.state_store import StateStore
 from unetdyn.runs.walltime import seconds_of
 
 FOR_EVER = 10.0**6  # seconds
+NO_EPOCH = sys.maxsize  # behind the last one, whatever `epochs` is
 EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again
 
 
@@ -60,7 +62,10 @@ class ResumableRun(keras.callbacks.Callback):
         model.fit(..., callbacks=[..., recorder, ResumableRun("runs/first")])
 
     Started again, this goes on where it was; with another model, another optimizer or other data it is refused. A
-    script that calls `fit` several times passes the same object to all: those that had ended are passed over.
+    script that calls `fit` several times passes the same object to all: those that had ended are passed over, and the
+    model is as it was made until the one comes that had not. So what the script writes after each of them, such as a
+    file of the model, is to be written where that is not there yet; trainings that don't go on from each other, such
+    as folds, need an object and a path each.
 
     What can't be put back: the order of data that draws it by itself, such as arrays that Keras shuffles on TensorFlow,
     `tf.data` and generators (said once when it carries on; `unetdyn.data.TileDataset` with `shuffle=False` has no such
@@ -82,7 +87,8 @@ class ResumableRun(keras.callbacks.Callback):
         fits: How many calls of `fit` have begun; set it beforehand where earlier ones are left out.
 
     Raises:
-        ValueError: If `walltime` or `margin` can't be; from `fit`, if the state is that of another training.
+        ValueError: If `walltime` or `margin` can't be; from `fit`, if the state is that of another training, or the
+            model isn't built.
         FileExistsError: From `fit`, if another process trains on from this state.
         unetdyn.runs.RunError: From `fit`, if no generation of the state is whole.
 
@@ -173,6 +179,8 @@ class ResumableRun(keras.callbacks.Callback):
             return False
         if self._saved is not None:  # it is not there yet, and what is on the disk is what there is to save
             return False
+        if self._asked not in (None, "walltime"):
+            return False
         self._asked = name
         return True
 
@@ -194,12 +202,15 @@ class ResumableRun(keras.callbacks.Callback):
         if self._training:  # an exception ended the one before, which now begins again
             self._live, self.fits = False, self.fits - 1
         self._training = True
+        self._background.wait()  # for a state of before that exception
+        self._see_that_it_is_built()
         number, self.fits = self.fits, self.fits + 1
         self._see_what_it_is()
         for each in self._callbacks.callbacks:
             if isinstance(each, keras.callbacks.BackupAndRestore):
                 self._warn(messages.two_restore(type(each).__name__))
         self._asked = self.stopped_by = None
+        vars(self._callbacks).pop("on_train_batch_end", None)  # in a list that is used again
         if not (self.path / RUN).is_file():  # which says whose it is, and a recorder asks it
             self._take()
         if not self._live and self._store.exists():
@@ -216,7 +227,8 @@ class ResumableRun(keras.callbacks.Callback):
         self._epoch, self._epoch_random = epoch, random_state()
         if self._saved is not None:
             if self._saved["step"]:
-                self._skipped = SkippedBatches(self.model)
+                set_random_state(self._saved["random_of_epoch"])  # callbacks may have drawn meanwhile
+                self._skipped = SkippedBatches(self.model, self._callbacks.params)
                 self._callbacks.on_train_batch_end = _nothing  # of steps that none is: a checkpoint would save them
             else:
                 self._saved = None
@@ -245,6 +257,15 @@ class ResumableRun(keras.callbacks.Callback):
         if self._asked is not None:
             endings.go_on_ending()
 
+    def _see_that_it_is_built(self) -> None:
+        """TensorFlow makes the weights of a model without an input in the first step, too late to put them back."""
+        layers = self.model._flatten_layers(include_self=False)
+        if not self.model.built and not all(layer.built for layer in layers):
+            raise ValueError(
+                f"`model` must be built before `fit`, so that its state can be put back. Received: {self.model.name}, "
+                "whose layers have no weights yet. Begin it with keras.Input, or call it on a batch beforehand."
+            )
+
     def _see_what_it_is(self) -> None:
         """By what it is set up with; what a training changes of an optimizer makes no other training of it."""
         if self._optimizer is None or self._optimizer() is not self.model.optimizer:
@@ -269,12 +290,17 @@ class ResumableRun(keras.callbacks.Callback):
         if not self.model.optimizer.built:
             self.model.optimizer.build(self.model.trainable_variables)
         if number < state["fit"]:  # it had ended before the process did
-            self.model._initial_epoch = (self.params or {}).get("epochs")
+            self.model._initial_epoch = NO_EPOCH
             self._last = None
+            if self.verbose:
+                io_utils.print_msg(messages.passes_over(number))
+            return
+        if number > state["fit"]:  # the end of the one before; an exception ended this one before its first state
             return
         for wrong in saved.skipped:
             self._warn(messages.generation_skipped(wrong))
-        if (reason := difference(state["fingerprint"], self._fingerprint)) is not None:
+        reason = difference(state["fingerprint"], self._fingerprint) or misfit(state, self.model)
+        if reason is not None:
             raise ValueError(
                 f"`path` must hold the state of this training. Received: {self.path}, whose state is of another one: "
                 f"{reason}. Start it as it was, or choose another path."
@@ -284,10 +310,13 @@ class ResumableRun(keras.callbacks.Callback):
         put_into_place(state, self.model, self._callbacks.callbacks, self._adapter, metrics=False)
         set_random_state(state["random_of_epoch"] if moment.step else state["random"])
         over = state["stopped"]  # by a callback, before the planned end
-        self.model._initial_epoch = (self.params or {}).get("epochs") if over else moment.epoch or None
+        self.model._initial_epoch = NO_EPOCH if over else moment.epoch or None
         self._saved = state
-        if (found := order_not_restored(self._adapter)) is not None:
+        steps = steps_per_epoch(self._callbacks) if moment.epoch else None  # the first epoch is the stream's beginning
+        if (found := order_not_restored(self._adapter, steps)) is not None:
             self._warn(found)
+        if names := optimizers_beside(self.model):
+            self._warn(messages.optimizers_not_kept(names))
         for who, names in state["lost"]:
             self._warn(messages.callback_without_state(who, names))
         if self.verbose:
@@ -323,10 +352,11 @@ class ResumableRun(keras.callbacks.Callback):
 
     def _stop(self, moment: Moment) -> None:
         """Save what there is, and let what asked for it go on."""
-        self.stopped_by, self._asked = self._asked, None
+        self.stopped_by = self._asked
         self._background.wait()
         with self._aside("The state"):
             self._writing(moment)()
+        self._asked = None
         if self.stopped_by != "walltime":
             endings.go_on_ending()
             return

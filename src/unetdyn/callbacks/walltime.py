@@ -58,6 +58,7 @@ def _began() -> float:
     try:
         after_boot = int(Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])
         up = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
-        return time.monotonic() - (up - after_boot / os.sysconf("SC_CLK_TCK"))
+        age = up - after_boot / os.sysconf("SC_CLK_TCK")
+        return time.monotonic() - age if age >= 0 else _IMPORTED  # a container may show its own `uptime`
     except (OSError, ValueError, IndexError):
         return _IMPORTED

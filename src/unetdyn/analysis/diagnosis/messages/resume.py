@@ -17,6 +17,15 @@ def carries_on(epoch: int, step: int) -> str:
     return f"Carrying on at epoch {epoch + 1}" + (f", step {step + 1}." if step else ".")
 
 
+def passes_over(fit: int) -> str:
+    """A `fit` that had ended trains nothing, and its model is as it was made.
+
+    Args:
+        fit: Which call, from 0.
+    """
+    return f"Passing over `fit` number {fit + 1}, which had ended: its model is untrained until one comes that had not."
+
+
 def order_not_restored(kind: str) -> Finding:
     """The order of the data is drawn where nobody can put it back.
 
@@ -95,6 +104,19 @@ def callback_without_state(who: str, attributes: Sequence[str]) -> Finding:
         advice=f"give {who} a method `get_state()`, which returns a dictionary of numbers, texts, lists and arrays, "
         "and `set_state(state)`, which takes it back.",
     )
+
+
+def optimizers_not_kept(names: Sequence[str]) -> Finding:
+    """A model trains with optimizers of its own.
+
+    Args:
+        names: Of its attributes.
+    """
+    seen = (
+        f"The model has optimizers of its own, in {', '.join(names)}: what they keep, such as moments, is in no state "
+        "and begins anew. Only the one that was given to `compile` is kept."
+    )
+    return Finding("resume.optimizers_not_kept", "watch", _NAME, seen)
 
 
 def two_restore(who: str) -> Finding:
