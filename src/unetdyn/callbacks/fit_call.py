@@ -24,10 +24,7 @@ def data_adapter(callbacks: keras.callbacks.CallbackList) -> Any:
     Args:
         callbacks: From `callback_list`.
     """
-    for frame in _frames():
-        if frame.f_code.co_name == "fit" and frame.f_locals.get("callbacks") is callbacks:
-            return getattr(frame.f_locals.get("epoch_iterator"), "data_adapter", None)
-    return None
+    return getattr(_epoch_iterator(callbacks), "data_adapter", None)
 
 
 def steps_per_epoch(callbacks: keras.callbacks.CallbackList) -> int | None:
@@ -36,10 +33,12 @@ def steps_per_epoch(callbacks: keras.callbacks.CallbackList) -> int | None:
     Args:
         callbacks: From `callback_list`.
     """
-    for frame in _frames():
-        if frame.f_code.co_name == "fit" and frame.f_locals.get("callbacks") is callbacks:
-            return getattr(frame.f_locals.get("epoch_iterator"), "steps_per_epoch", None)
-    return None
+    return getattr(_epoch_iterator(callbacks), "steps_per_epoch", None)
+
+
+def _epoch_iterator(callbacks: keras.callbacks.CallbackList) -> Any:
+    frames = (frame for frame in _frames() if frame.f_code.co_name == "fit")
+    return next((f.f_locals.get("epoch_iterator") for f in frames if f.f_locals.get("callbacks") is callbacks), None)
 
 
 def _frames() -> Iterator[FrameType]:
