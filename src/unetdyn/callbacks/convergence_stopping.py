@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from unetdyn import analysis
 from unetdyn._checks import check_choice, check_count, plain
 from unetdyn.analysis import declarations
 from unetdyn.analysis.criteria import Criterion, converged_by_change, converged_by_stability
@@ -14,7 +15,6 @@ from unetdyn.analysis.gradient_criterion import converged_by_gradient
 from unetdyn.analysis.improvement_criterion import converged_by_improvement
 from unetdyn.analysis.log_keys import LogKeys
 from unetdyn.analysis.metric_names import direction
-from unetdyn.analysis.slope_criterion import converged_by_slope
 from unetdyn.callbacks.best_model import MODES, BestModel
 from unetdyn.callbacks.epoch_control import EpochControl, State
 from unetdyn.callbacks.gradient import GradientMonitor
@@ -226,7 +226,7 @@ class ConvergenceStopping(EpochControl):
         if self.criterion == "improvement":
             mode = "min" if self._choice.direction == "down" else "max"
             return converged_by_improvement(curve, name=self.monitor, **{"mode": mode, **self.settings})
-        by = converged_by_slope if self.criterion == "slope" else converged_by_change
+        by = analysis.converged_by_slope if self.criterion == "slope" else converged_by_change
         return by(curve, name=self.monitor, **self.settings)
 
     def _stop(self, found: Criterion, since: int) -> None:
@@ -253,7 +253,7 @@ class ConvergenceStopping(EpochControl):
                     )
                 converged_by_gradient({"epoch": [0], "grad_norm": [1.0]}, **trial)
             case "slope":
-                converged_by_slope([0.5], **trial)
+                analysis.converged_by_slope([0.5], **trial)
             case "change":
                 converged_by_change([0.5], **trial)
             case _:

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from unetdyn import analysis
 from unetdyn.analysis.scatter import scatter_about_descent
 from unetdyn.analysis.stability_classes import DDOF, WINDOW, stability
-from unetdyn.analysis.swings import oscillation
 from unetdyn.callbacks.logged_number import logged_number
 
 SWINGS = 40
@@ -43,7 +43,7 @@ def swings_of(values: Sequence[float], name: str, alpha: float) -> tuple[float, 
         name: What they are.
         alpha: The level of the test, see `analysis.oscillation`.
     """
-    found = oscillation(values[-SWINGS:], alpha=alpha)
+    found = analysis.oscillation(values[-SWINGS:], alpha=alpha)
     if not found.determined:
         return _NAN, ""
     chance = found.sign_changes_p if found.kind == "zigzag" else found.p_value
