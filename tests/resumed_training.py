@@ -109,7 +109,7 @@ class Moments(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
         if self.moment is not None and self.moment[0] == epoch and self.moment[1]:
-            self.skipped = SkippedBatches(self.model)
+            self.skipped = SkippedBatches(self.model, self.params)
 
     def on_train_batch_begin(self, batch, logs=None):
         if not batch:

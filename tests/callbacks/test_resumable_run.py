@@ -237,7 +237,7 @@ def steps_of(model):
 
 
 def test_later_fit_that_an_exception_ended_before_its_first_state_is_not_taken_for_the_one_before(tmp_path):
-    model, run, last = small_model(), ResumableRun(tmp_path, verbose=0), Broken()
+    model, run, last = small_model(use_ema=BACKEND != "jax"), ResumableRun(tmp_path, verbose=0), Broken()
     arguments = {**DATA, "epochs": 2, "verbose": 0, "callbacks": [run, last]}
     model.fit(**arguments)
     last.at = (0, 1)
@@ -274,10 +274,10 @@ def test_optimizers_of_the_models_own_are_told(whole):
 
 
 def test_passed_over_fits_are_told(tmp_path, capsys):
-    model, run = small_model(), ResumableRun(tmp_path, verbose=0)
+    model, run = small_model(use_ema=BACKEND != "jax"), ResumableRun(tmp_path, verbose=0)
     for _ in range(2):
         model.fit(**DATA, verbose=0, callbacks=[run])
-    small_model().fit(**DATA, verbose=0, callbacks=[ResumableRun(tmp_path)])
+    small_model(use_ema=BACKEND != "jax").fit(**DATA, verbose=0, callbacks=[ResumableRun(tmp_path)])
     assert "Passing over `fit` number 1, which had ended" in capsys.readouterr().out
 
 
