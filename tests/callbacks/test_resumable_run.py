@@ -27,7 +27,7 @@ def tiles(**changed):
     return {"x": TileDataset(X, Y, **arguments), "shuffle": False}
 
 
-def small_model(rate=0.01, units=2, use_ema=True):
+def small_model(rate=0.01, units=2, use_ema=True, loss="binary_crossentropy"):
     keras.utils.set_random_seed(5)
     layers = [
         keras.layers.Conv2D(units, 3, padding="same", name="first"),
@@ -37,7 +37,7 @@ def small_model(rate=0.01, units=2, use_ema=True):
     ]
     model = keras.Sequential([keras.Input((4, 4, 1)), *layers])
     optimizer = keras.optimizers.Adam(rate, use_ema=use_ema, gradient_accumulation_steps=2)
-    model.compile(optimizer, "binary_crossentropy", metrics=["mae"])
+    model.compile(optimizer, loss, metrics=["mae"])
     return model
 
 
@@ -315,12 +315,13 @@ def test_other_monitors_are_refused_before_anything_is_changed(tmp_path):
     [
         ({"model": lambda: small_model(units=3)}, r"model\.layers\.\d+\.filters was 2 and is 3"),
         ({"model": lambda: small_model(rate=0.02)}, r"optimizer\.learning_rate was 0\.0\d+ and is 0\.0\d+"),
+        ({"model": lambda: small_model(loss="mse")}, r"loss\.name was binary_crossentropy and is mean_squared_error"),
         ({"data": lambda: tiles(seed=4)}, r"data\.seed was 3 and is 4"),
         ({"data": lambda: tiles(batch_size=5)}, r"data\.batch_size was 2 and is 5"),
         ({"data": lambda: tiles(augmentation=None)}, r"data\.augmentation was .* and is None"),
         ({"data": lambda: {"x": X, "y": Y}}, r"data\.kind was TileDataset and is ArrayDataAdapter"),
     ],
-    ids=["model", "optimizer", "order", "batch size", "augmentation", "data"],
+    ids=["model", "optimizer", "loss", "order", "batch size", "augmentation", "data"],
 )
 def test_state_of_another_training_is_refused_by_what_differs(whole, changed, told):
     arguments = {name: make() for name, make in changed.items()}

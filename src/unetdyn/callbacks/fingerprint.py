@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from unetdyn.callbacks.setup import loss_of
+
 _LOOKED_AT = 16  # samples of a data set, spread evenly: enough to tell another one, and read in milliseconds
 _NAMES = ("name", "layers", "input_layers", "output_layers")  # Keras numbers names by what else a process has made
 
@@ -14,7 +16,7 @@ Fingerprint = dict[str, Any]
 
 
 def fingerprint(model: keras.Model) -> Fingerprint:
-    """Model and optimizer as a tree of plain values.
+    """Model, optimizer and loss as a tree of plain values.
 
     Args:
         model: Built and compiled.
@@ -23,6 +25,8 @@ def fingerprint(model: keras.Model) -> Fingerprint:
         "backend": keras.backend.backend(),
         "model": {"layers": list(map(_made_of, model._flatten_layers(include_self=False))), "weights": _weights(model)},
         "optimizer": _made_of(model.optimizer),
+        "loss": loss_of(model),
+        "steps_per_execution": model.steps_per_execution,
     }
 
 

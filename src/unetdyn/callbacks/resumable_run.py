@@ -61,7 +61,7 @@ class ResumableRun(keras.callbacks.Callback):
         recorder = RunRecorder("runs/first", monitors=[...])
         model.fit(..., callbacks=[..., recorder, ResumableRun("runs/first")])
 
-    Started again, this goes on where it was; with another model, another optimizer or other data it is refused. A
+    Started again, this goes on where it was; with another model, optimizer, loss or other data it is refused. A
     script that calls `fit` several times passes the same object to all: those that had ended are passed over, and the
     model is as it was made until the one comes that had not. So what the script writes after each of them, such as a
     file of the model, is to be written where that is not there yet; trainings that don't go on from each other, such

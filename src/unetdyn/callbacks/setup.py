@@ -88,6 +88,15 @@ def setup(
     return {name: _plain(_told(read)) for name, read in parts.items()}
 
 
+def loss_of(model: keras.Model) -> Setup | None:
+    """The loss alone, as `setup` has it; None where it can't be told.
+
+    Args:
+        model: Compiled.
+    """
+    return _plain(_told(lambda: _loss(model.loss)))
+
+
 def _told(read: Callable[[], Any]) -> Any:
     """What a part of the set-up is, or None: whatever a user's own class raises, the training goes on."""
     try:
