@@ -1,5 +1,6 @@
 """A training that was cut off carries on as if it had not been."""
 
+import contextlib
 import copy
 import shutil
 import signal
@@ -448,11 +449,13 @@ def test_what_callbacks_draw_as_an_epoch_begins_moves_nothing(tmp_path):
     assert_equal(start(tmp_path / "cut"), start(tmp_path / "whole"))
 
 
-def test_handlers_are_what_they_were_after_the_training(tmp_path):
+@pytest.mark.parametrize("at", [(), (0, 0)], ids=["its end", "a signal"])
+def test_handlers_are_what_they_were_after_the_training(tmp_path, at):
     for each in tuple(endings._attending):  # of trainings that exceptions have ended in other tests
         endings.leave(each)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    train(tmp_path, epochs=1)
+    with contextlib.suppress(KeyboardInterrupt):
+        train(tmp_path, epochs=1, cut=at)
     assert {number: signal.getsignal(number) for number in before} == before
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("unetdyn")]
 

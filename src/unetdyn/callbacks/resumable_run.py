@@ -357,13 +357,17 @@ class ResumableRun(keras.callbacks.Callback):
         with self._aside("The state"):
             self._writing(moment)()
         self._asked = None
-        if self.stopped_by != "walltime":
-            endings.go_on_ending()
-            return
-        if self.verbose:
-            io_utils.print_msg("\n" + messages.stopped_for_walltime(moment.epoch, moment.step))
-        endings.tell("The end of the walltime")
-        raise WalltimeReached
+        try:
+            if self.stopped_by != "walltime":
+                endings.go_on_ending()
+                return
+            if self.verbose:
+                io_utils.print_msg("\n" + messages.stopped_for_walltime(moment.epoch, moment.step))
+            endings.tell("The end of the walltime")
+            raise WalltimeReached
+        except BaseException:
+            endings.leave(self)  # this `fit` is over, and Keras tells no callback
+            raise
 
     def _tell(self, what: str, error: Exception) -> None:
         self._warn(messages.not_saved(what, error))
