@@ -19,6 +19,14 @@ TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 # One thread a test process: two processes on two cores are faster than four threads fighting.
 PYTEST := TF_CPP_MIN_LOG_LEVEL=2 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS)
 
+# Each of these gets processes of its own: one that has trained for many minutes holds gigabytes, and gets slow.
+TRAINING := tests/callbacks tests/contracts tests/dynamics tests/experiment
+# $(call test,backend)
+define test
+	@status=0; for rooms in "tests $(addprefix --ignore=,$(TRAINING))" $(TRAINING); do \
+		KERAS_BACKEND=$(1) $(PYTEST) $$rooms || status=1; done; exit $$status
+endef
+
 .PHONY: help demo test soak check check-rest lint types imports test-jax test-torch examples notebooks docs-findings docs-studies docs-reproduction docs-controls clean
 
 help:
@@ -56,7 +64,7 @@ demo: .venv/.runtime
 
 test: .venv/.test
 	@echo "Testing on TensorFlow"
-	@KERAS_BACKEND=tensorflow $(PYTEST) tests
+	$(call test,tensorflow)
 
 # Minutes, and for the trainings hours. Each run of the tests has a cheap share of it.
 soak: .venv/.test
@@ -83,11 +91,11 @@ imports: .venv/.check
 
 test-jax: .venv/.check
 	@echo "Testing on JAX"
-	@KERAS_BACKEND=jax $(PYTEST) tests
+	$(call test,jax)
 
 test-torch: .venv/.check
 	@echo "Testing on PyTorch"
-	@KERAS_BACKEND=torch $(PYTEST) tests
+	$(call test,torch)
 
 # Docstrings, the README and the docs are run as they stand; so are the example script and the notebooks.
 examples: .venv/.check
