@@ -14,6 +14,7 @@ from unetdyn.analysis import stability
 from unetdyn.callbacks import RunRecorder
 from unetdyn.experiment import ConfigError, parse_config, run_experiment
 from unetdyn.experiment import run as experiment_run
+from unetdyn.experiment.assembled import assemble
 from unetdyn.experiment.monitors import offered
 
 SMALL = {
@@ -214,12 +215,12 @@ def test_rollback_comes_before_the_averages_and_the_other_controls_after_the_mon
     """It keeps the weights that training goes on from; they look at what the monitors wrote."""
     asked = {"rollback": {}, "stability_control": {}, "convergence": {}, "reduce_lr_on_plateau": {}}
     config = parse_config({**SMALL, "run_directory": str(tmp_path / "run"), "callbacks": UNWATCHED | asked})
-    recorder, watching = experiment_run._callbacks(config, io.StringIO(), {})
-    kinds = [type(each).__name__ for each in watching]
+    made = assemble(config, io.StringIO(), None, lambda **settings: RunRecorder(config.run_directory, **settings))
+    kinds = [type(each).__name__ for each in made.watching]
     assert kinds[:3] == ["DivergenceRollback", "AveragedWeights", "StabilityMonitor"]
     assert kinds[3:6] == ["StabilityControl", "ConvergenceStopping", "ReduceLROnPlateau"]
-    assert kinds[-1] == "RunRecorder"
-    assert {"rollback", "stability_control", "convergence"} <= {each.name for each in recorder.monitors}
+    assert kinds[-2:] == ["RunRecorder", "ResumableRun"]
+    assert {"rollback", "stability_control", "convergence"} <= {each.name for each in made.recorder.monitors}
 
 
 def test_run_experiment_trains_on_the_real_sections(vnc_mito, tmp_path):
