@@ -1,6 +1,6 @@
 """The state of a training at one moment, taken from all that has any, and put back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -52,11 +52,12 @@ def misfit(state: State, model: keras.Model) -> str | None:
         model: Built and compiled; its optimizer is built too, and the callbacks of its `fit` have begun.
     """
     values = {place: value for place, value in state["variables"].items() if not place.startswith("metrics/")}
-    reason = difference(variables_of(model, metrics=False), values)
-    if reason is None:
-        return None
-    what = "monitors and controls among the callbacks are others" if "taps/" in reason else "its variables are others"
-    return f"{what}, {reason}"
+    variables = variables_of(model, metrics=False)
+    for of_taps, what in ((False, "its variables"), (True, "monitors and controls among the callbacks")):
+        reason = difference(_those(variables, of_taps), _those(values, of_taps))
+        if reason is not None:
+            return f"{what} are others, {reason}"
+    return None
 
 
 def put_into_place(state: State, model: keras.Model, callbacks: Sequence[Any], adapter: Any, metrics: bool) -> None:
@@ -83,6 +84,10 @@ def put_into_place(state: State, model: keras.Model, callbacks: Sequence[Any], a
     dataset = _with_state(adapter)
     if dataset is not None and state["data"] is not None:
         dataset.set_state(state["data"])
+
+
+def _those(places: Mapping[str, Any], of_taps: bool) -> dict[str, Any]:
+    return {place: each for place, each in places.items() if place.startswith("taps/") is of_taps}
 
 
 def _buffers(model: keras.Model) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def _base(callback: Any) -> type:
     kinds = type(callback).__mro__
     if gives_state(callback):
         defines = next((kind for kind in kinds if "get_state" in vars(kind)), kinds[0])
-        return defines if defines.__module__.split(".")[0] != "unetdyn" else next(filter(_is_ours, kinds))
+        return next(filter(_is_ours, kinds)) if _is_ours(defines) else defines
     return kind_of_keras(callback) or keras.callbacks.Callback
 
 

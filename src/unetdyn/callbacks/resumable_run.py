@@ -15,13 +15,12 @@ from unetdyn.analysis.diagnosis.messages import resume as messages
 from unetdyn.callbacks import endings
 from unetdyn.callbacks.aside import Aside
 from unetdyn.callbacks.background import Background
-from unetdyn.callbacks.captured import Moment, captured, misfit, put_into_place
-from unetdyn.callbacks.data_order import order_not_restored
+from unetdyn.callbacks.captured import Moment, captured, misfit
 from unetdyn.callbacks.fingerprint import data_fingerprint, difference, fingerprint
-from unetdyn.callbacks.fit_call import callback_list, data_adapter, steps_per_epoch
-from unetdyn.callbacks.lost_state import LostState, optimizers_beside
-from unetdyn.callbacks.random_state import random_state, set_random_state
-from unetdyn.callbacks.skipped_batches import SkippedBatches
+from unetdyn.callbacks.fit_call import callback_list, data_adapter
+from unetdyn.callbacks.lost_state import LostState
+from unetdyn.callbacks.random_state import random_state
+from unetdyn.callbacks.resumption import Resumption
 from unetdyn.callbacks.walltime import Deadline
 from unetdyn.dynamics.sessions import runs
 from unetdyn.runs.claim import FILE as RUN
@@ -132,8 +131,7 @@ class ResumableRun(keras.callbacks.Callback):
         self._training = False  # whether a `fit` has begun, and not ended
         self._is_copy = False
         self._last: _Last | None = None
-        self._saved: dict[str, Any] | None = None
-        self._skipped: SkippedBatches | None = None
+        self._resumption: Resumption | None = None
         self._optimizer: weakref.ref[Any] | None = None
         self._epoch = 0
         self._epoch_random: dict[str, Any] = {}
@@ -141,7 +139,7 @@ class ResumableRun(keras.callbacks.Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         """Of a copy, as tuners make them: it is of another training, of which nothing is kept."""
-        forgotten = ("_model", "params", "_last", "_saved", "_skipped", "_optimizer", "_callbacks", "_adapter", "_lost")
+        forgotten = ("_model", "params", "_last", "_resumption", "_optimizer", "_callbacks", "_adapter", "_lost")
         return {**self.__dict__, **dict.fromkeys(forgotten), "_is_copy": True}
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
@@ -160,9 +158,9 @@ class ResumableRun(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Be exactly where the training was cut off; or save where it is about to be."""
-        if self._saved is not None:
-            if batch >= self._saved["step"]:
-                self._arrive(self._saved)
+        if self._resumption is not None:
+            if self._resumption.begin_step(batch):
+                self._resumption = None
             return
         if self._last is None:
             return
@@ -177,7 +175,7 @@ class ResumableRun(keras.callbacks.Callback):
         """A signal came: the state is saved before it does what it does."""
         if self._last is None or not runs(self._callbacks.params):
             return False
-        if self._saved is not None:  # it is not there yet, and what is on the disk is what there is to save
+        if self._resumption is not None:  # it is not there yet, and what is on the disk is what there is to save
             return False
         if self._asked not in (None, "walltime"):
             return False
@@ -201,6 +199,9 @@ class ResumableRun(keras.callbacks.Callback):
         """All callbacks have begun."""
         if self._training:  # an exception ended the one before, which now begins again
             self._live, self.fits = False, self.fits - 1
+            if self._resumption is not None:
+                self._resumption.give_up()
+                self._resumption = None
         self._training = True
         self._background.wait()  # for a state of before that exception
         self._see_that_it_is_built()
@@ -210,13 +211,11 @@ class ResumableRun(keras.callbacks.Callback):
             if isinstance(each, keras.callbacks.BackupAndRestore):
                 self._warn(messages.two_restore(type(each).__name__))
         self._asked = self.stopped_by = None
-        vars(self._callbacks).pop("on_train_batch_end", None)  # in a list that is used again
         if not (self.path / RUN).is_file():  # which says whose it is, and a recorder asks it
             self._take()
         if not self._live and self._store.exists():
             self._bring_back(number)
         if self._last is not None:
-            self.path.mkdir(parents=True, exist_ok=True)
             self._live = True
             self._lost = LostState(self._callbacks.callbacks)
             endings.attend(self)
@@ -225,13 +224,8 @@ class ResumableRun(keras.callbacks.Callback):
         """All callbacks have begun it."""
         self.model._initial_epoch = None  # which would hold for the next `fit` too
         self._epoch, self._epoch_random = epoch, random_state()
-        if self._saved is not None:
-            if self._saved["step"]:
-                set_random_state(self._saved["random_of_epoch"])  # callbacks may have drawn meanwhile
-                self._skipped = SkippedBatches(self.model, self._callbacks.params)
-                self._callbacks.on_train_batch_end = _nothing  # of steps that none is: a checkpoint would save them
-            else:
-                self._saved = None
+        if self._resumption is not None and self._resumption.begin_epoch():
+            self._resumption = None
 
     def end_epoch(self, epoch: int) -> None:
         """All callbacks have ended it."""
@@ -253,7 +247,7 @@ class ResumableRun(keras.callbacks.Callback):
         self._background.wait()
         self._claim.release()
         endings.leave(self)
-        self._last = self._saved = None
+        self._last = self._resumption = None
         if self._asked is not None:
             endings.go_on_ending()
 
@@ -275,14 +269,13 @@ class ResumableRun(keras.callbacks.Callback):
 
     def _take(self) -> None:
         """Be the one who goes on with this state; where that can't be written, neither can any state."""
-        refused = None
-        with self._aside("The state"):
-            try:
-                self._claim.take()
-            except FileExistsError as error:
-                refused = error
-        if refused is not None:
-            raise refused
+        try:
+            self._claim.take()
+        except FileExistsError:
+            raise
+        except OSError as error:
+            with self._aside("The state"):
+                raise error
 
     def _bring_back(self, number: int) -> None:
         saved = self._store.read()
@@ -305,30 +298,15 @@ class ResumableRun(keras.callbacks.Callback):
                 f"`path` must hold the state of this training. Received: {self.path}, whose state is of another one: "
                 f"{reason}. Start it as it was, or choose another path."
             )
-        moment = Moment(state["epoch"], state["step"])
-        self.resumed_from = moment.epoch, moment.step
-        put_into_place(state, self.model, self._callbacks.callbacks, self._adapter, metrics=False)
-        set_random_state(state["random_of_epoch"] if moment.step else state["random"])
+        self._resumption = resumption = Resumption(state, self.model, self._callbacks, self._adapter)
+        self.resumed_from = resumption.moment.epoch, resumption.moment.step
+        resumption.begin()
         over = state["stopped"]  # by a callback, before the planned end
-        self.model._initial_epoch = NO_EPOCH if over else moment.epoch or None
-        self._saved = state
-        steps = steps_per_epoch(self._callbacks) if moment.epoch else None  # the first epoch is the stream's beginning
-        if (found := order_not_restored(self._adapter, steps)) is not None:
-            self._warn(found)
-        if names := optimizers_beside(self.model):
-            self._warn(messages.optimizers_not_kept(names))
-        for who, names in state["lost"]:
-            self._warn(messages.callback_without_state(who, names))
+        self.model._initial_epoch = NO_EPOCH if over else resumption.moment.epoch or None
+        for concern in resumption.concerns():
+            self._warn(concern)
         if self.verbose:
-            io_utils.print_msg(messages.carries_on(moment.epoch, moment.step))
-
-    def _arrive(self, state: dict[str, Any]) -> None:
-        if self._skipped is not None:
-            self._skipped.end()
-            vars(self._callbacks).pop("on_train_batch_end", None)
-        put_into_place(state, self.model, self._callbacks.callbacks, None, metrics=True)
-        set_random_state(state["random"])
-        self._saved = self._skipped = None
+            io_utils.print_msg(messages.carries_on(*resumption.moment))
 
     def _writing(self, moment: Moment) -> Any:
         state = {
@@ -378,10 +356,6 @@ class ResumableRun(keras.callbacks.Callback):
 
     def _warn(self, found: Finding) -> None:
         warnings.warn(found.sentence, UserWarning, stacklevel=3)
-
-
-def _nothing(batch: int, logs: dict[str, Any] | None = None) -> None:
-    """In place of a hook."""
 
 
 class _Last(keras.callbacks.Callback):
