@@ -1,7 +1,6 @@
 """A run directory that is to be carried on, of which nothing is touched before that is certain."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -94,11 +93,8 @@ class WaitingWriter(RunWriter):
     def flush(self) -> None:
         """Nothing is written."""
 
-    @contextmanager
-    def replacing(self, name: str) -> Iterator[Path]:  # noqa: ARG002
-        """Nothing is written."""
+    def _owned(self) -> Path:
         raise FileExistsError(f"{self.path} is to be carried on, and nothing was written there.")
-        yield self.path
 
     def _append(self, name: str, record: dict[str, Any]) -> None:
         pass
