@@ -58,7 +58,25 @@ def joined(parts: Sequence[Arrays]) -> Arrays:
     if len(names) > 1:
         raise ValueError(f"its parts hold different arrays: {sorted(set.union(*map(set, names)))}")
     lengths = [rows_of(part) for part in parts]
-    return {name: _column([part[name] for part in parts], lengths) for name in parts[-1]}
+    return {name: joined_column([part[name] for part in parts], lengths) for name in parts[-1]}
+
+
+def joined_column(parts: Sequence[Any], lengths: Sequence[int]) -> Any:
+    """One column of several parts that follow each other.
+
+    Args:
+        parts: Arrays, or dictionaries of arrays; what was not there in some of these has NaN for their rows.
+        lengths: How many rows each part has.
+
+    Example:
+        >>> joined_column([{}, {"enc1": np.array([0.5])}], [2, 1])["enc1"].tolist()
+        [nan, nan, 0.5]
+    """
+    if not isinstance(parts[0], Mapping):
+        return np.concatenate(parts) if np.ndim(parts[-1]) else parts[-1]
+    keys = dict.fromkeys(key for part in parts for key in part)
+    absent = [np.full(length, np.nan, np.float32) for length in lengths]
+    return {key: np.concatenate([part.get(key, nan) for part, nan in zip(parts, absent, strict=True)]) for key in keys}
 
 
 def first_rows(arrays: Arrays, rows: int) -> Arrays:
@@ -82,23 +100,16 @@ class Segments:
 
     Example:
         >>> import tempfile
-        >>> segments = Segments(Path(tempfile.mkdtemp()), "gradient")
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> segments = Segments(folder, "gradient")
         >>> for step in range(5):
         ...     segments.append(step, {"step": np.array([step])})
-        >>> [file.name for file in segments.files()], segments.read()["step"].tolist()
+        >>> sorted(file.name for file in folder.glob("gradient/*")), segments.read()["step"].tolist()
         (['000000000000-000000000004.npz', '000000000004-000000000005.npz'], [0, 1, 2, 3, 4])
     """
 
     def __init__(self, folder: Path, name: str) -> None:
         self._whole, self._folder = folder / f"{name}.npz", folder / name
-
-    def files(self) -> list[Path]:
-        """Those that count, in their order, without `NAME.npz`.
-
-        Raises:
-            RunError: If rows are missing between them, or `NAME.npz` is damaged.
-        """
-        return [self._file(*each) for each in self._chain()[1]]
 
     def read(self) -> Arrays:
         """The whole record.
@@ -246,11 +257,3 @@ def rows_of_file(file: Path) -> int:
             return next((len(array) for array in arrays if array.ndim), 0)
     except Exception as error:  # archives that are damaged raise almost anything
         raise RunError(f"{file} is damaged: {error or type(error).__name__}.") from error
-
-
-def _column(parts: list[Any], lengths: list[int]) -> Any:
-    if not isinstance(parts[0], Mapping):
-        return np.concatenate(parts) if np.ndim(parts[-1]) else parts[-1]
-    keys = dict.fromkeys(key for part in parts for key in part)
-    absent = [np.full(length, np.nan, np.float32) for length in lengths]
-    return {key: np.concatenate([part.get(key, nan) for part, nan in zip(parts, absent, strict=True)]) for key in keys}
