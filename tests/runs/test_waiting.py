@@ -4,7 +4,7 @@ import pytest
 
 from unetdyn import runs
 from unetdyn.runs import RunWriter
-from unetdyn.runs.waiting import WaitingWriter
+from unetdyn.runs.waiting import WaitingWriter, run_to_carry_on
 
 
 def test_nothing_is_written_before_the_run_is_taken_over(tmp_path):
@@ -22,3 +22,17 @@ def test_nothing_is_written_before_the_run_is_taken_over(tmp_path):
     with pytest.raises(FileExistsError, match=said), writer.replacing("model.keras"):
         pass
     assert {file: file.read_bytes() for file in writer.path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("seconds", "carried_on"),
+    [([], True), ([4000.0], True), ([29.0, 30.0], True), ([29.0, 31.0], False), ([None, 1.0], False)],
+    ids=["no epoch", "one", "less than a minute", "a minute", "of unknown length"],
+)
+def test_run_that_has_lost_its_states_begins_again_only_at_its_beginning(tmp_path, seconds, carried_on):
+    writer = RunWriter(tmp_path / "run")
+    (tmp_path / "run/state").mkdir()
+    for epoch, each in enumerate(seconds):
+        writer.log_epoch(epoch, {"loss": 0.5, "seconds": each})
+    writer.finish("interrupted")
+    assert (run_to_carry_on(tmp_path / "run", extend=False) is not None) is carried_on
