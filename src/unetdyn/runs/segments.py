@@ -169,9 +169,7 @@ class Segments:
         end = ranges[-1][1] if ranges else whole
         if end < rows:
             raise RunError(f"{self._folder} must have {rows} rows of the record. It has {end}.")
-        if end == rows and not self._others(ranges):
-            return
-        self._remove(self._others(ranges))
+        self._remove([each for each in self._ranges() if each not in ranges])
         for first, last in reversed(ranges):
             if last > rows:
                 if first < rows:
@@ -191,7 +189,7 @@ class Segments:
     def _chain(self) -> tuple[int, list[tuple[int, int]]]:
         """How many rows `NAME.npz` has, where others need to know it, and the files that follow."""
         ranges = self._ranges()
-        end = whole = rows_of_file(self._whole) if self._whole.is_file() else 0
+        end = whole = _rows_of_file(self._whole) if self._whole.is_file() else 0
         found = []
         for first, last in ranges:
             if last <= end:
@@ -207,9 +205,6 @@ class Segments:
         names = [_NAME.fullmatch(file.name) for file in self._folder.glob("*.npz")]
         ranges = [(int(name[1]), int(name[2])) for name in names if name is not None]
         return sorted(ranges, key=lambda each: (each[0], -each[1]))
-
-    def _others(self, ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        return [each for each in self._ranges() if each not in ranges]
 
     def _part(self, first: int, last: int) -> Arrays:
         file = self._file(first, last)
@@ -245,7 +240,7 @@ def segmented(folder: Path) -> list[str]:
     return sorted({file.parent.name for file in folder.glob("[!.]*/*.npz") if _NAME.fullmatch(file.name)})
 
 
-def rows_of_file(file: Path) -> int:
+def _rows_of_file(file: Path) -> int:
     """How many rows the arrays of a file have, by the first that has any: all of it need not be read.
 
     Raises:
