@@ -4,6 +4,7 @@ So a file can be damaged, or an epoch come to its end, thousands of times.
 """
 
 import time
+import warnings
 from pathlib import Path
 
 import keras
@@ -75,6 +76,36 @@ def drive_alone(folder, epochs=EPOCHS, tell=lambda text: None, hold=0.0):
     model, run = make_model(), ResumableRun(folder, verbose=0)
     history = tell_all(model, [run], epochs, holding(tell, hold))
     return {"history": history, "variables": copied(model, metrics=False)}, run.resumed_from
+
+
+class At(keras.callbacks.Callback):
+    """Does something when an epoch begins, and the state of the one before is on the disk."""
+
+    def __init__(self, run, **actions):
+        super().__init__()
+        self.run = run
+        self.actions = {int(name.removeprefix("epoch")): action for name, action in actions.items()}
+
+    def get_state(self):
+        return {}
+
+    def set_state(self, state):
+        pass
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.run._background.wait()
+        self.actions.get(epoch, lambda: None)()
+
+
+def disturbed(folder, **actions):
+    """A training to which something happens when its epochs begin, and what it warned of."""
+    model, monitor = make_model(), StabilityMonitor(["val_loss", "loss"], window=2)
+    recorder = RunRecorder(folder, save_best="val_loss", monitors=[monitor], extend=True)
+    run = ResumableRun(folder, verbose=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        tell_all(model, [monitor, recorder, run, At(run, **actions)], EPOCHS)
+    return [str(each.message) for each in caught if "__array__" not in str(each.message)]
 
 
 def holding(tell, seconds):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 from faults.by_hand import EPOCHS, drive
 
@@ -18,8 +19,6 @@ def drive_until(folder, operation, epochs=EPOCHS, tell=lambda text: None):
         epochs: As of `drive`.
         tell: Is given the number of operations in the end.
     """
-    import sys
-
     count = 0
 
     def see(name, arguments):

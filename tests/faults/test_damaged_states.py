@@ -13,9 +13,8 @@ import keras
 import pytest
 
 from damage import damaged, reshaped, reshaped_lines, seeds
-from faults.by_hand import EPOCHS, drive, drive_alone, recorded
+from faults.by_hand import EPOCHS, disturbed, drive, drive_alone, recorded
 from faults.killed_training import differences
-from faults.test_stopped_writers import disturbed
 from unetdyn import runs
 from unetdyn.runs.records import RunError
 

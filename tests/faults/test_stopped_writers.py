@@ -16,10 +16,9 @@ import keras
 import pytest
 
 from damage import TRIES
-from faults.by_hand import EPOCHS, drive, leftovers, make_model, recorded, tell_all
+from faults.by_hand import EPOCHS, disturbed, drive, leftovers, recorded
 from faults.killed_training import differences
 from unetdyn import runs
-from unetdyn.callbacks import ResumableRun, RunRecorder, StabilityMonitor
 from unetdyn.runs.state_store import StateStore
 
 FEW = 6
@@ -66,36 +65,6 @@ def test_process_killed_before_any_operation_on_a_file_goes_on(forks, tmp_path, 
         assert len(list((folder / "state").iterdir())) == 4
         shutil.rmtree(folder)
     print(f"\n{keras.config.backend()}: killed before {killed} of {count} operations on files, all equal.")
-
-
-class At(keras.callbacks.Callback):
-    """Does something when an epoch begins, and the state of the one before is on the disk."""
-
-    def __init__(self, run, **actions):
-        super().__init__()
-        self.run = run
-        self.actions = {int(name.removeprefix("epoch")): action for name, action in actions.items()}
-
-    def get_state(self):
-        return {}
-
-    def set_state(self, state):
-        pass
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.run._background.wait()
-        self.actions.get(epoch, lambda: None)()
-
-
-def disturbed(folder, **actions):
-    """A training to which something happens when its epochs begin, and what it warned of."""
-    model, monitor = make_model(), StabilityMonitor(["val_loss", "loss"], window=2)
-    recorder = RunRecorder(folder, save_best="val_loss", monitors=[monitor], extend=True)
-    run = ResumableRun(folder, verbose=0)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        tell_all(model, [monitor, recorder, run, At(run, **actions)], EPOCHS)
-    return [str(each.message) for each in caught if "__array__" not in str(each.message)]
 
 
 def told_once(said, number):

@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 
 from unetdyn import runs
-from unetdyn.runs import RunError, RunWriter, reopening
+from unetdyn.runs import RunError, RunWriter, taking_over
 from unetdyn.runs.process import identity
 
 ANOTHER = "elsewhere"
@@ -227,7 +227,7 @@ def test_lock_of_which_nothing_is_known_holds_for_a_minute(tmp_path, content):
     leave_lock(path, content)
     with pytest.raises(FileExistsError, match=r"is taken over by another process at this moment: .*try again in a min"):
         RunWriter.reopen(path)
-    leave_lock(path, content, age=reopening.HELD_FOR + 1)
+    leave_lock(path, content, age=taking_over.HELD_FOR + 1)
     RunWriter.reopen(path)
     assert leftovers(path) == []
 
@@ -241,7 +241,7 @@ def test_process_killed_while_it_reopens_leaves_a_run_to_reopen(tmp_path, monkey
     for call in range(1, 20):
         path, count = killed(tmp_path / str(call)).path, [0]
         with monkeypatch.context() as patch:
-            patch.setattr(reopening, "_remove", lambda file: None)
+            patch.setattr(taking_over, "remove", lambda file: None)
             own = os.fsync
 
             def fsync(descriptor, own=own, count=count, call=call):

@@ -24,7 +24,7 @@ def segments(tmp_path):
 
 
 def names(segments):
-    return [file.name for file in segments.files()]
+    return sorted(file.name for file in segments._folder.iterdir())
 
 
 @pytest.mark.parametrize("sizes", [[1] * 40, [3] * 17, [5, 1, 1, 1, 20, 1, 1], [100, 1, 2]])
@@ -130,7 +130,11 @@ def test_kill_at_any_moment_of_compacting_or_cutting_loses_no_row_that_stays(tmp
         for found in moments(
             tmp_path, (lambda e: e.compact()) if act == "compact" else (lambda e, k=kept: e.cut_back(k)), monkeypatch
         ):
-            read = found.read()["step"].tolist() if kept or (found._whole.is_file() or found.files()) else []
+            read = (
+                found.read()["step"].tolist()
+                if kept or (found._whole.is_file() or any(found._folder.glob("*.npz")))
+                else []
+            )
             assert read == list(range(len(read)))
             assert len(read) >= kept
             found.cut_back(kept)

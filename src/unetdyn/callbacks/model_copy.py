@@ -155,7 +155,7 @@ class _NoFiles(saving_lib.DiskIOStore):
         return True
 
     def make(self, path: str) -> str:
-        raise NotImplementedError(f"{path or 'the model'} writes files of its own")
+        raise TypeError(f"{path or 'the model'} writes files of its own")
 
 
 def _entries(part: Any, place: str = "", skipped: Iterable[Any] = ()) -> Entries:

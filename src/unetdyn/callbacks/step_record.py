@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
+
+from unetdyn.runs.segments import joined_column
 
 Column = NDArray[Any] | Mapping[str, NDArray[Any]]
 
@@ -17,6 +18,7 @@ class StepRecord:
             empty mapping.
 
     Example:
+        >>> import numpy as np
         >>> record = StepRecord(step=np.zeros(0, int), ratio={})
         >>> record.append(step=np.array([0, 1]), ratio={"enc1": np.array([0.5, 0.25])})
         >>> record.append(step=np.array([2]), ratio={"enc1": np.array([0.125]), "head": np.array([1.0])})
@@ -62,7 +64,7 @@ class StepRecord:
     @property
     def arrays(self) -> dict[str, Any]:
         """The whole columns. A block that was not there in some epochs, frozen perhaps, has NaN for their steps."""
-        return {name: self._joined(name) for name in self._chunks[0]}
+        return {name: joined_column([chunk[name] for chunk in self._chunks], self._lengths) for name in self._chunks[0]}
 
     def get_state(self) -> dict[str, Any]:
         """The whole columns, as copies."""
@@ -75,16 +77,6 @@ class StepRecord:
             state: From `get_state` of a record with the same columns.
         """
         self._chunks, self._lengths = [dict(state["columns"])], [state["length"]]
-
-    def _joined(self, name: str) -> NDArray[Any] | dict[str, NDArray[Any]]:
-        parts: list[Any] = [chunk[name] for chunk in self._chunks]
-        if not isinstance(parts[0], Mapping):
-            return np.concatenate(parts)
-        keys = dict.fromkeys(key for part in parts for key in part)
-        absent = [np.full(length, np.nan, np.float32) for length in self._lengths]
-        return {
-            key: np.concatenate([part.get(key, nan) for part, nan in zip(parts, absent, strict=True)]) for key in keys
-        }
 
 
 def _from(column: Column, row: int) -> Column:

@@ -16,9 +16,7 @@ from unetdyn.experiment.schedule_config import OVER_ALL_EPOCHS
 from unetdyn.experiment.stages import CutOff
 from unetdyn.runs.process import in_words, is_alive
 from unetdyn.runs.state_store import STATE, StateStore
-
-BEGINNING = 60.0
-"""Seconds of training that are no loss: a run that was ended in them, before its first state, begins again."""
+from unetdyn.runs.waiting import has_only_begun
 
 
 def resume_experiment(
@@ -111,8 +109,7 @@ def _was_ended_before_a_state(run: runs.Run, config: Config) -> bool:
     folder = run.path / STATE
     if not config.fit.keep_state or StateStore(folder).exists() or (run.epochs and not folder.is_dir()):
         return False
-    seconds = [float(each["seconds"]) for each in run.epochs if isinstance(each.get("seconds"), int | float)]
-    return len(run.epochs) <= 1 or (len(seconds) == len(run.epochs) and sum(seconds) < BEGINNING)
+    return has_only_begun(run)
 
 
 def _noting(recorder: callbacks.RunRecorder, config: Config) -> keras.callbacks.Callback:

@@ -121,8 +121,13 @@ def remove_leftovers(folder: Path) -> None:
     """
     for file in folder.iterdir() if folder.is_dir() else ():
         if _BESIDE.fullmatch(file.name):
-            with suppress(OSError):
-                file.unlink()
+            remove(file)
+
+
+def remove(file: Path) -> None:
+    """Remove what nobody reads any more, or leave it for the next time where that fails."""
+    with suppress(OSError):
+        file.unlink()
 
 
 def sync_folder(folder: Path) -> None:

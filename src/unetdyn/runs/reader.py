@@ -95,12 +95,12 @@ class Run:
             return self.status
         process = self.header.get("process")
         alive = is_alive(process)
-        if alive is False:
-            way = what_carries_on(self.path, self.config)
-            return f"killed: {in_words(process)} is gone" + (f"; to carry on: {way}" if way else "")
-        if alive or not process:
-            return "running" if alive else "running, or killed"
-        return f"running on {process.get('host')}, or killed"
+        if alive:
+            return "running"
+        if alive is None:
+            return f"running on {process.get('host')}, or killed" if process else "running, or killed"
+        way = what_carries_on(self.path, self.config)
+        return f"killed: {in_words(process)} is gone" + (f"; to carry on: {way}" if way else "")
 
     @property
     def resumed(self) -> list[dict[str, Any]]:

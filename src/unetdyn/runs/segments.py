@@ -58,7 +58,25 @@ def joined(parts: Sequence[Arrays]) -> Arrays:
     if len(names) > 1:
         raise ValueError(f"its parts hold different arrays: {sorted(set.union(*map(set, names)))}")
     lengths = [rows_of(part) for part in parts]
-    return {name: _column([part[name] for part in parts], lengths) for name in parts[-1]}
+    return {name: joined_column([part[name] for part in parts], lengths) for name in parts[-1]}
+
+
+def joined_column(parts: Sequence[Any], lengths: Sequence[int]) -> Any:
+    """One column of several parts that follow each other.
+
+    Args:
+        parts: Arrays, or dictionaries of arrays; what was not there in some of these has NaN for their rows.
+        lengths: How many rows each part has.
+
+    Example:
+        >>> joined_column([{}, {"enc1": np.array([0.5])}], [2, 1])["enc1"].tolist()
+        [nan, nan, 0.5]
+    """
+    if not isinstance(parts[0], Mapping):
+        return np.concatenate(parts) if np.ndim(parts[-1]) else parts[-1]
+    keys = dict.fromkeys(key for part in parts for key in part)
+    absent = [np.full(length, np.nan, np.float32) for length in lengths]
+    return {key: np.concatenate([part.get(key, nan) for part, nan in zip(parts, absent, strict=True)]) for key in keys}
 
 
 def first_rows(arrays: Arrays, rows: int) -> Arrays:
@@ -82,23 +100,16 @@ class Segments:
 
     Example:
         >>> import tempfile
-        >>> segments = Segments(Path(tempfile.mkdtemp()), "gradient")
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> segments = Segments(folder, "gradient")
         >>> for step in range(5):
         ...     segments.append(step, {"step": np.array([step])})
-        >>> [file.name for file in segments.files()], segments.read()["step"].tolist()
+        >>> sorted(file.name for file in folder.glob("gradient/*")), segments.read()["step"].tolist()
         (['000000000000-000000000004.npz', '000000000004-000000000005.npz'], [0, 1, 2, 3, 4])
     """
 
     def __init__(self, folder: Path, name: str) -> None:
         self._whole, self._folder = folder / f"{name}.npz", folder / name
-
-    def files(self) -> list[Path]:
-        """Those that count, in their order, without `NAME.npz`.
-
-        Raises:
-            RunError: If rows are missing between them, or `NAME.npz` is damaged.
-        """
-        return [self._file(*each) for each in self._chain()[1]]
 
     def read(self) -> Arrays:
         """The whole record.
@@ -158,9 +169,7 @@ class Segments:
         end = ranges[-1][1] if ranges else whole
         if end < rows:
             raise RunError(f"{self._folder} must have {rows} rows of the record. It has {end}.")
-        if end == rows and not self._others(ranges):
-            return
-        self._remove(self._others(ranges))
+        self._remove([each for each in self._ranges() if each not in ranges])
         for first, last in reversed(ranges):
             if last > rows:
                 if first < rows:
@@ -180,7 +189,7 @@ class Segments:
     def _chain(self) -> tuple[int, list[tuple[int, int]]]:
         """How many rows `NAME.npz` has, where others need to know it, and the files that follow."""
         ranges = self._ranges()
-        end = whole = rows_of_file(self._whole) if self._whole.is_file() else 0
+        end = whole = _rows_of_file(self._whole) if self._whole.is_file() else 0
         found = []
         for first, last in ranges:
             if last <= end:
@@ -196,9 +205,6 @@ class Segments:
         names = [_NAME.fullmatch(file.name) for file in self._folder.glob("*.npz")]
         ranges = [(int(name[1]), int(name[2])) for name in names if name is not None]
         return sorted(ranges, key=lambda each: (each[0], -each[1]))
-
-    def _others(self, ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        return [each for each in self._ranges() if each not in ranges]
 
     def _part(self, first: int, last: int) -> Arrays:
         file = self._file(first, last)
@@ -234,7 +240,7 @@ def segmented(folder: Path) -> list[str]:
     return sorted({file.parent.name for file in folder.glob("[!.]*/*.npz") if _NAME.fullmatch(file.name)})
 
 
-def rows_of_file(file: Path) -> int:
+def _rows_of_file(file: Path) -> int:
     """How many rows the arrays of a file have, by the first that has any: all of it need not be read.
 
     Raises:
@@ -246,11 +252,3 @@ def rows_of_file(file: Path) -> int:
             return next((len(array) for array in arrays if array.ndim), 0)
     except Exception as error:  # archives that are damaged raise almost anything
         raise RunError(f"{file} is damaged: {error or type(error).__name__}.") from error
-
-
-def _column(parts: list[Any], lengths: list[int]) -> Any:
-    if not isinstance(parts[0], Mapping):
-        return np.concatenate(parts) if np.ndim(parts[-1]) else parts[-1]
-    keys = dict.fromkeys(key for part in parts for key in part)
-    absent = [np.full(length, np.nan, np.float32) for length in lengths]
-    return {key: np.concatenate([part.get(key, nan) for part, nan in zip(parts, absent, strict=True)]) for key in keys}

@@ -1,7 +1,6 @@
 """Whose the states of a training are, where no run directory says it: of two that go on from them, one gets them."""
 
 import json
-import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from unetdyn.runs.atomic import replacing
 from unetdyn.runs.claim import TOKEN
 from unetdyn.runs.process import identity
-from unetdyn.runs.reopening import check_is_left, lock_in
+from unetdyn.runs.taking_over import check_is_left, taking_over
 
 FILE = "process.json"
 
@@ -50,25 +49,10 @@ class StateClaim:
         if self.folder.exists() and not self.folder.is_dir():
             raise NotADirectoryError(f"{self.folder} must be a folder, and is a file: move it away.")
         self.folder.mkdir(parents=True, exist_ok=True)
-        while True:
-            held = self._read()
-            lock = lock_in(self.folder, f".taken-{held[TOKEN]}-")
-            if lock is None:
-                continue
-            try:
-                if (now := self._read())[TOKEN] != held[TOKEN]:
-                    continue  # somebody was faster, and has let the lock go
-                check_is_left(self.folder, now)
-                token = uuid.uuid4().hex
-                self._write(token, "running")
-                self._token = token
-                for file in self.folder.glob(".taken-*.json"):  # those of the killed, who are not asked any more
-                    if token not in file.name:
-                        file.unlink(missing_ok=True)
-                return
-            finally:
-                with suppress(OSError):
-                    lock.unlink(missing_ok=True)
+        with taking_over(self.folder, ".taken-", self._read) as (now, token):
+            check_is_left(self.folder, now)
+            self._write(token, "running")
+            self._token = token
 
     def check(self) -> None:
         """Ask before each writing; without `take` nothing is asked.

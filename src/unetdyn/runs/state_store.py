@@ -8,14 +8,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from unetdyn.runs.atomic import replacing, sync_folder
+from unetdyn.runs.atomic import remove, replacing, sync_folder
 from unetdyn.runs.claim import FILE, Ownership, token_of
 from unetdyn.runs.records import RunError
 from unetdyn.runs.state_tree import decode, encode
@@ -170,18 +169,17 @@ class StateStore:
 
     def _remove_leftovers(self, committed: set[int]) -> None:
         """What a kill has left of a state that never became one."""
-        if self.folder.is_dir():
-            for file in list(self.folder.iterdir()):
-                found = _NAME.fullmatch(file.name)
-                if _TEMPORARY.fullmatch(file.name) or (found and int(found[1]) not in committed):
-                    _remove(file)
+        for file in list(self._files()):
+            found = _NAME.fullmatch(file.name)
+            if _TEMPORARY.fullmatch(file.name) or (found and int(found[1]) not in committed):
+                remove(file)
 
     def _keep(self, before: set[int], written: int) -> None:
         """The one that was written, and the last before it that is whole, as far as that is known."""
         kept = {written, *sorted(before - self._damaged)[1 - KEPT :]}
         for generation in before - kept:
             for suffix in ("json", "npz"):  # in this order: what has no .json is no state
-                _remove(self._file(generation, suffix))
+                remove(self._file(generation, suffix))
 
     def _numbers(self, suffix: str) -> set[int]:
         found = (_NAME.fullmatch(file.name) for file in self._files())
@@ -213,9 +211,3 @@ def _words(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "it is missing"
     return f"{error}".rstrip(".") or type(error).__name__
-
-
-def _remove(file: Path) -> None:
-    """Or leave it for the next time."""
-    with suppress(OSError):
-        file.unlink()

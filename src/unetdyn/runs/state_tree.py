@@ -18,7 +18,6 @@ _KINDS = "biufcUS"
 _EXACT = 2**53
 """Up to here any program reads a whole number of JSON as it is."""
 
-
 _MANY = 32
 """Numbers from which on a list of them is written as an array: a history of many epochs would be a long text."""
 

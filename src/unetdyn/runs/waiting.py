@@ -1,7 +1,6 @@
 """A run directory that is to be carried on, of which nothing is touched before that is certain."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,24 @@ from unetdyn.runs.resume_command import resume_command
 from unetdyn.runs.state_store import STATE, StateStore
 from unetdyn.runs.writer import RunWriter
 
+BEGINNING = 60.0
+"""Seconds of training that are no loss: a run that was ended in them, before its first state, begins again."""
+
+
+def has_only_begun(run: Run) -> bool:
+    """Whether nearly nothing is lost if a run without a state begins again: one epoch, or some of a minute in all.
+
+    One that had come further has lost its state, and its record is not to be cut off for that.
+    """
+    seconds = [float(each["seconds"]) for each in run.epochs if isinstance(each.get("seconds"), int | float)]
+    return len(run.epochs) <= 1 or (len(seconds) == len(run.epochs) and sum(seconds) < BEGINNING)
+
 
 def run_to_carry_on(path: str | Path, extend: bool) -> Run | None:
     """The run at a path, if a training may go on with it.
 
-    That is one that has not finished and has a state; or has the folder for it, which was made when its training began;
-    or was killed before that.
+    That is one that has not finished and has a state; or has only begun, and has the folder for states, which was made
+    when its training began; or was killed before that.
 
     Args:
         path: A run directory, or whatever is to become one.
@@ -45,7 +56,7 @@ def run_to_carry_on(path: str | Path, extend: bool) -> Run | None:
                 "RunRecorder(..., extend=True). For a new one, choose another path."
             )
         return run if stated else None
-    if stated or (folder / STATE).is_dir():
+    if stated or ((folder / STATE).is_dir() and has_only_begun(run)):
         return run
     gone = run.status != "running" or is_alive(run.header.get("process")) is False
     return run if gone and not run.epochs else None
@@ -94,11 +105,8 @@ class WaitingWriter(RunWriter):
     def flush(self) -> None:
         """Nothing is written."""
 
-    @contextmanager
-    def replacing(self, name: str) -> Iterator[Path]:  # noqa: ARG002
-        """Nothing is written."""
+    def _owned(self) -> Path:
         raise FileExistsError(f"{self.path} is to be carried on, and nothing was written there.")
-        yield self.path
 
     def _append(self, name: str, record: dict[str, Any]) -> None:
         pass

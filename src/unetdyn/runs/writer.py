@@ -8,24 +8,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 from unetdyn._checks import unknown_choice
 from unetdyn.runs import strict_json
+from unetdyn.runs.array_writer import ArrayWriter
 from unetdyn.runs.atomic import append, remove_leftovers, replacing, sync_folder
 from unetdyn.runs.claim import FILE, TOKEN, Ownership, claim, siblings
-from unetdyn.runs.nesting import flatten
 from unetdyn.runs.process import identity
-from unetdyn.runs.records import FORMAT_VERSION, RunError, parse_epochs, parse_events
+from unetdyn.runs.records import FORMAT_VERSION, parse_epochs, parse_events
 from unetdyn.runs.reopening import ended_by, keep_lines, take_over
-from unetdyn.runs.segments import Segments, segmented
 from unetdyn.runs.versions import versions
 
 ENDED = ("finished", "failed", "interrupted")
 
 
-class RunWriter:
+class RunWriter(ArrayWriter):
     """A new run directory: `run.json` with status "running", then whatever is logged.
 
     Nothing stays open between calls, and each line is on the disk when its call returns. Where the disk is full or gone
@@ -271,70 +267,6 @@ class RunWriter:
         """Append to `events.jsonl` what happened: a kind to filter by, a sentence for a person, and its numbers."""
         self._append("events.jsonl", {"time": _now(), "kind": kind, "message": message, **data})
 
-    def save_arrays(self, name: str, **arrays: ArrayLike | Mapping[str, ArrayLike]) -> None:
-        """Write or replace `dynamics/NAME.npz`: arrays of numbers or texts, never pickled objects.
-
-        Args:
-            name: A plain file name without suffix.
-            **arrays: Arrays, or dictionaries of arrays such as those by block; `Run.arrays` gives them back as such.
-        """
-        folder = self._dynamics(name, arrays)
-        with replacing(folder / f"{name}.npz") as temporary:
-            np.savez(temporary, **flatten(arrays))  # type: ignore[arg-type]
-
-    def append_arrays(self, name: str, first: int, **arrays: ArrayLike | Mapping[str, ArrayLike]) -> None:
-        """Write further rows of a record that only grows, without those that are there: `unetdyn.runs.segments`.
-
-        Args:
-            name: A plain file name without suffix.
-            first: The number of the first of these rows, from 0; rows from there on are replaced.
-            **arrays: As of `save_arrays`, all of one length; those without an axis hold for the whole record.
-
-        Raises:
-            ValueError: If they differ in length, or rows before `first` are missing.
-        """
-        folder = self._dynamics(name, arrays)
-        Segments(folder, name).append(first, {key: _as_arrays(value) for key, value in arrays.items()})
-
-    def cut_back_arrays(self, rows: Mapping[str, int]) -> None:
-        """Keep the first rows only of records that grow: of a training that is carried on from an earlier moment.
-
-        Args:
-            rows: How many, by the name of the record. Others are left as they are.
-
-        Raises:
-            RunError: If there are fewer, or a file is damaged.
-        """
-        folder = self._owned() / "dynamics"
-        for name, count in rows.items():
-            Segments(folder, name).cut_back(count)
-
-    def compact_arrays(self) -> None:
-        """Make one file of each record that has grown, at the end of a training.
-
-        Raises:
-            RunError: If some are damaged; these stay as they are.
-        """
-        folder, damaged = self._owned() / "dynamics", []
-        for name in segmented(folder):
-            try:
-                Segments(folder, name).compact()
-            except RunError as error:
-                damaged.append(error)
-        if damaged:
-            raise damaged[0]
-
-    def _dynamics(self, name: str, arrays: Mapping[str, Any]) -> Path:
-        """The folder for arrays, made where it is missing; these may be written there."""
-        if not name or Path(name).name != name or name.startswith("."):
-            raise ValueError(f"`name` must be a plain file name without a folder. Received: name={name!r}.")
-        for key, array in flatten(arrays).items():
-            if array.dtype.hasobject:
-                raise TypeError(f"Arrays of a run hold numbers or texts. Received: {key} of dtype {array.dtype}.")
-        folder = self._owned() / "dynamics"
-        folder.mkdir(exist_ok=True)
-        return folder
-
     def finish(self, status: str = "finished", summary: Mapping[str, Any] | None = None) -> None:
         """Say how the run ended; what `summary` holds is added to what earlier calls gave.
 
@@ -406,9 +338,3 @@ class RunWriter:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _as_arrays(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: np.asarray(array) for key, array in value.items()}
-    return np.asarray(value)
