@@ -85,7 +85,7 @@ class RunningAverageClipping(StepControl):
         check_fraction("decay", decay, zero=True, one=True)
         self.alpha = plain(alpha)
         self.decay = plain(decay)
-        self._new_optimizer()
+        self._average: tuple[float, ...] = (0.0, 0.0)  # the weighted sum of the norms, and that of the weights
         super().__init__(name, verbose)
 
     def get_config(self) -> dict[str, Any]:
@@ -107,7 +107,7 @@ class RunningAverageClipping(StepControl):
         super().on_train_begin(logs)
 
     def _new_optimizer(self) -> None:
-        self._average: tuple[float, ...] = (0.0, 0.0)  # the weighted sum of the norms, and that of the weights
+        self._average = (0.0, 0.0)
 
     def probe(self) -> Control:
         """The clipping, with the average so far."""
