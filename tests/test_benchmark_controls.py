@@ -1,25 +1,20 @@
 """What `benchmarks/controls.py` makes of its trainings: paired differences with intervals, and what is said of them."""
 
 import json
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy import stats
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+from scripts_by_path import benchmarks_importable
 
 
 @pytest.fixture(scope="module")
 def controls():
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
+    with benchmarks_importable():
         import controls as script
         from controls_cases import table, tiles
-    finally:
-        sys.path.remove(str(BENCHMARKS))
     return SimpleNamespace(script=script, table=table, tiles=tiles)
 
 
