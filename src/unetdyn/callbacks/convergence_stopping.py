@@ -106,7 +106,7 @@ class ConvergenceStopping(EpochControl):
     """
 
     declaration = declarations.CONVERGENCE
-    columns: ClassVar = {"epoch": "int64", "monitored": "float64", "holds": "bool"}
+    types: ClassVar = {"holds": "bool"}
 
     def __init__(
         self,

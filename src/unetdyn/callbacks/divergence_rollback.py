@@ -103,15 +103,7 @@ class DivergenceRollback(EpochControl):
     """
 
     declaration = declarations.ROLLBACK
-    columns: ClassVar = {
-        "epoch": "int64",
-        "monitored": "float64",
-        "level": "float64",
-        "limit": "float64",
-        "verdict": "int64",
-        "learning_rate": "float64",
-        "back_to": "int64",
-    }
+    types: ClassVar = {"verdict": "int64", "back_to": "int64"}
 
     def __init__(
         self,

@@ -112,14 +112,7 @@ class StabilityControl(EpochControl):
     """
 
     declaration = declarations.STABILITY_CONTROL
-    columns: ClassVar = {
-        "epoch": "int64",
-        "sigma": "float64",
-        "oscillation": "float64",
-        "flip_rate": "float64",
-        "value": "float64",
-        "action": "int64",
-    }
+    types: ClassVar = {"action": "int64"}
 
     def __init__(
         self,
