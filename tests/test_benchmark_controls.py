@@ -63,6 +63,18 @@ def test_sentences_say_what_helped_and_what_harmed(controls):
     assert said[3] == "- **Idles**: it did nothing in any of these trainings."
 
 
+def test_each_control_is_compared_with_that_of_keras_too(controls):
+    plateau = rows("ReduceLROnPlateau", [0.02, 0.025, 0.03], [0.5, 0.6, 0.7])
+    ours = rows("Ours", [0.04, 0.05, 0.06], [0.6, 0.7, 0.8])
+    found = controls.table.compared([*PLAIN, *ours, *plateau], "synthetic", "calm", "ReduceLROnPlateau")
+    assert [each.arm for each in found] == ["ReduceLROnPlateau", "nothing", "Ours"]
+    assert np.exp(found[2].ratio) == pytest.approx([2, 2, 2])
+    said = controls.table.sentences([*PLAIN, *ours, *plateau], "ReduceLROnPlateau")
+    assert len(said) == 1
+    assert said[0].startswith("- **Ours**: Better: best Jaccard +0.100 [")
+    assert "Worse: σ ×2.00 [2.00, 2.00] (calm, synthetic)." in said[0]
+
+
 def test_a_net_that_has_died_has_no_quotient_of_sigma(controls):
     dead = rows("nothing", [0.0, 0.0, 0.0], [0.0, 0.0, 0.0])
     alive = rows("Revives", [0.1, 0.2, 0.1], [0.5, 0.6, 0.55])
