@@ -6,7 +6,7 @@ python docs/controls_table.py
 import json
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ BEGIN, END = "<!-- from benchmarks/truth/controls.json: make docs-controls -->",
 
 sys.path.insert(0, str(BENCHMARKS))
 
-from controls_cases.table import cases, compared, sentences, tables  # noqa: E402
+from controls_cases.table import PLATEAU, cases, compared, sentences, tables  # noqa: E402
 
 _WIDTH = 120
 
@@ -46,7 +46,9 @@ def controls_section(measured: Mapping[str, Any]) -> str:
             "*same*: it had nothing to do. Of so many intervals one in twenty misses 0 by chance."
         ),
         *tables(rows),
-        "\n".join(textwrap.fill(line, _WIDTH, subsequent_indent="  ") for line in sentences(rows)),
+        _list(sentences(rows)),
+        _paragraph(f"Against {PLATEAU} instead of nothing, by the same seeds:"),
+        _list(sentences(rows, PLATEAU)),
     ]
     return "\n\n".join(parts)
 
@@ -60,6 +62,10 @@ def with_section(page: str, section: str) -> str:
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n\n{section}\n\n{END}{after}"
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "\n".join(textwrap.fill(line, _WIDTH, subsequent_indent="  ") for line in lines)
 
 
 def _paragraph(text: str) -> str:

@@ -1,25 +1,20 @@
 """What `benchmarks/controls.py` makes of its trainings: paired differences with intervals, and what is said of them."""
 
 import json
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy import stats
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+from scripts_by_path import benchmarks_importable
 
 
 @pytest.fixture(scope="module")
 def controls():
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
+    with benchmarks_importable():
         import controls as script
         from controls_cases import table, tiles
-    finally:
-        sys.path.remove(str(BENCHMARKS))
     return SimpleNamespace(script=script, table=table, tiles=tiles)
 
 
@@ -66,6 +61,18 @@ def test_sentences_say_what_helped_and_what_harmed(controls):
     assert "no difference to nothing is shown" in said[2]
     assert "It stopped after a mean of 20 (calm, synthetic) epochs." in said[2]
     assert said[3] == "- **Idles**: it did nothing in any of these trainings."
+
+
+def test_each_control_is_compared_with_that_of_keras_too(controls):
+    plateau = rows("ReduceLROnPlateau", [0.02, 0.025, 0.03], [0.5, 0.6, 0.7])
+    ours = rows("Ours", [0.04, 0.05, 0.06], [0.6, 0.7, 0.8])
+    found = controls.table.compared([*PLAIN, *ours, *plateau], "synthetic", "calm", "ReduceLROnPlateau")
+    assert [each.arm for each in found] == ["ReduceLROnPlateau", "nothing", "Ours"]
+    assert np.exp(found[2].ratio) == pytest.approx([2, 2, 2])
+    said = controls.table.sentences([*PLAIN, *ours, *plateau], "ReduceLROnPlateau")
+    assert len(said) == 1
+    assert said[0].startswith("- **Ours**: Better: best Jaccard +0.100 [")
+    assert "Worse: σ ×2.00 [2.00, 2.00] (calm, synthetic)." in said[0]
 
 
 def test_a_net_that_has_died_has_no_quotient_of_sigma(controls):

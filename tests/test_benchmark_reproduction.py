@@ -2,26 +2,20 @@
 
 import itertools
 import json
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from scripts_by_path import benchmarks_importable
 from unetdyn.data import Stack
-
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
 def reproduction():
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
+    with benchmarks_importable():
         from reproduction_cases import claims, combinations, sections, table, training
-    finally:
-        sys.path.remove(str(BENCHMARKS))
     return SimpleNamespace(claims=claims, combinations=combinations, sections=sections, table=table, training=training)
 
 

@@ -1,22 +1,16 @@
 """The pages of findings say what the rules and the benchmark say; `make docs-findings` writes them anew."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
+from scripts_by_path import REPOSITORY, docs_module
 from unetdyn.analysis.diagnosis.registry import RULES
-
-DOCS = Path(__file__).parents[1] / "docs"
 
 
 @pytest.fixture(scope="module")
 def page():
-    spec = importlib.util.spec_from_file_location("findings_page", DOCS / "findings_page.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return docs_module("findings_page")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +31,7 @@ def test_figures_are_those_of_the_benchmark(page, measured):
 
 
 def test_figures_in_the_readme_are_those_of_the_benchmark(measured):
-    readme = " ".join((DOCS.parent / "README.md").read_text(encoding="utf-8").split())
+    readme = " ".join((REPOSITORY / "README.md").read_text(encoding="utf-8").split())
     of = measured["judges"]["unetdyn, every monitor"]["all"]
     assert of["healthy ill"]["hits"] == 0
     assert f"In {measured['made']['trained']} short trainings, on which its rules were tuned too," in readme
@@ -58,4 +52,4 @@ def test_every_code_that_can_be_watch_or_ill_has_a_heading(page):
 
 def test_pictures_are_small_and_there(page):
     for code in page.PICTURES:
-        assert 0 < (DOCS / page.picture(code)).stat().st_size < 60_000
+        assert 0 < (REPOSITORY / "docs" / page.picture(code)).stat().st_size < 60_000

@@ -1,4 +1,4 @@
-"""What the trainings come to: each control against nothing, seed by seed, with intervals."""
+"""What the trainings come to: each control against nothing or Keras' own, seed by seed, with intervals."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ from scipy import stats
 
 Row = Mapping[str, Any]
 
-NOTHING = "nothing"
+NOTHING, PLATEAU = "nothing", "ReduceLROnPlateau"
 CONFIDENCE = 0.95
 HEAD = (
     *("control", "σ", "σ over that of nothing", "best Jaccard", "against nothing", "last Jaccard", "against nothing"),
@@ -37,15 +37,15 @@ def interval(differences: Sequence[float]) -> Interval:
     """
     values = np.asarray(differences, np.float64)
     mean = float(values.mean())
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * stats.sem(values))
     return Interval(mean, mean - half, mean + half)
 
 
 class Compared(NamedTuple):
-    """A control in one set-up on one set of data: means over the seeds, and paired differences to nothing.
+    """A control in one set-up on one set of data: means over the seeds, and paired differences to a base, as nothing.
 
     `sigma` is a median, `ratio` the interval of the logarithm of the quotient of the two σ, NaN where one of them is 0,
-    as that of a net that has died. `same`: whether all trainings were those without it, to the last bit.
+    as that of a net that has died. `same`: whether all trainings were those of the base, to the last bit.
     """
 
     arm: str
@@ -60,10 +60,10 @@ class Compared(NamedTuple):
     same: bool
 
 
-def compared(rows: Sequence[Row], data: str, setup: str) -> list[Compared]:
-    """Nothing first, then the controls in the order of their coming; each by the seeds that both have."""
+def compared(rows: Sequence[Row], data: str, setup: str, base: str = NOTHING) -> list[Compared]:
+    """The base first, then the controls in the order of their coming; each by the seeds that both have."""
     chosen = [row for row in rows if row["data"] == data and row["setup"] == setup]
-    plain = {row["seed"]: row for row in chosen if row["arm"] == NOTHING}
+    plain = {row["seed"]: row for row in chosen if row["arm"] == base}
     found = []
     for arm in dict.fromkeys(row["arm"] for row in chosen):
         own = {row["seed"]: row for row in chosen if row["arm"] == arm and row["seed"] in plain}
@@ -84,7 +84,7 @@ def compared(rows: Sequence[Row], data: str, setup: str) -> list[Compared]:
                 all(row[key] == other[key] for row, other in pairs for key in ("sigma", "best", "last", "epochs")),
             )
         )
-    return sorted(found, key=lambda each: each.arm != NOTHING)
+    return sorted(found, key=lambda each: each.arm != base)
 
 
 def _log_ratio(sigma: float, other: float) -> float:
@@ -102,21 +102,22 @@ def cases(rows: Sequence[Row]) -> list[tuple[str, str]]:
     return [(setup, data) for setup in setups for data in sets if compared(rows, data, setup)]
 
 
-def sentences(rows: Sequence[Row]) -> list[str]:
-    """One for each control: where it differs from nothing, with the figures, and where it does not."""
+def sentences(rows: Sequence[Row], base: str = NOTHING) -> list[str]:
+    """One for each control: where it differs from the base, with the figures, and where it does not."""
     found: dict[str, list[tuple[str, Compared]]] = {}
     for setup, data in cases(rows):
-        for each in compared(rows, data, setup):
-            if each.arm != NOTHING:
+        for each in compared(rows, data, setup, base):
+            if each.arm not in (NOTHING, base):
                 found.setdefault(each.arm, []).append((f"{setup}, {data}", each))
     longest = max((row["epochs"] for row in rows), default=0)
-    return [f"- **{arm}**: {_said(each, longest)}" for arm, each in found.items()]
+    return [f"- **{arm}**: {_said(each, longest, base)}" for arm, each in found.items()]
 
 
-def _said(cells: Sequence[tuple[str, Compared]], longest: float) -> str:
+def _said(cells: Sequence[tuple[str, Compared]], longest: float, base: str) -> str:
     if all(each.same for _, each in cells):
         return "it did nothing in any of these trainings."
-    groups: dict[str, list[str]] = {"Helped": [], "Harmed": []}
+    well, ill = ("Helped", "Harmed") if base == NOTHING else ("Better", "Worse")
+    groups: dict[str, list[str]] = {well: [], ill: []}
     for where, each in cells:
         for what, one, good, shown in (
             ("σ", each.ratio, -1, _ratio(each.ratio)),
@@ -124,11 +125,11 @@ def _said(cells: Sequence[tuple[str, Compared]], longest: float) -> str:
             ("last Jaccard", each.last_difference, 1, _signed(each.last_difference)),
         ):
             if one.side:
-                groups["Helped" if one.side == good else "Harmed"].append(f"{what} {shown} ({where})")
+                groups[well if one.side == good else ill].append(f"{what} {shown} ({where})")
     parts = [f"{name}: {'; '.join(told)}" for name, told in groups.items() if told]
     shorter = [f"{each.epochs:.0f} ({where})" for where, each in cells if each.epochs < longest]
     ended = f" It stopped after a mean of {', '.join(shorter)} epochs." if shorter else ""
-    return (". ".join(parts) + "." if parts else "no difference to nothing is shown, for good or ill.") + ended
+    return (". ".join(parts) + "." if parts else f"no difference to {base} is shown, for good or ill.") + ended
 
 
 def _table(found: Sequence[Compared]) -> str:

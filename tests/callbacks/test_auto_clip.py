@@ -4,54 +4,20 @@ import keras
 import numpy as np
 import pytest
 
+from linear_training import LEARNING_RATE, batches, gradient, linear_model, train
 from unetdyn.callbacks.adaptive_gradient_clipping import AdaptiveGradientClipping
 from unetdyn.callbacks.auto_clip import AutoClip
-
-LEARNING_RATE = 0.05
-
-
-def linear_model(**compile_arguments):
-    """ŷ = x · w with a mean squared error: the gradient has a closed form."""
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, use_bias=False)])
-    model.compile(keras.optimizers.SGD(LEARNING_RATE), "mse", **compile_arguments)
-    model.set_weights([np.array([[0.5], [-1.0], [2.0]])])
-    return model
-
-
-def batches(count, seed=0):
-    """Batches of four whose gradients scatter over two orders of magnitude."""
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(count, 4, 3)) * rng.lognormal(0, 0.7, (count, 1, 1))
-    return x.astype("float32"), rng.normal(size=(count, 4, 1)).astype("float32")
-
-
-class Weights(keras.callbacks.Callback):
-    """The weights after each batch; on JAX they are in the model only after `self.model` has been asked for."""
-
-    def on_train_begin(self, logs=None):
-        self.seen = []
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.seen.append(self.model.get_weights()[0])
-
-
-def train(model, callback, x, y, **kwargs):
-    """`fit` in order; returns the weights after each batch, and the history."""
-    weights = Weights()
-    kwargs = {"batch_size": 4, "shuffle": False, "verbose": 0} | kwargs
-    history = model.fit(x.reshape(-1, 3), y.reshape(-1, 1), callbacks=[callback, weights], **kwargs)
-    return weights.seen, history.history
 
 
 def auto_clip_in_numpy(w, x, y, q, window=None):
     """Algorithm 1 of the paper, with stochastic gradient descent."""
     norms, weights, limits, coefficients = [], [], [], []
     for a, b in zip(np.float64(x), np.float64(y), strict=True):
-        gradient = 2 / len(a) * a.T @ (a @ w - b)
-        norms.append(np.linalg.norm(gradient))
+        g = gradient(w, a, b)
+        norms.append(np.linalg.norm(g))
         limits.append(np.percentile(norms[-window:] if window else norms, q))
         coefficients.append(min(1.0, limits[-1] / norms[-1]))
-        w = w - LEARNING_RATE * coefficients[-1] * gradient
+        w = w - LEARNING_RATE * coefficients[-1] * g
         weights.append(w)
     return weights, norms, limits, coefficients
 
@@ -163,9 +129,8 @@ def test_auto_clip_says_what_it_did(capsys):
 
 def test_auto_clip_under_a_loss_scale_clips_unscaled_gradients():
     x, y = batches(8)
-    scaled = linear_model()
     inner = keras.optimizers.SGD(LEARNING_RATE)
-    scaled.compile(keras.optimizers.LossScaleOptimizer(inner, initial_scale=256.0), "mse")
+    scaled = linear_model(keras.optimizers.LossScaleOptimizer(inner, initial_scale=256.0))
     weights, _, limits, _ = auto_clip_in_numpy(scaled.get_weights()[0], x, y, 10)
     clip = AutoClip()
     seen, _ = train(scaled, clip, x, y)

@@ -199,6 +199,7 @@ def test_state_goes_on_in_another_control():
         ({"mode": "low"}, ValueError, "`mode` must be one of 'auto', 'max', 'min'"),
         ({"settings": {"window": 3}}, ValueError, "`window` must be a whole number of epochs, from 10"),
         ({"settings": {"windows": 30}}, TypeError, "unexpected keyword argument 'windows'"),
+        ({"settings": {"metric": "val_jaccard"}}, TypeError, "unexpected keyword argument 'metric'"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, error, message):

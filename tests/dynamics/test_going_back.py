@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from unetdyn.dynamics import OptimizerTap
-from unetdyn.dynamics.going_back import build_optimizer, go_back, state_to_keep
+from unetdyn.dynamics.going_back import go_back, state_to_keep
 from unetdyn.dynamics.training_state import copied, variables_of
 
 X = np.random.default_rng(0).random((12, 4)).astype("float32")
@@ -37,23 +37,3 @@ def test_all_but_random_generators_and_rows_is_as_it_was():
     rows = tap.read()
     tap.detach()
     assert rows.step.tolist() == list(range(9))
-
-
-def test_optimizer_that_is_built_beforehand_trains_as_one_that_is_not():
-    weights = []
-    for beforehand in (False, True):
-        model = compiled()
-        if beforehand:
-            build_optimizer(model)
-            assert model.optimizer.built
-        model.fit(X, X[:, :1], batch_size=4, shuffle=False, verbose=0)
-        weights.append(model.get_weights())
-    for one, other in zip(*weights, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_optimizer_of_a_model_without_shapes_waits_for_the_first_step():
-    model = keras.Sequential([keras.layers.Dense(1)])
-    model.compile("adam", "mse")
-    build_optimizer(model)
-    assert not model.optimizer.built

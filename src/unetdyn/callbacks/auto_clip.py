@@ -1,7 +1,6 @@
 """Clip the gradient's norm to a percentile of the norms seen so far."""
 
 import collections
-import weakref
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -80,7 +79,6 @@ class AutoClip(StepControl):
         self.percentile = float(percentile)
         self.history = int(history)
         self._norms: collections.deque[float] = collections.deque(maxlen=self.history)
-        self._norms_of: weakref.ref[Any] | None = None
         super().__init__(name, verbose)
 
     def get_config(self) -> dict[str, Any]:
@@ -96,16 +94,14 @@ class AutoClip(StepControl):
         super().set_state(state)
         self._norms.clear()
         self._norms.extend(state["norms"])
-        self._norms_of = None if self._model is None else weakref.ref(self._model.optimizer)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Attach, with the norms this optimizer has already had."""
         self.read()  # what a training left that an exception ended
-        optimizer = self.model.optimizer
-        if self._norms_of is None or self._norms_of() is not optimizer:
-            self._norms.clear()
-            self._norms_of = weakref.ref(optimizer)
         super().on_train_begin(logs)
+
+    def _new_optimizer(self) -> None:
+        self._norms.clear()
 
     def probe(self) -> Control:
         """The clipping, with the norms of earlier steps."""

@@ -68,7 +68,7 @@ class BatchSizeSchedule(EpochControl):
     """
 
     declaration = declarations.BATCH_SIZE
-    columns: ClassVar[Mapping[str, str]] = {"epoch": "int64", "batch_size": "int64"}
+    types: ClassVar = {"batch_size": "int64"}
 
     def __init__(
         self, dataset: "TileDataset", sizes: Mapping[int, int], verbose: int = 0, name: str = "batch_size"

@@ -94,11 +94,20 @@ class BestModel:
             if self.name in logs:
                 return messages.best_not_single(self.name, epoch, np.size(logs[self.name]))
             return messages.best_not_logged(self.name, epoch, list(logs))
-        if self.direction is None:
-            found = direction(self.name, keys)
-            self.direction = found if found in ("up", "down") else "up"
-            return None if found == self.direction else messages.direction_assumed(self.name)
-        return None
+        return messages.direction_assumed(self.name) if self.guesses(self.name, keys) else None
+
+    def guesses(self, name: str, keys: LogKeys) -> bool:
+        """Decide on the direction where that is not known yet; whether it is a guess, that more is better.
+
+        Args:
+            name: Of the value.
+            keys: What is known of the logged values.
+        """
+        if self.direction is not None:
+            return False
+        found = direction(name, keys)
+        self.direction = found if found in ("up", "down") else "up"
+        return found != self.direction
 
     def is_better(self, value: float) -> bool:
         """Whether it is better than the best so far; the first that is a number is."""

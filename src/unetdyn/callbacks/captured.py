@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from unetdyn.callbacks.keras_states import bring_back, state_of
+from unetdyn.dynamics.optimizers import build_optimizer
 from unetdyn.dynamics.training_state import copied, difference, put_back, variables_of
 
 State = dict[str, Any]
@@ -28,8 +29,7 @@ def captured(moment: Moment, model: keras.Model, callbacks: Sequence[Any], adapt
         callbacks: Of the `fit`.
         adapter: Keras' adapter of the data, or None.
     """
-    if not model.optimizer.built:  # before the first step; without its slots the state would fit no training
-        model.optimizer.build(model.trainable_variables)
+    build_optimizer(model)  # before the first step; without its slots the state would fit no training
     dataset = _with_state(adapter)
     return {
         **moment._asdict(),

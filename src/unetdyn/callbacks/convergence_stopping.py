@@ -1,6 +1,6 @@
 """Stop a training when a criterion of convergence holds, and say which, with its numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +14,6 @@ from unetdyn.analysis.diagnosis.messages import controls as messages
 from unetdyn.analysis.gradient_criterion import converged_by_gradient
 from unetdyn.analysis.improvement_criterion import converged_by_improvement
 from unetdyn.analysis.log_keys import LogKeys
-from unetdyn.analysis.metric_names import direction
 from unetdyn.callbacks.best_model import MODES, BestModel
 from unetdyn.callbacks.epoch_control import EpochControl, State
 from unetdyn.callbacks.gradient import GradientMonitor
@@ -29,6 +28,15 @@ SOURCES = {
     "improvement": "the studies, without a formula there",
     "gradient": "the studies; Nocedal and Wright (2006)",
 }
+CRITERIA: dict[str, Callable[..., Criterion]] = {
+    "slope": analysis.converged_by_slope,
+    "stability": converged_by_stability,
+    "change": converged_by_change,
+    "improvement": converged_by_improvement,
+    "gradient": converged_by_gradient,
+}
+_TRIAL = {"stability": {"loss": [0.5], "metric": [0.5]}, "gradient": {"epoch": [0], "grad_norm": [1.0]}}
+"""The least history that a criterion takes; of the others one value."""
 
 
 class ConvergenceStopping(EpochControl):
@@ -98,7 +106,7 @@ class ConvergenceStopping(EpochControl):
     """
 
     declaration = declarations.CONVERGENCE
-    columns: ClassVar = {"epoch": "int64", "monitored": "float64", "holds": "bool"}
+    types: ClassVar = {"holds": "bool"}
 
     def __init__(
         self,
@@ -201,11 +209,8 @@ class ConvergenceStopping(EpochControl):
             self.model.set_weights(self._best_weights)
 
     def _compare(self, value: float) -> None:
-        if self._choice.direction is None:
-            found = direction(self.monitor, self._log_keys())
-            self._choice.direction = found if found in ("up", "down") else "up"
-            if found != self._choice.direction and self.restore_best_weights:
-                self._warn(messages.direction_assumed("ConvergenceStopping", self.monitor), 3)
+        if self._choice.guesses(self.monitor, self._log_keys()) and self.restore_best_weights:
+            self._warn(messages.direction_assumed("ConvergenceStopping", self.monitor), 3)
         if self._choice.is_better(value):
             self._choice.best = (self._epoch, value)
             if self.restore_best_weights:
@@ -215,19 +220,17 @@ class ConvergenceStopping(EpochControl):
         return LogKeys(metric_directions(self.model))
 
     def _ask(self) -> Criterion:
+        by, settings = CRITERIA[self.criterion], self.settings
+        if self.criterion == "gradient":
+            assert self._gradients is not None, "it was looked for when the training began"
+            return by(self._gradients.record, **settings)
         logged = {key: (np.array(epochs), np.array(values)) for key, (epochs, values) in self._logged.items()}
         curves = Curves(logged, "fit", self._log_keys())
         if self.criterion == "stability":
-            return converged_by_stability(curves, **self.settings)
-        if self.criterion == "gradient":
-            assert self._gradients is not None, "it was looked for when the training began"
-            return converged_by_gradient(self._gradients.record, **self.settings)
-        curve = curves[self.monitor]
+            return by(curves, **settings)
         if self.criterion == "improvement":
-            mode = "min" if self._choice.direction == "down" else "max"
-            return converged_by_improvement(curve, name=self.monitor, **{"mode": mode, **self.settings})
-        by = analysis.converged_by_slope if self.criterion == "slope" else converged_by_change
-        return by(curve, name=self.monitor, **self.settings)
+            settings = {"mode": "min" if self._choice.direction == "down" else "max"} | settings
+        return by(curves[self.monitor], name=self.monitor, **settings)
 
     def _stop(self, found: Criterion, since: int) -> None:
         self.stopped_epoch = self._epoch
@@ -240,24 +243,15 @@ class ConvergenceStopping(EpochControl):
 
     def _check_settings(self) -> None:
         """A wrong name or value is told now, not after the first epoch."""
-        steady: dict[str, Any] = {"loss": [0.5], "jaccard": [0.5], "metric": [0.5]}
-        trial = {key: value for key, value in self.settings.items() if key != "metric"}
-        match self.criterion:
-            case "stability":
-                converged_by_stability(steady, **trial)
-            case "gradient":
-                if "epsilon" not in trial:
-                    raise ValueError(
-                        "`criterion='gradient'` needs ε, which has no default, since any factor before the loss is one "
-                        f"before the gradient: settings={{'epsilon': ...}}. Received: settings={self.settings}."
-                    )
-                converged_by_gradient({"epoch": [0], "grad_norm": [1.0]}, **trial)
-            case "slope":
-                analysis.converged_by_slope([0.5], **trial)
-            case "change":
-                converged_by_change([0.5], **trial)
-            case _:
-                converged_by_improvement([0.5], **trial)
+        if self.criterion == "gradient" and "epsilon" not in self.settings:
+            raise ValueError(
+                "`criterion='gradient'` needs ε, which has no default, since any factor before the loss is one "
+                f"before the gradient: settings={{'epsilon': ...}}. Received: settings={self.settings}."
+            )
+        trial = dict(self.settings)
+        if self.criterion == "stability":
+            trial.pop("metric", None)  # nobody knows yet what will be logged
+        CRITERIA[self.criterion](_TRIAL.get(self.criterion, [0.5]), **trial)
 
     def get_state(self) -> State:
         """The record, the curves so far, and the best epoch with its weights."""
@@ -265,8 +259,7 @@ class ConvergenceStopping(EpochControl):
             "stopped_epoch": self.stopped_epoch,
             "logged": {key: {"epochs": np.array(e), "values": np.array(v)} for key, (e, v) in self._logged.items()},
             "epochs_seen": self._epochs_seen,
-            "best": self.best,
-            "direction": self._choice.direction,
+            "choice": self._choice.get_state(),
             "best_weights": None if self._best_weights is None else list(self._best_weights),
         }
 
@@ -278,7 +271,6 @@ class ConvergenceStopping(EpochControl):
             key: (kept["epochs"].tolist(), kept["values"].tolist()) for key, kept in state["logged"].items()
         }
         self._epochs_seen = state["epochs_seen"]
-        self._choice.best = None if state["best"] is None else tuple(state["best"])
-        self._choice.direction = state["direction"]
+        self._choice.set_state(state["choice"])
         weights = state["best_weights"]
         self._best_weights = None if weights is None else [np.asarray(each) for each in weights]

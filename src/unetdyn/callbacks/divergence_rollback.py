@@ -19,7 +19,8 @@ from unetdyn.callbacks.epoch_control import EpochControl, State
 from unetdyn.callbacks.first_loss import FirstLoss
 from unetdyn.callbacks.logged_number import logged_number
 from unetdyn.callbacks.settable_rate import check_rate_is_settable, rates_of, set_rates
-from unetdyn.dynamics.going_back import build_optimizer, go_back, state_to_keep
+from unetdyn.dynamics.going_back import go_back, state_to_keep
+from unetdyn.dynamics.optimizers import build_optimizer
 from unetdyn.dynamics.training_state import Values
 
 BEGINNING = -1
@@ -102,15 +103,7 @@ class DivergenceRollback(EpochControl):
     """
 
     declaration = declarations.ROLLBACK
-    columns: ClassVar = {
-        "epoch": "int64",
-        "monitored": "float64",
-        "level": "float64",
-        "limit": "float64",
-        "verdict": "int64",
-        "learning_rate": "float64",
-        "back_to": "int64",
-    }
+    types: ClassVar = {"verdict": "int64", "back_to": "int64"}
 
     def __init__(
         self,

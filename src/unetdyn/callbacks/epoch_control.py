@@ -17,15 +17,15 @@ State = dict[str, Any]
 class EpochControl(Recorded):
     """A control that looks at an epoch's `logs` and acts before the next one begins; no step knows of it.
 
-    A subclass names the arrays of its record in `columns`, and gives `_note` a row of them at each epoch's end.
+    Its record has the arrays that its declaration names; a subclass gives `_note` a row of them at each epoch's end.
 
     Args:
         name: The name under which `RunRecorder` keeps the record; default that of the declaration.
         verbose: 1 prints what it did as it does it; 0 is silent.
     """
 
-    columns: ClassVar[Mapping[str, str]] = {}
-    """Array of the record → its type."""
+    types: ClassVar[Mapping[str, str]] = {}
+    """Array of the record → its type, where that is not float64; of `epoch` it is int64."""
 
     def __init__(self, name: str | None = None, verbose: int = 0) -> None:
         self._optimizer: keras.Optimizer | None = None
@@ -36,7 +36,7 @@ class EpochControl(Recorded):
 
     def _restart(self) -> None:
         super()._restart()
-        self._rows: dict[str, list[Any]] = {name: [] for name in self.columns}
+        self._rows: dict[str, list[Any]] = {name: [] for name in self.declaration.arrays}
         self._warned = False
         self._rollbacks_seen = 0.0
         self._new_optimizer()
@@ -44,11 +44,12 @@ class EpochControl(Recorded):
     @property
     def record(self) -> dict[str, NDArray[Any]]:
         """What was seen and done, as arrays with one element an epoch."""
-        return {name: np.array(self._rows[name], dtype=kind) for name, kind in self.columns.items()}
+        types = {"epoch": "int64", **self.types}
+        return {name: np.array(rows, dtype=types.get(name, "float64")) for name, rows in self._rows.items()}
 
     def _note(self, **row: Any) -> None:
-        for name in self.columns:
-            self._rows[name].append(row[name])
+        for name, rows in self._rows.items():
+            rows.append(row[name])
 
     def _undone(self, logs: State) -> bool:
         """Whether a `DivergenceRollback` before this control has just undone the epoch, which then is no history."""
@@ -80,5 +81,5 @@ class EpochControl(Recorded):
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on from there."""
         super().set_state(state)
-        self._rows = {name: state["rows"][name].tolist() for name in self.columns}
+        self._rows = {name: state["rows"][name].tolist() for name in self.declaration.arrays}
         self._warned, self._rollbacks_seen = state["warned"], state["rollbacks_seen"]

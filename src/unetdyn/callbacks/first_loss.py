@@ -37,8 +37,8 @@ class FirstLoss:
             if model.train_function is train_function:
                 model.train_function = original
             returned = original(*args)
-            # On JAX the logs come with the state.
-            self._logs = returned[0] if isinstance(returned, tuple) else returned
+            if self._logs is None:  # else others have put theirs around this one, so that it is called again
+                self._logs = returned[0] if isinstance(returned, tuple) else returned  # on JAX the state comes too
             return returned
 
         if original is not None:

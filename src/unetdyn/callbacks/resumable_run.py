@@ -22,6 +22,7 @@ from unetdyn.callbacks.lost_state import LostState
 from unetdyn.callbacks.random_state import random_state
 from unetdyn.callbacks.resumption import Resumption
 from unetdyn.callbacks.walltime import Deadline
+from unetdyn.dynamics.optimizers import build_optimizer
 from unetdyn.dynamics.sessions import runs
 from unetdyn.runs.claim import FILE as RUN
 from unetdyn.runs.state_claim import StateClaim
@@ -280,8 +281,7 @@ class ResumableRun(keras.callbacks.Callback):
     def _bring_back(self, number: int) -> None:
         saved = self._store.read()
         state = saved.tree
-        if not self.model.optimizer.built:
-            self.model.optimizer.build(self.model.trainable_variables)
+        build_optimizer(self.model)
         if number < state["fit"]:  # it had ended before the process did
             self.model._initial_epoch = NO_EPOCH
             self._last = None

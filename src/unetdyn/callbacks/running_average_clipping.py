@@ -1,6 +1,5 @@
 """Clip the gradient's norm to a multiple of the running average of the norms before."""
 
-import weakref
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -87,7 +86,6 @@ class RunningAverageClipping(StepControl):
         self.alpha = plain(alpha)
         self.decay = plain(decay)
         self._average: tuple[float, ...] = (0.0, 0.0)  # the weighted sum of the norms, and that of the weights
-        self._average_of: weakref.ref[Any] | None = None
         super().__init__(name, verbose)
 
     def get_config(self) -> dict[str, Any]:
@@ -102,16 +100,14 @@ class RunningAverageClipping(StepControl):
         """Go on from there."""
         super().set_state(state)
         self._average = tuple(state["average"])
-        self._average_of = None if self._model is None else weakref.ref(self._model.optimizer)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Attach, with the average of what this optimizer has already had."""
         self.read()  # what a training left that an exception ended
-        optimizer = self.model.optimizer
-        if self._average_of is None or self._average_of() is not optimizer:
-            self._average = (0.0, 0.0)
-            self._average_of = weakref.ref(optimizer)
         super().on_train_begin(logs)
+
+    def _new_optimizer(self) -> None:
+        self._average = (0.0, 0.0)
 
     def probe(self) -> Control:
         """The clipping, with the average so far."""

@@ -44,9 +44,9 @@ class StabilityControl(EpochControl):
       `NAME_stability`), or its own. A loss that falls fast has a large σ as well, so what counts is at most its scatter
       about the descent (`analysis.scatter`).
     - **oscillation** of `monitor`, by `analysis.oscillation` over at most 40 epochs since it last acted; known from the
-      20th on. Level 0.001, since each epoch is a look: with 0.01 a tenth of 60 made-up trainings of 100 epochs with
-      white noise had a false alarm for three epochs in a row, with 0.001 none, and of as many with a zigzag of 1.5
-      standard deviations of the noise each was found.
+      20th on. Level 0.001, since each epoch is a look: with 0.01, 9 % of 300 made-up trainings of 100 epochs with white
+      noise had a false alarm for three epochs in a row, with 0.001, 2 %, and of as many with a zigzag of 1.5 standard
+      deviations of the noise each was found (benchmarks/false_alarms.py).
     - **flips**, the `flips_rate` of a `ThresholdFlipMonitor` in `logs`, where there is one: the share of pixels that
       crossed the threshold. Bounds: rules of thumb; mitochondria cover 5 to 10 % of a section.
 
@@ -112,14 +112,7 @@ class StabilityControl(EpochControl):
     """
 
     declaration = declarations.STABILITY_CONTROL
-    columns: ClassVar = {
-        "epoch": "int64",
-        "sigma": "float64",
-        "oscillation": "float64",
-        "flip_rate": "float64",
-        "value": "float64",
-        "action": "int64",
-    }
+    types: ClassVar = {"action": "int64"}
 
     def __init__(
         self,

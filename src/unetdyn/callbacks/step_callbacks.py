@@ -125,10 +125,10 @@ class StepReader(Recorded):
         if self._tap is not None:
             self._tap.detach()
         self._told = False
-        self._tap = self._settled_tap()
         if self._optimizer is not self.model.optimizer:
             self._optimizer = self.model.optimizer
             self._new_optimizer()
+        self._tap = self._settled_tap()
         self._blocks = {}
         self._shift = None
 

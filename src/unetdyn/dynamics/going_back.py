@@ -1,23 +1,8 @@
 """Back to an earlier state of the same training: what was learned since is undone, what counts and draws goes on."""
 
-import contextlib
-
 import keras
 
-from unetdyn.dynamics.optimizers import strategy
 from unetdyn.dynamics.training_state import Values, copied, put_back, variables_of
-
-
-def build_optimizer(model: keras.Model) -> None:
-    """Make the optimizer's slots now, with the values that the first step would give them.
-
-    TensorFlow makes them in the first step: a state from before it would lack them.
-    """
-    optimizer = model.optimizer
-    if model.built and not optimizer.built:
-        shared = strategy(optimizer)
-        with shared.scope() if shared is not None else contextlib.nullcontext():
-            optimizer.build(model.trainable_variables)
 
 
 def state_to_keep(model: keras.Model) -> Values:

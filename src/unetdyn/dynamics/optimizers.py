@@ -1,5 +1,6 @@
 """What is asked of an optimizer: whether it scales the loss, which one is inside, and which replicas it serves."""
 
+import contextlib
 from typing import Any
 
 import keras
@@ -47,3 +48,16 @@ def replicas(optimizer: keras.Optimizer | None) -> int:
     """How many replicas share each batch; known outside any replica."""
     found = strategy(optimizer)
     return found.num_replicas_in_sync if found is not None else 1
+
+
+def build_optimizer(model: keras.Model) -> None:
+    """Make the optimizer's slots now, with the values that the first step would give them, where the model is built.
+
+    TensorFlow and PyTorch make them in the first step: a state from before it would lack them, and one that is brought
+    back would find none.
+    """
+    optimizer = model.optimizer
+    if model.built and not optimizer.built:
+        shared = strategy(optimizer)
+        with shared.scope() if shared is not None else contextlib.nullcontext():
+            optimizer.build(model.trainable_variables)

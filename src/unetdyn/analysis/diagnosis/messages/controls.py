@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from unetdyn._checks import nearest
 from unetdyn.analysis.diagnosis.finding import Finding
-from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB
 
 CONVERGED = "convergence.stopped"
 NOT_LOGGED, DIRECTION = "control.not_logged", "control.direction_assumed"
@@ -56,7 +55,7 @@ def converged(criterion: str, watched: str, evidence: str, since: int, epochs: i
         f"ConvergenceStopping: training stopped after {epochs} epochs, converged by {criterion} of {watched}: "
         f"{evidence}; it has held since epoch {since + 1}.{best}"
     )
-    return Finding(CONVERGED, "info", "convergence", seen, threshold=evidence, source=source or RULE_OF_THUMB)
+    return Finding(CONVERGED, "info", "convergence", seen, threshold=evidence, source=source)
 
 
 LOWERED, RAISED, LEAST = "stability_control.lowered", "stability_control.raised", "stability_control.least"
