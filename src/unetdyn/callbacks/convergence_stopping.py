@@ -8,11 +8,9 @@ import numpy as np
 from unetdyn import analysis
 from unetdyn._checks import check_choice, check_count, plain
 from unetdyn.analysis import declarations
-from unetdyn.analysis.criteria import Criterion, converged_by_change, converged_by_stability
+from unetdyn.analysis.criteria import Criterion
 from unetdyn.analysis.curves import Curves
 from unetdyn.analysis.diagnosis.messages import controls as messages
-from unetdyn.analysis.gradient_criterion import converged_by_gradient
-from unetdyn.analysis.improvement_criterion import converged_by_improvement
 from unetdyn.analysis.log_keys import LogKeys
 from unetdyn.callbacks.best_model import MODES, BestModel
 from unetdyn.callbacks.epoch_control import EpochControl, State
@@ -27,13 +25,6 @@ SOURCES = {
     "change": "Gill, Murray and Wright (1981)",
     "improvement": "the studies, without a formula there",
     "gradient": "the studies; Nocedal and Wright (2006)",
-}
-CRITERIA: dict[str, Callable[..., Criterion]] = {
-    "slope": analysis.converged_by_slope,
-    "stability": converged_by_stability,
-    "change": converged_by_change,
-    "improvement": converged_by_improvement,
-    "gradient": converged_by_gradient,
 }
 _TRIAL = {"stability": {"loss": [0.5], "metric": [0.5]}, "gradient": {"epoch": [0], "grad_norm": [1.0]}}
 """The least history that a criterion takes; of the others one value."""
@@ -220,7 +211,7 @@ class ConvergenceStopping(EpochControl):
         return LogKeys(metric_directions(self.model))
 
     def _ask(self) -> Criterion:
-        by, settings = CRITERIA[self.criterion], self.settings
+        by, settings = _by(self.criterion), self.settings
         if self.criterion == "gradient":
             assert self._gradients is not None, "it was looked for when the training began"
             return by(self._gradients.record, **settings)
@@ -251,7 +242,7 @@ class ConvergenceStopping(EpochControl):
         trial = dict(self.settings)
         if self.criterion == "stability":
             trial.pop("metric", None)  # nobody knows yet what will be logged
-        CRITERIA[self.criterion](_TRIAL.get(self.criterion, [0.5]), **trial)
+        _by(self.criterion)(_TRIAL.get(self.criterion, [0.5]), **trial)
 
     def get_state(self) -> State:
         """The record, the curves so far, and the best epoch with its weights."""
@@ -274,3 +265,8 @@ class ConvergenceStopping(EpochControl):
         self._choice.set_state(state["choice"])
         weights = state["best_weights"]
         self._best_weights = None if weights is None else [np.asarray(each) for each in weights]
+
+
+def _by(criterion: str) -> Callable[..., Criterion]:
+    """The function of a criterion; only who asks for one has SciPy loaded."""
+    return getattr(analysis, f"converged_by_{criterion}")
