@@ -7,6 +7,7 @@ import pytest
 from monitored_units import CONTROLS, MONITORS
 from tap_models import assert_same_weights, conv_data, conv_model, dense_data, dense_model, fit, weights_of
 from unetdyn.callbacks import AutoClip, GradientMonitor, Monitor, StepControl, StepMonitor, UpdateMonitor
+from unetdyn.callbacks.monitor import Recorded
 from unetdyn.dynamics import OptimizerTap
 
 
@@ -206,10 +207,15 @@ def test_what_measures_is_a_monitor_and_what_acts_is_none(tmp_path):
         "TrainInferenceGapMonitor",
         "ThresholdFlipMonitor",
     }
-    for make in CONTROLS.values():
-        control = make(tmp_path)
-        assert isinstance(control, StepControl)
-        assert not isinstance(control, Monitor)
+    controls = {name: make(tmp_path) for name, make in CONTROLS.items()}
+    assert not [name for name, control in controls.items() if isinstance(control, Monitor)]
+    assert all(isinstance(control, Recorded) for control in controls.values())
+    assert {name for name, control in controls.items() if not isinstance(control, StepControl)} == {
+        "ConvergenceStopping",
+        "DivergenceRollback",
+        "StabilityControl",
+        "BatchSizeSchedule",
+    }, "these act between epochs"
 
 
 def test_count_from_numbers_the_steps_of_a_training_that_began_without():
