@@ -22,6 +22,7 @@ from unetdyn.callbacks import (
     Monitor,
     RunningAverageClipping,
 )
+from unetdyn.callbacks.fit_call import callback_list
 from unetdyn.callbacks.keras_states import bring_back, state_of
 from unetdyn.callbacks.skipped_batches import SkippedBatches
 from unetdyn.callbacks.step_record import StepRecord
@@ -109,7 +110,7 @@ class Moments(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
         if self.moment is not None and self.moment[0] == epoch and self.moment[1]:
-            self.skipped = SkippedBatches(self.model, self.params)
+            self.skipped = SkippedBatches(self.model, callback_list())
 
     def on_train_batch_begin(self, batch, logs=None):
         if not batch:
