@@ -81,7 +81,7 @@ def of_monai(p: np.ndarray, y: np.ndarray, spacing: tuple[float, ...], tolerance
     return [float(value) for value in found]
 
 
-def of_medpy(p: np.ndarray, y: np.ndarray, spacing: tuple[float, ...], tolerance: float) -> list[float | None]:
+def of_medpy(p: np.ndarray, y: np.ndarray, spacing: tuple[float, ...], _: float) -> list[float | None]:
     from medpy.metric import binary
 
     return [f(p, y, voxelspacing=spacing) for f in (binary.hd, binary.hd95, binary.assd)] + [None]
@@ -90,7 +90,7 @@ def of_medpy(p: np.ndarray, y: np.ndarray, spacing: tuple[float, ...], tolerance
 def of_deepmind(p: np.ndarray, y: np.ndarray, spacing: tuple[float, ...], tolerance: float) -> list[float]:
     import surface_distance as sd
 
-    np.Inf = np.inf  # type: ignore[attr-defined]  # its 0.1 asks for the name that NumPy 2 dropped
+    vars(np)["Inf"] = np.inf  # its version 0.1 asks for a name that NumPy 2 dropped
     found = sd.compute_surface_distances(y, p, spacing)
     ways = ["distances_gt_to_pred", "distances_pred_to_gt"], ["surfel_areas_gt", "surfel_areas_pred"]
     distances, areas = (np.concatenate([found[name] for name in names]) for names in ways)
