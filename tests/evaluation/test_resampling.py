@@ -28,7 +28,7 @@ def test_intervals_of_a_pooled_jaccard_cover_the_planted_truth():
     assert low <= missed <= high
 
 
-def test_pixels_would_have_given_a_tenth_of_the_width():
+def test_pixels_would_have_given_less_than_a_quarter_of_the_width():
     """What the sections differ by is not seen by who resamples pixels: their standard error is sqrt(J(1 − J) / N)."""
     counts = planted(np.random.default_rng(1), 40)
     found = bootstrap_over_sections(counts, "recall")
