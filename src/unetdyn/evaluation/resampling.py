@@ -163,7 +163,7 @@ def _interval(
         return np.asarray(function(*samples, axis=axis))
 
     with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
-        warnings.simplefilter("ignore")  # that BCa is not defined; the percentiles are taken then
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # the percentiles are taken then
         found = stats.bootstrap(
             tuple(columns),
             each,
