@@ -175,7 +175,7 @@ def bin_sums(p: NDArray, y: NDArray[np.bool_], edges: NDArray[np.float64]) -> Bi
         place = np.searchsorted(edges[1:-1], part, side="left")
         total += [np.bincount(place, weights=weights, minlength=size) for weights in (None, part, labels)]
         squares += float(np.sum((part - labels) ** 2))
-    return BinSums(*total, squares)
+    return BinSums(total[0], total[1], total[2], squares)
 
 
 def calibration_of(
