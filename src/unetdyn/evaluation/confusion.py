@@ -76,9 +76,10 @@ class PixelCounts(Result):
 
         Args:
             empty: What Jaccard, Dice, precision and recall are where the object is in neither, specificity where the
-                background is in neither, and accuracy where there is no pixel: 1.0 (default), because an empty prediction for an empty mask is right; 0.0; or
-                "skip" for NaN. Where it is in one of them only, a quotient of 0/0 is 0, as in scikit-learn: an object
-                that was missed has no precision, and leaving it out would improve the mean over images.
+                background is in neither, and accuracy where there is no pixel: 1.0 (default), because an empty
+                prediction for an empty mask is right; 0.0; or "skip" for NaN. Where it is in one of them only, a
+                quotient of 0/0 is 0, as in scikit-learn: an object that was missed has no precision, and leaving it
+                out would improve the mean over images.
 
         Raises:
             ValueError: If `empty` is something else.
