@@ -223,6 +223,13 @@ def test_a_file_that_is_no_evaluation_is_named(tmp_path, content):
         ([], [], {}, r"at least one section with a pixel that counts\. Received: 0 sections"),
         ([P[0], P[:2]], [Y[0], Y[:2]], {}, r"as many axes as the first, 2\. Received: section 1, .*\(2, 24, 24\)"),
         ([P[0, 0]], [Y[0, 0]], {}, r"A section must have two or three axes.*Received: a section of shape \(24,\)"),
+        (
+            np.stack([1 - P, P], -1),
+            np.stack([~Y, Y], -1),
+            {},
+            r"whose last axis adds up to 1, as the channels of a soft",
+        ),
+        (P, Y, {"ignore_label": 0}, r"^`ignore_label` must be the number that means no label.*ignore_label=0"),
         (P * 9 - 4, Y, {}, r"Section 0, counted from 0: `probabilities` must lie in \[0, 1\].*sigmoid"),
         (P, Y * 255, {}, r"Section 0, counted from 0: `masks` must hold 0 and 1 only\. Received: 255"),
         (P, Y[:, :9], {}, r"Section 0, .* must have the same shape.* Received: probabilities of shape \(24, 24\)"),
