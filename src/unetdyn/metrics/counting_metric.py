@@ -1,4 +1,4 @@
-"""What all thresholded metrics are: totals of counts, a rule and a ratio, and warnings of what makes them meaningless."""
+"""What all thresholded metrics are: totals of counts, a rule, a ratio, and warnings of what makes it meaningless."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
