@@ -4,7 +4,7 @@
     python benchmarks/metric_cases.py [--page docs/metrics.md] [--side 4096]
 
 The exact value is a fraction of Python integers. Each library is used as its documentation says, with its defaults:
-labels and logits are handed to it in the dtype of the case, and thresholded by its own means where it has some. A library
+labels and logits are handed to it in the dtype of the case, and thresholded by its own means where it has some. One
 that is not installed, or can't be imported, has a column that says so. `--page` puts the table into the page, between its
 marks.
 """
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-# ruff: noqa: E402 - read when Keras, TensorFlow and segmentation_models are imported
+# Read when Keras, TensorFlow and segmentation_models are imported:
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ |= {"TF_USE_LEGACY_KERAS": "1", "SM_FRAMEWORK": "tf.keras", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
