@@ -5,8 +5,8 @@
 
 The exact value is a fraction of Python integers. Each library is used as its documentation says, with its defaults:
 labels and logits are handed to it in the dtype of the case, and thresholded by its own means where it has some. One
-that is not installed, or can't be imported, has a column that says so. `--page` puts the table into the page, between its
-marks.
+that is not installed, or can't be imported, has a column that says so. `--page` puts the table into the page, between
+its marks.
 """
 
 import argparse
@@ -19,10 +19,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-
-# Read when Keras, TensorFlow and segmentation_models are imported:
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ |= {"TF_USE_LEGACY_KERAS": "1", "SM_FRAMEWORK": "tf.keras", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 import numpy as np
 
@@ -48,8 +44,8 @@ def _logits(mask: np.ndarray, dtype: str = "float32") -> np.ndarray:
     return np.where(mask, 3, -3).astype(dtype)
 
 
-def make_cases(side: int) -> list[Case]:
-    """The ten; `side` is that of the images of the two that are about large ones."""
+def make_cases(side: int, many: int = 1000) -> list[Case]:
+    """The ten; `side` is that of the images of the two that are about large ones, and `many` how many follow one."""
     none, pixel, block = (np.zeros((32, 32), "float32") for _ in range(3))
     pixel[7, 9], block[8:24, 8:24] = 1, 1
     two = pixel.copy()
@@ -83,8 +79,8 @@ def make_cases(side: int) -> list[Case]:
             [(labels[i : i + 2], _logits(guesses[i : i + 2])) for i in (0, 2, 4)],
         ),
         Case(
-            f"{side}² pixels right, then 1,000 images of one pixel, missed",
-            [_pair((large, large)), *[_pair((small, 0 * small))] * 1000],
+            f"{side}² pixels right, then {many:,} images of one pixel, missed",
+            [_pair((large, large)), *[_pair((small, 0 * small))] * many],
         ),
     ]
 
@@ -235,6 +231,8 @@ def main() -> None:
     parser.add_argument("--page", type=Path)
     parser.add_argument("--side", type=int, default=4096)
     arguments = parser.parse_args()
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ |= {"TF_USE_LEGACY_KERAS": "1", "SM_FRAMEWORK": "tf.keras", "TF_CPP_MIN_LOG_LEVEL": "2"}
     text = f"{table(make_cases(arguments.side), COLUMNS)}\n\nVersions: {versions()}."
     print(text)
     if arguments.page:
