@@ -101,3 +101,14 @@ def test_a_perfect_prediction_of_an_8_bit_mask_is_perfect() -> None:
     for metric in (Dice(), ThresholdedJaccard(), Precision(), Recall(), Specificity(), Accuracy()):
         metric.update_state(y, np.where(y, 0.9, 0.1))
         assert float(metric.result()) == 1.0
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="sizes are unknown in a trace on TensorFlow only")
+def test_images_of_a_size_unknown_in_the_trace_are_counted() -> None:
+    import tensorflow as tf
+
+    maps = tf.TensorSpec((None, None, None, 1))
+    traced = tf.function(scores.accuracy, input_signature=[maps, maps], autograph=False)
+    for side in (3, 4):
+        y, p = Y[:, :side, :side].astype("float32"), P[:, :side, :side]
+        assert float(traced(y, p)) == float(scores.accuracy(y, p))

@@ -70,12 +70,12 @@ def _score_sums(limbs: Tensor, rule: CountingRule, ratio: Ratio) -> Tensor:
     above, below, subject = _parts(limbs, ratio)
     filled = ops.greater(subject, 0)
     value = 0.0 if rule.empty == "skip" else rule.empty
-    score = ops.where(filled, ops.divide_no_nan(above, below), value)
+    scores = ops.where(filled, ops.divide_no_nan(above, below), value)
     included = ops.greater(counts.to_float(counts.weighted(limbs, ALL)), 0)
     if rule.empty == "skip":
         included = ops.logical_and(included, filled)
     included = ops.cast(included, "int32")
-    units = ops.cast(ops.round(score * SCORE_UNITS), "int32")
+    units = ops.cast(ops.round(scores * SCORE_UNITS), "int32")
     return counts.limbs_of_sum(ops.stack([units * included, included], axis=1))
 
 
@@ -91,11 +91,11 @@ def compute(totals: Tensor, rule: CountingRule, ratio: Ratio) -> Tensor:
     else:
         sums = counts.to_float(totals)
         above, below, subject = sums[0] / SCORE_UNITS, sums[1], sums[1]
-    defined, score = ops.greater(subject, 0), ops.divide_no_nan(above, below)
+    defined, scores = ops.greater(subject, 0), ops.divide_no_nan(above, below)
     if rule.empty != "skip":
-        return ops.mean(ops.where(defined, score, rule.empty))
+        return ops.mean(ops.where(defined, scores, rule.empty))
     number = ops.sum(ops.cast(defined, "float32"))
-    return ops.where(number > 0, ops.sum(score) / ops.maximum(number, 1.0), float("nan"))
+    return ops.where(number > 0, ops.sum(scores) / ops.maximum(number, 1.0), float("nan"))
 
 
 def score(y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None, rule: CountingRule, ratio: Ratio) -> Tensor:
