@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score
 
+from unetdyn.evaluation import pixel_counts
 from unetdyn.metrics import accuracy, dice, precision, recall, specificity, thresholded_jaccard
 
 RNG = np.random.default_rng(0)
@@ -136,6 +137,14 @@ def test_empty_is_the_score_of_images_without_a_subject_only(score: Callable, em
         for i, expected in enumerate(each):
             found = float(score(Y[i : i + 1], P[i : i + 1], aggregate=aggregate, empty=empty))
             assert found == pytest.approx(expected, abs=TOLERANCE, nan_ok=True)
+
+
+@pytest.mark.parametrize("empty", [1.0, 0.0, "skip"])
+def test_conventions_are_those_of_the_evaluation_of_masks(empty: float | str) -> None:
+    for y, p in zip(Y, P, strict=True):
+        evaluated = pixel_counts(p[..., 0], y[..., 0]).scores(empty=empty)
+        for name, score in SCORES.items():
+            assert float(score(y[None], p[None], empty=empty)) == pytest.approx(getattr(evaluated, name), nan_ok=True)
 
 
 def test_a_missed_object_does_not_improve_the_mean_precision() -> None:
