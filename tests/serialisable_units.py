@@ -4,7 +4,17 @@ A new metric, loss, schedule, registered function, model builder or layer belong
 """
 
 from unetdyn.losses import BinaryFocalLoss, SoftJaccardLoss
-from unetdyn.metrics import SoftJaccard, ThresholdedJaccard, jacard_coef, soft_jaccard
+from unetdyn.metrics import (
+    Accuracy,
+    Dice,
+    Precision,
+    Recall,
+    SoftJaccard,
+    Specificity,
+    ThresholdedJaccard,
+    jacard_coef,
+    soft_jaccard,
+)
 from unetdyn.models import AttentionResUNet, AttentionUNet, UNet
 from unetdyn.schedules import CosineRestarts, InversePowerDecay, OneCycle, StepDecay, Warmup
 
@@ -15,6 +25,11 @@ METRICS = {
     ),
     "ThresholdedJaccard, batch": lambda: ThresholdedJaccard(aggregate="batch", empty=0.0, name="batch_jaccard"),
     "ThresholdedJaccard, void": lambda: ThresholdedJaccard(name="void", ignore_label=255),
+    "Dice": lambda: Dice(),
+    "Precision, image": lambda: Precision(0.4, ">=", "image", "skip", from_logits=True, class_ids=[0, 1]),
+    "Recall, batch": lambda: Recall(aggregate="batch", empty=0.0, name="sensitivity"),
+    "Specificity, void": lambda: Specificity(0.4, ignore_label=255),
+    "Accuracy": lambda: Accuracy(class_ids=[0, 1]),
     "jacard_coef": lambda: jacard_coef(name="coef"),
     "SoftJaccard": lambda: SoftJaccard(),
     "SoftJaccard, image": lambda: SoftJaccard(2.0, "image", from_logits=True, name="soft", ignore_label=-1),

@@ -35,7 +35,7 @@ def test_report_of_runs_is_a_file(invoke, run, tmp_path):
     assert result.exit_code == 0, result.output
     page = (tmp_path / "both.html").read_text(encoding="utf-8")
     assert "Training report: 2 runs" in page
-    assert "validation dice" in page
+    assert "validation Dice" in page
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ UNITS = [
     callbacks.UpdateMonitor(low=REAL, high=WHOLE, warmup=WHOLE),
     losses.BinaryFocalLoss(WHOLE, pos_weight=REAL, label_smoothing=REAL, alpha=REAL),
     losses.SoftJaccardLoss(smooth=REAL),
+    metrics.Dice(threshold=REAL, class_ids=np.arange(2), ignore_label=np.uint8(255)),
     metrics.SoftJaccard(smooth=REAL),
     metrics.ThresholdedJaccard(threshold=REAL, empty=np.float32(0), class_ids=np.arange(2)),
     schedules.CosineRestarts(REAL, WHOLE, multiplier=WHOLE, floor=REAL),

@@ -6,7 +6,7 @@ import pytest
 
 from unetdyn import losses, metrics
 from unetdyn.experiment import parse_config
-from unetdyn.experiment.build import build_model, build_optimizer
+from unetdyn.experiment.build import build_metrics, build_model, build_optimizer
 
 
 def config(**parts):
@@ -84,6 +84,17 @@ def test_build_model_soft_jaccard_stands_beside_the_thresholded():
     figures = model.evaluate(images, masks, verbose=0, return_dict=True)
     assert {"jaccard", "soft_jaccard"} <= set(figures)
     assert isinstance(metrics.ThresholdedJaccard(), keras.metrics.Metric)
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_build_metrics_adds_what_is_asked_for_by_the_rule_of_the_jaccard(classes):
+    names = ["dice", "precision", "recall", "specificity", "accuracy"]
+    several = {"loss": {"kind": "sparse_categorical_crossentropy"}, "model": {"classes": 3}} if classes > 1 else {}
+    jaccard, *also = build_metrics(config(metrics={"also": names, "threshold": 0.4}, **several))
+    assert [metric.name for metric in also] == names
+    *rest, accuracy = also
+    assert {metric.rule for metric in rest} == {jaccard.rule}
+    assert (accuracy.rule.threshold, accuracy.rule.class_ids) == (jaccard.rule.threshold, None)
 
 
 @pytest.mark.parametrize("kind", ["binary_focal", "binary_crossentropy", "sparse_categorical_crossentropy"])

@@ -85,6 +85,12 @@ def test_parse_config_unknown_key_names_the_nearest(values, texts):
             },
             ["`metrics.soft_jaccard` is for binary masks"],
         ),
+        ({**SYNTHETIC, "metrics": {"also": ["dise"]}}, ["`metrics.also.0`", "'dice'", "Received: 'dise'"]),
+        ({**SYNTHETIC, "metrics": {"also": ["dice", "dice"]}}, ["name each metric once. Received: ['dice', 'dice']"]),
+        (
+            {**SYNTHETIC, "metrics": {"also": ["dice"]}, "callbacks": {"save_best": "val_recall"}},
+            ["`callbacks.save_best` must be one of", "'val_dice'", "Received: ", "'val_recall'"],
+        ),
         (
             {**SYNTHETIC, "callbacks": {"save_best": "val_jacard"}},
             ["`callbacks.save_best` must be one of 'val_loss'", "Did you mean 'val_jaccard'?"],

@@ -91,8 +91,16 @@ def build_loss(config: Config) -> keras.losses.Loss:
     return keras.losses.SparseCategoricalCrossentropy(**common)
 
 
+COUNTED = {
+    "dice": metrics.Dice,
+    "precision": metrics.Precision,
+    "recall": metrics.Recall,
+    "specificity": metrics.Specificity,
+}
+
+
 def build_metrics(config: Config) -> list[keras.metrics.Metric]:
-    """The thresholded Jaccard, and the soft one beside it where it is asked for."""
+    """The thresholded Jaccard, and beside it what else is asked for."""
     from_logits, classes = config.model.output == "logits", config.model.classes
     rule: dict[str, Any] = {"threshold": config.metrics.threshold}
     if classes > 1:  # a pixel belongs to the largest channel, and every class counts alike
@@ -100,4 +108,9 @@ def build_metrics(config: Config) -> list[keras.metrics.Metric]:
     chosen: list[keras.metrics.Metric] = [metrics.ThresholdedJaccard(**rule, from_logits=from_logits, name="jaccard")]
     if config.metrics.soft_jaccard:
         chosen.append(metrics.SoftJaccard(from_logits=from_logits, name="soft_jaccard"))
+    for name in config.metrics.also:
+        if name == "accuracy":  # of pixels, not of classes
+            chosen.append(metrics.Accuracy(rule["threshold"], from_logits=from_logits))
+        else:
+            chosen.append(COUNTED[name](**rule, from_logits=from_logits))
     return chosen

@@ -89,11 +89,27 @@ class FitConfig(Part):
     keep_state: bool = Field(True, description="what `unetdyn resume` carries on from; about three times the weights")
 
 
+AlsoMeasured = Literal["dice", "precision", "recall", "specificity", "accuracy"]
+
+
 class MetricsConfig(Part):
     """What is measured beside the loss: always the thresholded Jaccard, as `jaccard`."""
 
     threshold: float = Field(0.5, gt=0, lt=1)
     soft_jaccard: bool = Field(False, description="add the soft Jaccard, as `soft_jaccard`, for comparison")
+    also: tuple[AlsoMeasured, ...] = Field((), description="beside it, of the same counts, each by its name")
+
+    @field_validator("also")
+    @classmethod
+    def _each_once(cls, also: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(also)) < len(also):
+            raise ValueError(f"name each metric once. Received: {list(also)}")
+        return also
+
+    @property
+    def names(self) -> list[str]:
+        """As they are logged, without `val_`."""
+        return ["jaccard", *(["soft_jaccard"] if self.soft_jaccard else []), *self.also]
 
 
 class Config(Part):
@@ -181,7 +197,7 @@ class Config(Part):
 
     @model_validator(mode="after")
     def _monitors_are_measured(self) -> "Config":
-        measured = ["loss", "jaccard", *(["soft_jaccard"] if self.metrics.soft_jaccard else [])]
+        measured = ["loss", *self.metrics.names]
         known = [prefix + name for prefix in ("val_", "") for name in measured]
         settings = self.callbacks
         for argument, name in watched_names(settings):
