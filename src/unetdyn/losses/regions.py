@@ -1,5 +1,6 @@
 """What losses of regions are made of: soft counts of true and false pixels, of each class, and their mean."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -99,9 +100,7 @@ def regions(
 
 def soft_counts(of: Regions, aggregate: str) -> Counts:
     """Σ y·p, Σ (1 − y)·p and Σ y·(1 − p) of each class: `(batch, classes)` of images, `(classes,)` of the batch."""
-    return Counts(
-        of.sum(of.y * of.p, aggregate), of.sum((1 - of.y) * of.p, aggregate), of.sum(of.y * of.q, aggregate)
-    )
+    return Counts(of.sum(of.y * of.p, aggregate), of.sum((1 - of.y) * of.p, aggregate), of.sum(of.y * of.q, aggregate))
 
 
 def class_mean(losses: Tensor, class_weights: Sequence[float] | None, present: Tensor | None = None) -> Tensor:
@@ -141,9 +140,9 @@ def check_region_arguments(
     check_ignore_label(ignore_label)
     if class_weights is None:
         return
-    weights = list(class_weights) if isinstance(class_weights, Sequence | np.ndarray) else [class_weights]
-    right = all(is_number(each) and 0 <= each < float("inf") for each in weights)
-    if not right or isinstance(class_weights, str) or not any(weights):
+    weights = list(class_weights) if isinstance(class_weights, Sequence | np.ndarray) else []
+    right = all(is_number(each) and 0 <= each < math.inf for each in weights)
+    if not right or not any(weights):
         raise ValueError(
             "`class_weights` must be finite numbers, 0 or above, of which one is above 0, or None. "
             f"Received: class_weights={class_weights!r}."

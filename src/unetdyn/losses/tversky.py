@@ -87,8 +87,9 @@ def tversky_loss(
     Reference:
         Salehi, Erdogmus & Gholipour, "Tversky loss function for image segmentation using 3D fully convolutional deep
         networks", MLMI 2017, equation 4. Abraham & Khan, "A novel focal Tversky loss function with improved attention
-        U-Net for lesion segmentation", ISBI 2019, equations 3 and 4; their α weights false negatives, ours is that of
-        Salehi et al. and of `keras.losses.Tversky`.
+        U-Net for lesion segmentation", ISBI 2019, equations 3 and 4. Their α weights false negatives, ours, as that of
+        Salehi et al., false positives. `keras.losses.Tversky` (Keras 3.15) says the same and does the reverse: its
+        `alpha=0.7, beta=0.3` is our `alpha=0.3, beta=0.7`.
     """
     _check_arguments(alpha, beta, gamma, smooth)
     check_region_arguments(aggregate, class_weights, ignore_label)
