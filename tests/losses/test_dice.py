@@ -103,9 +103,7 @@ def test_several_channels_are_classes_and_their_mean(labels: np.ndarray, weights
 
 
 def test_wrong_number_of_class_weights_is_refused() -> None:
-    text = (
-        r"`class_weights` must have a weight for each of the 3 channels of `y_pred`. Received: class_weights=\[1, 2\]"
-    )
+    text = r"`class_weights` must have a weight for each of the 3 channels.* Received: class_weights=\[1, 2\]"
     with pytest.raises(ValueError, match=text):
         dice_loss(NUMBERS, SCORES, class_weights=[1, 2])
 

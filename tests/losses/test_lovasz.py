@@ -29,7 +29,7 @@ def test_losses_are_the_papers_algorithm() -> None:
     assert float(LovaszHingeLoss()(Y, X)) == pytest.approx(np.mean(hinges), rel=1e-5)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_on_hard_predictions_it_is_one_minus_jaccard(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -74,7 +74,7 @@ def test_image_without_foreground_costs_its_largest_error() -> None:
 
 def test_weights_of_many_pixels_are_not_lost_to_cancellation() -> None:
     """All errors alike: their weights add up to 1, and each is less than float32 can tell from 1 in a difference."""
-    y = (RNG.random((1, 1000, 1000, 1)) < 0.5).astype("float32")
+    y = (RNG.random((1, 300, 300, 1)) < 0.5).astype("float32")
     slope = gradient(lambda t: lovasz_softmax(y, t), np.abs(y - RNG.random(y.shape, dtype="float32")))
     assert np.abs(slope).sum() == pytest.approx(1, rel=1e-5)
     assert np.abs(slope)[y > 0].max() == pytest.approx(1 / y.sum(), rel=1e-5)
