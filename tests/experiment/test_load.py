@@ -77,7 +77,10 @@ def test_parse_config_unknown_key_names_the_nearest(values, texts):
         *(
             ({**SYNTHETIC, "loss": loss}, texts)
             for loss, texts in [
-                ({"kind": "soft_jaccard", "gamma": 1}, ["`gamma` belongs to kind: binary_focal or focal_tversky", "=1.0"]),
+                (
+                    {"kind": "soft_jaccard", "gamma": 1},
+                    ["`gamma` belongs to kind: binary_focal or focal", "=1.0"],
+                ),
                 ({"kind": "dice", "beta": 0.5}, ["`beta` belongs to kind: tversky or focal_tversky", "kind='dice'"]),
                 ({"alpha": 1.5}, ["`alpha` of kind: binary_focal must be less than 1. Received: alpha=1.5"]),
                 ({"kind": "focal_tversky", "gamma": 0}, ["`gamma` of kind: focal_tversky must be above 0"]),
