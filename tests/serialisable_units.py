@@ -3,7 +3,19 @@
 A new metric, loss, schedule, registered function, model builder or layer belongs here: one line in one of the tables.
 """
 
-from unetdyn.losses import BinaryFocalLoss, SoftJaccardLoss
+from unetdyn.losses import (
+    BCEDiceLoss,
+    BinaryFocalLoss,
+    BoundaryLoss,
+    DeepSupervisionLoss,
+    DiceLoss,
+    FocalTverskyLoss,
+    LovaszHingeLoss,
+    LovaszSoftmaxLoss,
+    SoftJaccardLoss,
+    TverskyLoss,
+    boundary_targets,
+)
 from unetdyn.metrics import (
     Accuracy,
     Dice,
@@ -43,7 +55,18 @@ LOSSES = {
     "BinaryFocalLoss, void": lambda: BinaryFocalLoss(2.0, ignore_label=0),
     "SoftJaccardLoss": lambda: SoftJaccardLoss(),
     "SoftJaccardLoss, image": lambda: SoftJaccardLoss(2.0, "image", from_logits=True, ignore_label=255, name="soft"),
+    "DiceLoss": lambda: DiceLoss(True, 2.0, "image", class_weights=[2.0], ignore_label=255, name="squares"),
+    "TverskyLoss": lambda: TverskyLoss(0.2, 0.8, 2.0, from_logits=True, reduction="sum"),
+    "FocalTverskyLoss": lambda: FocalTverskyLoss(2.0, 0.2, 0.8, 3.0, "image", from_logits=True),
+    "LovaszSoftmaxLoss": lambda: LovaszSoftmaxLoss("batch", ignore_label=-1),
+    "LovaszHingeLoss": lambda: LovaszHingeLoss(),
+    "BCEDiceLoss": lambda: BCEDiceLoss(0.5, 2.0, 0.1, squared=True, from_logits=True),
+    "BoundaryLoss": lambda: BoundaryLoss(TverskyLoss(0.4), 0.05),
+    "DeepSupervisionLoss": lambda: DeepSupervisionLoss(DiceLoss(smooth=3.0), 2, [0.75, 0.25]),
 }
+
+TARGETS = {"BoundaryLoss": boundary_targets}
+"""What a loss wants instead of masks, made of them."""
 
 SCHEDULES = {
     "CosineRestarts": lambda: CosineRestarts(0.01, 3),

@@ -6,7 +6,7 @@ import pytest
 
 from unetdyn import losses, metrics
 from unetdyn.experiment import parse_config
-from unetdyn.experiment.build import build_metrics, build_model, build_optimizer
+from unetdyn.experiment.build import build_loss, build_metrics, build_model, build_optimizer
 
 
 def config(**parts):
@@ -64,6 +64,29 @@ def test_build_model_loss_knows_logits(kind, expected):
     model = build_model(config(loss={"kind": kind}, model={"output": "logits"}), 1, 4)
     assert type(model.loss) is expected
     assert model.loss.get_config()["from_logits"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        ({"kind": "binary_focal"}, losses.BinaryFocalLoss(2.0)),
+        ({"kind": "soft_jaccard", "smooth": 2, "aggregate": "image"}, losses.SoftJaccardLoss(2.0, "image")),
+        ({"kind": "dice"}, losses.DiceLoss()),
+        ({"kind": "dice", "squared": True, "smooth": 5}, losses.DiceLoss(True, 5.0)),
+        ({"kind": "tversky", "alpha": 1, "beta": 2}, losses.TverskyLoss(1.0, 2.0)),
+        ({"kind": "focal_tversky"}, losses.FocalTverskyLoss()),
+        ({"kind": "focal_tversky", "gamma": 2}, losses.FocalTverskyLoss(2.0)),
+        ({"kind": "lovasz", "aggregate": "batch"}, losses.LovaszSoftmaxLoss("batch")),
+        ({"kind": "bce_dice", "bce_weight": 0.5, "label_smoothing": 0.1}, losses.BCEDiceLoss(0.5, label_smoothing=0.1)),
+        ({"kind": "bce_dice", "class_weights": [0, 1, 2]}, losses.BCEDiceLoss(class_weights=[0.0, 1.0, 2.0])),
+    ],
+)
+def test_build_loss_has_the_arguments_of_its_kind_also_as_it_was_recorded(loss, expected):
+    chosen = config(loss=loss, model={"classes": len(loss.get("class_weights", [1]))})
+    made = build_loss(chosen)
+    assert (type(made), made.get_config()) == (type(expected), expected.get_config())
+    again = build_loss(parse_config(chosen.model_dump(mode="json")))
+    assert again.get_config() == expected.get_config()
 
 
 def test_build_model_several_classes_are_scored_by_the_largest_channel():

@@ -74,18 +74,28 @@ def build_optimizer(config: Config, steps_per_epoch: int) -> keras.optimizers.Op
     return keras.optimizers.LossScaleOptimizer(optimizer, **settings.dynamic_loss_scale.model_dump())
 
 
+REGION_LOSSES: dict[str, Any] = {
+    "soft_jaccard": losses.SoftJaccardLoss,
+    "dice": losses.DiceLoss,
+    "tversky": losses.TverskyLoss,
+    "focal_tversky": losses.FocalTverskyLoss,
+    "lovasz": losses.LovaszSoftmaxLoss,
+    "bce_dice": losses.BCEDiceLoss,
+}
+
+
 def build_loss(config: Config) -> keras.losses.Loss:
     """The loss, told whether the model gives logits or probabilities; the mean over the pixels that have a label."""
     settings, from_logits = config.loss, config.model.output == "logits"
-    if settings.kind == "soft_jaccard":  # a ratio, which no number of pixels divides
-        return losses.SoftJaccardLoss(from_logits=from_logits)
+    if settings.kind in REGION_LOSSES:  # which leave out pixels of weight 0 by themselves
+        return REGION_LOSSES[settings.kind](**settings.arguments, from_logits=from_logits)
     ignored = isinstance(config.data, FolderData) and config.data.ignore is not None
     common: dict[str, Any] = {
         "from_logits": from_logits,
         "reduction": "mean_with_sample_weight" if ignored else "sum_over_batch_size",
     }
     if settings.kind == "binary_focal":
-        return losses.BinaryFocalLoss(**settings.model_dump(exclude={"kind"}), **common)
+        return losses.BinaryFocalLoss(**settings.arguments, **common)
     if settings.kind == "binary_crossentropy":
         return keras.losses.BinaryCrossentropy(**common)
     return keras.losses.SparseCategoricalCrossentropy(**common)

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
-    PositiveFloat,
     PositiveInt,
     SerializerFunctionWrapHandler,
     ValidationInfo,
@@ -19,6 +18,7 @@ from unetdyn.analysis.declarations import STABILITY
 from unetdyn.experiment.callbacks_config import CallbacksConfig
 from unetdyn.experiment.data_config import FolderData, SyntheticData
 from unetdyn.experiment.inherit import inherited
+from unetdyn.experiment.loss_config import OF_CLASSES, OF_MASKS, LossConfig
 from unetdyn.experiment.monitors import watched_names
 from unetdyn.experiment.optimizer_config import OptimizerConfig
 from unetdyn.experiment.part import Part
@@ -43,26 +43,6 @@ class ModelConfig(Part):
     gate: Literal["oktay", "additive"] = "oktay"
     output: Literal["probabilities", "logits"] = "probabilities"
     variant: Literal["default", "bnsreenu"] = "default"
-
-
-class LossConfig(Part):
-    """The loss; `gamma`, `alpha`, `pos_weight` and `label_smoothing` belong to the binary focal loss."""
-
-    kind: Literal["binary_focal", "binary_crossentropy", "soft_jaccard", "sparse_categorical_crossentropy"] = (
-        "binary_focal"
-    )
-    gamma: float = Field(2.0, ge=0)
-    alpha: float | None = Field(None, gt=0, lt=1)
-    pos_weight: PositiveFloat | None = None
-    label_smoothing: float | None = Field(None, ge=0, lt=1)
-
-    @model_validator(mode="after")
-    def _focal_arguments_with_focal_loss(self) -> "LossConfig":
-        fields = type(self).model_fields  # their defaults are no claim: a recorded configuration says them all
-        focal = sorted(name for name in fields if name != "kind" and getattr(self, name) != fields[name].default)
-        if focal and self.kind != "binary_focal":
-            raise ValueError(f"{focal} belong to kind: binary_focal. Received: kind={self.kind!r}")
-        return self
 
 
 class StageConfig(Part):
@@ -184,13 +164,19 @@ class Config(Part):
 
     @model_validator(mode="after")
     def _loss_fits_classes(self) -> "Config":
+        classes, many = self.model.classes, self.model.classes > 1
         for place, stage in self._placed():
-            if (stage.loss.kind == "sparse_categorical_crossentropy") != (self.model.classes > 1):
+            weights = stage.loss.class_weights
+            if stage.loss.kind in (OF_MASKS if many else OF_CLASSES):
                 raise ValueError(
-                    "sparse_categorical_crossentropy goes with `model.classes` of 2 or more, every other loss with 1. "
-                    f"Received: {place}loss.kind={stage.loss.kind!r}, model.classes={self.model.classes}"
+                    f"{', '.join(OF_CLASSES)} goes with `model.classes` of 2 or more, {', '.join(OF_MASKS)} with 1. "
+                    f"Received: {place}loss.kind={stage.loss.kind!r}, model.classes={classes}"
                 )
-        many = self.model.classes > 1
+            if weights is not None and len(weights) != classes:
+                raise ValueError(
+                    f"`{place}loss.class_weights` must have one for each class. Received: {len(weights)} weights, "
+                    f"model.classes={classes}"
+                )
         if many and self.metrics.soft_jaccard:
             raise ValueError("`metrics.soft_jaccard` is for binary masks. Received: soft_jaccard=True, several classes")
         return self
