@@ -7,7 +7,7 @@ import keras
 
 from unetdyn.models.blocks import conv_block, convolve, crop_like, pool, residual_block, upsample_like
 from unetdyn.models.bnsreenu import refuse_contradictions, tutorial_gate, tutorial_head
-from unetdyn.models.encoders import encoder_features
+from unetdyn.models.encoders import Encoder, encoder_features
 from unetdyn.models.gates import additive_gate, oktay_gate
 from unetdyn.models.options import Options
 
@@ -34,16 +34,14 @@ def assemble(options: Options, name: str, gated: bool = False) -> keras.Model:
     if options.tutorial:
         refuse_contradictions(options, gated)
     inputs = keras.Input(options.input_shape, name="input")
-    rows = _encode(inputs, options) if options.encoder is None else _features(inputs, options)
+    rows = _encode(inputs, options) if options.encoder is None else _features(inputs, options.encoder)
     for column in range(1, options.depth + 1):
         last = options.depth + 1 - column  # the level on the U itself; nested skips fill the triangle under it
         for level in range(1, last) if options.nested else ():
             if rows[level]:
-                _decode(rows, level, options, f"dec{level}_{column}", inputs, gated)
-        _decode(rows, last, options, f"dec{last}", inputs, gated)
-    # With nested skips, the nodes of level 1; else the last, and only, node of each level.
-    heads = rows[1][::-1] if options.nested else [rows[level][-1] for level in range(1, options.depth + 1)]
-    outputs = [_head(x, options, f"head{n or ''}") for n, x in zip(options.heads, heads, strict=False)]
+                _decode(rows, level, options, f"dec{level}_{column}", gated)
+        _decode(rows, last, options, f"dec{last}", gated)
+    outputs = _heads(rows, inputs, options)
     return keras.Model(inputs, outputs if options.deep_supervision else outputs[0], name=name)
 
 
@@ -58,24 +56,32 @@ def _encode(inputs: Any, options: Options) -> dict[int, list]:
     return rows
 
 
-def _features(inputs: Any, options: Options) -> dict[int, list]:
+def _features(inputs: Any, encoder: Encoder) -> dict[int, list]:
     """As `_encode`, of the encoder that was given; levels finer than its first have none."""
-    found = encoder_features(options.encoder, inputs)
-    if 1 in found:
-        found[1] = crop_like(found[1], inputs, "enc1")  # the encoder may have seen a padded image
-    return {level: [found[level]] if level in found else [] for level in range(1, options.depth + 2)}
+    found = encoder_features(encoder, inputs)
+    return {level: [found[level]] if level in found else [] for level in range(1, encoder.depth + 2)}
 
 
-def _decode(rows: dict[int, list], level: int, options: Options, block: str, inputs: Any, gated: bool) -> None:
+def _decode(rows: dict[int, list], level: int, options: Options, block: str, gated: bool) -> None:
     """Append to the row of a level the node that joins it with the level below."""
     below, skips = rows[level + 1][-1], rows[level]
-    reference = skips[0] if skips else inputs if level == 1 else None
-    x = upsample_like(below, reference, options, block)
+    x = upsample_like(below, skips[0] if skips else None, options, block)
     if gated:
         skips = [_gate(options)(skip, below, x, options, f"gate{level}") for skip in skips]
     if skips:
         x = keras.layers.Concatenate(name=f"{block}_concat")([x, *skips])
     rows[level].append(_decoder_block(options)(x, options.level_filters(level), options, block))
+
+
+def _heads(rows: dict[int, list], inputs: Any, options: Options) -> list:
+    """The outputs: of the nodes of level 1 with nested skips, the deepest first; else of the last of each level."""
+    nodes = rows[1][::-1] if options.nested else [rows[level][-1] for level in range(1, options.depth + 1)]
+    outputs: list[Any] = []
+    for block, x in zip(options.heads, nodes, strict=False):
+        if options.encoder is not None and (options.nested or not outputs):
+            x = crop_like(x, inputs, block)  # the encoder may have seen a padded image
+        outputs.append(_head(x, options, block))
+    return outputs
 
 
 def _head(x: Any, options: Options, block: str) -> Any:

@@ -82,7 +82,7 @@ def AttentionUNet(
         input_shape=input_shape,  # type: ignore[arg-type]  # checked there
         classes=classes,
         filters=filters,
-        depth=depth,
+        depth=depth,  # type: ignore[arg-type]  # None is settled there
         norm=norm,
         norm_momentum=norm_momentum,
         activation=activation,
@@ -172,7 +172,7 @@ def AttentionResUNet(
         input_shape=input_shape,  # type: ignore[arg-type]  # checked there
         classes=classes,
         filters=filters,
-        depth=depth,
+        depth=depth,  # type: ignore[arg-type]  # None is settled there
         norm=norm,
         norm_momentum=norm_momentum,
         activation=activation,

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from unetdyn._checks import is_count, nearest
+from unetdyn._checks import check_count, is_count, nearest
 from unetdyn.models.layers import PadToMultiple
 
 _POWERS = {float(2**k) for k in range(32)}
@@ -42,6 +42,8 @@ def find_encoder(model: Any, taps: Taps | None, trainable: bool, depth: int | No
             "`keras.applications.MobileNetV2(include_top=False, input_shape=(None, None, 3))`. "
             f"Received: encoder={model!r}."
         )
+    if depth is not None:
+        check_count("depth", depth, least=1, unit="")
     if taps is None:
         taps = _pyramid(model)
     there = _all_taps(model) if taps is None else _named_taps(model, taps)
@@ -49,7 +51,8 @@ def find_encoder(model: Any, taps: Taps | None, trainable: bool, depth: int | No
     deepest = max(chosen)
     outputs = {_block(stride, deepest): tensor for stride, tensor in sorted(chosen.items())}
     nested = keras.Model(model.inputs[0], outputs, name="encoder")
-    nested.trainable = trainable
+    if not trainable:
+        nested.trainable = False
     return Encoder(nested, min(chosen).bit_length(), deepest.bit_length() - 1)
 
 
@@ -139,7 +142,7 @@ def _named_taps(model: keras.Model, taps: Taps) -> dict[int, Any]:
         if seen != stride:
             raise ValueError(
                 f"`encoder_taps[{stride}]` must be 1/{stride} of the image's size in every dimension. Received: "
-                f"{tensor.name!r}, {sizes} of {_probe(model)} pixels. Where the encoder was built for a size that "
+                f"{_name(tensor)!r}, {sizes} of {_probe(model)} pixels. Where the encoder was built for a size that "
                 "its strides don't divide, build it for any: `input_shape=(None, None, 3)`."
             )
     return dict(zip(strides, tensors, strict=True))
@@ -175,9 +178,19 @@ def _strides(model: keras.Model, tensors: list[Any]) -> list[tuple[int | None, t
     except ValueError as error:
         raise ValueError("`encoder_taps` must have tensors that `encoder` makes of its input.") from error
     if probe != tuple(image.shape[1:-1]):
-        spec = graph.compute_output_spec(keras.KerasTensor((1, *probe, image.shape[-1]), dtype=image.dtype))
+        try:
+            spec = graph.compute_output_spec(keras.KerasTensor((1, *probe, image.shape[-1]), dtype=image.dtype))
+        except ValueError as error:
+            raise ValueError(
+                f"`encoder` takes images of any size by its input, but not of {probe} pixels: {error}. Build it for "
+                "the size of the model's images."
+            ) from error
         tensors = spec if isinstance(spec, list) else [spec]
     return [(_stride(probe, sizes), sizes) for sizes in (tuple(tensor.shape[1:-1]) for tensor in tensors)]
+
+
+def _name(tensor: Any) -> str:
+    return tensor._keras_history.operation.name
 
 
 def _stride(image: tuple[int, ...], sizes: tuple[int | None, ...]) -> int | None:
@@ -190,19 +203,17 @@ def _stride(image: tuple[int, ...], sizes: tuple[int | None, ...]) -> int | None
 
 def _unbroken(there: dict[int, Any], depth: int | None) -> dict[int, Any]:
     """The taps to the stride that `depth` asks for; only the finest may be missing, and the decoder goes on without."""
-    names = ", ".join(f"{stride} ({tensor.name})" for stride, tensor in sorted(there.items())) or "none"
+    names = ", ".join(f"{stride} ({_name(tensor)})" for stride, tensor in sorted(there.items())) or "none"
     deepest = max(there, default=1) if depth is None else 2**depth
     chosen = {stride: tensor for stride, tensor in there.items() if stride <= deepest}
     finest = min(chosen, default=1)
     wanted = [finest << k for k in range(64) if finest << k <= deepest]
     missing = [str(stride) for stride in wanted if stride not in chosen]
-    if deepest < 2 or missing or len(chosen) < 2:
-        lacks = (
-            f"It lacks {', '.join(missing)}." if missing else "Two at least, of which the coarsest is the bottleneck."
-        )
+    if missing or len(chosen) < 2:
+        lacks = f"It lacks {', '.join(missing)}" if there and missing else "Needed are two, a skip and the bottleneck"
         raise ValueError(
             "`encoder` must have features at each stride, a power of two, from the finest to the coarsest, 2**depth; "
-            f"those finer than its first it need not have. {lacks} Received: strides {names}. Name them with "
+            f"those finer than its first it need not have. {lacks}. Received: strides {names}. Name them with "
             "`encoder_taps`, or choose another depth."
         )
     return chosen

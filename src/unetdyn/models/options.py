@@ -27,7 +27,7 @@ class Options:
     input_shape: tuple[int | None, ...]
     classes: int
     filters: int
-    depth: int | None
+    depth: int
     norm: str | None
     norm_momentum: float | None
     activation: str | Callable
@@ -91,10 +91,10 @@ class Options:
         return self.skips == "nested"
 
     @property
-    def heads(self) -> list[int | None]:
-        """The numbers of the heads, in the order of the outputs; the first has none."""
+    def heads(self) -> list[str]:
+        """The blocks that make the outputs, in their order: `head`, and `head2`, ... under deep supervision."""
         several = self.depth if self.deep_supervision is True else int(self.deep_supervision)
-        return [None, *range(2, several + 1)]
+        return ["head", *(f"head{n}" for n in range(2, several + 1))]
 
     @property
     def momentum(self) -> float:

@@ -142,13 +142,14 @@ def UNet(
         the 2020s", 2022, arXiv:2201.03545. Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019,
         arXiv:1711.05101. van Laarhoven, "L2 Regularization versus Batch and Weight Normalization", 2017,
         arXiv:1706.05350. Zhou et al., "UNet++: A Nested U-Net Architecture for Medical Image Segmentation", 2018,
-        arXiv:1807.10165. Lee et al., "Deeply-Supervised Nets", 2015, arXiv:1409.5185. Odena et al., "Deconvolution and Checkerboard Artifacts", 2016, Distill.
+        arXiv:1807.10165. Lee et al., "Deeply-Supervised Nets", 2015, arXiv:1409.5185. Odena et al., "Deconvolution and
+        Checkerboard Artifacts", 2016, Distill.
     """
     options = Options(
         input_shape=input_shape,  # type: ignore[arg-type]  # checked there
         classes=classes,
         filters=filters,
-        depth=depth,
+        depth=depth,  # type: ignore[arg-type]  # None is settled there
         norm=norm,
         norm_momentum=norm_momentum,
         activation=activation,
