@@ -75,6 +75,7 @@ def test_parse_config_unknown_key_names_the_nearest(values, texts):
             ["`data.split`", "all as [first, last] sections", "Received: train=None, validation=(3, 4)"],
         ),
         ({**SYNTHETIC, "loss": {"kind": "soft_jaccard", "gamma": 1}}, ["['gamma'] belong to kind: binary_focal"]),
+        ({**SYNTHETIC, "model": {"skips": "nested"}}, ["belong to architecture: UNet. Received: skips='nested', arch"]),
         ({**SYNTHETIC, "model": {"classes": 3}}, ["sparse_categorical_crossentropy", "model.classes=3"]),
         (
             {

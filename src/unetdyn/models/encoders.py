@@ -109,8 +109,8 @@ def _pyramid(model: keras.Model) -> Taps | None:
 def _all_taps(model: keras.Model) -> dict[int, Any]:
     """The last tensor of each stride: what the encoder has to say there before it halves the resolution again.
 
-    Tensors with the image's own number of channels are the image, rescaled; those of one pixel, unless they are the
-    model's answer, weights of channels (squeeze and excitation).
+    At stride 1, tensors with as many channels as the image are the image, rescaled; those of one pixel, unless they are
+    the model's answer, are weights of channels (squeeze and excitation).
     """
     graph = keras.Model(model.inputs, model.outputs)
     image, answers = model.inputs[0], [id(tensor) for tensor in model.outputs]
@@ -119,7 +119,8 @@ def _all_taps(model: keras.Model) -> dict[int, Any]:
     found = {}
     for tensor, (stride, sizes) in zip(tensors, _strides(model, tensors), strict=True):
         is_map = id(tensor) in answers or set(sizes) != {1}
-        if stride is not None and is_map and tensor.shape[-1] != image.shape[-1]:
+        is_image = stride == 1 and tensor.shape[-1] == image.shape[-1]
+        if stride is not None and is_map and not is_image:
             found[stride] = tensor
     return found
 
