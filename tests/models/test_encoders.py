@@ -174,6 +174,15 @@ def test_images_of_one_channel_are_repeated():
     np.testing.assert_allclose(*map(keras.ops.convert_to_numpy, (grey(x), expected)), atol=1e-6)
 
 
+@pytest.mark.usefixtures("without_weights")
+def test_other_numbers_of_channels_go_through_a_convolution_before_the_model():
+    x = keras.Input((16, 16, 4))
+    model = keras.Model(x, UNet((16, 16, 3), filters=1, encoder=_encoder())(LAYERS.Conv2D(3, 1, name="mix")(x)))
+
+    assert model.output_shape == (None, 16, 16, 1)
+    assert list(layers_by_block(model)) == ["mix", "enc2", "enc3", "bottleneck", "dec3", "dec2", "dec1", "head"]
+
+
 def test_frozen_encoder_keeps_its_weights_and_its_statistics_until_it_is_unfrozen(tmp_path):
     encoder = _encoder(strides=(2, 2))
     UNet((8, 8, 3), filters=1, norm=None, encoder=encoder, encoder_trainable=False, seed=0).save(tmp_path / "m.keras")

@@ -65,8 +65,8 @@ def encoder_features(encoder: Encoder, images: Any) -> dict[int, Any]:
     if channels not in (1, taken):
         raise ValueError(
             f"`encoder` takes images of {taken} channels, and `input_shape` has {channels}. One channel would be "
-            f"repeated. For another number build the encoder with it, or put a convolution to {taken} channels before "
-            f"it: `keras.Model(x, encoder(keras.layers.Conv2D({taken}, 1)(x)))`, with `encoder_taps`. "
+            f"repeated. For another number build the encoder with it, or a model of {taken} channels and a convolution "
+            f"before it: `keras.Model(x, model(keras.layers.Conv2D({taken}, 1)(x)))`. "
             f"Received: input_shape={tuple(images.shape[1:])}."
         )
     x = images
