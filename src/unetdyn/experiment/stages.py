@@ -45,10 +45,10 @@ def freeze(model: keras.Model, frozen: Iterable[str]) -> None:
         >>> sorted({variable.path.split("_")[0] for variable in model.trainable_variables})
         ['dec1', 'head']
     """
-    model.trainable = True
-    blocks = layers_by_block(model)
-    for layer in (layer for block in frozen for layer in blocks.get(block, [])):
-        layer.trainable = False
+    frozen = set(frozen)
+    for block, layers in layers_by_block(model).items():
+        for layer in layers:
+            layer.trainable = block not in frozen
 
 
 def check_stages(model: keras.Model, config: Config, steps_per_epoch: int, cycles: Cycles) -> None:
