@@ -3,6 +3,8 @@
 A new metric, loss, schedule, registered function, model builder or layer belongs here: one line in one of the tables.
 """
 
+import keras
+
 from unetdyn.losses import (
     BCEDiceLoss,
     BinaryFocalLoss,
@@ -81,11 +83,30 @@ SCHEDULES = {
 FUNCTIONS = {"jacard_coef": jacard_coef, "soft_jaccard": soft_jaccard}
 """Functions that `compile(metrics=[...])` takes, and what is called as one."""
 
+
+def strided_encoder() -> keras.Model:
+    """Features at strides 1 and 2, and a bottleneck at 4, of images of three channels."""
+    x = inputs = keras.Input((None, None, 3))
+    for filters, stride in ((2, 1), (3, 2), (4, 2)):
+        x = keras.layers.Conv2D(filters, 3, stride, padding="same", use_bias=False)(x)
+        x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+    return keras.Model(inputs, x)
+
+
 MODELS = {
     "UNet": lambda: UNet((32, 32, 1), filters=4, depth=2, seed=0),
     "UNet, any size": lambda: UNet((None, None, 1), filters=2, depth=1, upsample="linear", norm="group", seed=0),
     "UNet, penalties": lambda: UNet(
         (None, None, 1), filters=2, depth=1, upsample="transpose", l1=0.25, l2=0.5, norm=None, seed=0
+    ),
+    "UNet, encoder": lambda: UNet(
+        (None, None, 1),
+        filters=2,
+        blocks="residual",
+        skips="nested",
+        encoder=strided_encoder(),
+        encoder_trainable=False,
+        seed=0,
     ),
     "AttentionUNet": lambda: AttentionUNet((32, 32, 1), filters=2, depth=1, seed=0),
     "AttentionResUNet": lambda: AttentionResUNet((32, 32, 1), filters=2, depth=1, seed=0),

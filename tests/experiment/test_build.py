@@ -22,6 +22,13 @@ def test_build_model_makes_the_architecture(architecture):
     assert gated == architecture.startswith("Attention")
 
 
+def test_build_model_has_the_blocks_and_skips_of_the_configuration():
+    unet = {"architecture": "UNet", "depth": 2, "blocks": "residual_encoder", "skips": "nested"}
+    names = {layer.name for layer in build_model(config(model=unet), channels=1, steps_per_epoch=4).layers}
+    assert {"enc1_shortcut", "dec1_1_conv1"} <= names
+    assert "dec1_shortcut" not in names
+
+
 def test_build_model_same_seed_same_weights():
     first, again = (build_model(config(seed=3), 1, 4).get_weights() for _ in range(2))
     other = build_model(config(seed=4), 1, 4).get_weights()

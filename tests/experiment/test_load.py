@@ -89,6 +89,7 @@ def test_parse_config_unknown_key_names_the_nearest(values, texts):
                 ({"kind": "dise"}, ["`loss.kind`", "'dice'", "Received: 'dise'"]),
             ]
         ),
+        ({**SYNTHETIC, "model": {"skips": "nested"}}, ["belong to architecture: UNet. Received: skips='nested', arch"]),
         ({**SYNTHETIC, "model": {"classes": 3}}, ["sparse_categorical_crossentropy", "model.classes=3"]),
         (
             {

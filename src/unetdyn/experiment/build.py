@@ -43,8 +43,8 @@ def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> N
 
 def _network(config: Config, channels: int) -> keras.Model:
     arguments = config.model.model_dump(exclude={"architecture"})
-    if config.model.architecture == "UNet":
-        arguments.pop("gate")
+    for argument in ("gate",) if config.model.architecture == "UNet" else ("blocks", "skips"):
+        arguments.pop(argument)
     tile = config.data.tile
     shape = (*tile, channels) if isinstance(tile, tuple) else (tile, tile, channels)
     with precision_of(config):

@@ -41,8 +41,22 @@ class ModelConfig(Part):
     l2: float = Field(0.0, ge=0, description="of a penalty λ Σ w²")
     upsample: Literal["nearest", "linear", "transpose"] = "nearest"
     gate: Literal["oktay", "additive"] = "oktay"
+    blocks: Literal["plain", "residual", "residual_encoder"] = Field(
+        "plain", description="of UNet; AttentionResUNet has its own"
+    )
+    skips: Literal["plain", "nested"] = Field("plain", description="of UNet; nested: UNet++")
     output: Literal["probabilities", "logits"] = "probabilities"
     variant: Literal["default", "bnsreenu"] = "default"
+
+    @model_validator(mode="after")
+    def _blocks_and_skips_are_unets(self) -> "ModelConfig":
+        chosen = [f"{name}={getattr(self, name)!r}" for name in ("blocks", "skips") if getattr(self, name) != "plain"]
+        if chosen and self.architecture != "UNet":
+            raise ValueError(
+                "`blocks` and `skips` belong to architecture: UNet. Received: "
+                f"{', '.join(chosen)}, architecture={self.architecture!r}"
+            )
+        return self
 
 
 class StageConfig(Part):
