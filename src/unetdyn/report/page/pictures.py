@@ -69,10 +69,11 @@ def picture(make: Make, title: str, name: str) -> Picture:
     reader still gets the rest of the page.
     """
     try:
-        figure = make().plot().figure_
+        display = make()
+        figure = display.plot().figure_
         titles = [ax.get_title(loc) for ax in figure.axes for loc in ("left", "center", "right")]
         label = ". ".join([title, *(text.replace("\n", ". ") for text in titles if text)])
-        return Picture(title, inline_svg(figure, name, label))
+        return Picture(title, inline_svg(figure, name, label, keeps_shape=display.keeps_shape))
     except Exception as error:
         return Picture(title, Markup("<p>This picture could not be drawn: {}</p>").format(error))
 
