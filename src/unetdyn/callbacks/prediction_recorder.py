@@ -32,7 +32,7 @@ from unetdyn.runs.predictions import HALF, Predictions, packed, quantised
 
 IMAGES = 32
 SIZE = 256
-MAX_BYTES = 4 * 2**20
+MAX_BYTES = 8 * 2**20
 _LEAST_EPOCHS = 4  # the first, the best, the last, and the new last one before the old is given up
 _OVERHEAD = 128  # bytes: what zlib adds to a picture that can't be compressed is less
 
@@ -66,8 +66,8 @@ class PredictionRecorder(ProbeMonitor):
         each: How many tiles of each of the four kinds. Default 2, eight tiles in all: a page shows no more.
         every: After how many epochs they are predicted again. Default 5.
         size: Height and width of a tile at most. Default 256.
-        max_bytes: How much is kept, in the run directory as in memory. Default 4 MiB: with tiles of 256 × 256 pixels
-            about thirty epochs.
+        max_bytes: How much is kept, in the run directory as in memory. Default 8 MiB: with eight tiles
+            of 256 × 256 pixels about twenty epochs.
         images: How many images are looked through for the choice at most. Default 32.
         batch_size: How many go through the model at once. Default 8.
         budget: Share of the training's time that it may take, as in `TrainInferenceGapMonitor`. Default 0.02.
@@ -139,6 +139,13 @@ class PredictionRecorder(ProbeMonitor):
             "gate_shape": {gate: np.array(shape, dtype=np.int64) for gate, shape in self._gate_shapes.items()},
         }
 
+    def record_since(self, row: int) -> tuple[int, dict[str, Any]] | None:  # noqa: ARG002
+        """The whole record in an epoch that was predicted, at the end, and as long as this `fit` has predicted nothing.
+
+        In between there is nothing new but that nothing was predicted.
+        """
+        return None if self._compiles or self._predicted_in == self._epoch else (1, {})
+
     @property
     def predictions(self) -> Predictions | None:
         """The tiles, and what was predicted of them so far; None before the first time."""
@@ -161,7 +168,7 @@ class PredictionRecorder(ProbeMonitor):
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Let go of the model."""
         super().on_train_end(logs)
-        self._gated = None
+        self._gated, self._compiles = None, True
 
     def _columns(self) -> tuple[str, ...]:
         return ("jaccard",)
@@ -214,6 +221,7 @@ class PredictionRecorder(ProbeMonitor):
             shown = quantised(gate_pictures(alpha[..., 0], tiles, rows, whole, self.size))
             self._gate_shapes[name] = shown.shape[1:]
             pictures[name] = packed(shown)
+        self._predicted_in = self._epoch
         self._kept.add(self._epoch, pictures, None if self._choice.best is None else self._choice.best[0])
         return {"jaccard": jaccard_of(of_tiles[0], of_tiles[2])}
 
@@ -271,6 +279,7 @@ class PredictionRecorder(ProbeMonitor):
         self._kept = KeptPredictions(self.max_bytes)
         self._gate_shapes: dict[str, tuple[int, ...]] = {}
         self._choice = BestModel("auto", "auto")
+        self._predicted_in = -1
 
     def get_state(self) -> dict[str, Any]:
         """With the tiles, and all that is kept of them."""
@@ -282,6 +291,7 @@ class PredictionRecorder(ProbeMonitor):
             "kept": self._kept.get_state(),
             "gate_shapes": {name: tuple(shape) for name, shape in self._gate_shapes.items()},
             "choice": self._choice.get_state(),
+            "predicted_in": self._predicted_in,
             "weights": self._weights.get_state(),
         }
 
@@ -289,7 +299,7 @@ class PredictionRecorder(ProbeMonitor):
         """Go on from there."""
         super().set_state(state)
         self._tiles, self._shape = tuple(Tile(*tile) for tile in state["tiles"]), tuple(state["shape"])
-        self._image, self._mask = state["image"], state["mask"]
+        self._image, self._mask, self._predicted_in = state["image"], state["mask"], state["predicted_in"]
         self._gate_shapes = {name: tuple(shape) for name, shape in state["gate_shapes"].items()}
         for part, name in ((self._kept, "kept"), (self._choice, "choice"), (self._weights, "weights")):
             part.set_state(state[name])

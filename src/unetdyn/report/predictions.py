@@ -22,6 +22,7 @@ VIEWS = ("tiles", "epochs", "gates")
 EPOCHS = 5  # beside each other; more would be too small to see anything
 _TILES = {"tiles": 8, "epochs": 2, "gates": 2}
 _COLUMNS = ("image", "mask", "prediction", "errors", "probability")
+_LEGEND = 0.5  # inches
 _FROM_0_TO_1 = {"cmap": "magma", "vmin": 0.0, "vmax": 1.0}
 
 
@@ -193,11 +194,11 @@ class PredictionDisplay(Display):
         if self.view == "tiles":
             return _COLUMNS
         more = [f"epoch {epoch + 1}" for epoch in self.epoch] if self.view == "epochs" else sorted(self.gates or {})
-        return ("image", "mask", *more)
+        return ("image", *more)
 
     def _heading(self, column: str) -> str:
-        """Of a column; that of the prediction says of which epoch it is."""
-        return f"prediction\nepoch {self.epoch[-1] + 1}" if column in ("prediction", "gate1") else column
+        """Of a column, with the epoch where that is not the column itself."""
+        return f"{column}\nepoch {self.epoch[-1] + 1}" if column in ("prediction", *(self.gates or {})) else column
 
     def _draw(self, ax: Axes, row: int, column: str, kwargs: dict[str, Any]) -> None:
         mask, latest = self.mask[row], self.probability[-1, row]
@@ -215,7 +216,7 @@ class PredictionDisplay(Display):
             extent = (-0.5, mask.shape[1] - 0.5, mask.shape[0] - 0.5, -0.5)
             ax.imshow(np.asarray((self.gates or {})[column])[row], extent=extent, **_FROM_0_TO_1)
         else:
-            p = self.probability[self._columns().index(column) - 2, row]
+            p = self.probability[self._columns().index(column) - 1, row]
             ax.imshow(p, **_FROM_0_TO_1)
             self._outline(ax, row, kwargs)
             ax.set_xlabel(f"{jaccard_of(mask, p > 0.5):.2f}", fontsize=7, labelpad=2)
@@ -230,26 +231,26 @@ class PredictionDisplay(Display):
     def _new_axes(self, columns: int) -> list[Axes]:
         rows, height, width = self.mask.shape
         side = (WIDTH - 0.5) / columns
-        tall = rows * (side * height / width + (0.16 if self.view == "epochs" else 0.04)) + 0.7
+        tall = rows * (side * height / width + (0.2 if self.view == "epochs" else 0.05)) + 0.35 + _LEGEND
         figure = Figure(figsize=(WIDTH, tall), layout="constrained")
         FigureCanvasAgg(figure)  # as of `drawing.new_axes`
-        figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)  # type: ignore[union-attr]
+        room = (0.0, _LEGEND / tall, 1.0, 1.0 - _LEGEND / tall)
+        figure.get_layout_engine().set(w_pad=0.015, h_pad=0.015, wspace=0.0, hspace=0.0, rect=room)  # type: ignore[union-attr]
         return figure.subplots(rows, columns, squeeze=False).ravel().tolist()
 
     def _add_legend(self, axes: Sequence[Axes], columns: Sequence[str]) -> None:
-        """Below all: what the colours of the errors say, or which probability has which."""
-        figure = axes[0].figure
+        """Below all: what the colours of the errors say, and which probability has which."""
+        figure, last = axes[0].figure, axes[-1]
         assert isinstance(figure, Figure)
+        below = -0.3 if self.view == "epochs" else -0.14
+        bar = figure.colorbar(last.images[0], cax=last.inset_axes((0.0, below, 1.0, 0.06)), orientation="horizontal")
+        bar.set_ticks([0, 0.5, 1], labels=["0", "0.5", "1"], fontsize=7)
+        bar.ax.tick_params(length=2, pad=1)
+        bar.ax.set_in_layout(False)
         if "errors" in columns:
             meant = {"true positive": TRUE_POSITIVE, "false positive": FALSE_POSITIVE, "false negative": FALSE_NEGATIVE}
             handles = [Patch(facecolor=colour, edgecolor="0.5", label=text) for text, colour in meant.items()]
-            figure.legend(handles=handles, loc="outside lower left", ncols=3, fontsize=7, frameon=False)
-        last = [ax for place, ax in enumerate(axes) if place % len(columns) == len(columns) - 1]
-        shown = last if self.view == "tiles" else [ax for place, ax in enumerate(axes) if place % len(columns) > 1]
-        bar = figure.colorbar(last[0].images[0], ax=shown, location="bottom", aspect=18, pad=0.02, ticks=[0, 0.5, 1])
-        bar.ax.tick_params(labelsize=7, length=2)
-        if self.view != "tiles":
-            bar.set_label("probability" if self.view == "epochs" else "α, what the gate lets through", fontsize=7)
+            figure.legend(handles=handles, loc="lower left", ncols=3, fontsize=7, frameon=False, handlelength=1.2)
 
 
 def jaccards(mask: NDArray[np.bool_], probability: NDArray[np.floating]) -> NDArray[np.float64]:
