@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn._checks import check_count
+from unetdyn._checks import check_count, plain
 from unetdyn.analysis import declarations
 from unetdyn.analysis.log_keys import LogKeys
 from unetdyn.analysis.thresholds.flips import jaccard_of
@@ -118,7 +118,8 @@ class PredictionRecorder(ProbeMonitor):
         check_count("size", size, least=8, unit="pixels")
         check_count("max_bytes", max_bytes, least=2**16, unit="bytes")
         check_count("seed", seed, least=0, unit="")
-        self.each, self.every, self.size, self.max_bytes, self.seed = each, every, size, max_bytes, seed
+        self.each, self.every, self.size = map(plain, (each, every, size))
+        self.max_bytes, self.seed = plain(max_bytes), plain(seed)
         self._weights = EvaluatedWeights()
         self._gated: keras.Model | None = None
         super().__init__(probe, images, batch_size, budget, name, verbose)
