@@ -1,6 +1,6 @@
 """Keep what the model predicts of a few tiles of the validation data, from the first epoch to the last."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -98,6 +98,7 @@ class PredictionRecorder(ProbeMonitor):
 
     declaration = declarations.PREDICTIONS
     _tiles: tuple[Tile, ...]
+    _shape: tuple[int, ...]
 
     def __init__(
         self,
@@ -203,8 +204,8 @@ class PredictionRecorder(ProbeMonitor):
             self._say_once("predictions", str(reason))
             return {"jaccard": float("nan")}
         if self._weights.are_others():
-            reason = "something exchanges the weights for the validation and puts them back before the epoch's end"
-            self._say_once("predictions of the weights that were validated", reason)
+            why = "something exchanges the weights for the validation and puts them back before the epoch's end"
+            self._say_once("predictions of the weights that were validated", why)
         target, p, above = (
             two_axes(each, maps.target.ndim - 1) for each in (maps.target, maps.probabilities, maps.above)
         )
@@ -275,7 +276,7 @@ class PredictionRecorder(ProbeMonitor):
     def _restart(self) -> None:
         super()._restart()
         self._tiles = ()
-        self._shape: Sequence[int] = (0, 0, 0, 1)
+        self._shape = (0, 0, 0, 1)
         self._image = self._mask = packed(np.zeros(0, dtype=np.uint8))
         self._kept = KeptPredictions(self.max_bytes)
         self._gate_shapes: dict[str, tuple[int, ...]] = {}
