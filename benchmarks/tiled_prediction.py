@@ -1,15 +1,15 @@
 """How much memory and time does `predict_tiled` take, and are there seams? Figures in docs/prediction.md.
 
-    KERAS_BACKEND=jax python benchmarks/tiled_prediction.py size --sides 1250 2500 5000 10000 20000 --save size.json
-    KERAS_BACKEND=jax python benchmarks/tiled_prediction.py volume --sides 64 128 256 --save volume.json
+    KERAS_BACKEND=jax python benchmarks/tiled_prediction.py size --sides 1250 2500 5000 10000 20000 --save a.json
+    KERAS_BACKEND=jax python benchmarks/tiled_prediction.py volume --sides 64 128 256 --save b.json
     KERAS_BACKEND=jax python benchmarks/tiled_prediction.py seams
-    python benchmarks/tiled_prediction.py plot size.json volume.json --save prediction.png
+    python benchmarks/tiled_prediction.py plot a.json b.json --save prediction.png
 
-How it measures. Each size has a process of its own, with a network of two 3×3 convolutions (4 filters), which costs little,
-so that what is around it shows. The image is 8-bit noise in a `.npy` file that is mapped, normalised per image, and
-predicted into an 8-bit `.npy` file by tiles of 512 (2D) or 32 (3D) with half overlap. Memory is the peak of the process
-(`ru_maxrss`) above that after one batch was predicted: with what the backend and the compiled model take. Pages of the
-mapped image that the system keeps because nobody else wants them are part of it.
+How it measures. Each size has a process of its own, with a network of two 3×3 convolutions (4 filters), which costs
+little, so that what is around it shows. The image is 8-bit noise in a `.npy` file that is mapped, normalised per image,
+and predicted into an 8-bit `.npy` file by tiles of 512 (2D) or 32 (3D) with half overlap. Memory is the peak of the
+process (`ru_maxrss`) above that after one batch was predicted: with what the backend and the compiled model take. Pages
+of the mapped image that the system keeps because nobody else wants them are part of it.
 
 Seams: `seam_excess` is the mean step between neighbours across the border of a tile, relative to that of all other
 neighbours, in what a network of three 5×5 convolutions with padding makes of smooth noise. 1 is none.
@@ -36,7 +36,7 @@ def seam_excess(values: np.ndarray, borders: tuple[np.ndarray, ...]) -> float:
 
     Args:
         values: `(height, width)`.
-        borders: Of each axis, the places of pixels that begin or follow a tile: the step is the one from the pixel before.
+        borders: Of each axis, the places of pixels that begin or follow a tile: the step is that from the pixel before.
 
     Returns:
         About 1 where nothing shows; NaN where an image has no step at all.
@@ -79,10 +79,7 @@ def measure(rank: int, side: int) -> dict[str, Any]:
     tile, batch_size = TILE[rank], 4
     with tempfile.TemporaryDirectory() as folder:
         path, out = Path(folder) / "image.npy", Path(folder) / "out.npy"
-        image = np.lib.format.open_memmap(path, "w+", "uint8", (side,) * rank)
-        for line in range(0, side, 256):
-            image[line : line + 256] = np.random.default_rng(line).integers(0, 256, image[line : line + 256].shape)
-        del image
+        _write_noise(path, (side,) * rank)
         model = network(rank)
         model.predict_on_batch(np.zeros((batch_size, *[tile] * rank, 1), "float32"))
         before = _peak()
@@ -96,6 +93,17 @@ def measure(rank: int, side: int) -> dict[str, Any]:
         "model_mib": round(before / MIB),
         "backend": keras.config.backend(),
     }
+
+
+def _write_noise(path: Path, shape: tuple[int, ...]) -> None:
+    """An 8-bit image, not mapped, so that it is in no process's memory."""
+    lines = max(1, 2**22 // int(np.prod(shape[1:])))
+    with path.open("wb") as file:
+        described = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, described)
+        for line in range(0, shape[0], lines):
+            part = (min(lines, shape[0] - line), *shape[1:])
+            file.write(np.random.default_rng(line).integers(0, 256, part, dtype="uint8").tobytes())
 
 
 def _peak() -> int:

@@ -71,7 +71,8 @@ def begin(tmp_path):
 
 @pytest.mark.parametrize("way", ["in line", "in the background"])
 def test_file_says_how_images_were_made_ready(tmp_path, way):
-    model, recipe = compiled(), InputRecipe((12.0, 3.5), tile=(64, 64))
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    recipe = InputRecipe((12.0, 3.5), tile=(64, 64))
     writer = RunRecorder(tmp_path, input_recipe=recipe)._written
     if way == "in line":
         assert writer.save_model(model)

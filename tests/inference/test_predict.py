@@ -1,5 +1,6 @@
 """Tiles put together, against the formula, against whole images, and after interruptions."""
 
+import json
 import sys
 import tracemalloc
 
@@ -191,6 +192,20 @@ def test_interrupted_volume_is_carried_on_to_the_same_bits(tmp_path):
         predict_tiled(same, VOLUME, tmp_path / "a.npy", **arguments, progress=stop_after(5))
     predict_tiled(same, VOLUME, tmp_path / "a.npy", **arguments)
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), predict_tiled(same, VOLUME, **arguments))
+
+
+def test_lines_that_were_written_before_a_kill_but_not_noted_are_written_anew(tmp_path):
+    arguments = {"tile": 16, "normalise": "none", "batch_size": 4}
+    with pytest.raises(Stop):
+        predict_tiled(filtered, IMAGE, tmp_path / "a.npy", **arguments, progress=stop_after(8))
+    done = json.loads((tmp_path / "a.npy.progress.json").read_text())["done"]
+    assert 0 < done < len(IMAGE)
+    with (tmp_path / "a.npy.partial").open("r+b") as file:
+        values = np.lib.format.open_memmap(tmp_path / "a.npy.partial", "r")
+        file.seek(values.offset + done * values.strides[0])
+        file.write(b"\x7f" * values.strides[0] * (len(IMAGE) - done))
+    predict_tiled(filtered, IMAGE, tmp_path / "a.npy", **arguments)
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), predict_tiled(filtered, IMAGE, **arguments))
 
 
 @pytest.mark.parametrize(
