@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 import tracemalloc
 
 import numpy as np
@@ -253,6 +254,30 @@ def test_memory_does_not_grow_with_the_image(tmp_path, monkeypatch):
 
     peak(300)
     assert peak(1500) - peak(500) < 1000 * 200 / 4  # a quarter of a byte for each pixel more
+
+
+def test_next_tiles_are_read_while_the_model_is_at_work():
+    """Four rows of one tile each: the model waits for the next row to be read."""
+    rows_read = [threading.Event() for _ in range(4)]
+
+    class Watched:
+        shape, dtype = (64, 16), np.dtype("float32")
+
+        def __getitem__(self, key):
+            if key[0].stop - key[0].start == 16:
+                rows_read[key[0].start // 16].set()
+            return np.zeros((64, 16), "float32")[key]
+
+    calls = []
+
+    def waiting(batch):
+        calls.append(len(calls))
+        number = calls[-1]  # the call 0 is that on zeros, before anything is read
+        assert number in (0, 4) or rows_read[number].wait(60)
+        return batch
+
+    predict_tiled(waiting, Watched(), tile=16, overlap=0, batch_size=1, normalise="none")
+    assert len(calls) == 5
 
 
 def test_error_of_the_model_in_the_middle_is_raised_as_it_is():
