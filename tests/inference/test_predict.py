@@ -11,6 +11,7 @@ from scipy.ndimage import correlate
 
 from unetdyn.inference import predict_tiled
 from unetdyn.inference.grid import axis_of, profile
+from unetdyn.inference.unfinished import Unfinished
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.random((90, 61)).astype("float32")
@@ -144,7 +145,7 @@ class Stop(Exception):
 
 
 def stop_after(calls):
-    def progress(done, total):
+    def progress(*_done):
         nonlocal calls
         calls -= 1
         if calls < 0:
@@ -207,6 +208,18 @@ def test_lines_that_were_written_before_a_kill_but_not_noted_are_written_anew(tm
         file.write(b"\x7f" * values.strides[0] * (len(IMAGE) - done))
     predict_tiled(filtered, IMAGE, tmp_path / "a.npy", **arguments)
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), predict_tiled(filtered, IMAGE, **arguments))
+
+
+def test_kill_before_the_last_renaming_leaves_nothing_to_predict(tmp_path, monkeypatch):
+    arguments = {"tile": 16, "normalise": "none", "batch_size": 4}
+    with monkeypatch.context() as patched:
+        patched.setattr(Unfinished, "finish", stop_after(0))
+        with pytest.raises(Stop):
+            predict_tiled(same, IMAGE, tmp_path / "a.npy", **arguments)
+    calls = []
+    predict_tiled(same, IMAGE, tmp_path / "a.npy", **arguments, progress=lambda *done: calls.append(done))
+    assert len(calls) <= 1
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), predict_tiled(same, IMAGE, **arguments))
 
 
 @pytest.mark.parametrize(
