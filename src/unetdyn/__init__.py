@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 
 _ROOMS = (
     *("analysis", "callbacks", "data", "dynamics", "experiment", "losses", "metrics", "models", "report", "runs"),
-    *("optimizers", "schedules"),
+    *("inference", "optimizers", "schedules"),
 )
 
 

@@ -12,6 +12,7 @@ from unetdyn.callbacks.aside import Aside
 from unetdyn.callbacks.background import Background
 from unetdyn.callbacks.model_copy import ModelCopy
 from unetdyn.runs import RunWriter
+from unetdyn.runs.input_recipe import InputRecipe, add_input
 
 
 class PatientWriter:
@@ -19,6 +20,7 @@ class PatientWriter:
 
     Args:
         writer: Of a run.
+        input_recipe: How the model's images were made ready, which goes into its file; None where nobody says it.
 
     Attributes:
         writer: The same.
@@ -35,8 +37,9 @@ class PatientWriter:
         [{'epoch': 0, 'loss': 0.5}]
     """
 
-    def __init__(self, writer: RunWriter) -> None:
+    def __init__(self, writer: RunWriter, input_recipe: InputRecipe | None = None) -> None:
         self.writer = writer
+        self._input_recipe = input_recipe
         self.aside = Aside(self._tell)
         self.background = Background(self._tell_later)
         self.epochs: list[dict[str, Any]] = []
@@ -95,6 +98,7 @@ class PatientWriter:
         with self.aside("model.keras"):
             with self.writer.replacing("model.keras") as temporary:
                 model.save(temporary)
+                add_input(temporary, self._input_recipe)
             return True
         return False
 
@@ -106,6 +110,7 @@ class PatientWriter:
         """
         with self.writer.replacing("model.keras") as temporary:
             copied.write(temporary)
+            add_input(temporary, self._input_recipe)
 
     def declare(self, **said: Any) -> None:
         """What the logged values are, as `RunWriter.declare` takes it."""

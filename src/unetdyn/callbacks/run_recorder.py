@@ -25,6 +25,7 @@ from unetdyn.callbacks.run_description import RunDescription
 from unetdyn.callbacks.run_ending import RunEnding
 from unetdyn.callbacks.saved_model import SavedModel
 from unetdyn.runs import RunWriter, strict_json
+from unetdyn.runs.input_recipe import InputRecipe
 from unetdyn.runs.state_store import STATE, StateStore
 from unetdyn.runs.waiting import WaitingWriter, run_to_carry_on
 
@@ -93,6 +94,8 @@ class RunRecorder(keras.callbacks.Callback):
         save_optimizer: Whether `model.keras` has the state of the optimizer: its moments and its counter. Default
             False: few go on from the best epoch, and it is two thirds of the file. A layer that writes files of its
             own, such as `TextVectorization`, has Keras save the model in line with training, with that state.
+        input_recipe: How you made the images ready, such as `unetdyn.inference.InputRecipe("per_image")`. It is kept in
+            `model.keras`, where `unetdyn.inference.predict_tiled` finds it. Default None: nothing is said.
 
     Attributes:
         path: The run directory.
@@ -108,7 +111,7 @@ class RunRecorder(keras.callbacks.Callback):
         FileExistsError: If `path` holds something else than a run to carry on; from `fit`, if nothing carries on with
             that run, or another process has it.
         RunError: A ValueError: if that run is damaged.
-        TypeError: If a monitor is no `unetdyn.callbacks.Monitor`.
+        TypeError: If a monitor is no `unetdyn.callbacks.Monitor`, or `input_recipe` no `InputRecipe`.
         ValueError: If `mode` is unknown, two monitors have one name, or a second `fit` records an epoch again.
 
     Example:
@@ -135,9 +138,16 @@ class RunRecorder(keras.callbacks.Callback):
         monitors: Sequence[Recorded] = (),
         extend: bool = False,
         save_optimizer: bool = False,
+        input_recipe: InputRecipe | None = None,
     ) -> None:
         super().__init__()
         check_choice("mode", mode, MODES)
+        if not isinstance(input_recipe, InputRecipe | None):
+            raise TypeError(
+                "`input_recipe` must be an `unetdyn.inference.InputRecipe`, or None. "
+                f"Received: input_recipe={input_recipe!r}."
+            )
+        self._input_recipe = input_recipe
         self._save_best, self.mode, self._save_optimizer = save_best, mode, save_optimizer
         self.monitors = checked_monitors(monitors)
         given = (config, seed, keras.config.backend())
@@ -147,7 +157,7 @@ class RunRecorder(keras.callbacks.Callback):
 
     def _begin(self) -> None:
         """Nothing is recorded yet."""
-        self._written = PatientWriter(self.writer)
+        self._written = PatientWriter(self.writer, self._input_recipe)
         self._described = RunDescription(self._written, self.monitors)
         self._records = MonitorRecords(self._written, self.monitors)
         self._saved = SavedModel(self._written, self._described, self._save_best, self.mode, self._save_optimizer)

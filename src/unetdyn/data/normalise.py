@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import overload
 
@@ -12,6 +13,7 @@ from unetdyn.data.lazy import LazyArray
 from unetdyn.data.stack import check_finite
 
 _Statistics = tuple[np.ndarray, np.ndarray]
+_SLAB = 2**22  # values of a section that are looked at at once: 32 MiB in float64
 
 
 @overload
@@ -28,7 +30,7 @@ def normalise(images: np.ndarray | LazyArray, method: str = "per_image") -> np.n
     Args:
         images: Array of shape `(images, height, width, channels)`, finite. Normalise sections before tiling them:
             the statistics of a small tile depend on what happens to lie in it. Of a `LazyArray` a section is read
-            whole when a part of it is used for the first time, and checked then.
+            through when a part of it is used for the first time, some rows at a time, and checked then.
         method: `"per_image"` (default): zero mean and unit variance (`ddof=0`) of each image and channel by itself,
             so that sections of different brightness and contrast become comparable and no part of a split sees
             another's statistics; a constant channel becomes 0. `"unit"`: divided by 255 (`uint8`) or 65535
@@ -62,9 +64,7 @@ def normalise(images: np.ndarray | LazyArray, method: str = "per_image") -> np.n
 def _lazy(images: LazyArray, method: str) -> LazyArray:
     @cache  # two numbers a channel for each section
     def statistics(index: int) -> _Statistics:
-        image = images[index]
-        check_finite(image[np.newaxis], [str(index)])
-        return _statistics(image)
+        return _streamed_statistics(images, index)
 
     def normalised(index: int, part: np.ndarray) -> np.ndarray:
         if method == "per_image":
@@ -89,6 +89,28 @@ def _statistics(image: np.ndarray) -> _Statistics:
     # A constant channel may leave a deviation of rounding errors: its range tells.
     constant = np.ptp(image, axis=(0, 1)) == 0
     return mean, np.where(constant, np.inf, (image - mean).std(axis=(0, 1)))
+
+
+def _streamed_statistics(images: LazyArray, index: int) -> _Statistics:
+    """The same of a section on disk, read twice, some rows at a time: it may be larger than memory."""
+    _, height, width, channels = images.shape
+    rows = max(1, _SLAB // (width * channels))
+    blocks = [slice(first, min(first + rows, height)) for first in range(0, height, rows)]
+
+    def parts() -> Iterator[np.ndarray]:
+        for block in blocks:
+            part = images[index, block]
+            check_finite(part[np.newaxis], [str(index)])
+            yield part
+
+    if len(blocks) == 1:
+        return _statistics(next(parts()))
+    mean = sum(part.sum(axis=(0, 1), dtype=np.float64) for part in parts()) / (height * width)
+    squares, low, high = np.zeros(channels), np.full(channels, np.inf), np.full(channels, -np.inf)
+    for part in parts():
+        squares += np.square(part - mean).sum(axis=(0, 1))
+        low, high = np.minimum(low, part.min(axis=(0, 1))), np.maximum(high, part.max(axis=(0, 1)))
+    return mean, np.where(low == high, np.inf, np.sqrt(squares / (height * width)))
 
 
 def _standardised(image: np.ndarray, statistics: _Statistics) -> np.ndarray:

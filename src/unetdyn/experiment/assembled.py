@@ -17,6 +17,7 @@ from unetdyn.experiment.plateaus import reduce_lr_on_plateau
 from unetdyn.experiment.prepare import Prepared, prepare
 from unetdyn.experiment.progress import Progress
 from unetdyn.experiment.stages import Cycles, check_stages, momentum_cycles
+from unetdyn.runs.input_recipe import of_config
 
 COLUMNS = ("loss", "jaccard", "val_loss", "val_jaccard", "val_soft_jaccard", "stability")
 
@@ -74,9 +75,11 @@ def assemble(config: Config, stream: TextIO, walltime: float | None, record: Rec
     cycles = momentum_cycles(config)
     check_stages(model, config, steps, cycles)
     settings, monitors = config.callbacks, monitors_of(config.callbacks, config.fit)
+    described = config.model_dump(mode="json")
     recorder = record(
         # Each leaves its arrays in the run directory's `dynamics/`, and what it says among its events.
-        config=config.model_dump(mode="json"),
+        config=described,
+        input_recipe=of_config(described),
         seed=config.seed,
         save_best=settings.save_best,
         monitors=[*monitors, *cycles.values()],

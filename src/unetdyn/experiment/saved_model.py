@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from unetdyn import runs
-from unetdyn.runs.model_file import check_model_file
+from unetdyn.inference.loading import open_model_file
 
 
 def load_model(run: runs.Run | str | Path, custom_objects: Mapping[str, Any] | None = None) -> keras.Model:
@@ -36,10 +36,4 @@ def load_model(run: runs.Run | str | Path, custom_objects: Mapping[str, Any] | N
     file = opened.model_path
     if file is None:
         raise FileNotFoundError(f"`run` must have saved a model. Received: {opened.path}, which has no model.keras.")
-    known = {**keras.saving.get_custom_objects(), **(custom_objects or {})}
-    check_model_file(file, known)
-    try:
-        return keras.saving.load_model(file, custom_objects=dict(custom_objects or {}), safe_mode=True)
-    except Exception as error:  # Keras, and the reader of its weights, raise almost anything
-        why = str(error).strip().splitlines()[-1:] or [type(error).__name__]
-        raise runs.RunError(f"{file} is damaged, or another version of Keras made it: {why[0][:200]}") from error
+    return open_model_file(file, custom_objects)
