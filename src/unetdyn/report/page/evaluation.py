@@ -99,8 +99,9 @@ def _content(found: RunEvaluation, prefix: str, full: bool) -> EvaluationContent
 
 def _displays(found: RunEvaluation) -> Iterator[tuple[str, Make]]:
     if found.pictures is not None:
-        yield "The sections that score worst", partial(
-            SectionsDisplay.from_pictures, found.pictures, found.found.threshold
+        yield (
+            "The sections that score worst",
+            partial(SectionsDisplay.from_pictures, found.pictures, found.found.threshold),
         )
     yield "Scores of each section", partial(SectionScoresDisplay.from_evaluation, found.found)
     if found.validation is not None:
