@@ -74,7 +74,7 @@ def _threshold(run: Path, threshold: float | str) -> float:
     found = evaluation_of(runs.open(run)) if run.is_dir() else None
     if found is None or found.threshold_from != "validation":
         raise ValueError(
-            f"--threshold best is the one that was chosen on validation. Received: {run}, which has no such evaluation: "
+            f"--threshold best is the one that was chosen on validation. Received: {run}, which has none: "
             "run `unetdyn evaluate` first, or give a number."
         )
     return found.found.threshold
