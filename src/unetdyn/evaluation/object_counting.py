@@ -192,13 +192,19 @@ def object_counts(
     """
     check_choice("connectivity", connectivity, ("full", "face", None))
     check_fraction("overlap", overlap, zero=True)
-    for threshold in thresholds:
-        check_fraction("thresholds", threshold, zero=True)
+    levels = tuple(np.ravel(thresholds).tolist())
+    for level in levels:
+        check_fraction("thresholds", level, zero=True)
     predicted, true = fitting("prediction", prediction, "mask", mask)
     counted = counted_pixels(true, ignore_label)
+    if connectivity is None and np.bool_ in (predicted.dtype, true.dtype):
+        raise ValueError(
+            "`prediction` and `mask` must be maps of labels, a number for each object. Received: booleans, which would "
+            'be one object. Pass connectivity="full" to take what hangs together for an object.'
+        )
     maps = [whole_numbers("prediction", predicted, counted), whole_numbers("mask", true, counted)]
     p, y = maps if connectivity is None else [components(labels > 0, connectivity) for labels in maps]
-    return count_objects(p, y, tuple(float(threshold) for threshold in thresholds), overlap)
+    return count_objects(p, y, levels, overlap)
 
 
 def count_objects(

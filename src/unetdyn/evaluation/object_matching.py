@@ -41,16 +41,13 @@ def components(mask: NDArray[np.bool_], connectivity: Literal["full", "face"]) -
 
 def overlaps(predicted: NDArray[np.integer], true: NDArray[np.integer]) -> Overlaps:
     """Count the pixels that each pair of objects shares; the labels may be any whole numbers, 0 is background."""
-    _, p = np.unique(np.append(predicted.ravel(), 0), return_inverse=True)
-    _, y = np.unique(np.append(true.ravel(), 0), return_inverse=True)
-    p, y = p[:-1], y[:-1]  # the 0 appended makes the background the first of each, also where there is none
-    predicted_areas, true_areas = np.bincount(p, minlength=1)[1:], np.bincount(y, minlength=1)[1:]
-    both = (p > 0) & (y > 0)
-    width = len(predicted_areas) + 1
-    keys, shared = np.unique(y[both] * width + p[both], return_counts=True)
-    i, j = keys // width - 1, keys % width - 1
-    iou = shared / (true_areas[i] + predicted_areas[j] - shared)
-    return Overlaps(i, j, iou, true_areas, predicted_areas)
+    p_labels, p_areas = np.unique(predicted[predicted > 0], return_counts=True)
+    y_labels, y_areas = np.unique(true[true > 0], return_counts=True)
+    both = (predicted > 0) & (true > 0)
+    places = np.searchsorted(y_labels, true[both]) * len(p_labels) + np.searchsorted(p_labels, predicted[both])
+    pairs, shared = np.unique(places, return_counts=True)
+    i, j = np.divmod(pairs, max(1, len(p_labels)))
+    return Overlaps(i, j, shared / (y_areas[i] + p_areas[j] - shared), y_areas, p_areas)
 
 
 def matches(found: Overlaps, threshold: float) -> NDArray[np.intp]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import PlainValidator, TypeAdapter, ValidationError
+from pydantic import ConfigDict, PlainValidator, TypeAdapter, ValidationError
 
 from unetdyn._checks import check_choice, check_count
 from unetdyn.analysis.result import Result, interval, number
@@ -54,7 +54,7 @@ class SectionScores(Result):
         found: dict[str, Any] = {"name": self.name} | dataclasses.asdict(self.counts) | dataclasses.asdict(self.pixels)
         found |= {name: getattr(self.surfaces, name) for name in (*DISTANCES, "nsd")}
         found["object"] = self.surfaces.state
-        if self.objects and self.object_scores:
+        if self.objects is not None and self.object_scores is not None:
             found |= {"f1": self.object_scores.f1[0], "pq": self.object_scores.pq}
             found |= {"true": self.objects.true, "predicted": self.objects.predicted}
             found |= {"splits": self.objects.splits, "merges": self.objects.merges}
@@ -116,6 +116,8 @@ class Evaluation(Result):
     missed: Literal["inf", "diagonal"]
     connectivity: Literal["full", "face"] | None
     version: int = VERSION
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     def worst(self, number: int = 5, by: str = "jaccard") -> list[SectionScores]:
         """The sections that score worst, the worst first; those without a score are not among them.

@@ -106,7 +106,7 @@ class SectionPass:
             pixels=sums.counts.scores(score),
             surfaces=surface_scores_of(predicted, section.y, self.spacing, rule.tolerance, empty, rule.missed),
             objects=objects,
-            object_scores=objects.scores(score) if objects else None,
+            object_scores=None if objects is None else objects.scores(score),
         )
 
     def _name(self) -> str:

@@ -111,6 +111,7 @@ def surface_scores(
     check_choice("missed", missed, ("inf", "diagonal"))
     if tolerance is not None:
         check_range("tolerance", tolerance, 0)
+        tolerance = float(tolerance)
     predicted, true = fitting("prediction", prediction, "mask", mask)
     counted = counted_pixels(true, ignore_label)
     p, y = binary("prediction", predicted), binary("mask", true, counted)

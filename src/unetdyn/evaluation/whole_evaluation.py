@@ -92,6 +92,7 @@ def evaluate_sections(
     check_count("resamples", resamples, least=100, unit="resamples")
     if tolerance is not None:
         check_range("tolerance", tolerance, 0)
+        tolerance = float(tolerance)
     linked = connectivity if objects else None
     rule = ScoringRule(float(threshold), spacing, tolerance, linked, empty, missed)
     found = SectionPass(rule, None if names is None else iter(names))
@@ -110,7 +111,7 @@ def evaluate_sections(
         threshold=float(threshold),
         spacing=found.spacing,
         unit=unit or ("pixel" if spacing is None else ""),
-        tolerance=None if tolerance is None else float(tolerance),
+        tolerance=tolerance,
         ignore_label=None if ignore_label is None else float(ignore_label),
         empty=empty,
         missed=missed,
