@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from predicted import planted_record
 from unetdyn.analysis import threshold_curve
 from unetdyn.evaluation import evaluate_sections
 from unetdyn.report import (
@@ -15,6 +16,7 @@ from unetdyn.report import (
     HistoryDisplay,
     NoiseScaleDisplay,
     OverlayDisplay,
+    PredictionDisplay,
     ScheduleDisplay,
     SectionScoresDisplay,
     SectionsDisplay,
@@ -61,6 +63,7 @@ DISPLAYS = {
     "HistoryDisplay": lambda: HistoryDisplay.from_history(HISTORY, window=3),
     "NoiseScaleDisplay": lambda: NoiseScaleDisplay.from_record(ESTIMATES),
     "OverlayDisplay": lambda: OverlayDisplay.from_runs(RUNS),
+    "PredictionDisplay": lambda: PredictionDisplay.from_record(planted_record()),
     "ScheduleDisplay": lambda: ScheduleDisplay.from_schedules({"falls": lambda step: 1 / (1 + step), "stays": 0.5}, 20),
     "SectionScoresDisplay": lambda: SectionScoresDisplay.from_evaluation(FOUND),
     "SectionsDisplay": lambda: SectionsDisplay(**SECTIONS, threshold=0.5, mask=np.roll(CIRCLES, 1, axis=1)),

@@ -180,3 +180,39 @@ def test_text_of_a_run_commands_no_terminal(invoke, tmp_path):
         assert "\x1b" not in output
         assert "\x07" not in output
     assert "a b" in invoke("show", "run").stdout
+
+
+def test_show_writes_a_picture_of_the_predictions(invoke, run, tmp_path):
+    from PIL import Image
+
+    from predicted import planted_record
+    from unetdyn.runs import RunWriter
+
+    without = invoke("show", str(run), "--picture", "seen.png")
+    assert without.exit_code == 2
+    assert "Received: " in without.output
+    assert "which has no predictions" in without.output
+    writer = RunWriter(tmp_path / "other")
+    writer.save_arrays("predictions", **planted_record())
+    shown = invoke("show", "other", "--picture", "seen.png")
+    assert shown.exit_code == 0, shown.output
+    assert shown.output.split()[-2:] == ["predictions", "seen.png"]
+    assert Image.open(tmp_path / "seen.png").size[0] == 1500
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["other", "--picture", "seen.pdf"], "`path` must end in .png"),
+        (["other", "other", "--picture", "seen.png"], "--picture shows one RUN. Received: 2."),
+    ],
+)
+def test_show_says_why_there_is_no_picture(invoke, tmp_path, arguments, words):
+    from predicted import planted_record
+    from unetdyn.runs import RunWriter
+
+    RunWriter(tmp_path / "other").save_arrays("predictions", **planted_record())
+    result = invoke("show", *arguments)
+    assert result.exit_code == 2
+    assert words in result.output
+    assert "Traceback" not in result.output

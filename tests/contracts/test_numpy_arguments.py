@@ -21,6 +21,7 @@ UNITS = [
     callbacks.MomentumCycle(REAL, REAL, schedules.OneCycle(REAL, WHOLE)),
     callbacks.NoiseScaleMonitor(batch_size=WHOLE, window=WHOLE, dataset_size=WHOLE, confidence=REAL),
     callbacks.NonFiniteGuard(max_consecutive=WHOLE),
+    callbacks.PredictionRecorder(each=WHOLE, every=WHOLE, size=WHOLE, max_bytes=np.int64(10**6), budget=REAL),
     callbacks.RunningAverageClipping(alpha=REAL, decay=REAL),
     callbacks.StabilityControl(REAL, WHOLE, sigma=REAL, calm_sigma=REAL, flip_rate=REAL, cooldown=WHOLE),
     callbacks.StabilityMonitor(window=WHOLE, ddof=np.int64(1)),

@@ -231,7 +231,7 @@ class PredictionDisplay(Display):
     def _new_axes(self, columns: int) -> list[Axes]:
         rows, height, width = self.mask.shape
         side = (WIDTH - 0.5) / columns
-        tall = rows * (side * height / width + (0.2 if self.view == "epochs" else 0.05)) + 0.35 + _LEGEND
+        tall = rows * (side * height / width + (0.2 if self.view == "epochs" else 0.05)) + 0.4 + _LEGEND
         figure = Figure(figsize=(WIDTH, tall), layout="constrained")
         FigureCanvasAgg(figure)  # as of `drawing.new_axes`
         room = (0.0, _LEGEND / tall, 1.0, 1.0 - _LEGEND / tall)

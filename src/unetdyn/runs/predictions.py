@@ -90,7 +90,8 @@ class Predictions:
         >>> picture = np.zeros((1, 2, 2), dtype=np.uint8)
         >>> record = {"shape": np.array([1, 2, 2, 1]), "kind": np.array(["random"]), "place": np.zeros((1, 3), int)}
         >>> record |= {"image": packed(picture), "mask": packed(picture), "best": np.array(-1)}
-        >>> found = Predictions.from_record(record | {"probability": {"4": packed(picture + 200)}, "gate": {}})
+        >>> record |= {"probability": {"4": packed(picture + 200)}, "gate": {}, "gate_shape": {}}
+        >>> found = Predictions.from_record(record)
         >>> found.epochs, float(found.probability(4).max()), found.mask.shape
         ((4,), 0.783203125, (1, 2, 2))
     """
@@ -120,8 +121,8 @@ class Predictions:
             if kinds.shape != shape[:1] or kinds.dtype.kind != "U":
                 raise ValueError("`kind` must be a text for each tile")
             streams, best = record["probability"], int(_whole(record["best"], ()))
-            if not isinstance(streams, Mapping) or not isinstance(record["gate"], Mapping):
-                raise ValueError("`probability` and `gate` must be dictionaries by epoch")
+            if not all(isinstance(record[name], Mapping) for name in ("probability", "gate", "gate_shape")):
+                raise ValueError("`probability`, `gate` and `gate_shape` must be dictionaries")
             epochs = tuple(sorted(int(epoch) for epoch in streams))
             places = _whole(record["place"], (shape[0], 3))
             if missing := {"image", "mask"} - record.keys():
@@ -171,7 +172,7 @@ class Predictions:
         for name, stream in sorted(self._record["gate"].items()):
             of, _, gate = str(name).partition("/")
             if of == str(epoch):
-                shape = self._record.get("gate_shape", {}).get(gate)
+                shape = self._record["gate_shape"].get(gate)
                 try:
                     height, width = (int(length) for length in _whole(shape, (2,)))
                 except (ValueError, TypeError) as error:
