@@ -72,7 +72,7 @@ def evaluate(
         known = ("spacing", "unit", "tolerance", "objects", "label")
         scored = {name: options.pop(name) for name in known}
         scoring = Scoring(threshold=None if isinstance(threshold, str) else threshold, **scored)
-        found = evaluate_model(Applied.load(run, **options, progress=True), run, named, scoring)
+        found = evaluate_model(Applied.load(run, **options, progress=True), run, named, scoring, _tell)
         target = out if out is not None else run / "evaluation.json" if run.is_dir() else None
         click.echo(printable(table(found)))
         if target is not None:
@@ -92,6 +92,10 @@ def table(found: "RunEvaluation") -> str:
     rows.append(("worst sections", named or "none has a score"))
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name.ljust(width)}  {text}" for name, text in rows)
+
+
+def _tell(sentence: str) -> None:
+    click.echo(printable(sentence), err=True)
 
 
 def _check(

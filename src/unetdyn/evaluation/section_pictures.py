@@ -15,7 +15,7 @@ from unetdyn.runs.predictions import LEVELS, quantised
 SIDE = 256
 """Pixels of the longer side at most: of a larger section a pixel is the mean of a block."""
 
-MOST = 5
+MOST = 4
 """Sections that are kept; with `SIDE` less than 2 MB before compression."""
 
 NOT_COUNTED = 255

@@ -82,9 +82,14 @@ class Applied:
         return int(shape[-1] or 1) if isinstance(shape, tuple) and shape else 1
 
     @property
+    def sides(self) -> tuple[int | None, ...]:
+        """Of what the model takes, without batch and channels; None where any does."""
+        return _sides(self.model)
+
+    @property
     def is_3d(self) -> bool:
         """Whether it takes volumes."""
-        return len(_sides(self.model)) == 3
+        return len(self.sides) == 3
 
     def predict(self, source: Any, out: Any = None, **options: Any) -> Any:
         """`predict_tiled` of images of the size that the model takes.

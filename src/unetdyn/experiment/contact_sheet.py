@@ -57,7 +57,7 @@ def write_sheet(applied: Applied, images: str | Path, file: str | Path, threshol
     of_these = np.unique(np.linspace(0, len(shown) - 1, SECTIONS).round().astype(int))
     raw = [as_grey_levels(sections.read(shown[i], shown[i] + 1, window)[0]) for i in of_these]
     display = SectionsDisplay(np.stack(raw), p[of_these], [names[shown[i]] for i in of_these], threshold)
-    display.plot().save(file, dpi=150)
+    display.plot().save(file, dpi=110)
     return Path(file)
 
 

@@ -1,7 +1,7 @@
 """A trained model predicts sections that it did not learn from, and is scored on them."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -78,7 +78,11 @@ class Scoring:
 
 
 def evaluate_model(
-    applied: Applied, path: str | Path, data: Named | str | None = None, scoring: Scoring | None = None
+    applied: Applied,
+    path: str | Path,
+    data: Named | str | None = None,
+    scoring: Scoring | None = None,
+    tell: Callable[[str], object] = str,
 ) -> RunEvaluation:
     """Score a model on data, or on a part of what its run was trained from.
 
@@ -92,6 +96,7 @@ def evaluate_model(
         data: What to evaluate on: data that is named, or "test" or "validation" of the run. None (default): the run's
             test sections, or where it has none those of its validation, on which its best epoch was chosen.
         scoring: How; None (default) for the defaults.
+        tell: Is called with a sentence before each part that is predicted; by default nobody is.
 
     Returns:
         The evaluation, with pictures of the sections that score worst.
@@ -107,9 +112,11 @@ def evaluate_model(
     with tempfile.TemporaryDirectory() as folder:
         on_validation = None
         if validation is not None:
+            tell(f"Predicting {len(validation.stack)} sections of validation, on which the threshold is chosen")
             with _predicted(applied, validation, label, Path(folder)) as p:
                 on_validation = _evaluation(p, validation, scoring, applied, run, 0.5, label)
         threshold, origin = _threshold(scoring, on_validation)
+        tell(f"Predicting {len(part.stack)} sections of {part.of}")
         with _predicted(applied, part, label, Path(folder)) as p:
             found = _evaluation(p, part, scoring, applied, run, threshold, label)
             worst = _worst(p, part, found, label)
@@ -198,5 +205,10 @@ def _worst(p: NDArray[np.float32], part: Part, found: Evaluation, label: int) ->
 def _settings(applied: Applied, path: Path, label: int) -> dict[str, Any]:
     options = {name: value for name, value in applied.options.items() if name in ("overlap", "tta")}
     of_classes = {"class": label} if applied.classes > 1 else {}
-    how = {"tile": applied.tile, **options, "normalise": applied.normalise, "downsample": applied.factor}
+    how = {
+        "tile": applied.tile or applied.sides,
+        **options,
+        "normalise": applied.normalise,
+        "downsample": applied.factor,
+    }
     return {"model": str(path), **how, **of_classes}

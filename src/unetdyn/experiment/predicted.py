@@ -1,6 +1,8 @@
 """Masks of files: a folder gives a folder, a stack a stack, with names, sizes and resolution of the images."""
 
+import shutil
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +10,6 @@ import numpy as np
 
 from unetdyn._checks import check_choice, check_fraction
 from unetdyn.data.formats.registry import format_of
-from unetdyn.data.formats.volume import VoxelSize
 from unetdyn.experiment.applied import Applied
 from unetdyn.experiment.image_files import Group, ImageFiles, check_images, grouped, images_in, name_of_mask
 from unetdyn.experiment.mask_files import ENDINGS, MaskFiles
@@ -16,7 +17,7 @@ from unetdyn.experiment.shrinking import enlarged, shrunk
 from unetdyn.inference.called_model import CalledModel
 from unetdyn.inference.reduction import REDUCTIONS
 from unetdyn.inference.sinks import Layout, kind_of
-from unetdyn.inference.source import open_source
+from unetdyn.inference.source import Source, open_source
 from unetdyn.inference.unfinished import Unfinished
 from unetdyn.runs.atomic import remove
 
@@ -100,35 +101,25 @@ def predict_volume(applied: Applied, images: Path, out: Path, wanted: Wanted) ->
     source = open_source(images, None)
     small = out.with_name(f"{out.name}.small.npy")
     applied.predict(shrunk(source.sections, applied.factor), small, overwrite=True, **options)
-    _enlarge(small, out, source.sections.shape, source.has_z, source.voxel_size, applied, wanted.overwrite)
+    _enlarge(small, out, source, applied)
     remove(small)
 
 
-def _enlarge(
-    small: Path,
-    out: Path,
-    shape: tuple[int, ...],
-    has_z: bool,
-    voxels: VoxelSize | None,
-    applied: Applied,
-    overwrite: bool,
-) -> None:
+def _enlarge(small: Path, out: Path, source: Source, applied: Applied) -> None:
     """A finished prediction as large as its images, a section at a time."""
     values = np.load(small, mmap_mode="r")
-    size, channels = (shape[1], shape[2]), values.shape[3:]
-    axes = ("z" if has_z else "") + "yx" + ("c" if channels else "")
-    layout = Layout((*shape[: int(has_z)], *size, *channels), axes, values.dtype, 2, voxels)
-    unfinished, kind = Unfinished(out, {"small": str(small), "factor": applied.factor}, overwrite), kind_of(out)
-    unfinished.clear()
-    unfinished.begin(kind.make(unfinished.partial, layout))
-    sink = kind.open(unfinished.partial, layout, unfinished.place)
-    try:
+    shape, channels = source.sections.shape, values.shape[3:]
+    size, depth = (shape[1], shape[2]), shape[: int(source.has_z)]
+    axes = ("z" if source.has_z else "") + "yx" + ("c" if channels else "")
+    layout = Layout((*depth, *size, *channels), axes, values.dtype, 2, source.voxel_size)
+    partial, kind = out.with_name(f"{out.name}.partial"), kind_of(out)
+    place = kind.make(partial, layout)
+    with closing(kind.open(partial, layout, place)) as sink:
         for item, section in enumerate(values):
             sink.write(item, 0, enlarged(np.asarray(section), applied.factor, size))
-    finally:
-        sink.close()
-    del values
-    unfinished.finish()
+    if out.is_dir():  # a Zarr folder, which takes the place of nothing but an empty one
+        shutil.rmtree(out)
+    partial.replace(out)
 
 
 def _predict_picture(load: Loaded, images: Path, out: Path, wanted: Wanted) -> None:
@@ -150,6 +141,8 @@ def _check_folder(images: Path, found: ImageFiles, out: Path, wanted: Wanted) ->
             f"OUT must be a folder where IMAGES is one. Received: {out} for the folder {images}. A stack in one file "
             "is predicted into one file."
         )
+    if not out.parent.is_dir():
+        raise FileNotFoundError(f"OUT must lie in a folder that is there. Received: {out}.")
     if out.resolve() == images.resolve():
         raise ValueError(f"OUT must be another folder than IMAGES. Received: {out} for both.")
     names = [name_of_mask(file) for file in found.files]
@@ -180,9 +173,8 @@ def _predict_folder(applied: Applied, images: Path, found: ImageFiles, out: Path
     made_from = {"images": str(images.resolve()), "model": CalledModel(applied.model).hash(), "tile": applied.tile}
     made_from |= {name: value for name, value in applied.options.items() if name != "progress"}
     made_from |= {"normalise": applied.normalise, "reduce": wanted.reduction(applied), "threshold": wanted.threshold}
-    unfinished = Unfinished(out, made_from, wanted.overwrite)
-    if not unfinished.begun:
-        unfinished.clear()
+    unfinished = Unfinished(out, made_from)
+    if unfinished.place is None:
         unfinished.partial.mkdir()
         unfinished.begin(0)
     for group in found.groups:

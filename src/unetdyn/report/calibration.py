@@ -88,5 +88,5 @@ class CalibrationDisplay(Display):
     def _title(self) -> str:
         ece, brier = self.calibration.ece, self.calibration.brier
         said = f" ({interval(ece.low, ece.high)})" if ece.determined else ""
-        where = f", {self.of}" if self.of else ""
-        return f"ECE {number(ece.value)}{said}, Brier score {number(brier.value)}{where}, n = {ece.n}"
+        where = f"{self.of}, " if self.of else ""
+        return f"ECE {number(ece.value)}{said}, Brier score {number(brier.value)}\n{where}n = {ece.n}"

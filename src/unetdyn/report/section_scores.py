@@ -98,10 +98,12 @@ class SectionScoresDisplay(Display):
         ax.set_xlim(0.5, len(values) + 0.5)
         ax.set_ylabel(NAMES.get(name, name))
         ax.grid(alpha=0.25)
-        if name not in DISTANCES:
-            ax.set_ylim(min(0.98 * float(np.nanmin(values, initial=1.0)), 0.9), 1.01)
+        finite = values[np.isfinite(values)]
+        if name in DISTANCES:
+            ax.set_ylim(0, 1.25 * max(finite, default=1.0) or 1.0)
         else:
-            ax.set_ylim(bottom=0)
+            low = min(finite, default=0.0)
+            ax.set_ylim(low - 0.12 * (1.05 - low), 1.05)
         panel_title(ax, self._title(name))
 
     def _title(self, name: str) -> str:
@@ -109,4 +111,4 @@ class SectionScoresDisplay(Display):
         unit = f" {self.evaluation.unit}" if name in DISTANCES and self.evaluation.unit else ""
         within = f" within {self.evaluation.tolerance:g} {self.evaluation.unit}" if name == "nsd" else ""
         ends = f" ({interval(whole.low, whole.high)})" if whole.determined else ""
-        return f"{NAMES.get(name, name)}{within}: {number(whole.value)}{unit}{ends}, {whole.of}, n = {whole.n}"
+        return f"{NAMES.get(name, name)}{within}: {number(whole.value)}{unit}{ends}, n = {whole.n}"

@@ -84,9 +84,10 @@ class ThresholdChoiceDisplay(Display):
         ax.set_xlabel("threshold on the predicted probability")
         ax.set_ylabel("Jaccard")
         ax.set_xlim(0, 1)
-        ax.set_ylim(0, 1.02)
+        ax.set_ylim(0, 1.36)  # with room for the legend above whatever curves there are
+        ax.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
         ax.grid(alpha=0.25)
-        add_legend(ax, "lower center")
+        add_legend(ax, "upper left", ncols=2)
         return self
 
     def _score(self) -> float:

@@ -49,12 +49,13 @@ class EvaluationContent:
 
     Attributes:
         rows: Name and text: of what, with which threshold, how it was predicted.
-        scores: Of all sections: name, value, interval, n, and what it is of.
+        scores: Of all sections: name, value, interval, n.
         ious: The six IoUs: name, value, interval, meaning.
         header: Of the table of sections.
         sections: A row each: its name and texts, the worst first.
         note: What the table leaves out; may be empty.
-        pictures: Drawn.
+        worst: The sections that score worst, drawn; None where no pictures are kept.
+        pictures: The others.
         damage: Why it can't be shown, instead of all that; empty where it can.
     """
 
@@ -64,6 +65,7 @@ class EvaluationContent:
     header: list[str]
     sections: list[tuple[str, list[str]]]
     note: str
+    worst: Picture | None
     pictures: list[Picture]
     damage: str = ""
 
@@ -80,7 +82,7 @@ def evaluation_content(run: Run, prefix: str, full: bool = True) -> EvaluationCo
         found = evaluation_of(run)
         return None if found is None else _content(found, prefix, full)
     except (OSError, RunError) as error:
-        return EvaluationContent([], [], [], [], [], "", [], str(error))
+        return EvaluationContent([], [], [], [], [], "", None, [], str(error))
 
 
 def _content(found: RunEvaluation, prefix: str, full: bool) -> EvaluationContent:
@@ -93,16 +95,19 @@ def _content(found: RunEvaluation, prefix: str, full: bool) -> EvaluationContent
         header=header,
         sections=sections,
         note=note,
+        worst=_worst(found, f"{prefix}-evaluation-worst") if full else None,
         pictures=[picture(make, title, f"{prefix}-evaluation-{place}") for place, (title, make) in enumerate(drawn)],
     )
 
 
+def _worst(found: RunEvaluation, name: str) -> Picture | None:
+    if found.pictures is None:
+        return None
+    make = partial(SectionsDisplay.from_pictures, found.pictures, found.found.threshold)
+    return picture(make, "The sections that score worst", name)
+
+
 def _displays(found: RunEvaluation) -> Iterator[tuple[str, Make]]:
-    if found.pictures is not None:
-        yield (
-            "The sections that score worst",
-            partial(SectionsDisplay.from_pictures, found.pictures, found.found.threshold),
-        )
     yield "Scores of each section", partial(SectionScoresDisplay.from_evaluation, found.found)
     if found.validation is not None:
         yield "The threshold", partial(ThresholdChoiceDisplay.from_evaluation, found)
@@ -139,15 +144,12 @@ def _score(name: str, estimate: Estimate, evaluation: Evaluation) -> tuple[str, 
         label = f"{label}, {evaluation.unit}"
     if name == "nsd":
         label = f"{label} within {evaluation.tolerance:g} {evaluation.unit}"
-    return (label, *_value(estimate), _counted(estimate), estimate.of)
+    return (label, *_value(estimate), _counted(estimate))
 
 
 def _calibration(found: RunEvaluation) -> list[tuple[str, ...]]:
-    calibration = found.found.calibration
-    return [
-        ("ECE", *_value(calibration.ece), _counted(calibration.ece), f"{len(calibration.pixels)} bins"),
-        ("Brier score", *_value(calibration.brier), _counted(calibration.brier), "all pixels"),
-    ]
+    named = (("ECE", found.found.calibration.ece), ("Brier score", found.found.calibration.brier))
+    return [(name, *_value(each), _counted(each)) for name, each in named]
 
 
 def _value(estimate: Estimate) -> tuple[str, str]:
