@@ -45,7 +45,7 @@ class SectionPictures:
     shrunk: int = 1
 
     @property
-    def probability(self) -> NDArray[np.float32]:
+    def probability(self) -> NDArray[np.floating]:
         """`(sections, height, width)`, within 1/512."""
         return (self.level.astype(np.float32) + 0.5) / LEVELS
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -170,7 +171,11 @@ def _refuse_existing(out: Path, wanted: Wanted) -> None:
 
 def _predict_folder(applied: Applied, images: Path, found: ImageFiles, out: Path, wanted: Wanted) -> None:
     """All files into a folder that has its name when it is complete."""
-    made_from = {"images": str(images.resolve()), "model": CalledModel(applied.model).hash(), "tile": applied.tile}
+    made_from: dict[str, Any] = {
+        "images": str(images.resolve()),
+        "model": CalledModel(applied.model).hash(),
+        "tile": applied.tile,
+    }
     made_from |= {name: value for name, value in applied.options.items() if name != "progress"}
     made_from |= {"normalise": applied.normalise, "reduce": wanted.reduction(applied), "threshold": wanted.threshold}
     unfinished = Unfinished(out, made_from)
@@ -209,7 +214,9 @@ def _predict_group(applied: Applied, group: Group, targets: list[Path], wanted: 
         files = [targets[place] for place in places]
         sources = [group.files[place] for place in places]
         some = sections.take(places)
-        sink = MaskFiles(files, sources, some.shape[:3], np.dtype(dtype), (height, width), applied.factor)
+        sink = MaskFiles(
+            files, sources, (len(places), some.shape[1], some.shape[2]), np.dtype(dtype), (height, width), applied.factor
+        )
         applied.predict(some, sink, reduce=reduce, threshold=wanted.threshold, dtype=dtype)
 
 

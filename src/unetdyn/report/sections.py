@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
@@ -90,7 +91,7 @@ class SectionsDisplay(Display):
         columns = ("image", "probability") if self.mask is None else ("image", "probability", "errors")
         panels = [f"{row} {column}" for row in range(len(self.image)) for column in columns]
         given = axes is not None
-        found = self._several_axes(axes if given else self._new_axes(len(columns)), panels, 0.0)  # type: ignore[arg-type]
+        found = self._several_axes(axes if given else self._new_axes(len(columns)), panels, 0.0)
         for place, ax in enumerate(found):
             row, column = divmod(place, len(columns))
             ax.set_xticks([])
@@ -121,9 +122,9 @@ class SectionsDisplay(Display):
     def _new_axes(self, columns: int) -> list[Axes]:
         rows, height, width = self.probability.shape
         side = (WIDTH - 0.5) / columns
-        figure = Figure(figsize=(WIDTH, rows * (side * height / width + 0.05) + 0.8), layout="constrained")
+        close = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)
+        figure = Figure(figsize=(WIDTH, rows * (side * height / width + 0.05) + 0.8), layout=close)
         FigureCanvasAgg(figure)  # as of `drawing.new_axes`
-        figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)  # type: ignore[union-attr]
         return figure.subplots(rows, columns, squeeze=False).ravel().tolist()
 
     def _add_legend(self, axes: Sequence[Axes], columns: int) -> None:
