@@ -49,7 +49,9 @@ def test_threshold_is_marked_on_the_curve_that_it_was_chosen_on_and_on_the_other
 
 
 def test_without_validation_there_is_no_choice_to_draw():
-    with pytest.raises(ValueError, match=r"`evaluation` must have scores on validation .*Received: one of 'test' alone"):
+    with pytest.raises(
+        ValueError, match=r"`evaluation` must have scores on validation .*Received: one of 'test' alone"
+    ):
         ThresholdChoiceDisplay.from_evaluation(planted_evaluation(chosen=False))
 
 

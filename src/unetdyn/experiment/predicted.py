@@ -215,7 +215,12 @@ def _predict_group(applied: Applied, group: Group, targets: list[Path], wanted: 
         sources = [group.files[place] for place in places]
         some = sections.take(places)
         sink = MaskFiles(
-            files, sources, (len(places), some.shape[1], some.shape[2]), np.dtype(dtype), (height, width), applied.factor
+            files,
+            sources,
+            (len(places), some.shape[1], some.shape[2]),
+            np.dtype(dtype),
+            (height, width),
+            applied.factor,
         )
         applied.predict(some, sink, reduce=reduce, threshold=wanted.threshold, dtype=dtype)
 

@@ -66,4 +66,3 @@ def test_many_sections_show_the_worst(run):
     assert found.note.startswith("2 of 32 sections are left out here")
     assert found.sections[0][0] == evaluation.found.worst(1)[0].name
     assert found.pictures == []
-
