@@ -54,8 +54,9 @@ def test_an_object_that_was_missed_has_scores_of_zero_also_where_empty_ones_are_
     assert (empty.specificity, empty.accuracy) == (1, 1)
 
 
-def test_no_pixel_has_no_accuracy():
-    assert math.isnan(PixelCounts().scores().accuracy)
+def test_no_pixel_has_the_score_that_was_asked_for():
+    assert math.isnan(PixelCounts().scores("skip").accuracy)
+    assert set(vars(PixelCounts().scores(0.0)).values()) == {0.0}
 
 
 def test_pixels_without_a_label_are_not_counted():

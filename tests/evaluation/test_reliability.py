@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
-from unetdyn.evaluation import calibration
+from unetdyn.evaluation import calibration, reliability
 
 RNG = np.random.default_rng(0)
 P = RNG.random((6, 12, 11)).astype("float32")
@@ -40,6 +40,14 @@ def test_ece_and_the_parts_of_the_brier_score_written_out(binning):
     assert (found.reliability, found.resolution) == pytest.approx((reliability, resolution))
     assert found.uncertainty == pytest.approx(np.var(y))
     assert found.base_rate == pytest.approx(y.mean())
+
+
+def test_sums_do_not_depend_on_how_many_pixels_are_looked_at_together(monkeypatch):
+    expected = reliability.bin_sums(P.ravel(), Y.ravel(), np.linspace(0, 1, 9))
+    monkeypatch.setattr(reliability, "_CHUNK", 7)
+    found = reliability.bin_sums(P.ravel(), Y.ravel(), np.linspace(0, 1, 9))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other)
 
 
 def test_bins_of_equal_mass_hold_as_many_pixels():

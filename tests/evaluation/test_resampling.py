@@ -28,7 +28,7 @@ def test_intervals_of_a_pooled_jaccard_cover_the_planted_truth():
     assert low <= missed <= high
 
 
-def test_pixels_would_have_given_a_tenth_of_the_width():
+def test_pixels_would_have_given_less_than_a_quarter_of_the_width():
     """What the sections differ by is not seen by who resamples pixels: their standard error is sqrt(J(1 − J) / N)."""
     counts = planted(np.random.default_rng(1), 40)
     found = bootstrap_over_sections(counts, "recall")
@@ -120,6 +120,7 @@ def test_a_figure_that_no_resample_has_is_said_to_have_no_interval():
         (np.zeros((2, 2, 2)), "mean", {}, r"`per_section` must hold .*Received: shape \(2, 2, 2\)"),
         ([0.1, 0.2], "jaccard", {}, r"`statistic` must be one of 'mean', 'median'\. Received: statistic='jaccard'"),
         ([PixelCounts(1)], "jacard", {}, r"`statistic` must be one of 'jaccard'.*Did you mean 'jaccard'\?"),
+        ([0.1, 0.2], lambda x: x.mean(), {}, r"`statistic` must take an array for each column and `axis`.*of x\."),
         ([0.1, 0.2], "mean", {"confidence": 95}, r"`confidence` must lie between 0 and 1.*confidence=95"),
         ([0.1, 0.2], "mean", {"resamples": 10}, r"`resamples` must be a whole number of resamples, 100 or more"),
     ],

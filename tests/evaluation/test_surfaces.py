@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from scipy import ndimage
 from scipy.spatial.distance import cdist, directed_hausdorff
 
 from unetdyn.evaluation import surface_scores
@@ -105,6 +106,25 @@ def test_a_shifted_box_is_as_far_as_it_was_shifted_in_anisotropic_voxels(axis, f
     mask = np.zeros((14, 20, 20), dtype=bool)
     mask[2:8, 4:12, 4:12] = True
     assert surface_scores(np.roll(mask, 2, axis), mask, spacing=(50, 4, 3)).hausdorff == far
+
+
+@pytest.mark.parametrize("spacing", [0.1, 0.7, 4.6])
+def test_a_distance_of_just_the_tolerance_is_within_it(spacing):
+    mask = np.zeros((4, 9), dtype=bool)
+    mask[2, 2] = True
+    assert surface_scores(np.roll(mask, 3, 1), mask, spacing=spacing, tolerance=round(3 * spacing, 1)).nsd == 1
+
+
+def test_distances_equal_scipys_distance_transform():
+    rng = np.random.default_rng(0)
+    p, y = ndimage.gaussian_filter(rng.normal(size=(2, 12, 40, 40)), (0, 1, 2, 2)) > 0.05
+    spacing = (50, 4, 4)
+    surfaces = [shape & ~ndimage.binary_erosion(shape) for shape in (p, y)]
+    fields = [ndimage.distance_transform_edt(~surface, sampling=spacing) for surface in surfaces]
+    ways = fields[1][surfaces[0]], fields[0][surfaces[1]]
+    found = surface_scores(p, y, spacing=spacing)
+    assert found.hd95 == pytest.approx(max(np.percentile(way, 95) for way in ways))
+    assert found.assd == pytest.approx(np.concatenate(ways).mean())
 
 
 def test_concentric_spheres_are_their_radii_apart():

@@ -20,6 +20,7 @@ from unetdyn.evaluation import (
     surface_scores,
     write_evaluation,
 )
+from unetdyn.metrics import thresholded_jaccard
 from unetdyn.runs.strict_json import dumps, loads
 
 RNG = np.random.default_rng(0)
@@ -77,6 +78,13 @@ def test_curve_calibration_and_ious_are_those_of_their_functions():
     assert FOUND.ious == six_ious(P, Y, batch_size=4, resamples=100)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_a_probability_at_the_threshold_is_told_apart_as_everywhere(dtype):
+    p = np.where(Y, 0.3, 0.1).astype(dtype)
+    found = evaluate_sections(p, Y, threshold=0.3, resamples=100)
+    assert found.whole["jaccard"].value == found.thresholds.jaccard[30] == thresholded_jaccard(Y, p, threshold=0.3)
+
+
 def test_sections_may_come_one_at_a_time():
     pairs = ((p[..., None].astype("float64"), y.astype("uint8")) for p, y in zip(P, Y, strict=True))
     assert record(evaluate_sections(pairs, **OPTIONS)) == record(FOUND)
@@ -106,6 +114,8 @@ def test_worst_sections_come_first():
     assert far == sorted((s.surfaces.assd for s in FOUND.sections), reverse=True)[:3]
     with pytest.raises(ValueError, match=r"`by` must be one of .* Did you mean 'jaccard'"):
         FOUND.worst(by="jacard")
+    with pytest.raises(ValueError, match=r"`by` can't be 'nsd' here: there is none without a `tolerance`"):
+        evaluate_sections(P, Y, resamples=100).worst(by="nsd")
 
 
 def test_empty_sections_and_missed_objects_are_scored_as_asked():
@@ -167,6 +177,11 @@ def test_the_record_survives_json(tmp_path):
         ({"counts": {"tp": "3", "fp": 0, "fn": 0, "tn": 0}}, r"counts\.tp"),
         ({"thresholds": {}}, r"a threshold curve has "),
         ({"thresholds": None}, r"a threshold curve has "),
+        ({"thresholds": {**FOUND.to_dict()["thresholds"], "jaccard": [0.5]}}, r"`jaccard` must have one number for"),
+        ({"thresholds": {**FOUND.to_dict()["thresholds"], "jaccard": None}}, r"`jaccard` must have one number for"),
+        ({"thresholds": {**FOUND.to_dict()["thresholds"], "pixels": "3"}}, r"`pixels` must be a number"),
+        ({"thresholds": {**FOUND.to_dict()["thresholds"], "reason": 3}}, r"`reason` must be a text"),
+        ({"thresholds": {**FOUND.to_dict()["thresholds"], "best_threshold_interval": [0.1]}}, r"not enough values"),
         ({"surplus": 1}, r"surplus"),
         ({"unit": None}, r"unit"),
     ],
@@ -208,6 +223,13 @@ def test_a_file_that_is_no_evaluation_is_named(tmp_path, content):
         ([], [], {}, r"at least one section with a pixel that counts\. Received: 0 sections"),
         ([P[0], P[:2]], [Y[0], Y[:2]], {}, r"as many axes as the first, 2\. Received: section 1, .*\(2, 24, 24\)"),
         ([P[0, 0]], [Y[0, 0]], {}, r"A section must have two or three axes.*Received: a section of shape \(24,\)"),
+        (
+            np.stack([1 - P, P], -1),
+            np.stack([~Y, Y], -1),
+            {},
+            r"whose last axis adds up to 1, as the channels of a soft",
+        ),
+        (P, Y, {"ignore_label": 0}, r"^`ignore_label` must be the number that means no label.*ignore_label=0"),
         (P * 9 - 4, Y, {}, r"Section 0, counted from 0: `probabilities` must lie in \[0, 1\].*sigmoid"),
         (P, Y * 255, {}, r"Section 0, counted from 0: `masks` must hold 0 and 1 only\. Received: 255"),
         (P, Y[:, :9], {}, r"Section 0, .* must have the same shape.* Received: probabilities of shape \(24, 24\)"),

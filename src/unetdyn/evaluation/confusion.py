@@ -75,10 +75,11 @@ class PixelCounts(Result):
         """The quotients.
 
         Args:
-            empty: What Jaccard, Dice, precision and recall are where the object is in neither, and specificity where
-                the background is: 1.0 (default), because an empty prediction for an empty mask is right; 0.0; or
-                "skip" for NaN. Where it is in one of them only, a quotient of 0/0 is 0, as in scikit-learn: an object
-                that was missed has no precision, and leaving it out would improve the mean over images.
+            empty: What Jaccard, Dice, precision and recall are where the object is in neither, specificity where the
+                background is in neither, and accuracy where there is no pixel: 1.0 (default), because an empty
+                prediction for an empty mask is right; 0.0; or "skip" for NaN. Where it is in one of them only, a
+                quotient of 0/0 is 0, as in scikit-learn: an object that was missed has no precision, and leaving it
+                out would improve the mean over images.
 
         Raises:
             ValueError: If `empty` is something else.
@@ -154,7 +155,7 @@ def score_arrays(tp: ArrayLike, fp: ArrayLike, fn: ArrayLike, tn: ArrayLike, emp
         "precision": _quotient(tp, tp + fp, no_object),
         "recall": _quotient(tp, tp + fn, no_object),
         "specificity": _quotient(tn, tn + fp, no_background),
-        "accuracy": _quotient(tp + tn, tp + wrong + tn, np.full(tp.shape, np.nan)),
+        "accuracy": _quotient(tp + tn, tp + wrong + tn, np.full(tp.shape, filler)),
     }
 
 

@@ -42,14 +42,19 @@ def _numbers(argument: str, value: ArrayLike) -> NDArray:
 
 def counted_pixels(mask: NDArray, ignore_label: float | None) -> NDArray[np.bool_] | None:
     """Where the mask does not hold that label; None where nothing is ignored."""
+    check_ignore_label(ignore_label)
+    return None if ignore_label is None else mask != ignore_label
+
+
+def check_ignore_label(ignore_label: float | None) -> None:
+    """Refuse what can't mean that there is no label."""
     if ignore_label is None:
-        return None
+        return
     if not is_number(ignore_label) or ignore_label != ignore_label or ignore_label in (0, 1):
         raise ValueError(
             "`ignore_label` must be the number that means no label, neither 0 nor 1, such as 255, or None for none. "
             f"Received: ignore_label={ignore_label!r}."
         )
-    return mask != ignore_label
 
 
 def binary(argument: str, mask: NDArray, counted: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:

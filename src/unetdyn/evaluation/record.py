@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import ConfigDict, PlainValidator, TypeAdapter, ValidationError
 
-from unetdyn._checks import check_choice, check_count
+from unetdyn._checks import check_choice, check_count, is_number
 from unetdyn.analysis.result import Result, interval, number
 from unetdyn.analysis.thresholds.every_threshold import ThresholdCurve
 from unetdyn.evaluation.confusion import SCORES, PixelCounts, PixelScores
@@ -70,9 +70,18 @@ def _curve(value: Any) -> ThresholdCurve:
     known = {field.name for field in dataclasses.fields(ThresholdCurve)}
     if not isinstance(value, dict) or set(value) != known:
         raise ValueError(f"a threshold curve has {', '.join(sorted(known))}")
-    arrays = {name: np.asarray(value[name], dtype=np.float64) for name, part in value.items() if isinstance(part, list)}
-    low, high = arrays.pop("best_threshold_interval").tolist()
-    return ThresholdCurve(**{**value, **arrays, "best_threshold_interval": (low, high)})
+    parts = dict(value)
+    for name in ("thresholds", "jaccard", "dice", "precision", "recall"):
+        parts[name] = np.array(parts[name], dtype=np.float64)
+        if parts[name].shape != (len(parts["thresholds"]),):
+            raise ValueError(f"`{name}` must have one number for each threshold")
+    low, high = parts["best_threshold_interval"]
+    parts["best_threshold_interval"] = low, high
+    for name, part in parts.items():
+        text = name in ("comparison", "reason")
+        if not isinstance(part, str if text else np.ndarray | tuple) and not (is_number(part) and not text):
+            raise ValueError(f"`{name}` must be a {'text' if text else 'number'}")
+    return ThresholdCurve(**parts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +140,8 @@ class Evaluation(Result):
         """
         check_count("number", number, least=1, unit="sections")
         check_choice("by", by, (*SCORES, *DISTANCES, "nsd"))
+        if by == "nsd" and self.tolerance is None:
+            raise ValueError("`by` can't be 'nsd' here: there is none without a `tolerance`. Evaluate with one.")
         sign = -1 if by in DISTANCES else 1
         scored = [(sign * s.row().get(by, np.nan), s) for s in self.sections]
         ranked = sorted((pair for pair in scored if not np.isnan(pair[0])), key=lambda pair: pair[0])

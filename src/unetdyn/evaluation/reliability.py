@@ -17,6 +17,9 @@ from unetdyn.evaluation.section_pairs import sections_of
 BINS = 15
 """As in Guo et al., 2017."""
 
+_CHUNK = 2**16
+"""Pixels looked at together, as in `analysis.thresholds`."""
+
 
 class BinSums(NamedTuple):
     """What one section adds: `(bins,)` each, and a number.
@@ -165,13 +168,14 @@ def _equal_mass(p: NDArray, bins: int) -> NDArray[np.float64]:
 
 def bin_sums(p: NDArray, y: NDArray[np.bool_], edges: NDArray[np.float64]) -> BinSums:
     """The sums of one section: probabilities and labels in one axis."""
-    p = p.astype(np.float64, copy=False)
-    place = np.searchsorted(edges[1:-1], p, side="left")
     size = len(edges) - 1
-    pixels, sums, objects = (
-        np.bincount(place, weights=part, minlength=size).astype(np.float64) for part in (None, p, y)
-    )
-    return BinSums(pixels, sums, objects, float(np.sum((p - y) ** 2)))
+    total, squares = np.zeros((3, size)), 0.0
+    for start in range(0, len(p), _CHUNK):  # the copies in float64 stay small, however large the section
+        part, labels = p[start : start + _CHUNK].astype(np.float64), y[start : start + _CHUNK]
+        place = np.searchsorted(edges[1:-1], part, side="left")
+        total += [np.bincount(place, weights=weights, minlength=size) for weights in (None, part, labels)]
+        squares += float(np.sum((part - labels) ** 2))
+    return BinSums(total[0], total[1], total[2], squares)
 
 
 def calibration_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -140,6 +141,12 @@ def _columns(per_section: ArrayLike | Sequence[PixelCounts]) -> tuple[NDArray[np
 
 def _statistic(statistic: Statistic, are_counts: bool, empty: float | str) -> tuple[Callable[..., Any], str]:
     if callable(statistic):
+        parameters = inspect.signature(statistic).parameters
+        if "axis" not in parameters and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            raise ValueError(
+                "`statistic` must take an array for each column and `axis`, as `numpy.mean` does. Received: a function "
+                f"of {', '.join(parameters) or 'nothing'}."
+            )
         return statistic, ""
     known = SCORES if are_counts else ("mean", "median")
     if statistic not in known:
@@ -163,7 +170,7 @@ def _interval(
         return np.asarray(function(*samples, axis=axis))
 
     with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
-        warnings.simplefilter("ignore")  # that BCa is not defined; the percentiles are taken then
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # the percentiles are taken then
         found = stats.bootstrap(
             tuple(columns),
             each,

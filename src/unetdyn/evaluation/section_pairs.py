@@ -65,6 +65,7 @@ def sections_of(probabilities: Any, masks: Any, ignore_label: float | None) -> I
     for number, (p, mask) in enumerate(_pairs(probabilities, masks)):
         try:
             p, mask = _flat_last(*fitting("probabilities", p, "masks", mask))
+            p = p.astype(np.result_type(p, np.float32), copy=False)  # as `threshold_curve` and the metrics compare
             check_probabilities("probabilities", p)
             counted = counted_pixels(mask, ignore_label)
             yield Section(p, binary("masks", mask, counted), counted)

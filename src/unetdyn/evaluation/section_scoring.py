@@ -85,6 +85,12 @@ class SectionPass:
                     "A section must have two or three axes: (height, width), or (depth, height, width) for a volume. "
                     f"Received: a section of shape {section.p.shape}. Of a single section, pass probabilities[None]."
                 )
+            if axes == 3 and np.allclose(section.p.sum(axis=-1), 1, atol=1e-3):
+                raise ValueError(
+                    "A section must have the probabilities of one class. Received: a section of shape "
+                    f"{section.p.shape} whose last axis adds up to 1, as the channels of a softmax do. Pass "
+                    "probabilities[..., 1] and masks[..., 1] for class 1."
+                )
             self.spacing = checked_spacing(self.rule.spacing, axes)
         elif axes != len(self.spacing):
             raise ValueError(

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
+from scipy.spatial import KDTree
 
 from unetdyn._checks import check_choice, check_range
 from unetdyn.analysis.result import Result, number
@@ -14,6 +15,9 @@ from unetdyn.evaluation.inputs import binary, checked_spacing, counted_pixels, f
 
 PERCENTILE = 95
 """Of HD95: a twentieth of each surface may lie anywhere."""
+
+ROUNDING = 1e-9
+"""Part of the tolerance by which a distance may exceed it: three steps of 0.1 are 0.30000000000000004."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def surface_scores(
     - HD95 = max(percentile(d_P, 95), percentile(d_M, 95)), each interpolated linearly between order statistics, as
       `numpy.percentile` does (MONAI's; MedPy takes one percentile of both together, which is smaller where one surface
       is long and right);
-    - ASSD = (Σ d_P + Σ d_M) / (|d_P| + |d_M|) (MONAI's; MedPy takes the mean of the two means);
+    - ASSD = (Σ d_P + Σ d_M) / (|d_P| + |d_M|), as in MONAI and MedPy, and not the mean of the two directed means;
     - NSD = (|d_P ≤ τ| + |d_M ≤ τ|) / (|d_P| + |d_M|). Surface pixels are counted (MONAI's default); DeepMind's
       `surface-distance` weighs surface elements between pixels by their area. docs/evaluation.md has both side by side.
 
@@ -85,7 +89,7 @@ def surface_scores(
         ignore_label: Value of the mask whose pixels are background in both; None (default): none.
 
     Returns:
-        `SurfaceScores`. Memory: some 30 bytes for each pixel of the box around both objects.
+        `SurfaceScores`. Memory: some 100 bytes for each surface pixel, and 5 for each pixel of the box around both.
 
     Raises:
         ValueError: If shapes differ, values are not those of masks, or an argument is out of range.
@@ -137,7 +141,7 @@ def surface_scores_of(
             hausdorff=float(both.max()),
             hd95=float(max(np.percentile(from_p, PERCENTILE), np.percentile(from_y, PERCENTILE))),
             assd=float(both.mean()),
-            nsd=None if tolerance is None else float(np.mean(both <= tolerance)),
+            nsd=None if tolerance is None else float(np.mean(both <= tolerance * (1 + ROUNDING))),
             tolerance=tolerance,
             state="found",
         )
@@ -155,11 +159,18 @@ def _directed(
     """Distances from each surface pixel of one to the nearest of the other, both ways."""
     (box,) = ndimage.find_objects((p | y).astype(np.uint8))  # what lies outside it is background in both
     surface_p, surface_y = _surface(p[box]), _surface(y[box])
-    from_p = ndimage.distance_transform_edt(~surface_y, sampling=spacing)[surface_p]
-    from_y = ndimage.distance_transform_edt(~surface_p, sampling=spacing)[surface_y]
-    return from_p, from_y
+    return _nearest(surface_p, surface_y, spacing), _nearest(surface_y, surface_p, spacing)
 
 
-def _surface(shape: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Object pixels with a face neighbour that is none; outside the array there is none."""
-    return shape & ~ndimage.binary_erosion(shape)
+def _surface(shape: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Where an object pixel has a face neighbour that is none, `(pixels, axes)`; outside the array there is none."""
+    return np.argwhere(shape & ~ndimage.binary_erosion(shape))
+
+
+def _nearest(of: NDArray[np.intp], to: NDArray[np.intp], spacing: tuple[float, ...]) -> NDArray[np.float64]:
+    """Distance of each place to the nearest other one.
+
+    By a tree of the surface alone: on electron microscopy a tenth of the time of a distance transform of the image.
+    """
+    _, found = KDTree(to * spacing).query(of * spacing)
+    return np.linalg.norm((of - to[found]) * spacing, axis=1)  # from whole steps, which loses no digit

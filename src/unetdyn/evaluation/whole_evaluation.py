@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from unetdyn._checks import check_choice, check_count, check_fraction, check_range
 from unetdyn.analysis.thresholds.every_threshold import threshold_curve
 from unetdyn.evaluation.confusion import SCORES, PixelCounts
+from unetdyn.evaluation.inputs import check_ignore_label
 from unetdyn.evaluation.iou_variants import check_threshold_and_batch, six_ious_of
 from unetdyn.evaluation.object_counting import ObjectCounts
 from unetdyn.evaluation.record import DISTANCES, Evaluation, SectionScores
@@ -85,6 +86,7 @@ def evaluate_sections(
         (12288, 12, '10')
     """
     check_threshold_and_batch(threshold, batch_size)
+    check_ignore_label(ignore_label)
     check_choice("empty", empty, ("perfect", "skip"))
     check_choice("missed", missed, ("inf", "diagonal"))
     check_choice("connectivity", connectivity, ("full", "face"))
