@@ -9,6 +9,7 @@ import pytest
 from unetdyn import runs
 from unetdyn.callbacks import RunRecorder
 from unetdyn.callbacks.model_copy import ModelCopy
+from unetdyn.runs.input_recipe import InputRecipe, input_of
 
 LIMIT = 60
 X = np.random.default_rng(0).random((16, 4)).astype("float32")
@@ -66,6 +67,28 @@ def begin(tmp_path):
     yield make
     for recorder in begun:
         recorder.fail(KeyboardInterrupt())
+
+
+@pytest.mark.parametrize("way", ["in line", "in the background"])
+def test_file_says_how_images_were_made_ready(tmp_path, way):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    recipe = InputRecipe((12.0, 3.5), tile=(64, 64))
+    writer = RunRecorder(tmp_path, input_recipe=recipe)._written
+    if way == "in line":
+        assert writer.save_model(model)
+    else:
+        writer.write_copy(ModelCopy(model))
+    assert input_of(tmp_path) == recipe
+    for ours, saved in zip(
+        keras.saving.load_model(tmp_path / "model.keras").get_weights(), model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(ours, saved)
+
+
+def test_recipe_must_be_one(tmp_path):
+    with pytest.raises(TypeError, match=r"`input_recipe` must be .* Received: input_recipe='per_image'"):
+        RunRecorder(tmp_path, input_recipe="per_image")
+    assert not any(tmp_path.iterdir())
 
 
 class Decide(keras.callbacks.Callback):

@@ -1,7 +1,9 @@
+import sys
+
 import numpy as np
 import pytest
 
-from unetdyn.data import normalise
+from unetdyn.data import LazyArray, normalise
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
@@ -50,3 +52,21 @@ def test_normalise_refuses_what_it_does_not_know():
         normalise(np.array([0.0, 2.0]).reshape(1, 1, 2, 1), "unit")
     with pytest.raises(ValueError, match=r"Received: images.shape=\(2, 2\)"):
         normalise(np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_statistics_of_a_section_on_disk_are_taken_some_rows_at_a_time(dtype, monkeypatch):
+    monkeypatch.setattr(sys.modules["unetdyn.data.normalise"], "_SLAB", 50)
+    images = np.random.default_rng(0).integers(0, 255, (2, 23, 9, 2)).astype(dtype)
+    images[1, ..., 1] = 7  # a constant channel becomes 0
+    expected = normalise(images)
+    np.testing.assert_allclose(normalise(LazyArray.of(images))[:], expected, rtol=1e-5, atol=1e-6)
+    assert not normalise(LazyArray.of(images))[1][..., 1].any()
+
+
+def test_nan_far_down_in_a_section_on_disk_is_refused(monkeypatch):
+    monkeypatch.setattr(sys.modules["unetdyn.data.normalise"], "_SLAB", 10)
+    images = np.zeros((1, 9, 5, 1), "float32")
+    images[0, 8, 4] = np.nan
+    with pytest.raises(ValueError, match="image '0' holds 1 NaN"):
+        normalise(LazyArray.of(images))[0, :2]

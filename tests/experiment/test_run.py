@@ -16,6 +16,7 @@ from unetdyn.experiment import ConfigError, parse_config, run_experiment
 from unetdyn.experiment import run as experiment_run
 from unetdyn.experiment.assembled import assemble
 from unetdyn.experiment.monitors import offered
+from unetdyn.runs.input_recipe import InputRecipe, input_of
 
 SMALL = {
     "name": "small",
@@ -54,6 +55,10 @@ def test_run_experiment_leaves_a_whole_run_directory(run):
     }
     assert (run.path / "history.png").read_bytes().startswith(b"\x89PNG")
     assert run.config["model"]["norm"] == "batch"  # defaults are recorded too
+
+
+def test_run_experiment_says_in_the_model_how_its_images_were_made_ready(run):
+    assert input_of(run.model_path) == InputRecipe("per_image", 1, (32, 32), "probabilities")
 
 
 def test_run_experiment_tests_in_the_precision_it_trained_in(tmp_path):

@@ -13,7 +13,7 @@ from unetdyn.data.lazy import LazyArray
 from unetdyn.data.stack import check_finite
 
 _Statistics = tuple[np.ndarray, np.ndarray]
-_SLAB = 2**22  # values of a section that are looked at at once: 32 MiB in float64
+_SLAB = 2**20  # values of a section that are looked at at once: 8 MiB in float64
 
 
 @overload

@@ -7,7 +7,7 @@
 | `events.jsonl` | one JSON object an event: `time`, `kind`, `message` and its numbers | appended and synced |
 | `dynamics/*.npz` | a monitor's arrays; those by block under `name/block` | replaced atomically |
 | `dynamics/NAME/*.npz` | while the training runs, some rows each of a record that grows | made atomically |
-| `model.keras` | the model: the best epoch's, or the last's | replaced atomically |
+| `model.keras` | the model of the best epoch, or the last; `unetdyn.json` in it: `InputRecipe` | replaced atomically |
 | `state/` | the whole state of the training, at two moments, with checksums | replaced atomically |
 | `history.png` | the picture of the run | replaced atomically |
 
