@@ -197,7 +197,8 @@ def test_show_writes_a_picture_of_the_predictions(invoke, run, tmp_path):
     shown = invoke("show", "other", "--picture", "seen.png")
     assert shown.exit_code == 0, shown.output
     assert shown.output.split()[-2:] == ["predictions", "seen.png"]
-    assert Image.open(tmp_path / "seen.png").size[0] == 1500
+    with Image.open(tmp_path / "seen.png") as picture:
+        assert picture.size[0] == 1500  # 7.5 inches of 200 dots
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,9 @@ def chosen_tiles(
         >>> [(tile.image, tile.kind) for tile in chosen_tiles(y, y * np.float32(1), 1, 4, 2, seed=0)]
         [(1, 'most foreground'), (0, 'hardest')]
     """
-    places = [(image, *corner) for image in range(len(target)) for corner in corners(*target.shape[1:], size)]
+    places = [
+        (image, *corner) for image in range(len(target)) for corner in corners(target.shape[1], target.shape[2], size)
+    ]
 
     def sums(values: NDArray[Any]) -> NDArray[np.float64]:
         return np.array([cut(values, *place, size).sum(dtype=np.float64) for place in places])

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Packed = NDArray[np.uint8]
 
 
-def least_missed(epochs: Sequence[int], needed: Container[int]) -> int | None:
+def least_missed(epochs: Sequence[int], needed: Container[int | None]) -> int | None:
     """Which epoch is given up: that whose neighbours are closest to each other, the first of several.
 
     Args:

@@ -1,13 +1,13 @@
 """Keep what the model predicts of a few tiles of the validation data, from the first epoch to the last."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn._checks import check_count
+from unetdyn._checks import check_count, plain
 from unetdyn.analysis import declarations
 from unetdyn.analysis.log_keys import LogKeys
 from unetdyn.analysis.thresholds.flips import jaccard_of
@@ -98,6 +98,7 @@ class PredictionRecorder(ProbeMonitor):
 
     declaration = declarations.PREDICTIONS
     _tiles: tuple[Tile, ...]
+    _shape: tuple[int, ...]
 
     def __init__(
         self,
@@ -118,7 +119,8 @@ class PredictionRecorder(ProbeMonitor):
         check_count("size", size, least=8, unit="pixels")
         check_count("max_bytes", max_bytes, least=2**16, unit="bytes")
         check_count("seed", seed, least=0, unit="")
-        self.each, self.every, self.size, self.max_bytes, self.seed = each, every, size, max_bytes, seed
+        self.each, self.every, self.size = map(plain, (each, every, size))
+        self.max_bytes, self.seed = plain(max_bytes), plain(seed)
         self._weights = EvaluatedWeights()
         self._gated: keras.Model | None = None
         super().__init__(probe, images, batch_size, budget, name, verbose)
@@ -202,8 +204,8 @@ class PredictionRecorder(ProbeMonitor):
             self._say_once("predictions", str(reason))
             return {"jaccard": float("nan")}
         if self._weights.are_others():
-            reason = "something exchanges the weights for the validation and puts them back before the epoch's end"
-            self._say_once("predictions of the weights that were validated", reason)
+            why = "something exchanges the weights for the validation and puts them back before the epoch's end"
+            self._say_once("predictions of the weights that were validated", why)
         target, p, above = (
             two_axes(each, maps.target.ndim - 1) for each in (maps.target, maps.probabilities, maps.above)
         )
@@ -274,7 +276,7 @@ class PredictionRecorder(ProbeMonitor):
     def _restart(self) -> None:
         super()._restart()
         self._tiles = ()
-        self._shape: Sequence[int] = (0, 0, 0, 1)
+        self._shape = (0, 0, 0, 1)
         self._image = self._mask = packed(np.zeros(0, dtype=np.uint8))
         self._kept = KeptPredictions(self.max_bytes)
         self._gate_shapes: dict[str, tuple[int, ...]] = {}

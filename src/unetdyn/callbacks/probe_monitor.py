@@ -12,7 +12,7 @@ import numpy as np
 from keras.src.utils import io_utils  # the public keras.utils does not export it
 from numpy.typing import NDArray
 
-from unetdyn._checks import check_count, check_fraction
+from unetdyn._checks import check_count, check_fraction, plain
 from unetdyn.analysis.diagnosis.messages import probe as messages
 from unetdyn.callbacks.monitor import Monitor
 from unetdyn.callbacks.probe_set import BATCH_SIZE, IMAGES, NoProbeError, Probe, check_probe, validation_probe
@@ -79,7 +79,8 @@ class ProbeMonitor(Monitor):
         check_count("batch_size", batch_size, least=1, unit="images")
         if budget is not None:
             check_fraction("budget", budget, one=True, otherwise="or None for every epoch")
-        self.probe, self.images, self.batch_size, self.budget = probe, images, batch_size, budget
+        self.probe = probe
+        self.images, self.batch_size, self.budget = map(plain, (images, batch_size, budget))
         self._looks: dict[bool, Callable[..., Any]] = {}
         self._compiles = True  # as long as this `fit` has looked at nothing
         self._began = time.perf_counter()

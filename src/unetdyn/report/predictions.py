@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
@@ -23,7 +24,7 @@ EPOCHS = 5  # beside each other; more would be too small to see anything
 _TILES = {"tiles": 8, "epochs": 2, "gates": 2}
 _COLUMNS = ("image", "mask", "prediction", "errors", "probability")
 _LEGEND = 0.5  # inches
-_FROM_0_TO_1 = {"cmap": "magma", "vmin": 0.0, "vmax": 1.0}
+_FROM_0_TO_1: dict[str, Any] = {"cmap": "magma", "vmin": 0.0, "vmax": 1.0}
 
 
 class PredictionDisplay(Display):
@@ -175,7 +176,7 @@ class PredictionDisplay(Display):
         columns = self._columns()
         panels = [f"{row} {column}" for row in range(len(self.mask)) for column in columns]
         given = axes is not None
-        found = self._several_axes(axes if given else self._new_axes(len(columns)), panels, 0.0)  # type: ignore[arg-type]
+        found = self._several_axes(axes if given else self._new_axes(len(columns)), panels, 0.0)
         for place, ax in enumerate(found):
             row, column = divmod(place, len(columns))
             ax.set_xticks([])
@@ -232,10 +233,10 @@ class PredictionDisplay(Display):
         rows, height, width = self.mask.shape
         side = (WIDTH - 0.5) / columns
         tall = rows * (side * height / width + (0.2 if self.view == "epochs" else 0.05)) + 0.4 + _LEGEND
-        figure = Figure(figsize=(WIDTH, tall), layout="constrained")
-        FigureCanvasAgg(figure)  # as of `drawing.new_axes`
         room = (0.0, _LEGEND / tall, 1.0, 1.0 - _LEGEND / tall)
-        figure.get_layout_engine().set(w_pad=0.015, h_pad=0.015, wspace=0.0, hspace=0.0, rect=room)  # type: ignore[union-attr]
+        layout = ConstrainedLayoutEngine(w_pad=0.015, h_pad=0.015, wspace=0.0, hspace=0.0, rect=room)
+        figure = Figure(figsize=(WIDTH, tall), layout=layout)
+        FigureCanvasAgg(figure)  # as of `drawing.new_axes`
         return figure.subplots(rows, columns, squeeze=False).ravel().tolist()
 
     def _add_legend(self, axes: Sequence[Axes], columns: Sequence[str]) -> None:

@@ -155,7 +155,7 @@ class Predictions:
             RunError: A ValueError: if what is kept is damaged.
         """
         levels = self._unpacked(self._of(epoch), self.shape[:3])
-        return (levels.astype(np.float32) + 0.5) / LEVELS
+        return _middles(levels)
 
     def gates(self, epoch: int) -> dict[str, NDArray[np.float32]]:
         """The maps of the attention gates in an epoch, each `(tiles, height, width)` in a resolution of its own.
@@ -178,7 +178,7 @@ class Predictions:
                 except (ValueError, TypeError) as error:
                     raise RunError(f"The record of predictions is damaged: the shape of {gate!r}: {error}.") from error
                 levels = self._unpacked(stream, (self.shape[0], height, width))
-                found[gate] = (levels.astype(np.float32) + 0.5) / LEVELS
+                found[gate] = _middles(levels)
         return found
 
     def _of(self, epoch: int) -> Any:
@@ -191,6 +191,11 @@ class Predictions:
             return unpacked(stream, shape)
         except (ValueError, TypeError, OverflowError, MemoryError) as error:
             raise RunError(f"The record of predictions is damaged: {error}.") from error
+
+
+def _middles(levels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The probability in the middle of each level."""
+    return (levels + np.float32(0.5)) / np.float32(LEVELS)
 
 
 def _whole(value: Any, shape: tuple[int, ...]) -> NDArray[np.int64]:

@@ -83,6 +83,7 @@ def test_predictions_stand_by_themselves_right_under_the_verdict(tmp_path):
     assert "prediction. epoch 5" in labels[0]
 
 
+@pytest.mark.filterwarnings("ignore:What 'predictions' recorded is left out")
 def test_damaged_predictions_cost_their_own_picture_only(tmp_path):
     run = predicting(tmp_path / "run")
     (run.path / "dynamics/predictions.npz").write_bytes(b"no archive")
