@@ -123,7 +123,7 @@ class SectionsDisplay(Display):
         rows, height, width = self.probability.shape
         side = (WIDTH - 0.5) / columns
         close = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)
-        figure = Figure(figsize=(WIDTH, rows * (side * height / width + 0.05) + 0.8), layout=close)
+        figure = Figure(figsize=(WIDTH, rows * (side * height / width + 0.05) + 1.0), layout=close)
         FigureCanvasAgg(figure)  # as of `drawing.new_axes`
         return figure.subplots(rows, columns, squeeze=False).ravel().tolist()
 
@@ -139,11 +139,11 @@ class SectionsDisplay(Display):
             Patch(facecolor="none" if line else colour, edgecolor=colour if line else "0.5", label=text)
             for text, (colour, line) in meant.items()
         ]
-        figure.legend(handles=handles, loc="outside lower left", ncols=3, fontsize=7, frameon=False)
+        figure.legend(handles=handles, loc="outside lower left", ncols=3, fontsize=7, frameon=False, borderaxespad=0.8)
         of_probability = [ax for place, ax in enumerate(axes) if place % columns == 1]
         bar = figure.colorbar(of_probability[0].images[0], ax=of_probability, location="bottom", aspect=24, pad=0.01)
         bar.set_ticks([0, 0.5, 1])
-        bar.ax.tick_params(labelsize=7, length=2)
+        bar.ax.tick_params(labelsize=7, length=2, pad=1)
 
 
 def _outline(ax: Axes, mask: NDArray[np.bool_], kwargs: dict[str, object], color: str) -> None:
