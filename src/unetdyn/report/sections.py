@@ -21,6 +21,8 @@ from unetdyn._plotting import (
 from unetdyn.evaluation.section_pictures import NOT_COUNTED, SectionPictures
 from unetdyn.report.drawing import WIDTH, Display, abbreviate, escape_label, line_style
 
+_LEGEND = 0.5  # inches of its two lines; in a report's narrower pictures, they are two thirds as high
+
 
 class SectionsDisplay(Display):
     """Sections below each other: the image with the outline of the prediction, and the probability beside it.
@@ -122,8 +124,10 @@ class SectionsDisplay(Display):
     def _new_axes(self, columns: int) -> list[Axes]:
         rows, height, width = self.probability.shape
         side = (WIDTH - 0.5) / columns
-        close = ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)
-        figure = Figure(figsize=(WIDTH, rows * (side * height / width + 0.05) + 1.0), layout=close)
+        tall = rows * (side * height / width + 0.05) + 1.0
+        room = _LEGEND / tall
+        close = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.04, wspace=0.01, hspace=0.01, rect=(0, room, 1, 1 - room))
+        figure = Figure(figsize=(WIDTH, tall), layout=close)
         FigureCanvasAgg(figure)  # as of `drawing.new_axes`
         return figure.subplots(rows, columns, squeeze=False).ravel().tolist()
 
@@ -139,9 +143,9 @@ class SectionsDisplay(Display):
             Patch(facecolor="none" if line else colour, edgecolor=colour if line else "0.5", label=text)
             for text, (colour, line) in meant.items()
         ]
-        figure.legend(handles=handles, loc="outside lower left", ncols=3, fontsize=7, frameon=False, borderaxespad=0.8)
-        of_probability = [ax for place, ax in enumerate(axes) if place % columns == 1]
-        bar = figure.colorbar(of_probability[0].images[0], ax=of_probability, location="bottom", aspect=24, pad=0.01)
+        figure.legend(handles=handles, loc="lower left", ncols=3, fontsize=7, frameon=False, borderaxespad=0.1)
+        image = axes[1].images[0]
+        bar = figure.colorbar(image, ax=list(axes), location="bottom", shrink=1 / columns, aspect=24, pad=0.01)
         bar.set_ticks([0, 0.5, 1])
         bar.ax.tick_params(labelsize=7, length=2, pad=1)
 
