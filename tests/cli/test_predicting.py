@@ -136,6 +136,42 @@ def test_what_does_not_fit_the_model_is_one_sentence(invoke, model):
     assert not Path("mask.png").exists()
 
 
+def test_of_several_classes_the_largest_is_written(invoke, folder):
+    import keras
+
+    from unetdyn.inference import InputRecipe, store_input
+
+    network = keras.Sequential([keras.Input((16, 16, 1)), keras.layers.Conv2D(3, 1, activation="softmax")])
+    network.layers[0].set_weights([np.array([0.0, 10, 5]).reshape(1, 1, 1, 3), np.array([0.0, -5, -9])])
+    network.save("classes.keras")
+    store_input("classes.keras", InputRecipe("unit", output="probabilities"))
+    refused = invoke("predict", "classes.keras", "images", "-o", "masks", "--reduce", "probabilities")
+    assert (refused.exit_code, "An image file holds one value a pixel" in refused.output) == (2, True)
+    assert not list(Path().glob("masks*"))
+    assert invoke("predict", "classes.keras", "images", "-o", "masks").exit_code == 0
+    np.testing.assert_array_equal(read("masks/s2.png"), (image(0) > 127).astype(np.uint8))
+    assert read("masks/s2.png").dtype == np.uint8
+
+
+def test_a_model_in_3d_takes_a_folder_as_a_volume(invoke):
+    import keras
+
+    from unetdyn.inference import InputRecipe, store_input
+
+    network = keras.Sequential([keras.Input((None, None, None, 1)), keras.layers.Conv3D(1, (3, 1, 1), padding="same")])
+    network.layers[0].set_weights([np.array([1.0, 0, 0]).reshape(3, 1, 1, 1, 1), np.zeros(1)])
+    network.save("deep.keras")
+    store_input("deep.keras", InputRecipe("unit", tile=(4, 16, 16), output="probabilities"))
+    Path("stack").mkdir()
+    for place in range(4):
+        Image.fromarray(image(place)).save(f"stack/s{place}.png")
+    result = invoke("predict", "deep.keras", "stack", "-o", "masks")
+    assert result.exit_code == 0, result.output
+    assert not read("masks/s0.png").any()  # the section before it is none
+    for place in (1, 2, 3):
+        np.testing.assert_array_equal(read(f"masks/s{place}.png"), image(place - 1) > 127)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -11,11 +11,11 @@ from unetdyn.experiment.evaluated_data import Part
 def test_object_of_a_model_of_several_classes_must_be_named():
     assert Scoring().channel(1) == 1
     assert Scoring(label=2).channel(3) == 2
-    with pytest.raises(ValueError, match=r"`label` must be a class from 0 to 2, .* Received: label=None\."):
+    with pytest.raises(ValueError, match=r"`label` \(--class\) must be a class from 0 to 2, .* Received: label=None\."):
         Scoring().channel(3)
-    with pytest.raises(ValueError, match=r"`label` must be a class from 0 to 2, .* Received: label=3\."):
+    with pytest.raises(ValueError, match=r"`label` \(--class\) must be a class from 0 to 2, .* Received: label=3\."):
         Scoring(label=3).channel(3)
-    with pytest.raises(ValueError, match=r"`label` must be 1, or be left out, .* Received: label=0\."):
+    with pytest.raises(ValueError, match=r"`label` \(--class\) must be 1, or be left out, .* Received: label=0\."):
         Scoring(label=0).channel(1)
 
 

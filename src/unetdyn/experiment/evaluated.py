@@ -64,7 +64,7 @@ class Scoring:
         if classes == 1 or self.label is None or self.label >= classes:
             which = "1, or be left out" if classes == 1 else f"a class from 0 to {classes - 1}"
             raise ValueError(
-                f"`label` must be {which}, for a model of {classes} classes. Received: label={self.label!r}."
+                f"`label` (--class) must be {which}, for a model of {classes} classes. Received: label={self.label!r}."
             )
         return self.label
 

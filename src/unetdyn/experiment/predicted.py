@@ -132,6 +132,7 @@ def _predict_picture(load: Loaded, images: Path, out: Path, wanted: Wanted) -> N
     if not out.parent.is_dir():
         raise FileNotFoundError(f"OUT must lie in a folder that is there. Received: {out}.")
     applied = load()
+    _check_values(applied, [out], wanted)
     _predict_group(applied, found.groups[0], [out], wanted)
 
 
@@ -169,8 +170,21 @@ def _refuse_existing(out: Path, wanted: Wanted) -> None:
         raise FileExistsError(f"OUT must not be there yet. Received: {out}, which is. --overwrite replaces it.")
 
 
+def _check_values(applied: Applied, targets: list[Path], wanted: Wanted) -> None:
+    """Refuse what image files can't hold, before anything is written."""
+    reduce = wanted.reduction(applied)
+    if applied.classes > 1 and reduce != "argmax":
+        raise ValueError(
+            f"An image file holds one value a pixel. Received: reduce={reduce!r} for a model of {applied.classes} "
+            "classes. Predict a stack into .npy or .zarr, or have the largest: argmax."
+        )
+    if reduce == "logits" and any(target.suffix.lower() == ".png" for target in targets):
+        raise ValueError("PNG holds no logits. Received: reduce='logits'. Predict TIFF images, or a stack into .npy.")
+
+
 def _predict_folder(applied: Applied, images: Path, found: ImageFiles, out: Path, wanted: Wanted) -> None:
     """All files into a folder that has its name when it is complete."""
+    _check_values(applied, [Path(name_of_mask(file)) for file in found.files], wanted)
     made_from: dict[str, Any] = {
         "images": str(images.resolve()),
         "model": CalledModel(applied.model).hash(),
@@ -197,11 +211,6 @@ def _predict_folder(applied: Applied, images: Path, found: ImageFiles, out: Path
 
 def _predict_group(applied: Applied, group: Group, targets: list[Path], wanted: Wanted) -> None:
     reduce = wanted.reduction(applied)
-    if applied.classes > 1 and reduce != "argmax":
-        raise ValueError(
-            f"An image file holds one value a pixel. Received: reduce={reduce!r} for a model of {applied.classes} "
-            "classes. Predict a stack into .npy or .zarr, or have the largest: argmax."
-        )
     sections = shrunk(group.sections, applied.factor)
     by_kind: dict[bool, list[int]] = {}
     for place, target in enumerate(targets):
@@ -231,6 +240,4 @@ def _dtype(reduce: str, is_png: bool, classes: int) -> str:
         return "bool" if is_png else "uint8"
     if reduce == "argmax":
         return "uint8" if classes <= 256 else "uint16"
-    if reduce == "logits" and is_png:
-        raise ValueError("PNG holds no logits. Received: reduce='logits'. Predict TIFF images, or a stack into .npy.")
     return "uint8" if is_png else "float32"
