@@ -54,7 +54,7 @@ def test_errors_have_colours_of_their_own():
 
 def test_epochs_stand_beside_each_other_with_their_jaccard(tmp_path):
     writer = RunWriter(tmp_path / "run")
-    writer.save_arrays("predictions", **planted_record() | {"best": np.array(-1)})
+    writer.save_arrays("predictions", **planted_record())
     display = PredictionDisplay.over_epochs(writer.path, tiles=1).plot()
     assert list(display.axes_) == ["0 image", "0 epoch 1", "0 epoch 5", "0 epoch 10"]
     worst = int(np.argmin([jaccard(*pair) for pair in zip(MASK, PROBABILITY[2], strict=True)]))

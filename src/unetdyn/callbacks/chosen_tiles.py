@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn.analysis.thresholds.flips import boundary_of
+from unetdyn.runs.predictions import KINDS
 
-FOREGROUND, BOUNDARY, HARDEST, RANDOM = "most foreground", "most boundary", "hardest", "random"
+FOREGROUND, BOUNDARY, HARDEST, RANDOM = KINDS
 GREY_PERCENTILES = (0.5, 99.5)  # what is darker is black and what is brighter white: a few hot pixels hide nothing
 GATE_SIDE = 64  # pixels: a gate's map is smooth, and a tile's picture is hardly larger
 

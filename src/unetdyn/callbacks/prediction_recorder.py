@@ -28,7 +28,7 @@ from unetdyn.callbacks.probe_monitor import BUDGET, Maps, ProbeMonitor, in_float
 from unetdyn.callbacks.probe_set import BATCH_SIZE, NoProbeError, Probe
 from unetdyn.dynamics.loss_kinds import expects_logits
 from unetdyn.models import attention_model
-from unetdyn.runs.predictions import HALF, Predictions, packed, quantised
+from unetdyn.runs.predictions import HALF, KINDS, Predictions, packed, quantised
 
 IMAGES = 32
 SIZE = 256
@@ -131,7 +131,7 @@ class PredictionRecorder(ProbeMonitor):
         best = self._choice.best
         return super().record | {
             "shape": np.array(self._shape, dtype=np.int64),
-            "kind": np.array([tile.kind for tile in self._tiles], dtype=str),
+            "kind": np.array([KINDS.index(tile.kind) for tile in self._tiles], dtype=np.int64),
             "place": np.array([tile[:3] for tile in self._tiles], dtype=np.int64).reshape(-1, 3),
             "image": self._image,
             "mask": self._mask,

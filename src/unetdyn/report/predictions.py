@@ -87,7 +87,8 @@ class PredictionDisplay(Display):
 
         Args:
             found: `Run.predictions`, or `PredictionRecorder().predictions`.
-            epoch: From 0; None (default) for the best that is kept, and the last where that is not known.
+            epoch: From 0; None (default) for the best that is kept, and the last where that is not known, or with
+                `view="epochs"`, which shows those up to it.
             tiles: How many at most, half of them the worst of this epoch and half of them the best; None (default) for
                 8, and for 2, the worst, of the other views.
             view: As of the class.
@@ -105,7 +106,7 @@ class PredictionDisplay(Display):
                 "There must be predictions to draw. Received: none; PredictionRecorder keeps them, and says in a "
                 "finding where it can't."
             )
-        last = found.best if found.best is not None else found.epochs[-1]
+        last = found.epochs[-1] if found.best is None or view == "epochs" else found.best
         shown = last if epoch is None else epoch
         if shown not in found.epochs:
             raise ValueError(f"`epoch` must be one that is kept, of {list(found.epochs)}. Received: {epoch}.")
@@ -229,10 +230,14 @@ class PredictionDisplay(Display):
             colors, width = [look.pop("color")], look.pop("linewidth")
             ax.contour(mask.astype(np.float64), levels=[0.5], colors=colors, linewidths=width, **look)
 
+    def _side(self, columns: int) -> float:
+        """The height of a tile in a figure of our own, in inches."""
+        height, width = self.mask.shape[1:]
+        return (WIDTH - 0.5) / columns * height / width
+
     def _new_axes(self, columns: int) -> list[Axes]:
-        rows, height, width = self.mask.shape
-        side = (WIDTH - 0.5) / columns
-        tall = rows * (side * height / width + (0.2 if self.view == "epochs" else 0.05)) + 0.4 + _LEGEND
+        space = 0.2 if self.view == "epochs" else 0.05
+        rows, tall = len(self.mask), len(self.mask) * (self._side(columns) + space) + 0.4 + _LEGEND
         room = (0.0, _LEGEND / tall, 1.0, 1.0 - _LEGEND / tall)
         layout = ConstrainedLayoutEngine(w_pad=0.015, h_pad=0.015, wspace=0.0, hspace=0.0, rect=room)
         figure = Figure(figsize=(WIDTH, tall), layout=layout)
@@ -243,8 +248,9 @@ class PredictionDisplay(Display):
         """Below all: what the colours of the errors say, and which probability has which."""
         figure, last = axes[0].figure, axes[-1]
         assert isinstance(figure, Figure)
-        below = -0.3 if self.view == "epochs" else -0.14
-        bar = figure.colorbar(last.images[0], cax=last.inset_axes((0.0, below, 1.0, 0.06)), orientation="horizontal")
+        side = self._side(len(columns))
+        place = (0.0, (-0.36 if self.view == "epochs" else -0.18) / side, 1.0, 0.08 / side)
+        bar = figure.colorbar(last.images[0], cax=last.inset_axes(place), orientation="horizontal")
         bar.set_ticks([0, 0.5, 1], labels=["0", "0.5", "1"], fontsize=7)
         bar.ax.tick_params(length=2, pad=1)
         bar.ax.set_in_layout(False)

@@ -22,7 +22,8 @@ LEVELS = 256
 HALF = 128
 """The least level of a probability above 0.5."""
 
-_KINDS = 100  # characters; a damaged file may have texts of any length
+KINDS = ("most foreground", "most boundary", "hardest", "random")
+"""Why a tile was chosen; a record has their numbers, from 0."""
 
 
 def quantised(probabilities: ArrayLike) -> NDArray[np.uint8]:
@@ -81,14 +82,14 @@ class Predictions:
     Attributes:
         epochs: Those whose predictions are kept, from 0, in order.
         best: The best of them, by what the model is chosen by; None where that is not known.
-        kinds: Why each tile was chosen: "most foreground", "most boundary", "hardest", "random".
+        kinds: Why each tile was chosen, each of `KINDS`.
         places: `(tiles, 3)`: which of the images that were looked through, first row and first column.
         shape: (tiles, height, width, channels).
 
     Example:
         >>> from unetdyn.runs.predictions import Predictions, packed
         >>> picture = np.zeros((1, 2, 2), dtype=np.uint8)
-        >>> record = {"shape": np.array([1, 2, 2, 1]), "kind": np.array(["random"]), "place": np.zeros((1, 3), int)}
+        >>> record = {"shape": np.array([1, 2, 2, 1]), "kind": np.array([3]), "place": np.zeros((1, 3), int)}
         >>> record |= {"image": packed(picture), "mask": packed(picture), "best": np.array(-1)}
         >>> record |= {"probability": {"4": packed(picture + 200)}, "gate": {}, "gate_shape": {}}
         >>> found = Predictions.from_record(record)
@@ -117,9 +118,9 @@ class Predictions:
             shape = tuple(int(length) for length in _whole(record["shape"], (4,)))
             if min(shape) < 0 or shape[3] not in (1, 3):
                 raise ValueError(f"`shape` must be tiles, height, width, and 1 or 3 channels. Received: {shape}")
-            kinds = np.asarray(record["kind"])
-            if kinds.shape != shape[:1] or kinds.dtype.kind != "U":
-                raise ValueError("`kind` must be a text for each tile")
+            kinds = _whole(record["kind"], shape[:1])
+            if not np.isin(kinds, range(len(KINDS))).all():
+                raise ValueError(f"`kind` must be from 0 to {len(KINDS) - 1} for each tile. Received: {kinds.tolist()}")
             streams, best = record["probability"], int(_whole(record["best"], ()))
             if not all(isinstance(record[name], Mapping) for name in ("probability", "gate", "gate_shape")):
                 raise ValueError("`probability`, `gate` and `gate_shape` must be dictionaries")
@@ -131,7 +132,7 @@ class Predictions:
             raise RunError(f"The record of predictions is damaged: it lacks {error}.") from error
         except (ValueError, TypeError, OverflowError) as error:
             raise RunError(f"The record of predictions is damaged: {error}.") from error
-        texts = tuple(str(kind)[:_KINDS] for kind in kinds)
+        texts = tuple(KINDS[kind] for kind in kinds)
         return cls(epochs, best if best in epochs else None, texts, places, shape, record)  # type: ignore[arg-type]
 
     @property
