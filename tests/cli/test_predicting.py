@@ -64,7 +64,10 @@ def test_a_folder_gives_masks_of_the_same_names_sizes_and_resolution(invoke, mod
     Path("masks/mine.txt").write_text("notes")
     foreign = invoke("predict", str(model), "images", "-o", "masks", "--overwrite")
     assert (foreign.exit_code, "which holds mine.txt" in foreign.output) == (2, True)
-    assert Path("masks/mine.txt").exists()
+    Path("masks/mine.txt").unlink()
+    higher = invoke("predict", str(model), "images", "-o", "masks", "--overwrite", "--threshold", "0.9")
+    assert higher.exit_code == 0, higher.output
+    assert 0 < read("masks/s10.png").sum() < (image(1) > 127).sum()
 
 
 def test_a_folder_is_carried_on_behind_its_last_file(invoke, model, folder, monkeypatch):
@@ -94,6 +97,8 @@ def test_a_folder_is_carried_on_behind_its_last_file(invoke, model, folder, monk
 
 
 def test_a_stack_gives_a_stack_with_its_voxels(invoke, model):
+    import keras
+
     stack = np.stack([image(0), image(1)])
     voxels = {"axes": "ZYX", "spacing": 50, "unit": "nm"}
     tifffile.imwrite("stack.tif", stack, imagej=True, resolution=(0.25, 0.25), metadata=voxels)
@@ -104,6 +109,13 @@ def test_a_stack_gives_a_stack_with_its_voxels(invoke, model):
         assert 'PhysicalSizeX="4.0"' in file.ome_metadata
         assert 'PhysicalSizeZ="50.0"' in file.ome_metadata
     np.testing.assert_allclose(p, 1 / (1 + np.exp(5 - 10 * (stack / 255))), rtol=1e-5)
+    network = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(1, 1)])
+    network.layers[0].set_weights([np.full((1, 1, 1, 1), 10.0), np.array([-5.0])])
+    network.save("logits.keras")
+    arguments = ("logits.keras", "stack.tif", "-o", "logits.npy", "--reduce", "logits", "--normalise", "unit")
+    result = invoke("predict", *arguments, "--tile", "16")
+    assert result.exit_code == 0, result.output
+    np.testing.assert_allclose(np.load("logits.npy"), 10 * (stack / 255) - 5, atol=1e-4)
     single = invoke("predict", str(model), "stack.tif", "-o", "mask.png")
     assert (single.exit_code, "OUT must end in .tif, .npy or .zarr for a stack" in single.output) == (2, True)
 

@@ -58,11 +58,12 @@ def predict(
         return loaded[0]
 
     with ending_in_a_sentence("The same command carries on."):
-        written = predict_files(load, images, out, Wanted(reduce, at, overwrite))
+        wanted = Wanted(reduce, at, overwrite)
+        written = predict_files(load, images, out, wanted)
         click.echo(
             printable(f"masks    {written}" if reduce in (None, "threshold", "argmax") else f"written  {written}")
         )
-        sheet = write_sheet(loaded[0], images, sheet_beside(out), at)
+        sheet = write_sheet(loaded[0], images, sheet_beside(out), wanted)
         click.echo(printable(f"picture  {sheet}"))
 
 

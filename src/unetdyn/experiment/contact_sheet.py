@@ -8,6 +8,7 @@ from unetdyn.data.lazy import LazyArray
 from unetdyn.evaluation.section_pictures import as_grey_levels
 from unetdyn.experiment.applied import Applied
 from unetdyn.experiment.image_files import check_images, images_in
+from unetdyn.experiment.predicted import Wanted
 from unetdyn.experiment.shrinking import shrunk
 from unetdyn.inference.source import normalised, open_source
 from unetdyn.report import SectionsDisplay
@@ -28,7 +29,7 @@ def sheet_beside(out: Path) -> Path:
     return out.with_name(f"{out.stem if out.suffix else out.name}.sheet.png")
 
 
-def write_sheet(applied: Applied, images: str | Path, file: str | Path, threshold: float = 0.5) -> Path:
+def write_sheet(applied: Applied, images: str | Path, file: str | Path, wanted: Wanted) -> Path:
     """Draw image, outline of the prediction and probability of a few sections.
 
     The middle of each is predicted once more, because masks have no probabilities; near its border these differ a
@@ -38,7 +39,7 @@ def write_sheet(applied: Applied, images: str | Path, file: str | Path, threshol
         applied: The model; of several classes, the probability that it is not the first is shown.
         images: What was predicted.
         file: A PNG.
-        threshold: Whose outline is drawn.
+        wanted: What was predicted of them, with the threshold whose outline is drawn.
 
     Returns:
         The file.
@@ -52,11 +53,13 @@ def write_sheet(applied: Applied, images: str | Path, file: str | Path, threshol
     shown = _shown(len(sections), applied)
     ready = normalised(sections, applied.normalise)
     block = np.concatenate([ready.read(place, place + 1, window) for place in shown])
-    p = np.asarray(applied.predict(block, normalise="none", progress=None, axes="zyxc"), dtype=np.float32)
+    logits = {"from_logits": True} if wanted.reduce == "logits" else {}
+    found = applied.predict(block, normalise="none", progress=None, axes="zyxc", **logits)
+    p = np.asarray(found, dtype=np.float32)
     p = 1 - p[..., 0] if p.ndim == 4 else p
     of_these = np.unique(np.linspace(0, len(shown) - 1, SECTIONS).round().astype(int))
     raw = [as_grey_levels(sections.read(shown[i], shown[i] + 1, window)[0]) for i in of_these]
-    display = SectionsDisplay(np.stack(raw), p[of_these], [names[shown[i]] for i in of_these], threshold)
+    display = SectionsDisplay(np.stack(raw), p[of_these], [names[shown[i]] for i in of_these], wanted.threshold)
     display.plot().save(file, dpi=110)
     return Path(file)
 

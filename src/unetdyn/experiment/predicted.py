@@ -114,6 +114,8 @@ def _enlarge(small: Path, out: Path, source: Source, applied: Applied) -> None:
     axes = ("z" if source.has_z else "") + "yx" + ("c" if channels else "")
     layout = Layout((*depth, *size, *channels), axes, values.dtype, 2, source.voxel_size)
     partial, kind = out.with_name(f"{out.name}.partial"), kind_of(out)
+    if partial.is_dir():  # a Zarr folder that a kill has left; a file is written anew
+        shutil.rmtree(partial)
     place = kind.make(partial, layout)
     with closing(kind.open(partial, layout, place)) as sink:
         for item, section in enumerate(values):
