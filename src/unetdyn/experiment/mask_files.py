@@ -33,7 +33,8 @@ class MaskFiles:
         >>> [entry.name for entry in folder.iterdir()]
         []
         >>> files[0, slice(1, 2)] = np.array([[False, True]])
-        >>> np.asarray(Image.open(folder / "a.png")).tolist()
+        >>> with Image.open(folder / "a.png") as opened:
+        ...     np.asarray(opened).tolist()
         [[True, False], [False, True]]
     """
 
