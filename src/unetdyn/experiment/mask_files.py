@@ -28,7 +28,7 @@ class MaskFiles:
     Example:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
-        >>> files = MaskFiles([folder / "a.png"], [folder / "image.png"], (1, 2, 2), np.dtype(bool), (2, 2))
+        >>> files = MaskFiles([folder / "a.png"], [folder / "image.jpg"], (1, 2, 2), np.dtype(bool), (2, 2))
         >>> files[0, slice(0, 1)] = np.array([[True, False]])
         >>> [entry.name for entry in folder.iterdir()]
         []
