@@ -3,8 +3,11 @@
 import numpy as np
 
 from predicted import planted_record
+from unetdyn.analysis import threshold_curve
+from unetdyn.evaluation import evaluate_sections
 from unetdyn.report import (
     BlockHeatmapDisplay,
+    CalibrationDisplay,
     ComparisonDisplay,
     ConvergenceDisplay,
     FindingsDisplay,
@@ -15,7 +18,11 @@ from unetdyn.report import (
     OverlayDisplay,
     PredictionDisplay,
     ScheduleDisplay,
+    SectionScoresDisplay,
+    SectionsDisplay,
+    SixIousDisplay,
     StabilityDisplay,
+    ThresholdChoiceDisplay,
     ThresholdDisplay,
 )
 
@@ -40,9 +47,14 @@ FLIPS = {
     "target": np.arange(60).reshape(5, 4, 3) % 3 > 0,
 }
 MASKS, PROBABILITIES = np.array([[0, 0, 1, 1]]), np.array([[0.1, 0.4, 0.35, 0.8]])
+CURVE = threshold_curve(MASKS, PROBABILITIES)
+CIRCLES = np.hypot(*np.mgrid[-8:8, -8:8]) < np.array([3, 4, 5])[:, None, None]
+FOUND = evaluate_sections(np.where(np.roll(CIRCLES, 1, axis=1), 0.8, 0.1), CIRCLES, tolerance=1, resamples=100)
+SECTIONS = {"image": (CIRCLES * 200)[..., np.newaxis], "probability": 0.9 * CIRCLES, "name": ["a", "b", "c"]}
 
 DISPLAYS = {
     "BlockHeatmapDisplay": lambda: BlockHeatmapDisplay.from_record(STEPS),
+    "CalibrationDisplay": lambda: CalibrationDisplay.from_evaluation(FOUND),
     "ComparisonDisplay": lambda: ComparisonDisplay.from_runs(RUNS, window=3),
     "ConvergenceDisplay": lambda: ConvergenceDisplay.from_history(HISTORY),
     "FindingsDisplay": lambda: FindingsDisplay.from_history(HISTORY, window=3),
@@ -53,7 +65,11 @@ DISPLAYS = {
     "OverlayDisplay": lambda: OverlayDisplay.from_runs(RUNS),
     "PredictionDisplay": lambda: PredictionDisplay.from_record(planted_record()),
     "ScheduleDisplay": lambda: ScheduleDisplay.from_schedules({"falls": lambda step: 1 / (1 + step), "stays": 0.5}, 20),
+    "SectionScoresDisplay": lambda: SectionScoresDisplay.from_evaluation(FOUND),
+    "SectionsDisplay": lambda: SectionsDisplay(**SECTIONS, threshold=0.5, mask=np.roll(CIRCLES, 1, axis=1)),
+    "SixIousDisplay": lambda: SixIousDisplay.from_evaluation(FOUND),
     "StabilityDisplay": lambda: StabilityDisplay.from_history(HISTORY, window=3),
+    "ThresholdChoiceDisplay": lambda: ThresholdChoiceDisplay(CURVE, CURVE, "test"),
     "ThresholdDisplay": lambda: ThresholdDisplay.from_predictions(MASKS, PROBABILITIES),
 }
 """By name, a function that makes the display."""

@@ -11,12 +11,15 @@ import pytest
 from click.testing import CliRunner
 
 from damage import Bearing, damaged, reshaped, reshaped_lines, seeds
+from evaluated import planted_evaluation
 from html_page import make_run
 from predicted import planted_record
 from unetdyn import runs
 from unetdyn.analysis import declarations, diagnose, read_history, summarise
 from unetdyn.cli import main
+from unetdyn.evaluation.run_evaluation import evaluation_of, write_run_evaluation
 from unetdyn.report import PredictionDisplay, write_report
+from unetdyn.report.page.evaluation import evaluation_content
 
 
 def files_of(folder):
@@ -42,6 +45,7 @@ def planted(tmp_path_factory):
     writer.save_arrays("predictions", **planted_record())
     writer.event("monitor", "Trouble.", monitor="gradient", code="gradient.exploding", level="watch", epoch=1)
     writer.finish("finished", {"test_jaccard": 0.5, "parameters": 10})
+    write_run_evaluation(planted_evaluation(), writer.path / "evaluation.json")
     return files_of(writer.path)
 
 
@@ -50,7 +54,7 @@ def spoil(chance, files, folder):
     shutil.rmtree(folder, ignore_errors=True)
     name = chance.choice(list(files))
     content = files[name]
-    if name.name == "run.json" and chance.random() < 0.6:
+    if name.suffix == ".json" and chance.random() < 0.6:
         content = json.dumps(reshaped(chance, json.loads(content))).encode()
     elif name.suffix == ".jsonl" and chance.random() < 0.5:
         content = reshaped_lines(chance, content)
@@ -101,6 +105,9 @@ def read_all(folder):
         for epoch in () if found is None else found.epochs:
             assert found.probability(epoch).shape == found.mask.shape == found.image.shape[:3]
             found.gates(epoch)
+    with suppress(runs.RunError):
+        str(evaluation_of(run))
+    evaluation_content(run, "run", full=False)
     read_history(run)
     str(diagnose(run))
     with suppress(ValueError):  # where no metric is left

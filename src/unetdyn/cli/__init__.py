@@ -1,4 +1,4 @@
-"""The command line: train from a configuration, carry on, show, diagnose, report and export runs, and a demonstration.
+"""The command line: train, carry on, predict, evaluate, show, diagnose, report and export, and a demonstration.
 
 Commands import what they need when they are called, so that a run is shown without Keras.
 """
@@ -10,7 +10,9 @@ import sys
 import click
 
 from unetdyn import __version__
+from unetdyn.cli.evaluating import evaluate
 from unetdyn.cli.exporting import export
+from unetdyn.cli.predicting import predict
 from unetdyn.cli.reading import diagnose, report, show
 from unetdyn.cli.training import demo, resume, train
 
@@ -27,5 +29,5 @@ def main() -> None:
             stream.reconfigure(errors="replace")
 
 
-for command in (train, resume, demo, show, diagnose, report, export):
+for command in (train, resume, demo, predict, evaluate, show, diagnose, report, export):
     main.add_command(command)

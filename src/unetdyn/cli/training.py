@@ -1,6 +1,5 @@
 """The commands that train: from a configuration, on from where a run was cut off, and a demonstration."""
 
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 import click
 
 from unetdyn import runs
+from unetdyn.cli.backend import take_backend_of
 from unetdyn.cli.quiet import quiet_stderr
 from unetdyn.cli.sentences import Failure, in_sentences, told_in_a_sentence, with_notes
 from unetdyn.cli.signals import Signalled, signals_raise
@@ -61,7 +61,7 @@ def resume(run: Path, epochs: int | None, walltime: float | None) -> None:
     Exits with 0 also where nothing is left to do.
     """
     with in_sentences():
-        _take_backend_of(runs.open(run))
+        take_backend_of(run)
     with quiet_stderr():
         from unetdyn.experiment import resume_experiment
     _end(lambda: resume_experiment(run, epochs, walltime=walltime))
@@ -108,13 +108,6 @@ def _stop(sentence: str, error: BaseException, code: int) -> None:
     with suppress(OSError):  # a terminal that was closed sends SIGHUP, and hears nothing
         click.echo(with_notes(sentence, error), err=True)
     sys.exit(code)
-
-
-def _take_backend_of(run: runs.Run) -> None:
-    """Before Keras chooses one."""
-    backend = run.header.get("backend")
-    if "keras" not in sys.modules and isinstance(backend, str) and backend:
-        os.environ.setdefault("KERAS_BACKEND", backend)
 
 
 def _recipe(name: str) -> Path:

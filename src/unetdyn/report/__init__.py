@@ -1,5 +1,6 @@
 """Runs as pictures (matplotlib Display objects) and as one-file HTML reports."""
 
+from unetdyn.report.calibration import CalibrationDisplay
 from unetdyn.report.comparison import ComparisonDisplay
 from unetdyn.report.convergence import ConvergenceDisplay
 from unetdyn.report.findings import FindingsDisplay
@@ -12,11 +13,16 @@ from unetdyn.report.overlay import OverlayDisplay
 from unetdyn.report.page.html import write_report
 from unetdyn.report.predictions import PredictionDisplay
 from unetdyn.report.schedule import ScheduleDisplay
+from unetdyn.report.section_scores import SectionScoresDisplay
+from unetdyn.report.sections import SectionsDisplay
+from unetdyn.report.six_ious import SixIousDisplay
 from unetdyn.report.stability import StabilityDisplay
 from unetdyn.report.threshold import ThresholdDisplay
+from unetdyn.report.threshold_choice import ThresholdChoiceDisplay
 
 __all__ = [
     "BlockHeatmapDisplay",
+    "CalibrationDisplay",
     "ComparisonDisplay",
     "ConvergenceDisplay",
     "FindingsDisplay",
@@ -27,7 +33,11 @@ __all__ = [
     "OverlayDisplay",
     "PredictionDisplay",
     "ScheduleDisplay",
+    "SectionScoresDisplay",
+    "SectionsDisplay",
+    "SixIousDisplay",
     "StabilityDisplay",
+    "ThresholdChoiceDisplay",
     "ThresholdDisplay",
     "write_report",
 ]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from unetdyn._checks import nearest
 from unetdyn.runs.predictions import NAME, Predictions
 from unetdyn.runs.process import in_words, is_alive
-from unetdyn.runs.records import RunError, parse_epochs, parse_events, parse_header
+from unetdyn.runs.records import RunError, parse_epochs, parse_events, parse_header, parse_object
 from unetdyn.runs.resume_command import what_carries_on
 from unetdyn.runs.segments import Segments, segmented
 
@@ -233,6 +233,28 @@ class Run:
         """
         found = Predictions.from_record(self.arrays(NAME)) if NAME in self.array_names else None
         return found if found is not None and found.epochs else None
+
+    @cached_property
+    def evaluation(self) -> dict[str, Any] | None:
+        """What `unetdyn evaluate` wrote, as JSON gives it; None as long as the run was not evaluated.
+
+        `unetdyn.evaluation.run_evaluation.evaluation_of` makes an object with intervals and tables of it.
+
+        Raises:
+            RunError: A ValueError: if `evaluation.json` is damaged, or lies outside of the run.
+        """
+        file = self.path / "evaluation.json"
+        return parse_object(_checked(self.path, file).read_bytes(), file) if file.is_file() else None
+
+    @property
+    def evaluation_pictures_path(self) -> Path | None:
+        """The file with small pictures of the sections that scored worst; None where there is none.
+
+        Raises:
+            RunError: A ValueError: if it lies outside of the run.
+        """
+        path = self.path / "evaluation.npz"
+        return _checked(self.path, path) if path.is_file() else None
 
     @property
     def model_path(self) -> Path | None:

@@ -53,12 +53,7 @@ def parse_header(content: bytes, file: Path) -> dict[str, Any]:
         Traceback (most recent call last):
         unetdyn.runs.records.RunError: run.json is damaged: it must hold a JSON object. Received: 5.
     """
-    try:
-        header = strict_json.loads(content)
-    except ValueError as error:
-        raise RunError(f"{file} is damaged: it is not the JSON that unetdyn writes ({error}).") from error
-    if not isinstance(header, dict):
-        raise RunError(f"{file} is damaged: it must hold a JSON object. Received: {_short(header)}.")
+    header = parse_object(content, file)
     for key, (kind, words) in _HEADER.items():
         if key not in header:
             raise RunError(f"{file} is damaged: it lacks `{key}`.")
@@ -81,6 +76,29 @@ def parse_header(content: bytes, file: Path) -> dict[str, Any]:
         if not isinstance(entry, dict):
             raise RunError(f"{file} is damaged: `resumed` must hold objects. Received: {_short(entry)}.")
     return header
+
+
+def parse_object(content: bytes, file: Path) -> dict[str, Any]:
+    """What a file says that holds one JSON object.
+
+    Args:
+        content: Of the file.
+        file: Its path, for the error.
+
+    Raises:
+        RunError: If it is no JSON, or no object.
+
+    Example:
+        >>> parse_object(b'{"loss": "NaN"}', Path("evaluation.json"))
+        {'loss': nan}
+    """
+    try:
+        found = strict_json.loads(content)
+    except ValueError as error:
+        raise RunError(f"{file} is damaged: it is not the JSON that unetdyn writes ({error}).") from error
+    if not isinstance(found, dict):
+        raise RunError(f"{file} is damaged: it must hold a JSON object. Received: {_short(found)}.")
+    return found
 
 
 def parse_epochs(content: bytes, name: str) -> tuple[list[dict[str, Any]], list[str]]:

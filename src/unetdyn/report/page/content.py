@@ -15,6 +15,7 @@ from unetdyn.report.comparison import ComparisonDisplay
 from unetdyn.report.drawing import shared_name
 from unetdyn.report.overlay import OverlayDisplay
 from unetdyn.report.page import tables
+from unetdyn.report.page.evaluation import EvaluationContent, evaluation_content
 from unetdyn.report.page.pictures import Picture, picture, pictures_of, predictions_of
 from unetdyn.runs import Run
 
@@ -34,6 +35,7 @@ class RunContent:
         summary: Its numbers.
         diagnosis: What to think of it.
         event_findings: What its monitors and other events told: what went wrong, where, and what helps.
+        evaluation: Its scores; None where it was not evaluated.
         predictions: Pictures of what its model predicts.
         pictures: Its other pictures.
         epochs: Its epochs as a table.
@@ -50,6 +52,7 @@ class RunContent:
     summary: RunSummary | None
     diagnosis: Diagnosis
     event_findings: list[Finding]
+    evaluation: EvaluationContent | None
     predictions: list[Picture]
     pictures: list[Picture]
     epochs: dict[str, Any]
@@ -106,6 +109,7 @@ def content_of(run: Run, metric: str | None, name: str, anchor: str, most: int |
         summary=summary,
         diagnosis=diagnosis,
         event_findings=findings_of_events(evidence),
+        evaluation=evaluation_content(run, anchor, full=most is None),
         predictions=predictions_of(run, curves.log_keys, anchor) if most is None else [],
         pictures=pictures_of(run, curves, chosen, settings, anchor, most, diagnosis),
         epochs=tables.epochs_table(run, curves, chosen, best),
