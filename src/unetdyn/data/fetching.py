@@ -17,6 +17,7 @@ from unetdyn.data.stack import Stack
 from unetdyn.data.unpack import parts_by_size, unpack
 
 _FIRST = "train"
+_DOWNLOADS = "downloads"
 
 
 @dataclass(frozen=True)
@@ -110,14 +111,15 @@ def fetch(name: str, accept_licence: bool = False) -> Fetched:
         try:
             _bring(dataset, home, whole)
         except OSError:
-            if not whole.is_dir():  # else another process was faster, and has cleared up
+            if not whole.is_dir():  # else another process was faster
                 raise
+        shutil.rmtree(home / _DOWNLOADS, ignore_errors=True)
     return Fetched(name, whole)
 
 
 def _bring(dataset: Dataset, home: Path, whole: Path) -> None:
     """Download, unpack beside, and put into place at once: what is there is whole."""
-    downloads = home / "downloads"
+    downloads = home / _DOWNLOADS
     files = [(download(remote, downloads, home / "checksums.json"), remote) for remote in dataset.files]
     unpacked = Path(tempfile.mkdtemp(prefix="unpacking-", dir=downloads))
     try:
@@ -130,7 +132,6 @@ def _bring(dataset: Dataset, home: Path, whole: Path) -> None:
         unpacked.rename(whole)
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
-    shutil.rmtree(downloads, ignore_errors=True)
 
 
 def _check_accepted(name: str, dataset: Dataset, accepted: bool) -> None:

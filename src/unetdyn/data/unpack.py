@@ -28,27 +28,24 @@ def unpack(file: Path, remote: RemoteFile, into: Path) -> None:
     """
     if file.suffix.lower() != _ARCHIVE:
         ((_, target),) = _taken([file.name], remote, into)
+        target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(file, target)
         return
     try:
         with zipfile.ZipFile(file) as archive:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
             _refuse_ways_out(file, names)
-            found = 0
-            for name, target in _taken(names, remote, into):
+            taken = list(_taken(names, remote, into))
+            _check_taken(file, taken, remote)
+            for name, target in taken:
+                target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(name) as packed, target.open("xb") as unpacked:
                     shutil.copyfileobj(packed, unpacked, 2**20)
-                found += 1
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise ValueError(
             f"What was downloaded must be a whole ZIP archive. Received: {file.name!r}, which can't be unpacked "
             f"({error}). Its checksum was as expected, so its publisher has it so: tell us."
         ) from error
-    if not found:
-        raise ValueError(
-            f"What was downloaded must hold images and masks. Received: {file.name!r}, with {len(names)} files, none "
-            f"of them {' or '.join(repr(pattern) for pattern, _ in remote.takes)}. Has its publisher moved them?"
-        )
 
 
 def parts_by_size(into: Path) -> None:
@@ -72,14 +69,25 @@ def parts_by_size(into: Path) -> None:
 
 
 def _taken(names: list[str], remote: RemoteFile, into: Path) -> Iterator[tuple[str, Path]]:
-    """Which of the names are taken, and where each comes to; the folders for them are made."""
+    """Which of the names are taken, and where each comes to."""
     for name in names:
         for pattern, path in remote.takes:
             match = re.fullmatch(pattern, name)
             if match:
-                target = into / match.expand(path)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                yield name, target
+                yield name, into / match.expand(path)
+
+
+def _check_taken(file: Path, taken: list[tuple[str, Path]], remote: RemoteFile) -> None:
+    if not taken:
+        raise ValueError(
+            f"What was downloaded must hold images and masks. Received: {file.name!r}, with nothing in it that is "
+            f"called {' or '.join(repr(pattern) for pattern, _ in remote.takes)}. Has its publisher moved them?"
+        )
+    if len({target for _, target in taken}) < len(taken):
+        raise ValueError(
+            "An archive must have one file of each name. Received: "
+            f"{file.name!r}, with several for one of {len(taken)}. Has its publisher changed it?"
+        )
 
 
 def _refuse_ways_out(file: Path, names: list[str]) -> None:
