@@ -84,14 +84,15 @@ def test_fetch_reads_dsb2018_in_a_part_for_each_size(publish):
         fetched.read()
 
 
-def test_fetch_needs_no_network_for_what_is_cached(publish, cache):
+def test_fetch_needs_no_network_for_what_is_cached(publish, capsys):
     archive = vnc_archive()[0]
     publisher = publish("vnc", [archive])
     first = data.fetch("vnc", accept_licence=True)
     assert len(publisher.asked) == 1
+    assert "Fetching the data set 'vnc' (https://github.com/unidesigner" in capsys.readouterr().err
     publisher.files.clear()
     assert data.fetch("vnc", accept_licence=True) == first
-    assert len(publisher.asked) == 1
+    assert (len(publisher.asked), capsys.readouterr().err) == (1, "")
 
 
 def test_fetch_downloads_nothing_without_an_accepted_licence(publish, cache):

@@ -79,7 +79,7 @@ def fetch(name: str, accept_licence: bool = False) -> Fetched:
     is, how large it is, and where its checksums come from.
 
     Args:
-        name: `"lucchi"`, mitochondria in a mouse's hippocampus; `"vnc"`, in a fly's nerve cord; `"mitoem"`, in a rat's
+        name: `"lucchi"`, mitochondria in a hippocampus; `"vnc"`, in a fly's nerve cord; `"mitoem"`, in a rat's
             cortex (14 GB); or `"dsb2018"`, nuclei in fluorescence.
         accept_licence: Whether you have read its licence and keep to it. Default `False`: you are asked where there is
             a terminal, and elsewhere the error says what the licence is.
@@ -108,6 +108,7 @@ def fetch(name: str, accept_licence: bool = False) -> Fetched:
     whole = home / dataset.version
     if not whole.is_dir():
         _check_writable(home)
+        print(f"Fetching the data set {name!r} ({dataset.page}). {dataset.licence}", file=sys.stderr)
         try:
             _bring(dataset, home, whole)
         except OSError:
