@@ -27,7 +27,7 @@ define test
 		KERAS_BACKEND=$(1) $(PYTEST) $$rooms || status=1; done; exit $$status
 endef
 
-.PHONY: help demo test soak check check-rest lint types imports test-jax test-torch examples notebooks docs-findings docs-studies docs-reproduction docs-controls clean
+.PHONY: help demo test soak check check-rest lint types imports test-grid test-jax test-torch examples notebooks docs-findings docs-studies docs-reproduction docs-controls clean
 
 help:
 	@sed -n '2,5s/^#   //p' Makefile
@@ -75,7 +75,7 @@ soak: .venv/.test
 
 check: test check-rest
 
-check-rest: lint types imports test-jax test-torch examples
+check-rest: lint types imports test-grid test-jax test-torch examples
 
 lint: .venv/.check
 	@echo "Checking style"
@@ -88,6 +88,10 @@ types: .venv/.check
 imports: .venv/.check
 	@echo "Checking that imports go one way"
 	@$(BIN)/lint-imports
+
+test-grid: .venv/.test
+	@echo "Testing every monitor and control in every way to train, on TensorFlow"
+	@KERAS_BACKEND=tensorflow UNETDYN_GRID=1 $(PYTEST) tests/contracts/test_monitor_contract.py
 
 test-jax: .venv/.check
 	@echo "Testing on JAX"

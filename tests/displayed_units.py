@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from predicted import planted_record
 from unetdyn.report import (
     BlockHeatmapDisplay,
     ComparisonDisplay,
@@ -12,6 +13,7 @@ from unetdyn.report import (
     HistoryDisplay,
     NoiseScaleDisplay,
     OverlayDisplay,
+    PredictionDisplay,
     ScheduleDisplay,
     StabilityDisplay,
     ThresholdDisplay,
@@ -49,6 +51,7 @@ DISPLAYS = {
     "HistoryDisplay": lambda: HistoryDisplay.from_history(HISTORY, window=3),
     "NoiseScaleDisplay": lambda: NoiseScaleDisplay.from_record(ESTIMATES),
     "OverlayDisplay": lambda: OverlayDisplay.from_runs(RUNS),
+    "PredictionDisplay": lambda: PredictionDisplay.from_record(planted_record()),
     "ScheduleDisplay": lambda: ScheduleDisplay.from_schedules({"falls": lambda step: 1 / (1 + step), "stays": 0.5}, 20),
     "StabilityDisplay": lambda: StabilityDisplay.from_history(HISTORY, window=3),
     "ThresholdDisplay": lambda: ThresholdDisplay.from_predictions(MASKS, PROBABILITIES),

@@ -1,5 +1,7 @@
 """The ways to train that the contracts of tests/contracts go through, and what a backend has not."""
 
+import os
+
 import keras
 import pytest
 
@@ -20,6 +22,20 @@ NOT_SUPPORTED = {
     ("torch", "several steps an execution"): "Keras refuses steps_per_execution > 1 on PyTorch",
     ("jax", "float64"): "JAX has 64 bits only where they are asked for before it starts",
 }
+
+
+WHOLE_GRID = keras.config.backend() != "tensorflow" or bool(os.environ.get("UNETDYN_GRID"))
+"""TensorFlow traces each training for seconds: there all units meet all ways in `make check`, few in `make test`."""
+
+
+def met_by(units):
+    """Parameters of a test: each unit with the ways that it meets, which are the plain one and another in turn."""
+    others = [way for way in WAYS_TO_TRAIN if way != "plain"]
+    for place, unit in enumerate(units):
+        for way in WAYS_TO_TRAIN if WHOLE_GRID else ("plain", others[place % len(others)]):
+            reason = NOT_SUPPORTED.get((keras.config.backend(), way))
+            marks = pytest.mark.skip(reason=reason) if reason else ()
+            yield pytest.param((unit, way), marks=marks, id=f"{unit}-{way}")
 
 
 def supported(way):

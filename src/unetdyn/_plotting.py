@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
@@ -22,6 +23,9 @@ BLACK = "#000000"
 # Told apart in grey too, by their marks.
 TRAINING: dict[str, Any] = {"color": BLUE, "marker": "o", "label": "training"}
 VALIDATION: dict[str, Any] = {"color": VERMILION, "marker": "s", "label": "validation"}
+
+FALSE_POSITIVE, FALSE_NEGATIVE, TRUE_POSITIVE = VERMILION, BLUE, "#C8C8C8"
+"""Of a segmentation's errors: told apart with every common colour vision, and in grey by their lightness."""
 
 DECADES = 20  # factor between the largest and the smallest loss from which its axis is logarithmic
 FEW_DECADES = 200  # up to this factor, a log axis has room for 2 and 5 between the powers of ten
@@ -127,3 +131,23 @@ def mark_off_scale(
         across = ax.get_xaxis_transform() if along == "x" else ax.get_yaxis_transform()
         points = (places, at) if along == "x" else (at, places)
         ax.plot(*points, linestyle="none", marker=marker, transform=across, **kwargs)
+
+
+def error_colours(mask: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """A segmentation's errors as a picture: white background, grey object, and in colours what is wrong.
+
+    Args:
+        mask: `(..., height, width)`, what is there.
+        predicted: The same shape, what was found.
+
+    Returns:
+        `(..., height, width, 3)`, in [0, 1].
+
+    Example:
+        >>> picture = error_colours(np.array([[True, True, False, False]]), np.array([[True, False, True, False]]))
+        >>> from matplotlib.colors import to_hex
+        >>> [to_hex(colour) for colour in picture[0]]
+        ['#c8c8c8', '#0072b2', '#d55e00', '#ffffff']
+    """
+    colours = np.array([to_rgb(colour) for colour in ("white", FALSE_POSITIVE, FALSE_NEGATIVE, TRUE_POSITIVE)])
+    return colours[predicted + 2 * mask.astype(np.intp)]

@@ -241,6 +241,8 @@ def test_best_of_curves_goes_by_what_the_run_recorded_and_then_by_the_name():
     ("logged", "words"),
     [
         ("val_soft_jaccard", "validation soft Jaccard"),
+        ("val_dice", "validation Dice"),
+        ("dicentric_share", "dicentric share"),
         ("learning_rate", "learning rate"),
         ("interval_error", "interval error"),
     ],

@@ -13,11 +13,14 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from predicted import planted_pictures, planted_record
 from unetdyn import callbacks
 from unetdyn.analysis import sliding_stability
 from unetdyn.analysis.curves import Curves
-from unetdyn.callbacks import GradientMonitor, LiveDashboard, StabilityMonitor
-from unetdyn.callbacks.dashboard_panels import draw_profile
+from unetdyn.callbacks import GradientMonitor, LiveDashboard, PredictionRecorder, StabilityMonitor
+from unetdyn.callbacks.chosen_tiles import Tile
+from unetdyn.callbacks.dashboard_panels import draw_predictions, draw_profile
+from unetdyn.runs.predictions import Predictions, packed
 
 EPOCHS = [
     {"loss": 0.9, "val_loss": 0.8, "jaccard": 0.1, "val_jaccard": 0.2},
@@ -57,6 +60,30 @@ def test_picture_holds_what_was_logged():
     np.testing.assert_array_equal(heights(sigma), sliding_stability([0.8, 0.6, 0.5], window=2))
     assert sigma.get_title("left") == "σ 0.0707 over the last 2 epochs: Moderate; 12.9 % of the mean: Poor"
     np.testing.assert_array_equal(sigma.get_lines()[0].get_xdata(), [1, 2, 3])
+
+
+def test_worst_predictions_have_a_panel():
+    found, ax = Predictions.from_record(planted_record()), Figure().subplots()
+    draw_predictions(ax, found)
+    _, mask, probability, _ = planted_pictures()
+    above = probability[-1] > 0.5  # of the last epoch
+    scores = sorted((mask & above).sum(axis=(1, 2)) / (mask | above).sum(axis=(1, 2)))
+    assert [text.get_text() for text in ax.get_xticklabels()] == [f"{score:.2f}" for score in scores]
+    assert ax.get_title("left") == "predictions of epoch 10: the worst of 3 tiles"
+    assert ax.images[0].get_array().shape[0] == 2 * (12 + 1)
+
+
+def test_predictions_are_shown_when_there_are_some():
+    recorder = PredictionRecorder()
+    dashboard = fed(predictions=recorder)
+    before = len(dashboard.draw().axes)
+    recorder._tiles = (Tile(0, 0, 0, "random"),)
+    recorder._shape = (1, 4, 4, 1)
+    recorder._image = recorder._mask = blank = packed(np.zeros((4, 4), np.uint8))
+    recorder._kept.add(2, {"probability": blank}, None)
+    assert len(dashboard.draw().axes) == before + 1
+    with pytest.raises(TypeError, match="`predictions` must be a PredictionRecorder, or None"):
+        LiveDashboard(predictions=5)
 
 
 def test_lines_say_epoch_numbers_and_class(capsys):

@@ -111,6 +111,30 @@ def test_resumed_run_is_the_run_that_a_signal_ended(tmp_path, whole, at):
     assert_equal(resumed, whole[0])
 
 
+def test_resumed_run_begins_no_epoch_twice_that_a_signal_ended_before_its_first_step(tmp_path):
+    """What acts when an epoch begins has acted."""
+
+    class AtItsBegin(Cut):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.epoch = epoch
+            if epoch == 1:
+                signal.raise_signal(signal.SIGTERM)
+
+    def lowered(folder, *more):
+        falling = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.5)
+        return train(folder, more=[falling, *more])
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            lowered(tmp_path / "cut", AtItsBegin())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    resumed = lowered(tmp_path / "cut")
+    assert resumed[0].resumed_from == (1, 0)
+    assert_equal(resumed, lowered(tmp_path / "whole"))
+
+
 def test_resumed_run_is_the_run_that_was_killed(whole, tmp_path):
     copy = next(iter(sorted(whole[1].iterdir(), reverse=True)))  # none where the thread was slow is no error
     shutil.copytree(copy, tmp_path / "run")

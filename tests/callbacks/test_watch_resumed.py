@@ -10,7 +10,7 @@ import pytest
 from unetdyn.callbacks import ResumableRun, StabilityMonitor, Watch
 
 EPOCHS, STEPS, CUT = 4, 3, 7
-OFF = dict.fromkeys(("batch", "flips", "mathematical", "mode_gap", "noise_scale", "update"))
+OFF = dict.fromkeys(("batch", "flips", "mathematical", "mode_gap", "noise_scale", "predictions", "update"))
 
 
 def interrupting():

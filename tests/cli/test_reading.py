@@ -35,7 +35,7 @@ def test_report_of_runs_is_a_file(invoke, run, tmp_path):
     assert result.exit_code == 0, result.output
     page = (tmp_path / "both.html").read_text(encoding="utf-8")
     assert "Training report: 2 runs" in page
-    assert "validation dice" in page
+    assert "validation Dice" in page
 
 
 @pytest.mark.parametrize(
@@ -180,3 +180,40 @@ def test_text_of_a_run_commands_no_terminal(invoke, tmp_path):
         assert "\x1b" not in output
         assert "\x07" not in output
     assert "a b" in invoke("show", "run").stdout
+
+
+def test_show_writes_a_picture_of_the_predictions(invoke, run, tmp_path):
+    from PIL import Image
+
+    from predicted import planted_record
+    from unetdyn.runs import RunWriter
+
+    without = invoke("show", str(run), "--picture", "seen.png")
+    assert without.exit_code == 2
+    assert "Received: " in without.output
+    assert "which has no predictions" in without.output
+    writer = RunWriter(tmp_path / "other")
+    writer.save_arrays("predictions", **planted_record())
+    shown = invoke("show", "other", "--picture", "seen.png")
+    assert shown.exit_code == 0, shown.output
+    assert shown.output.split()[-2:] == ["predictions", "seen.png"]
+    with Image.open(tmp_path / "seen.png") as picture:
+        assert picture.size[0] == 1500  # 7.5 inches of 200 dots
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["other", "--picture", "seen.pdf"], "`path` must end in .png"),
+        (["other", "other", "--picture", "seen.png"], "--picture shows one RUN. Received: 2."),
+    ],
+)
+def test_show_says_why_there_is_no_picture(invoke, tmp_path, arguments, words):
+    from predicted import planted_record
+    from unetdyn.runs import RunWriter
+
+    RunWriter(tmp_path / "other").save_arrays("predictions", **planted_record())
+    result = invoke("show", *arguments)
+    assert result.exit_code == 2
+    assert words in result.output
+    assert "Traceback" not in result.output

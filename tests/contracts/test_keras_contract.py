@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from serialisable_units import FUNCTIONS, LOSSES, METRICS, MODELS, SCHEDULES
+from serialisable_units import FUNCTIONS, LOSSES, METRICS, MODELS, SCHEDULES, TARGETS
 
 BACKEND = keras.backend.backend()
 RNG = np.random.default_rng(0)
@@ -32,15 +32,27 @@ def compile_with(model: keras.Model, loss: object = "binary_crossentropy", metri
     model.compile(keras.optimizers.SGD(1e-3), loss, metrics=list(metrics), **options)
 
 
+def targets(name: str) -> np.ndarray:
+    """What a loss wants of the masks."""
+    return TARGETS.get(name, lambda masks: masks)(Y)
+
+
+def model_of_all_losses(**options) -> keras.Model:
+    """One output for each loss, all alike: a model is traced and compiled once."""
+    inputs = keras.Input((32, 32, 1))
+    output = keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")(inputs)
+    names = [f"output{number}" for number in range(len(LOSSES))]
+    model = keras.Model(inputs, [keras.layers.Identity(name=name)(output) for name in names])
+    model.compile(keras.optimizers.SGD(0.0), [build() for build in LOSSES.values()], **options)
+    return model
+
+
 def compiled_models() -> Iterator[tuple[str, keras.Model]]:
     """Every unit in some compiled model."""
     model = small_model()
     compile_with(model, metrics=[build() for build in METRICS.values()] + list(FUNCTIONS.values()))
     yield "metrics", model
-    for name, loss in LOSSES.items():
-        model = small_model()
-        compile_with(model, loss())
-        yield name, model
+    yield "losses", model_of_all_losses()
     for name, build in MODELS.items():
         model = build()
         compile_with(model, next(iter(LOSSES.values()))(), [next(iter(METRICS.values()))()])
@@ -103,7 +115,8 @@ data = np.load(folder / "data.npz")
 values = {{}}
 for path in sorted(folder.glob("*.keras")):
     model = keras.saving.load_model(path)
-    values[path.stem] = model.evaluate(data["x"], data["y"], batch_size=2, verbose=0, return_dict=True)
+    y = [data[name] for name in sorted(data) if name.startswith("y" + path.stem)] or data["y"]
+    values[path.stem] = model.evaluate(data["x"], y, batch_size=2, verbose=0, return_dict=True)
     values[path.stem]["rate"] = float(model.optimizer.learning_rate)
 (folder / "loaded.json").write_text(json.dumps(values))
 """
@@ -112,12 +125,14 @@ for path in sorted(folder.glob("*.keras")):
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     folder = tmp_path_factory.mktemp("saved")
-    np.savez(folder / "data.npz", x=X, y=Y)
-    values = {}
+    arrays, values = {"x": X, "y": Y}, {}
     for number, (name, model) in enumerate(compiled_models()):
-        figures = model.evaluate(X, Y, batch_size=2, verbose=0, return_dict=True)
+        y = [targets(each) for each in LOSSES] if name == "losses" else Y
+        arrays |= {f"y{number:02}-{place:02}": each for place, each in enumerate(y) if name == "losses"}
+        figures = model.evaluate(X, y, batch_size=2, verbose=0, return_dict=True)
         values[f"{number:02}"] = figures | {"name": name, "rate": float(model.optimizer.learning_rate)}
         model.save(folder / f"{number:02}.keras")
+    np.savez(folder / "data.npz", **arrays)
     return folder, values
 
 
@@ -152,13 +167,13 @@ def test_metric_counts_half_precision_as_it_counts_single(build: Callable, polic
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-@pytest.mark.parametrize("build", LOSSES.values(), ids=LOSSES)
+@pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.usefixtures("restore_policy")
-def test_loss_of_half_precision_is_computed_in_single(build: Callable, policy: str) -> None:
+def test_loss_of_half_precision_is_computed_in_single(name: str, policy: str) -> None:
     half = keras.ops.cast(X, policy.removeprefix("mixed_"))
-    expected = float(build()(Y, keras.ops.cast(half, "float32")))
+    expected = float(LOSSES[name]()(targets(name), keras.ops.cast(half, "float32")))
     keras.config.set_dtype_policy(policy)
-    value = build()(Y, half)
+    value = LOSSES[name]()(targets(name), half)
     assert keras.backend.standardize_dtype(value.dtype) == "float32"
     assert float(value) == pytest.approx(expected, rel=1e-6)
 
@@ -175,8 +190,10 @@ def test_model_runs_under_mixed_precision(build: Callable, policy: str) -> None:
 # Compilation: one fit with XLA and two steps an execution; a second fit must not trace anything again.
 
 
-def count_calls(monkeypatch: pytest.MonkeyPatch, owner: type, method: str) -> list[None]:
-    calls: list[None] = []
+def count_calls(
+    monkeypatch: pytest.MonkeyPatch, owner: type, method: str, calls: list[None] | None = None
+) -> list[None]:
+    calls = [] if calls is None else calls
     original = getattr(owner, method)
 
     def counted(*args, **kwargs):
@@ -187,9 +204,9 @@ def count_calls(monkeypatch: pytest.MonkeyPatch, owner: type, method: str) -> li
     return calls
 
 
-def traces_once(model: keras.Model, calls: list[None]) -> dict[str, float]:
+def traces_once(model: keras.Model, calls: list[None], y: object = Y) -> dict[str, float]:
     """The logs of a second `fit`, which must run what the first one traced."""
-    arguments = {"x": X, "y": Y, "batch_size": 2, "shuffle": False, "verbose": 0}
+    arguments = {"x": X, "y": y, "batch_size": 2, "shuffle": False, "verbose": 0}
     model.fit(**arguments)
     before = len(calls)
     assert before > 0
@@ -212,14 +229,16 @@ def test_metric_compiles_and_is_traced_once(build: Callable, monkeypatch: pytest
 
 
 @compiled_steps
-@pytest.mark.parametrize("build", LOSSES.values(), ids=LOSSES)
-def test_loss_compiles_and_is_traced_once(build: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, loss = small_model(), build()
-    calls = count_calls(monkeypatch, type(loss), "call")
-    model.compile(keras.optimizers.SGD(0.0), loss, jit_compile=True, steps_per_execution=2)
-    logs = traces_once(model, calls)
-    eager = np.mean([float(build()(Y[i : i + 2], model(X[i : i + 2]))) for i in (0, 2)])
-    assert logs["loss"] == pytest.approx(eager, rel=1e-4)
+def test_losses_compile_and_are_traced_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_of_all_losses(jit_compile=True, steps_per_execution=2)
+    calls: list[None] = []
+    for kind in {type(loss) for loss in model.loss}:
+        count_calls(monkeypatch, kind, "call", calls)
+    logs = traces_once(model, calls, [targets(name) for name in LOSSES])
+    for number, (name, build) in enumerate(LOSSES.items()):
+        y = targets(name)
+        eager = np.mean([float(build()(y[i : i + 2], model(X[i : i + 2])[number])) for i in (0, 2)])
+        assert logs[f"output{number}_loss"] == pytest.approx(eager, rel=1e-4), name
 
 
 @compiled_steps

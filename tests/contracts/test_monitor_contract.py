@@ -6,13 +6,14 @@ Each is put through one training of each way to train; the tests look at that tr
 import copy
 import functools
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import pytest
 
 from monitored_units import CONTROLS, MONITORS
-from ways_to_train import WAYS_TO_TRAIN, supported
+from ways_to_train import WAYS_TO_TRAIN, met_by, supported
 
 BACKEND = keras.config.backend()
 UNITS = MONITORS | CONTROLS
@@ -137,14 +138,23 @@ def name(request):
     return request.param
 
 
-@pytest.fixture
-def pair(name, way, folders):
-    return training(name, way, folders), training(None, way, folders)
+class Pair(NamedTuple):
+    """Two trainings that went the same way."""
+
+    with_it: SimpleNamespace
+    without: SimpleNamespace
+    way: str
 
 
-def test_monitor_leaves_training_as_it_is(pair, way):
+@pytest.fixture(params=met_by(UNITS), scope="session")
+def pair(request, folders):
+    name, way = request.param
+    return Pair(training(name, way, folders), training(None, way, folders), way)
+
+
+def test_monitor_leaves_training_as_it_is(pair):
     """Also: a weights file saved without the monitor was loaded under it."""
-    with_it, without = pair
+    with_it, without, way = pair
     assert_same(with_it.state, without.state, way)
     assert_same([with_it.history[name] for name in without.history], without.history.values(), way)
 
@@ -163,21 +173,20 @@ def test_contract_can_fail(folders):
 
 
 def test_monitor_leaves_nothing_behind(pair):
-    with_it, without = pair
-    assert anatomy(with_it.model) == anatomy(without.model)
+    assert anatomy(pair.with_it.model) == anatomy(pair.without.model)
 
 
-def test_files_of_a_watched_training_are_those_of_any_other(pair, way):
+def test_files_of_a_watched_training_are_those_of_any_other(pair):
     """`.keras` with the optimizer's state, and `.weights.h5`, saved in the midst of it."""
-    loaded = [keras.saving.load_model(each.files.folder / "model.keras") for each in pair]
-    assert_same(*map(state, loaded), way)
+    loaded = [keras.saving.load_model(each.files.folder / "model.keras") for each in pair[:2]]
+    assert_same(*map(state, loaded), pair.way)
     plain = loaded[1]
     plain.load_weights(pair[0].files.folder / "model.weights.h5")
     assert_same(plain.get_weights(), loaded[0].get_weights())
 
 
-def test_watched_model_can_be_copied(pair, way):
-    with_it, without = pair
+def test_watched_model_can_be_copied(pair):
+    with_it, without, way = pair
     assert_same(with_it.files.copy.get_weights(), without.files.copy.get_weights(), way)
     assert anatomy_of_weights(with_it.files.copy) == anatomy_of_weights(without.files.copy)
 

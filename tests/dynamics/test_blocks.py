@@ -133,3 +133,26 @@ def test_layers_by_block_has_frozen_layers_too():
 def test_layers_by_block_of_a_model_that_is_not_built_is_refused():
     with pytest.raises(ValueError, match=r"`model` must be built before its variables can be told apart"):
         layers_by_block(keras.Sequential([keras.layers.Dense(1)]))
+
+
+def test_layers_of_an_encoder_belong_to_the_first_level_that_needs_them():
+    layers = keras.layers
+    image = keras.Input((8, 8, 1))
+    shared = layers.Conv2D(1, 3, 2, padding="same", name="shared")
+    once = layers.BatchNormalization(name="own")(shared(image))
+    twice = layers.Conv2D(2, 1, name="deep")(shared(once))
+    side = layers.Conv2D(2, 1, name="aside")(once)  # needed by the last level alone
+    deepest = layers.Add()([twice, layers.MaxPooling2D()(side)])
+    encoder = keras.Model(image, {"bottleneck": deepest, "enc2": once}, name="encoder")
+    inputs = keras.Input((8, 8, 1))
+    features = encoder(inputs)
+    up = layers.Conv2DTranspose(1, 2, 2, name="dec2_up")(features["bottleneck"])
+    up = layers.Add(name="dec2_add")([up, features["enc2"]])
+    model = keras.Model(inputs, [layers.Conv2D(1, 1, name=f"{head}_conv")(up) for head in ("head", "head2")])
+
+    found = {block: [layer.name for layer in own] for block, own in layers_by_block(model).items()}
+
+    assert list(found) == ["enc2", "bottleneck", "dec2", "head2", "head"]
+    assert found["enc2"] == ["shared", "own"]
+    assert sorted(found["bottleneck"]) == ["aside", "deep"]
+    assert_partition(blocks(model), model)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from unetdyn.dynamics.constant_answer import best_constant
-from unetdyn.losses import BinaryFocalLoss, SoftJaccardLoss
+from unetdyn.losses import BinaryFocalLoss, FocalTverskyLoss, SoftJaccardLoss
 
 MASKS = {"target_other": 0.0, "target_nonfinite": 0.0, "output_min": 0.1, "output_max": 0.9, "target_share": 1.0}
 
@@ -40,7 +40,10 @@ def test_logits():
         assert answer == pytest.approx(np.log(0.25 / 0.75), abs=1e-2)
 
 
-@pytest.mark.parametrize("loss", [BinaryFocalLoss(2.0), SoftJaccardLoss(), keras.losses.Dice(), keras.losses.Tversky()])
+OTHERS = [BinaryFocalLoss(2.0), SoftJaccardLoss(), FocalTverskyLoss(smooth=9.0)]
+
+
+@pytest.mark.parametrize("loss", [*OTHERS, keras.losses.Dice(), keras.losses.Tversky()])
 def test_other_losses_by_brute_force(loss):
     least, answer = best_constant(model_with(loss), MASKS | {"foreground": 0.125})
     expected, at = brute_force(loss, 0.125, np.linspace(0, 1, 1001))

@@ -6,7 +6,7 @@ import pytest
 
 from unetdyn import losses, metrics
 from unetdyn.experiment import parse_config
-from unetdyn.experiment.build import build_model, build_optimizer
+from unetdyn.experiment.build import build_loss, build_metrics, build_model, build_optimizer
 
 
 def config(**parts):
@@ -20,6 +20,13 @@ def test_build_model_makes_the_architecture(architecture):
     assert model.input_shape == (None, 16, 16, 3)
     gated = any(layer.name.startswith("gate1_") for layer in model.layers)
     assert gated == architecture.startswith("Attention")
+
+
+def test_build_model_has_the_blocks_and_skips_of_the_configuration():
+    unet = {"architecture": "UNet", "depth": 2, "blocks": "residual_encoder", "skips": "nested"}
+    names = {layer.name for layer in build_model(config(model=unet), channels=1, steps_per_epoch=4).layers}
+    assert {"enc1_shortcut", "dec1_1_conv1"} <= names
+    assert "dec1_shortcut" not in names
 
 
 def test_build_model_same_seed_same_weights():
@@ -66,6 +73,29 @@ def test_build_model_loss_knows_logits(kind, expected):
     assert model.loss.get_config()["from_logits"]
 
 
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        ({"kind": "binary_focal"}, losses.BinaryFocalLoss(2.0)),
+        ({"kind": "soft_jaccard", "smooth": 2, "aggregate": "image"}, losses.SoftJaccardLoss(2.0, "image")),
+        ({"kind": "dice"}, losses.DiceLoss()),
+        ({"kind": "dice", "squared": True, "smooth": 5}, losses.DiceLoss(True, 5.0)),
+        ({"kind": "tversky", "alpha": 1, "beta": 2}, losses.TverskyLoss(1.0, 2.0)),
+        ({"kind": "focal_tversky"}, losses.FocalTverskyLoss()),
+        ({"kind": "focal_tversky", "gamma": 2}, losses.FocalTverskyLoss(2.0)),
+        ({"kind": "lovasz", "aggregate": "batch"}, losses.LovaszSoftmaxLoss("batch")),
+        ({"kind": "bce_dice", "bce_weight": 0.5, "label_smoothing": 0.1}, losses.BCEDiceLoss(0.5, label_smoothing=0.1)),
+        ({"kind": "bce_dice", "class_weights": [0, 1, 2]}, losses.BCEDiceLoss(class_weights=[0.0, 1.0, 2.0])),
+    ],
+)
+def test_build_loss_has_the_arguments_of_its_kind_also_as_it_was_recorded(loss, expected):
+    chosen = config(loss=loss, model={"classes": len(loss.get("class_weights", [1]))})
+    made = build_loss(chosen)
+    assert (type(made), made.get_config()) == (type(expected), expected.get_config())
+    again = build_loss(parse_config(chosen.model_dump(mode="json")))
+    assert again.get_config() == expected.get_config()
+
+
 def test_build_model_several_classes_are_scored_by_the_largest_channel():
     chosen = config(model={"classes": 3}, loss={"kind": "sparse_categorical_crossentropy"})
     model = build_model(chosen, 1, 4)
@@ -84,6 +114,17 @@ def test_build_model_soft_jaccard_stands_beside_the_thresholded():
     figures = model.evaluate(images, masks, verbose=0, return_dict=True)
     assert {"jaccard", "soft_jaccard"} <= set(figures)
     assert isinstance(metrics.ThresholdedJaccard(), keras.metrics.Metric)
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_build_metrics_adds_what_is_asked_for_by_the_rule_of_the_jaccard(classes):
+    names = ["dice", "precision", "recall", "specificity", "accuracy"]
+    several = {"loss": {"kind": "sparse_categorical_crossentropy"}, "model": {"classes": 3}} if classes > 1 else {}
+    jaccard, *also = build_metrics(config(metrics={"also": names, "threshold": 0.4}, **several))
+    assert [metric.name for metric in also] == names
+    *rest, accuracy = also
+    assert {metric.rule for metric in rest} == {jaccard.rule}
+    assert (accuracy.rule.threshold, accuracy.rule.class_ids) == (jaccard.rule.threshold, None)
 
 
 @pytest.mark.parametrize("kind", ["binary_focal", "binary_crossentropy", "sparse_categorical_crossentropy"])

@@ -74,7 +74,22 @@ def test_parse_config_unknown_key_names_the_nearest(values, texts):
             {"data": {"kind": "synthetic", "split": {"validation": [3, 4]}}},
             ["`data.split`", "all as [first, last] sections", "Received: train=None, validation=(3, 4)"],
         ),
-        ({**SYNTHETIC, "loss": {"kind": "soft_jaccard", "gamma": 1}}, ["['gamma'] belong to kind: binary_focal"]),
+        *(
+            ({**SYNTHETIC, "loss": loss}, texts)
+            for loss, texts in [
+                (
+                    {"kind": "soft_jaccard", "gamma": 1},
+                    ["`gamma` belongs to kind: binary_focal or focal", "=1.0"],
+                ),
+                ({"kind": "dice", "beta": 0.5}, ["`beta` belongs to kind: tversky or focal_tversky", "kind='dice'"]),
+                ({"alpha": 1.5}, ["`alpha` of kind: binary_focal must be less than 1. Received: alpha=1.5"]),
+                ({"kind": "focal_tversky", "gamma": 0}, ["`gamma` of kind: focal_tversky must be above 0"]),
+                ({"kind": "dice", "class_weights": [0]}, ["`class_weights` must not all be 0"]),
+                ({"kind": "dice", "class_weights": [1, 2]}, ["`loss.class_weights`", "2 weights, model.classes=1"]),
+                ({"kind": "dise"}, ["`loss.kind`", "'dice'", "Received: 'dise'"]),
+            ]
+        ),
+        ({**SYNTHETIC, "model": {"skips": "nested"}}, ["belong to architecture: UNet. Received: skips='nested', arch"]),
         ({**SYNTHETIC, "model": {"classes": 3}}, ["sparse_categorical_crossentropy", "model.classes=3"]),
         (
             {
@@ -84,6 +99,12 @@ def test_parse_config_unknown_key_names_the_nearest(values, texts):
                 "metrics": {"soft_jaccard": True},
             },
             ["`metrics.soft_jaccard` is for binary masks"],
+        ),
+        ({**SYNTHETIC, "metrics": {"also": ["dise"]}}, ["`metrics.also.0`", "'dice'", "Received: 'dise'"]),
+        ({**SYNTHETIC, "metrics": {"also": ["dice", "dice"]}}, ["name each metric once. Received: ['dice', 'dice']"]),
+        (
+            {**SYNTHETIC, "metrics": {"also": ["dice"]}, "callbacks": {"save_best": "val_recall"}},
+            ["`callbacks.save_best` must be one of", "'val_dice'", "Received: ", "'val_recall'"],
         ),
         (
             {**SYNTHETIC, "callbacks": {"save_best": "val_jacard"}},

@@ -355,6 +355,7 @@ def test_run_experiment_trains_in_3d_with_monitors_of_images(tmp_path):
     flips = run.arrays("flips")
     assert flips["flip_count"].shape[1:] == flips["target"].shape[1:] == (2, 16, 16)
     assert FlipMapDisplay.from_run(run).plot().figure_ is not None
+    assert run.predictions.probability(1).shape[1:] == (16, 16)  # the section in the middle
 
 
 def test_prepare_cuts_blocks_and_leaves_sections_on_disk(tmp_path):

@@ -14,7 +14,9 @@ LESS = {
 }
 SMALL = ["data.sections=5", "data.size=64", "data.tile=32", "model.filters=2", "fit.batch_size=4"]
 SPLIT = "data.split={train: [0, 1], validation: [3, 3], test: [4, 4], gap: 0}"
-WATCHED = [f"callbacks.{name}=null" for name in ("gradient", "noise_scale", "batch", "mode_gap", "flips")]
+WATCHED = [
+    f"callbacks.{name}=null" for name in ("gradient", "noise_scale", "batch", "mode_gap", "flips", "predictions")
+]
 
 
 @pytest.mark.parametrize("name", LESS)

@@ -30,7 +30,7 @@ def plant(tmp_path):
         if status != "running":
             writer.finish(status)
         if state is not None:
-            whole = {"epoch": epochs, "step": 0, "stopped": False, "fit": 0} | state
+            whole = {"epoch": epochs, "step": 0, "within": False, "stopped": False, "fit": 0} | state
             StateStore(writer.path / "state").write(whole)
         return writer.path
 

@@ -121,7 +121,7 @@ def test_recorded_stages_are_read_back():
         (
             [{"epochs": 1, "loss": {"kind": "sparse_categorical_crossentropy"}}],
             {},
-            "every other loss with 1. Received: stages.0.loss.kind='sparse_categorical_crossentropy', model.classes=1",
+            "soft_jaccard with 1. Received: stages.0.loss.kind='sparse_categorical_crossentropy', model.classes=1",
         ),
         (
             [{"epochs": 1}, {"epochs": 1, "optimizer": {"schedule": "cosine", "warmup_epochs": 0}}],

@@ -27,7 +27,7 @@ SMALL = {
     "fit": {"batch_size": 4},
     "callbacks": {"save_best": "val_loss", "stability": {"window": 3}},
 }
-UNWATCHED = dict.fromkeys(("update", "noise_scale", "batch", "mode_gap", "flips"))
+UNWATCHED = dict.fromkeys(("update", "noise_scale", "batch", "mode_gap", "flips", "predictions"))
 STEPS = 2  # an epoch: two sections of four tiles
 ENCODER = {"name": "decoder", "epochs": 2, "frozen": ["enc1", "bottleneck"]}
 ONE_CYCLE = {"kind": "onecycle", "pct_start": 0.5}

@@ -26,8 +26,14 @@ def score(metric: keras.metrics.Metric, y: np.ndarray, p: np.ndarray, batch: int
     return float(metric.result())
 
 
-def plant(variable: keras.Variable, total: int) -> None:
-    variable.assign(np.array([[total // counts.LIMB], [total % counts.LIMB]], dtype="float32"))
+def plant(metric: ThresholdedJaccard, *totals: int) -> None:
+    """As if so many true positives, false positives, false negatives and true negatives had been counted."""
+    numbers = np.array(totals)[:, None]
+    metric.totals.assign(np.stack([numbers // counts.LIMB, numbers % counts.LIMB]).astype("float32"))
+
+
+def counted(metric: ThresholdedJaccard) -> list[int]:
+    return counts.to_integers(metric.totals)[:, 0].tolist()
 
 
 @settings(deadline=None, max_examples=25)
@@ -60,13 +66,11 @@ def test_a_masked_batch_changes_nothing(aggregate: str) -> None:
 @pytest.mark.parametrize("start", [2**24 - 3, 2**31 - 3, 2**32 - 3, 2**40 + 1])
 def test_counts_stay_exact_past_every_limit(start: int) -> None:
     metric = ThresholdedJaccard()
-    plant(metric.numerator, start)
-    plant(metric.denominator, 2 * start)
+    plant(metric, start, start, 1, start)
     y = np.ones((1, 1, 5, 1))
     metric.update_state(y, y)
-    assert counts.to_integers(metric.numerator).tolist() == [start + 5]
-    assert counts.to_integers(metric.denominator).tolist() == [2 * start + 5]
-    assert float(metric.result()) == pytest.approx((start + 5) / (2 * start + 5), rel=1e-6)
+    assert counted(metric) == [start + 5, start, 1, start]
+    assert float(metric.result()) == pytest.approx((start + 5) / (2 * start + 6), rel=1e-6)
 
 
 def test_repeated_large_updates_pass_two_to_the_31_pixels() -> None:
@@ -75,11 +79,9 @@ def test_repeated_large_updates_pass_two_to_the_31_pixels() -> None:
     p[0, 0, 0] = 0
     metric.update_state(y, p)
     for _ in range(11):  # the state doubled: 2^20 · 2^11 = 2^31 pixels
-        metric.numerator.assign(counts.add(metric.numerator, ops.convert_to_tensor(metric.numerator)))
-        metric.denominator.assign(counts.add(metric.denominator, ops.convert_to_tensor(metric.denominator)))
+        metric.totals.assign(counts.add(metric.totals, ops.convert_to_tensor(metric.totals)))
     metric.update_state(y, p)
-    assert counts.to_integers(metric.denominator).tolist() == [2**31 + 2**20]
-    assert counts.to_integers(metric.numerator).tolist() == [2**31 + 2**20 - 2**11 - 1]
+    assert counted(metric) == [2**31 + 2**20 - 2**11 - 1, 0, 2**11 + 1, 0]
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "uint8", "bool"])
@@ -88,8 +90,7 @@ def test_inputs_of_every_dtype_are_counted_exactly(dtype: str) -> None:
     p = RNG.integers(0, 2, (1, 300, 300, 1))
     metric = ThresholdedJaccard()
     metric.update_state(ops.cast(y, dtype), ops.cast(p, dtype))
-    assert counts.to_integers(metric.numerator).tolist() == [int((y & p).sum())]
-    assert counts.to_integers(metric.denominator).tolist() == [int((y | p).sum())]
+    assert counted(metric) == [int(each.sum()) for each in (y & p, (1 - y) & p, y & (1 - p), (1 - y) & (1 - p))]
 
 
 def test_result_before_any_update_is_that_of_nothing() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import zoom
 
-from unetdyn.models import CropLike, LinearUpsampling
+from unetdyn.models import CropLike, LinearUpsampling, PadToMultiple
 
 
 def _array(x):
@@ -75,3 +75,21 @@ def test_layers_compute_in_the_dtype_of_their_policy(dtype):
 
     assert keras.backend.standardize_dtype(LinearUpsampling(dtype=dtype)(x).dtype) == dtype
     assert keras.backend.standardize_dtype(CropLike(dtype=dtype)(x, x).dtype) == dtype
+
+
+@pytest.mark.parametrize("sizes", [(5, 8), (None, None)])
+def test_pad_to_multiple_repeats_the_last_pixel(sizes):
+    inputs = keras.Input((*sizes, 2))
+    model = keras.Model(inputs, PadToMultiple(4)(inputs))
+    x = np.random.default_rng(0).normal(size=(1, 5, 8, 2)).astype("float32")
+
+    assert model.output_shape == (None, *(None if size is None else 8 for size in sizes), 2)
+    expected = np.pad(x, ((0, 0), (0, 3), (0, 0), (0, 0)), mode="edge")
+    np.testing.assert_array_equal(model.predict(x, verbose=0), expected)
+
+
+def test_pad_to_multiple_refuses_no_count_of_pixels():
+    with pytest.raises(
+        ValueError, match=r"`multiple` must be a whole number of pixels, 1 or more. Received: multiple=0"
+    ):
+        PadToMultiple(0)

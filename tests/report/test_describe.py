@@ -135,7 +135,7 @@ def test_describe_shows_any_metric_and_trainings_without_validation(tmp_path):
     assert shown["mean error"].strip() == "0.0000 at epoch 3, 0.0000 at the end"
     assert shown["loss, stability"].strip().startswith("σ = 0.2, Poor")
     dice = rows(describe([run_of(tmp_path / "dice", [{"val_dice": 0.5}, {"val_dice": 0.25}])]))
-    assert dice["validation dice"].strip() == "0.5000 at epoch 1, 0.2500 at the end"
+    assert dice["validation Dice"].strip() == "0.5000 at epoch 1, 0.2500 at the end"
 
 
 def test_describe_shows_a_summary_of_any_kind(tmp_path):

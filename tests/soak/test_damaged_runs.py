@@ -12,10 +12,11 @@ from click.testing import CliRunner
 
 from damage import Bearing, damaged, reshaped, reshaped_lines, seeds
 from html_page import make_run
+from predicted import planted_record
 from unetdyn import runs
-from unetdyn.analysis import diagnose, read_history, summarise
+from unetdyn.analysis import declarations, diagnose, read_history, summarise
 from unetdyn.cli import main
-from unetdyn.report import write_report
+from unetdyn.report import PredictionDisplay, write_report
 
 
 def files_of(folder):
@@ -28,13 +29,17 @@ def planted(tmp_path_factory):
     writer = make_run(tmp_path_factory.mktemp("planted") / "run", epochs=4, finish=False, filters=16, note="text")
     writer.declare(
         metrics={"jaccard": "up"},
-        monitors={"gradient": {"keys": {"grad_norm": "none"}, "columns": ["grad_norm"], "displays": []}},
+        monitors={
+            "gradient": {"keys": {"grad_norm": "none"}, "columns": ["grad_norm"], "displays": []},
+            "predictions": declarations.PREDICTIONS.as_json(),
+        },
         setup={"optimizer": {"name": "adam", "config": {"learning_rate": 0.1}}, "steps_per_epoch": 3, "norms": []},
         stages=[{"name": "coarse", "epoch": 0, "setup": {"loss": {"name": "dice"}}}],
     )
     for first, size in ((0, 4), (4, 2), (6, 1)):  # of a training that runs
         steps = np.arange(first, first + size)
         writer.append_arrays("update", first, step=steps, update_ratio={"enc1": steps * 0.5}, low=np.array(0.1))
+    writer.save_arrays("predictions", **planted_record())
     writer.event("monitor", "Trouble.", monitor="gradient", code="gradient.exploding", level="watch", epoch=1)
     writer.finish("finished", {"test_jaccard": 0.5, "parameters": 10})
     return files_of(writer.path)
@@ -91,6 +96,11 @@ def read_all(folder):
     for name in run.array_names:
         with suppress(runs.RunError):  # what is damaged costs its own record only
             run.arrays(name)
+    with suppress(runs.RunError):
+        found = run.predictions
+        for epoch in () if found is None else found.epochs:
+            assert found.probability(epoch).shape == found.mask.shape == found.image.shape[:3]
+            found.gates(epoch)
     read_history(run)
     str(diagnose(run))
     with suppress(ValueError):  # where no metric is left
@@ -136,6 +146,15 @@ def test_report_bears_a_damaged_run(planted, tmp_path):
         name = spoil(random.Random(seed), few, tmp_path / "run")
         with bearing.of(f"seed {seed}: {name}"):
             write_report(tmp_path / "run", tmp_path / "report.html")
+
+
+def test_pictures_of_predictions_bear_a_damaged_record(planted, tmp_path):
+    few = {name: content for name, content in planted.items() if name.name in ("run.json", "predictions.npz")}
+    bearing = Bearing()
+    for seed in seeds(0.01, cheap=8):
+        name = spoil(random.Random(seed), few, tmp_path / "run")
+        with bearing.of(f"seed {seed}: {name}"):
+            PredictionDisplay.from_run(tmp_path / "run", tiles=1).plot()
 
 
 @pytest.mark.parametrize("name", ["broken-UNet", "honest-AttentionResUNet"])

@@ -300,6 +300,29 @@ FLIPS = Declaration(
     section=Section(_BUDGET),
 )
 
+PREDICTIONS = Declaration(
+    "predictions",
+    keys={"{name}_jaccard": "up"},
+    arrays=(
+        *("epoch", "jaccard", "seconds", "shape", "kind", "place", "image", "mask", "best", "probability", "gate"),
+        "gate_shape",
+    ),
+    displays=(
+        DeclaredDisplay("Predictions", "probability", "PredictionDisplay", {"tiles": 4}),
+        DeclaredDisplay("The worst tiles over the epochs", "probability", "PredictionDisplay", {"view": "epochs"}),
+        DeclaredDisplay("What the gates let through", "gate", "PredictionDisplay", {"view": "gates"}),
+    ),
+    section=Section(
+        {
+            "each": Setting(int, {"ge": 1}, about="tiles of each of four kinds"),
+            "every": Setting(int, {"ge": 1}, about="epochs"),
+            "size": Setting(int, {"ge": 8}, about="pixels"),
+            "max_bytes": Setting(int, {"ge": 2**16}),
+            **_BUDGET,
+        }
+    ),
+)
+
 NON_FINITE_GUARD = Declaration(
     "non_finite_guard",
     keys={"skipped_updates": "down"},
@@ -422,7 +445,7 @@ SCHEDULE = Declaration("schedule", keys=_keys("none", ("learning_rate", "lr")), 
 RECORDER = Declaration("recorder", keys=_keys("none", ("epoch", "seconds")), columns=("seconds",))
 
 DECLARATIONS = (
-    *(STABILITY, SCHEDULE, GRADIENT, MATHEMATICAL, UPDATE, NOISE_SCALE, BATCH, MODE_GAP, FLIPS),
+    *(STABILITY, SCHEDULE, GRADIENT, MATHEMATICAL, UPDATE, NOISE_SCALE, BATCH, MODE_GAP, FLIPS, PREDICTIONS),
     *(ROLLBACK, STABILITY_CONTROL, CONVERGENCE, NON_FINITE_GUARD, AUTO_CLIP, RUNNING_AVERAGE_CLIP, AGC),
     *(GRADIENT_NOISE, BATCH_SIZE, MOMENTUM, RECORDER),
 )

@@ -140,11 +140,11 @@ def best_epoch(values: NDArray[np.float64], direction: Direction | None) -> int 
 def readable(logged: str) -> str:
     """A logged name in words.
 
-    >>> readable("val_jaccard"), readable("loss")
-    ('validation Jaccard', 'loss')
+    >>> readable("val_jaccard"), readable("dice"), readable("loss")
+    ('validation Jaccard', 'Dice', 'loss')
     """
     words = logged.replace("val_", "validation ", 1) if logged.startswith("val_") else logged
-    return words.replace("_", " ").replace("jaccard", "Jaccard")
+    return re.sub(r"\b(jaccard|dice)\b", lambda name: name[0].capitalize(), words.replace("_", " "))
 
 
 def overlap_rank(name: str) -> int:

@@ -17,6 +17,7 @@ from unetdyn.callbacks.momentum_cycle import MomentumCycle
 from unetdyn.callbacks.monitor import Monitor
 from unetdyn.callbacks.noise_scale import NoiseScaleMonitor
 from unetdyn.callbacks.non_finite_guard import NonFiniteGuard
+from unetdyn.callbacks.prediction_recorder import PredictionRecorder
 from unetdyn.callbacks.resumable_run import ResumableRun
 from unetdyn.callbacks.run_recorder import RunRecorder
 from unetdyn.callbacks.running_average_clipping import RunningAverageClipping
@@ -42,6 +43,7 @@ __all__ = [
     "Monitor",
     "NoiseScaleMonitor",
     "NonFiniteGuard",
+    "PredictionRecorder",
     "ResumableRun",
     "RunRecorder",
     "RunningAverageClipping",

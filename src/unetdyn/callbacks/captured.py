@@ -14,10 +14,14 @@ State = dict[str, Any]
 
 
 class Moment(NamedTuple):
-    """Before a step: its epoch, and its number in the epoch, both from 0. Step 0 is between two epochs."""
+    """Before a step: its epoch, and its number in the epoch, both from 0.
+
+    `within` the epoch callbacks have begun it, as they have before its first step; if not it is between two epochs.
+    """
 
     epoch: int
     step: int
+    within: bool
 
 
 def captured(moment: Moment, model: keras.Model, callbacks: Sequence[Any], adapter: Any) -> State:

@@ -1,9 +1,11 @@
 """The panels of `LiveDashboard`, each drawn into axes it is given."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 from unetdyn._plotting import (
     BLUE,
@@ -12,12 +14,17 @@ from unetdyn._plotting import (
     draw_epochs,
     drawable,
     epoch_axis,
+    error_colours,
     mark_not_finite,
     mark_off_scale,
     spans_decades,
 )
 from unetdyn.analysis import Curves, sliding_stability, stability
 from unetdyn.analysis.metric_names import readable
+from unetdyn.analysis.thresholds.flips import jaccard_of
+from unetdyn.runs.predictions import Predictions
+
+TILES = 4
 
 
 def draw_curves(ax: Axes, curves: Curves, name: str) -> None:
@@ -67,6 +74,32 @@ def draw_profile(ax: Axes, norms: Mapping[str, float]) -> None:
     ax.set_ylim(len(norms) - 0.5, -0.5)
     ax.set_xlabel("gradient norm, last epoch")
     ax.grid(alpha=0.25)
+
+
+def draw_predictions(ax: Axes, found: Predictions) -> None:
+    """The tiles of the lowest Jaccard in the last epoch that was predicted: images above, their errors below."""
+    epoch = found.epochs[-1]
+    mask, above = found.mask, found.probability(epoch) > 0.5
+    scores = np.array([jaccard_of(*pair) for pair in zip(mask, above, strict=True)])
+    worst = np.argsort(scores, kind="stable")[:TILES]
+    images, errors = found.image[worst] / 255, error_colours(mask[worst], above[worst])
+    gap = max(1, images.shape[2] // 24)
+
+    def row(pictures: NDArray[Any]) -> NDArray[Any]:
+        space = [(0, 0), (0, gap), (0, gap), (0, 0)]
+        return np.concatenate(list(np.pad(pictures, space, constant_values=1.0)), axis=1)
+
+    images = np.broadcast_to(images, (*images.shape[:3], 3))
+    ax.imshow(np.concatenate([row(images), row(errors)]), interpolation="antialiased")
+    step = images.shape[2] + gap
+    labels = [f"{scores[place]:.2f}" for place in worst]
+    ax.set_xticks([step * place + images.shape[2] / 2 for place in range(len(worst))], labels, fontsize=8)
+    ax.set_yticks([])
+    ax.tick_params(length=0)
+    for side in ax.spines.values():
+        side.set_visible(False)
+    ax.set_xlabel("Jaccard of the tile; false positives vermilion, false negatives blue", fontsize=8)
+    ax.set_title(f"predictions of epoch {epoch + 1}: the worst of {len(mask)} tiles", loc="left", fontsize=8)
 
 
 def _finish(ax: Axes, curves: Curves) -> None:

@@ -22,6 +22,7 @@ from unetdyn.callbacks.aside import Aside
 from unetdyn.callbacks.epoch_count import EpochCount
 from unetdyn.callbacks.gradient import GradientMonitor
 from unetdyn.callbacks.logged_number import logged_number
+from unetdyn.callbacks.prediction_recorder import PredictionRecorder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,11 +31,14 @@ EVERY_SECONDS = 2.0
 
 
 class LiveDashboard(keras.callbacks.Callback):
-    """Shows a training while it runs: loss, Jaccard, stability and, with a `GradientMonitor`, the gradient by block.
+    """Shows a training while it runs: loss, Jaccard and stability.
+
+    With a `GradientMonitor` also the gradient by block, and with a `PredictionRecorder` what is predicted of its worst
+    tiles.
 
     In a notebook it is one picture under the cell, drawn anew after an epoch, but not more often than every
     `every_seconds`, and once more at the end. Elsewhere it is one line an epoch. Training is never changed: only `logs`
-    and the monitor's record are read.
+    and the monitors' records are read.
 
     Put it last in the list of callbacks, so that it sees what those before it write into `logs`, and pass `verbose=0`
     to `fit`, whose progress bar would fill the same place.
@@ -53,13 +57,14 @@ class LiveDashboard(keras.callbacks.Callback):
         every_seconds: Least time between two pictures, ≥ 0. Default 2: a picture takes some tenths of a second, so all
             of them together take about a tenth of the training's time at most.
         where: `"notebook"`, `"terminal"`, or `"auto"` (default): the notebook, if that is where Python runs.
+        predictions: A `PredictionRecorder` in the same `fit`, before this one; None (default) for no predictions.
 
     Attributes:
         curves: `unetdyn.analysis.Curves` of what was logged so far.
         pictures: How many pictures were shown.
 
     Raises:
-        TypeError: If `gradient` isn't a `GradientMonitor`.
+        TypeError: If `gradient` isn't a `GradientMonitor`, or `predictions` no `PredictionRecorder`.
         ValueError: If `window`, `every_seconds` or `where` is out of range.
 
     Example:
@@ -82,14 +87,18 @@ class LiveDashboard(keras.callbacks.Callback):
         window: int = WINDOW,
         every_seconds: float = EVERY_SECONDS,
         where: str = "auto",
+        predictions: PredictionRecorder | None = None,
     ) -> None:
         super().__init__()
         check_window(window, 1)
         if gradient is not None and not isinstance(gradient, GradientMonitor):
             raise TypeError(f"`gradient` must be a GradientMonitor, or None. Received: {type(gradient).__name__}.")
+        if predictions is not None and not isinstance(predictions, PredictionRecorder):
+            received = type(predictions).__name__
+            raise TypeError(f"`predictions` must be a PredictionRecorder, or None. Received: {received}.")
         check_range("every_seconds", every_seconds, 0)
         check_choice("where", where, ["auto", "notebook", "terminal"])
-        self.gradient = gradient
+        self.gradient, self.predictions = gradient, predictions
         self.metric = None if metric is None else metric.removeprefix("val_")
         self.window = plain(window)
         self.every_seconds = plain(every_seconds)
@@ -173,7 +182,7 @@ class LiveDashboard(keras.callbacks.Callback):
         # Here, not above: a training without pictures does without matplotlib.
         from matplotlib.figure import Figure
 
-        from unetdyn.callbacks.dashboard_panels import draw_curves, draw_profile, draw_stability
+        from unetdyn.callbacks.dashboard_panels import draw_curves, draw_predictions, draw_profile, draw_stability
 
         curves = self.curves
         drawers = [partial(draw_curves, curves=curves, name=name) for name in self._names(curves)]
@@ -182,6 +191,8 @@ class LiveDashboard(keras.callbacks.Callback):
         norms = self._block_norms()
         if norms:
             drawers.append(partial(draw_profile, norms=norms))
+        if self.predictions is not None and (found := self.predictions.predictions) is not None:
+            drawers.append(partial(draw_predictions, found=found))
         rows = max(1, -(-len(drawers) // 2))
         figure = Figure(figsize=(10.0, 2.8 * rows), layout="constrained")
         axes = figure.subplots(rows, 2, squeeze=False).ravel()

@@ -61,7 +61,7 @@ class Recorded(keras.callbacks.Callback, abc.ABC):
 
         Returns:
             The number of the first of them, 0 where the record has begun anew, and its arrays, as of `record`. None of
-            a record that is written as a whole.
+            a record that is written as a whole; a number above 0 and no arrays where nothing is new in it.
         """
         return None
 

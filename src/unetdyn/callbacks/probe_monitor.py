@@ -12,7 +12,7 @@ import numpy as np
 from keras.src.utils import io_utils  # the public keras.utils does not export it
 from numpy.typing import NDArray
 
-from unetdyn._checks import check_count, check_fraction
+from unetdyn._checks import check_count, check_fraction, plain
 from unetdyn.analysis.diagnosis.messages import probe as messages
 from unetdyn.callbacks.monitor import Monitor
 from unetdyn.callbacks.probe_set import BATCH_SIZE, IMAGES, NoProbeError, Probe, check_probe, validation_probe
@@ -79,7 +79,8 @@ class ProbeMonitor(Monitor):
         check_count("batch_size", batch_size, least=1, unit="images")
         if budget is not None:
             check_fraction("budget", budget, one=True, otherwise="or None for every epoch")
-        self.probe, self.images, self.batch_size, self.budget = probe, images, batch_size, budget
+        self.probe = probe
+        self.images, self.batch_size, self.budget = map(plain, (images, batch_size, budget))
         self._looks: dict[bool, Callable[..., Any]] = {}
         self._compiles = True  # as long as this `fit` has looked at nothing
         self._began = time.perf_counter()
@@ -106,13 +107,13 @@ class ProbeMonitor(Monitor):
         """Measure if the budget allows, and write into `logs`."""
         start = time.perf_counter()
         probe = self._settled_probe()
-        row = self._attempt(probe) if probe is not None and self._due() else {}
+        row = self._attempt(probe) if probe is not None and self._due(logs or {}) else {}
         if self._probe is not None:
             self._epochs.append(self._epoch)
             self._rows.append(row)
             self._seconds.append(time.perf_counter() - start if row else 0.0)
             self._put_into_logs(logs, self._logged(row))
-        self._count(start - self._began, time.perf_counter() - start)
+        self._count(start - self._began, time.perf_counter() - start, looked=bool(row) or self._without)
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """Let go of the model, and say what it cost."""
@@ -181,17 +182,22 @@ class ProbeMonitor(Monitor):
         x, y = self.probe
         return Probe.of(x, y, self.images, self.batch_size)
 
-    def _due(self) -> bool:
-        last = self._epoch + 1 == self._epoch_count.planned(self.params) or self.model.stop_training
-        within = self.budget is None or self._spent <= self.budget * self._trained
-        return within or last or self._compiles
+    def _due(self, logs: Mapping[str, Any]) -> bool:  # noqa: ARG002
+        """Whether to look in this epoch."""
+        return self._within_budget() or self._is_last() or self._compiles
 
-    def _count(self, training: float, own: float) -> None:
+    def _within_budget(self) -> bool:
+        return self.budget is None or self._spent <= self.budget * self._trained
+
+    def _is_last(self) -> bool:
+        return self._epoch + 1 == self._epoch_count.planned(self.params) or bool(self.model.stop_training)
+
+    def _count(self, training: float, own: float, looked: bool) -> None:
         """The first epoch that a `fit` measured is left out of the budget's both sides, and not of the cost."""
         if not self._compiles:
             self._spent += own
             self._trained += training
-        self._compiles = self._compiles and self._probe is None
+        self._compiles = self._compiles and not looked
         before = self.results.get("cost", ProbeCost())
         measured = sum(map(bool, self._rows))
         self.results["cost"] = ProbeCost(

@@ -170,7 +170,7 @@ class ResumableRun(keras.callbacks.Callback):
             if self._deadline.step(last=steps is not None and batch + self.model.steps_per_execution >= steps):
                 self._asked = "walltime"
         if self._asked is not None:
-            self._stop(Moment(self._epoch, batch))
+            self._stop(Moment(self._epoch, batch, within=True))
 
     def postpone(self, name: str) -> bool:
         """A signal came: the state is saved before it does what it does."""
@@ -234,7 +234,7 @@ class ResumableRun(keras.callbacks.Callback):
         ends = self.model.stop_training or epoch + 1 >= (self.params or {}).get("epochs", 0)
         if self._asked is None and over and not ends:
             self._asked = "walltime"
-        moment = Moment(epoch + 1, 0)
+        moment = Moment(epoch + 1, 0, within=False)
         if self._asked is not None:
             self._stop(moment)
         elif ends or not self._background.busy:
@@ -306,15 +306,15 @@ class ResumableRun(keras.callbacks.Callback):
         for concern in resumption.concerns():
             self._warn(concern)
         if self.verbose:
-            io_utils.print_msg(messages.carries_on(*resumption.moment))
+            io_utils.print_msg(messages.carries_on(*self.resumed_from))
 
     def _writing(self, moment: Moment) -> Any:
         state = {
             "fit": self.fits - 1,
             "fingerprint": self._fingerprint,
-            "stopped": moment.step == 0 and bool(self.model.stop_training),
+            "stopped": not moment.within and bool(self.model.stop_training),
             "lost": self._lost.now(),
-            "random_of_epoch": self._epoch_random if moment.step else None,
+            "random_of_epoch": self._epoch_random if moment.within else None,
             "random": random_state(),
             **captured(moment, self.model, self._callbacks.callbacks, self._adapter),
         }

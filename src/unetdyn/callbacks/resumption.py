@@ -34,7 +34,7 @@ class Resumption:
     def __init__(self, state: State, model: keras.Model, callbacks: keras.callbacks.CallbackList, adapter: Any) -> None:
         self._state, self._model, self._callbacks, self._adapter = state, model, callbacks, adapter
         self._skipped: SkippedBatches | None = None
-        self.moment = Moment(state["epoch"], state["step"])
+        self.moment = Moment(state["epoch"], state["step"], state["within"])
 
     def begin(self) -> None:
         """All callbacks have begun, and no epoch."""
@@ -43,7 +43,7 @@ class Resumption:
 
     def begin_epoch(self) -> bool:
         """All callbacks have begun the epoch; whether that is where the state was taken."""
-        if not self.moment.step:
+        if not self.moment.within:
             return True
         self._draw_as_then()  # callbacks may have drawn meanwhile
         self._skipped = SkippedBatches(self._model, self._callbacks)
@@ -76,4 +76,4 @@ class Resumption:
 
     def _draw_as_then(self) -> None:
         """As at the beginning of the epoch, whose order may be drawn from the global random numbers."""
-        set_random_state(self._state["random_of_epoch"] if self.moment.step else self._state["random"])
+        set_random_state(self._state["random_of_epoch"] if self.moment.within else self._state["random"])

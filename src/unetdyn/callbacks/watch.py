@@ -25,6 +25,7 @@ from unetdyn.callbacks.keras_states import bring_back, state_of
 from unetdyn.callbacks.live_dashboard import LiveDashboard
 from unetdyn.callbacks.live_findings import LiveFindings, check_codes, is_among
 from unetdyn.callbacks.monitor import Monitor, Recorded
+from unetdyn.callbacks.prediction_recorder import PredictionRecorder
 from unetdyn.callbacks.run_recorder import RunRecorder
 from unetdyn.callbacks.watched_monitors import named_monitors
 
@@ -142,7 +143,9 @@ class Watch(keras.callbacks.Callback):
         keywords = [name for name in inspect.signature(Watch).parameters if name != "named"]
         made = [*named_monitors(probe, named, keywords), *monitors]
         gradient = next((each for each in made if isinstance(each, GradientMonitor)), None)
-        self.dashboard = None if display == "off" else LiveDashboard(gradient, metric, window, where=display)
+        predictions = next((each for each in made if isinstance(each, PredictionRecorder)), None)
+        shown = {"where": display, "predictions": predictions}
+        self.dashboard = None if display == "off" else LiveDashboard(gradient, metric, window, **shown)  # type: ignore[arg-type]
         # The last to be made: what else is wrong leaves no directory behind.
         self.recorder = RunRecorder(path, config, seed, save_best, mode, made, extend=extend)
         self.monitors = {monitor.name: monitor for monitor in made}

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run", nargs=-1, required=True, type=click.Path(path_type=Path))
-def show(run: tuple[Path, ...]) -> None:
+@click.option("--picture", type=click.Path(path_type=Path), help="Write what the model of one RUN predicts as a PNG.")
+def show(run: tuple[Path, ...], picture: Path | None) -> None:
     """Show how the RUN went; several runs side by side.
 
     What can't be read is told at the end, and the exit code is 2.
     """
     from unetdyn.report.describe import describe
+
+    if picture is not None and len(run) > 1:
+        raise click.UsageError(f"--picture shows one RUN. Received: {len(run)}.")
 
     opened, failures = [], []
     with in_sentences():
@@ -39,6 +43,9 @@ def show(run: tuple[Path, ...]) -> None:
         failure.show()
     if failures:
         raise failures[-1]
+    if picture is not None:
+        with in_sentences():
+            click.echo(f"predictions  {_draw_predictions(opened[0], picture)}")
 
 
 @click.command()
@@ -77,6 +84,18 @@ def report(run: tuple[Path, ...], output: Path, metric: str | None) -> None:
 
     with in_sentences():
         click.echo(f"report  {write_report(run, output, metric)}")
+
+
+def _draw_predictions(run: runs.Run, picture: Path) -> Path:
+    from unetdyn.report import PredictionDisplay
+
+    if run.predictions is None:
+        raise ValueError(
+            f"--picture draws what a PredictionRecorder kept. Received: {run.path}, which has no predictions: train "
+            "with `callbacks.predictions`, with Watch, or with a PredictionRecorder among the callbacks."
+        )
+    PredictionDisplay.from_predictions(run.predictions).plot().save(picture, dpi=200)
+    return picture
 
 
 def _diagnosed(path: Path, metric: str | None) -> "Diagnosis":

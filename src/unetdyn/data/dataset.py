@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -67,6 +67,9 @@ class TileDataset(keras.utils.PyDataset):
         weights: Array of the masks' shape, finite and at least 0: how much each pixel counts, such as the `weights` of
             `Tiles`, 0 where there is no label. The loss takes them by itself; a metric only in
             `compile(weighted_metrics=[...])`. Augmentation moves them as it moves the masks. Default `None`.
+        targets: What the masks of a batch become once they are augmented: a function of the masks and the epoch, such
+            as `unetdyn.losses.boundary_targets` for a boundary loss, or `lambda masks, epoch: [masks] * 4` for a model
+            of four outputs, for which weights are repeated as well. Default `None`: they stay masks.
 
     Returns:
         As item `k`: images and masks of batch `k`, both `float32`, because a metric that multiplies them with
@@ -97,6 +100,7 @@ class TileDataset(keras.utils.PyDataset):
         drop_last: bool = False,
         initial_epoch: int = 0,
         weights: np.ndarray | LazyArray | None = None,
+        targets: Callable[[np.ndarray, int], Any] | None = None,
     ) -> None:
         super().__init__()
         _check_shapes(images, masks)
@@ -108,6 +112,7 @@ class TileDataset(keras.utils.PyDataset):
         _check_weights(weights, masks)
         check_count("seed", seed, least=0, unit="")
         self.images, self.masks, self.weights, self.classes = images, masks, weights, classes
+        self.targets = targets
         self.shuffle, self.seed = shuffle, seed
         self.augmentation, self.drop_last = augmentation, drop_last
         self.batch_size_varies = False
@@ -171,7 +176,7 @@ class TileDataset(keras.utils.PyDataset):
         count = len(self.images)
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
         if not 0 <= index < len(self):
             raise IndexError(f"`index` must lie between 0 and {len(self) - 1}. Received: index={index}.")
         # Read once: TensorFlow prefetches in a thread, which may still run while the epoch turns.
@@ -182,7 +187,11 @@ class TileDataset(keras.utils.PyDataset):
         images, masks = self._read(chosen)
         if self.augmentation is not None:
             images, masks = self.augmentation(images, masks, epoch, index)
-        return (images, masks) if self.weights is None else (images, masks[..., :1], masks[..., 1:])
+        masks, weights = masks[..., :1], masks[..., 1:]
+        made = masks if self.targets is None else self.targets(masks, epoch)
+        if self.weights is None:
+            return images, made
+        return images, made, [weights] * len(made) if isinstance(made, list | tuple) else weights
 
     def _read(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Images and masks, with weights as a further channel of the masks until they have been moved together."""

@@ -5,14 +5,16 @@ from collections.abc import Iterator, Sequence
 
 import keras
 
-_CONTRACT = re.compile(r"(enc|dec|gate)([1-9]\d*)_|(bottleneck|head)_")
+_CONTRACT = re.compile(r"(enc|dec|gate|head)([1-9]\d*)_|(bottleneck|head)_")
 
 
 def blocks(model: keras.Model, variables: Sequence[keras.Variable] | None = None) -> dict[str, list[int]]:
     """The blocks of a model, in the order of the network, and the variables of each.
 
     U-Nets whose layers are named after their block, as our builders' are, have the blocks `enc1`, `enc2`, ...,
-    `bottleneck`, ..., `gate1`, `dec1`, `head`: a layer's name starts with its block's and an underscore. Any other
+    `bottleneck`, ..., `gate1`, `dec1`, `head`: a layer's name starts with its block's and an underscore. An encoder of
+    one's own, with names of its own, is told apart by the features that it gives: a layer belongs to the first level
+    whose features need it, so that `enc2` ends where stride 2 does. Any other
     model has a block for each of its layers, under the layer's name; a model nested in it is one layer, unless it is
     a U-Net with named blocks or alone has all the weights: then its own blocks count. Two nested U-Nets are told
     apart by prefixes: `first/enc1`, `second/enc1`.
@@ -86,7 +88,7 @@ def _named_layers(model: keras.Model) -> Iterator[tuple[str, keras.Layer]]:
     """Each layer that is wholly in one block, with the block's name."""
     weighted = [layer for layer in model.layers if layer.variables]
     if _follows_contract(model):
-        yield from sorted(((_block_of(layer), layer) for layer in weighted), key=lambda pair: _rank(pair[0]))
+        yield from sorted(_contract_layers(weighted), key=lambda pair: _rank(pair[0]))
     elif len(weighted) == 1 and _is_model(weighted[0]):
         yield from _named_layers(weighted[0])
     else:
@@ -104,8 +106,37 @@ def _is_model(layer: keras.Layer) -> bool:
 
 
 def _follows_contract(model: keras.Model) -> bool:
-    """A first encoder level and a bottleneck: one name such as `head_dense` does not make a U-Net."""
-    return {"enc1", "bottleneck"} <= {_block_of(layer) for layer in model.layers}
+    """A first encoder level and a bottleneck, or an encoder: one name such as `head_dense` does not make a U-Net."""
+    return {"enc1", "bottleneck"} <= {_block_of(layer) for layer in model.layers} or any(map(_is_encoder, model.layers))
+
+
+def _is_encoder(layer: keras.Layer) -> bool:
+    """A model that gives features under the names of their blocks, as our builders make it of a user's encoder."""
+    made = layer.output if _is_model(layer) and hasattr(layer, "operations") else None
+    return isinstance(made, dict) and "bottleneck" in made and all(_CONTRACT.fullmatch(f"{name}_") for name in made)
+
+
+def _contract_layers(layers: Sequence[keras.Layer]) -> Iterator[tuple[str, keras.Layer]]:
+    for layer in layers:
+        if _is_encoder(layer):
+            yield from _encoder_layers(layer)
+        else:
+            yield _block_of(layer), layer
+
+
+def _encoder_layers(encoder: keras.Model) -> Iterator[tuple[str, keras.Layer]]:
+    """Each with the first of the encoder's outputs, from the finest to the bottleneck, that needs it."""
+    needed_by: dict[int, str] = {}
+    seen = set()
+    for block, features in sorted(encoder.output.items(), key=lambda pair: _rank(pair[0])):
+        waiting = [features]
+        while waiting:
+            operation, call, _ = waiting.pop()._keras_history
+            if (id(operation), call) not in seen:
+                seen.add((id(operation), call))
+                needed_by.setdefault(id(operation), block)
+                waiting.extend(operation._inbound_nodes[call].input_tensors)
+    yield from ((needed_by[id(layer)], layer) for layer in encoder.layers if layer.variables)
 
 
 def _block_of(layer: keras.Layer) -> str:

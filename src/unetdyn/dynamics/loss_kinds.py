@@ -14,6 +14,10 @@ _OF_MASKS = (
     ),
     *("dice", "tversky", "binaryfocalloss", "softjaccardloss"),
 )
+_OF_REGIONS = (  # ours, of masks or, with several channels, of class numbers
+    *("diceloss", "tverskyloss", "focaltverskyloss", "bcediceloss"),
+    *("lovaszsoftmaxloss", "lovaszhingeloss"),
+)
 _OF_CLASSES = ("sparsecategoricalcrossentropy",)
 _SQUARED = ("mse", "meansquarederror")
 
@@ -26,12 +30,12 @@ def expects_masks(model: keras.Model) -> bool:
     >>> expects_masks(model), expects_probabilities(model), is_squared_error(model)
     (True, False, False)
     """
-    return _name(model) in _OF_MASKS
+    return _name(model) in _OF_MASKS or (_name(model) in _OF_REGIONS and _channels(model) == 1)
 
 
 def expects_probabilities(model: keras.Model) -> bool:
     """Whether the model's one loss is known to take outputs from 0 to 1."""
-    return _name(model) in _OF_MASKS + _OF_CLASSES and not expects_logits(model)
+    return _name(model) in _OF_MASKS + _OF_REGIONS + _OF_CLASSES and not expects_logits(model)
 
 
 def expects_logits(model: keras.Model) -> bool:
@@ -47,6 +51,12 @@ def expects_logits(model: keras.Model) -> bool:
 def is_squared_error(model: keras.Model) -> bool:
     """Whether the model's one loss is the mean squared error."""
     return _name(model) in _SQUARED
+
+
+def _channels(model: keras.Model) -> int | None:
+    """Of the model's one output; None where that is not known."""
+    shape = getattr(model, "output_shape", None)
+    return shape[-1] if isinstance(shape, tuple) and isinstance(shape[-1], int) else None
 
 
 def _name(model: keras.Model) -> str:

@@ -43,8 +43,8 @@ def compile_model(model: keras.Model, config: Config, steps_per_epoch: int) -> N
 
 def _network(config: Config, channels: int) -> keras.Model:
     arguments = config.model.model_dump(exclude={"architecture"})
-    if config.model.architecture == "UNet":
-        arguments.pop("gate")
+    for argument in ("gate",) if config.model.architecture == "UNet" else ("blocks", "skips"):
+        arguments.pop(argument)
     tile = config.data.tile
     shape = (*tile, channels) if isinstance(tile, tuple) else (tile, tile, channels)
     with precision_of(config):
@@ -74,25 +74,43 @@ def build_optimizer(config: Config, steps_per_epoch: int) -> keras.optimizers.Op
     return keras.optimizers.LossScaleOptimizer(optimizer, **settings.dynamic_loss_scale.model_dump())
 
 
+REGION_LOSSES: dict[str, Any] = {
+    "soft_jaccard": losses.SoftJaccardLoss,
+    "dice": losses.DiceLoss,
+    "tversky": losses.TverskyLoss,
+    "focal_tversky": losses.FocalTverskyLoss,
+    "lovasz": losses.LovaszSoftmaxLoss,
+    "bce_dice": losses.BCEDiceLoss,
+}
+
+
 def build_loss(config: Config) -> keras.losses.Loss:
     """The loss, told whether the model gives logits or probabilities; the mean over the pixels that have a label."""
     settings, from_logits = config.loss, config.model.output == "logits"
-    if settings.kind == "soft_jaccard":  # a ratio, which no number of pixels divides
-        return losses.SoftJaccardLoss(from_logits=from_logits)
+    if settings.kind in REGION_LOSSES:  # which leave out pixels of weight 0 by themselves
+        return REGION_LOSSES[settings.kind](**settings.arguments, from_logits=from_logits)
     ignored = isinstance(config.data, FolderData) and config.data.ignore is not None
     common: dict[str, Any] = {
         "from_logits": from_logits,
         "reduction": "mean_with_sample_weight" if ignored else "sum_over_batch_size",
     }
     if settings.kind == "binary_focal":
-        return losses.BinaryFocalLoss(**settings.model_dump(exclude={"kind"}), **common)
+        return losses.BinaryFocalLoss(**settings.arguments, **common)
     if settings.kind == "binary_crossentropy":
         return keras.losses.BinaryCrossentropy(**common)
     return keras.losses.SparseCategoricalCrossentropy(**common)
 
 
+COUNTED = {
+    "dice": metrics.Dice,
+    "precision": metrics.Precision,
+    "recall": metrics.Recall,
+    "specificity": metrics.Specificity,
+}
+
+
 def build_metrics(config: Config) -> list[keras.metrics.Metric]:
-    """The thresholded Jaccard, and the soft one beside it where it is asked for."""
+    """The thresholded Jaccard, and beside it what else is asked for."""
     from_logits, classes = config.model.output == "logits", config.model.classes
     rule: dict[str, Any] = {"threshold": config.metrics.threshold}
     if classes > 1:  # a pixel belongs to the largest channel, and every class counts alike
@@ -100,4 +118,9 @@ def build_metrics(config: Config) -> list[keras.metrics.Metric]:
     chosen: list[keras.metrics.Metric] = [metrics.ThresholdedJaccard(**rule, from_logits=from_logits, name="jaccard")]
     if config.metrics.soft_jaccard:
         chosen.append(metrics.SoftJaccard(from_logits=from_logits, name="soft_jaccard"))
+    for name in config.metrics.also:
+        if name == "accuracy":  # of pixels, not of classes
+            chosen.append(metrics.Accuracy(rule["threshold"], from_logits=from_logits))
+        else:
+            chosen.append(COUNTED[name](**rule, from_logits=from_logits))
     return chosen

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
-    PositiveFloat,
     PositiveInt,
     SerializerFunctionWrapHandler,
     ValidationInfo,
@@ -19,6 +18,7 @@ from unetdyn.analysis.declarations import STABILITY
 from unetdyn.experiment.callbacks_config import CallbacksConfig
 from unetdyn.experiment.data_config import FetchData, FolderData, SyntheticData
 from unetdyn.experiment.inherit import inherited
+from unetdyn.experiment.loss_config import OF_CLASSES, OF_MASKS, LossConfig
 from unetdyn.experiment.monitors import watched_names
 from unetdyn.experiment.optimizer_config import OptimizerConfig
 from unetdyn.experiment.part import Part
@@ -41,27 +41,21 @@ class ModelConfig(Part):
     l2: float = Field(0.0, ge=0, description="of a penalty λ Σ w²")
     upsample: Literal["nearest", "linear", "transpose"] = "nearest"
     gate: Literal["oktay", "additive"] = "oktay"
+    blocks: Literal["plain", "residual", "residual_encoder"] = Field(
+        "plain", description="of UNet; AttentionResUNet has its own"
+    )
+    skips: Literal["plain", "nested"] = Field("plain", description="of UNet; nested: UNet++")
     output: Literal["probabilities", "logits"] = "probabilities"
     variant: Literal["default", "bnsreenu"] = "default"
 
-
-class LossConfig(Part):
-    """The loss; `gamma`, `alpha`, `pos_weight` and `label_smoothing` belong to the binary focal loss."""
-
-    kind: Literal["binary_focal", "binary_crossentropy", "soft_jaccard", "sparse_categorical_crossentropy"] = (
-        "binary_focal"
-    )
-    gamma: float = Field(2.0, ge=0)
-    alpha: float | None = Field(None, gt=0, lt=1)
-    pos_weight: PositiveFloat | None = None
-    label_smoothing: float | None = Field(None, ge=0, lt=1)
-
     @model_validator(mode="after")
-    def _focal_arguments_with_focal_loss(self) -> "LossConfig":
-        fields = type(self).model_fields  # their defaults are no claim: a recorded configuration says them all
-        focal = sorted(name for name in fields if name != "kind" and getattr(self, name) != fields[name].default)
-        if focal and self.kind != "binary_focal":
-            raise ValueError(f"{focal} belong to kind: binary_focal. Received: kind={self.kind!r}")
+    def _blocks_and_skips_are_unets(self) -> "ModelConfig":
+        chosen = [f"{name}={getattr(self, name)!r}" for name in ("blocks", "skips") if getattr(self, name) != "plain"]
+        if chosen and self.architecture != "UNet":
+            raise ValueError(
+                "`blocks` and `skips` belong to architecture: UNet. Received: "
+                f"{', '.join(chosen)}, architecture={self.architecture!r}"
+            )
         return self
 
 
@@ -89,11 +83,27 @@ class FitConfig(Part):
     keep_state: bool = Field(True, description="what `unetdyn resume` carries on from; about three times the weights")
 
 
+AlsoMeasured = Literal["dice", "precision", "recall", "specificity", "accuracy"]
+
+
 class MetricsConfig(Part):
     """What is measured beside the loss: always the thresholded Jaccard, as `jaccard`."""
 
     threshold: float = Field(0.5, gt=0, lt=1)
     soft_jaccard: bool = Field(False, description="add the soft Jaccard, as `soft_jaccard`, for comparison")
+    also: tuple[AlsoMeasured, ...] = Field((), description="beside it, of the same counts, each by its name")
+
+    @field_validator("also")
+    @classmethod
+    def _each_once(cls, also: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(also)) < len(also):
+            raise ValueError(f"name each metric once. Received: {list(also)}")
+        return also
+
+    @property
+    def names(self) -> list[str]:
+        """As they are logged, without `val_`."""
+        return ["jaccard", *(["soft_jaccard"] if self.soft_jaccard else []), *self.also]
 
 
 class Config(Part):
@@ -168,20 +178,26 @@ class Config(Part):
 
     @model_validator(mode="after")
     def _loss_fits_classes(self) -> "Config":
+        classes, many = self.model.classes, self.model.classes > 1
         for place, stage in self._placed():
-            if (stage.loss.kind == "sparse_categorical_crossentropy") != (self.model.classes > 1):
+            weights = stage.loss.class_weights
+            if stage.loss.kind in (OF_MASKS if many else OF_CLASSES):
                 raise ValueError(
-                    "sparse_categorical_crossentropy goes with `model.classes` of 2 or more, every other loss with 1. "
-                    f"Received: {place}loss.kind={stage.loss.kind!r}, model.classes={self.model.classes}"
+                    f"{', '.join(OF_CLASSES)} goes with `model.classes` of 2 or more, {', '.join(OF_MASKS)} with 1. "
+                    f"Received: {place}loss.kind={stage.loss.kind!r}, model.classes={classes}"
                 )
-        many = self.model.classes > 1
+            if weights is not None and len(weights) != classes:
+                raise ValueError(
+                    f"`{place}loss.class_weights` must have one for each class. Received: {len(weights)} weights, "
+                    f"model.classes={classes}"
+                )
         if many and self.metrics.soft_jaccard:
             raise ValueError("`metrics.soft_jaccard` is for binary masks. Received: soft_jaccard=True, several classes")
         return self
 
     @model_validator(mode="after")
     def _monitors_are_measured(self) -> "Config":
-        measured = ["loss", "jaccard", *(["soft_jaccard"] if self.metrics.soft_jaccard else [])]
+        measured = ["loss", *self.metrics.names]
         known = [prefix + name for prefix in ("val_", "") for name in measured]
         settings = self.callbacks
         for argument, name in watched_names(settings):

@@ -145,7 +145,7 @@ def _longer(
     stages = config.trained
     number, first = cut_off if cut_off is not None else (0, 0)
     before = first + sum(stage.epochs for stage in stages[number:-1])
-    done = 0 if state is None else state["epoch"] + (state["step"] > 0)
+    done = 0 if state is None else state["epoch"] + state["within"]
     if epochs < done or epochs <= before:
         raise ConfigError(
             f"`--epochs` must be at least {max(done, before + 1)}: of the epochs of the whole training, "

@@ -6,6 +6,7 @@ traced, at the array of labels of that `fit`, and later at the sign of what it l
 """
 
 import sys
+from dataclasses import replace
 from traceback import walk_stack
 from typing import Any
 
@@ -32,17 +33,24 @@ class LabelWatch:
         self.told = False
         self._looks = 0
 
-    def look(self, loss: keras.losses.Loss, y_true: Any, sample_weight: Any) -> None:
-        """Called with what the loss is called with, before it is computed."""
+    def look(self, loss: keras.losses.Loss, y_true: Any, sample_weight: Any, channels: int | None = None) -> None:
+        """Called with what the loss is called with, before it is computed.
+
+        Args:
+            loss: Whose labels they are.
+            y_true: Labels.
+            sample_weight: What they count, or None.
+            channels: Where labels are class numbers, how many channels the predictions have; None for masks.
+        """
         if self.told or self._looks >= LOOKS:
             return
         labels = _values(y_true)
         if labels is None:
             if keras.backend.backend() != "torch":  # whose steps show values; and torch.compile follows no frames
-                self._look_at_fit(loss)
+                self._look_at_fit(loss, channels)
             return
         self._looks += 1
-        self._judge(loss, labels, None if sample_weight is None else _values(sample_weight))
+        self._judge(loss, labels, None if sample_weight is None else _values(sample_weight), channels)
 
     def tell(self, loss: keras.losses.Loss, code: str, text: str) -> None:
         """Warn, once."""
@@ -50,27 +58,31 @@ class LabelWatch:
             self.told = True
             warn(code, f"Loss '{loss.name}': {text}", stacklevel=2)
 
-    def _judge(self, loss: keras.losses.Loss, labels: np.ndarray, weight: np.ndarray | None) -> None:
+    def _judge(
+        self, loss: keras.losses.Loss, labels: np.ndarray, weight: np.ndarray | None, channels: int | None
+    ) -> None:
         seen = _seen(labels, weight, loss.ignore_label)
         if seen is None:
             return
         if seen.largest or seen.lowest:
             self._looks = LOOKS
-        soft = seen.lowest >= 0 and seen.largest <= 1 and not divided_twice(seen)  # as a loss may have it
+        soft = seen.lowest >= 0 and seen.largest <= 1 and not divided_twice(seen)  # as a loss of masks may have it
+        if channels is not None:
+            seen, soft = replace(seen, channels=channels, sparse=True), False
         for code, text in label_warnings(seen, scored=False):
             if code == "labels.nonfinite" or not soft:
                 self.tell(loss, code, text)
 
-    def _look_at_fit(self, loss: keras.losses.Loss) -> None:
+    def _look_at_fit(self, loss: keras.losses.Loss, channels: int | None) -> None:
         """While a step is traced: at the labels and the callbacks of the `fit` that called for it."""
         fits = (frame.f_locals for frame, _ in walk_stack(sys._getframe(2)) if frame.f_code.co_name == "fit")
         fit = next(filter(_is_of_keras, fits), None)
         if fit is None or getattr(fit["self"], "loss", None) is not loss:
             return
-        labels, weight = fit.get("y"), fit.get("sample_weight")
+        labels, weight = (_first(fit.get(name)) for name in ("y", "sample_weight"))
         callbacks = fit["callbacks"].callbacks
         if isinstance(labels, np.ndarray) and (weight is None or isinstance(weight, np.ndarray)):
-            self._judge(loss, labels[:IMAGES], None if weight is None else weight[:IMAGES])
+            self._judge(loss, labels[:IMAGES], None if weight is None else weight[:IMAGES], channels)
         if not self.told and not any(isinstance(each, _SignOfLoss) for each in callbacks):
             callbacks.append(_SignOfLoss(loss, self))
 
@@ -99,6 +111,11 @@ class _SignOfLoss(keras.callbacks.Callback):
                 "as of 8-bit masks of 0 and 255, or below 0 do. Divide the masks by 255, or use `mask > 0`; a "
                 "`ThresholdedJaccard` among the metrics says what they hold.",
             )
+
+
+def _first(given: Any) -> Any:
+    """Of what is given for several outputs, that of the first."""
+    return given[0] if isinstance(given, list | tuple) and given else given
 
 
 def _is_of_keras(fit: dict[str, Any]) -> bool:

@@ -4,7 +4,25 @@ import keras  # noqa: F401  # isort: skip  (first: importing Keras registers our
 
 from unetdyn.metrics.function_and_metric import jacard_coef
 from unetdyn.metrics.jaccard import thresholded_jaccard
+from unetdyn.metrics.score_metrics import Accuracy, Dice, Precision, Recall, Specificity
+from unetdyn.metrics.scores import accuracy, dice, precision, recall, specificity
 from unetdyn.metrics.soft import SoftJaccard, soft_jaccard
 from unetdyn.metrics.thresholded import ThresholdedJaccard
 
-__all__ = ["SoftJaccard", "ThresholdedJaccard", "jacard_coef", "soft_jaccard", "thresholded_jaccard"]
+__all__ = [
+    "Accuracy",
+    "Dice",
+    "Precision",
+    "Recall",
+    "SoftJaccard",
+    "Specificity",
+    "ThresholdedJaccard",
+    "accuracy",
+    "dice",
+    "jacard_coef",
+    "precision",
+    "recall",
+    "soft_jaccard",
+    "specificity",
+    "thresholded_jaccard",
+]

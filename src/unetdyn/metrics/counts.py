@@ -5,6 +5,7 @@ is kept as `high · 2²⁰ + low`. Both limbs hold whole numbers below 2²⁴, w
 total of 2⁴⁴ (1.7·10¹³ pixels). float32 and not int32, because TensorFlow keeps int32 variables off the accelerator.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -32,6 +33,26 @@ def limbs_of_sum(counts: Tensor) -> Tensor:
     return ops.cast(ops.stack([high, ops.mod(low, LIMB)]), "float32")
 
 
+def limbs_of(counts: Tensor) -> Tensor:
+    """Whole numbers from 0 to 2³¹, int32 `(...)`, as limbs, float32 `(2, ...)`."""
+    return ops.cast(ops.stack([ops.floor_divide(counts, LIMB), ops.mod(counts, LIMB)]), "float32")
+
+
+def weighted(limbs: Tensor, weights: Sequence[int]) -> Tensor:
+    """A sum of several totals, each by a small whole weight.
+
+    Args:
+        limbs: Totals, `(2, ..., totals, scores)`.
+        weights: One for each total, 0 or more.
+
+    Returns:
+        Limbs, `(2, ..., scores)`; exact where the sum is below 2⁴⁴.
+    """
+    factors = ops.expand_dims(ops.convert_to_tensor(weights, dtype="float32"), axis=-1)
+    high_and_low = ops.sum(limbs * factors, axis=-2)
+    return _carried(high_and_low[0], high_and_low[1])
+
+
 def limbs_of_real(total: Tensor) -> Tensor:
     """A real total, at least 0, as limbs: `(...)` to float32 `(2, ...)`; the low limb keeps the fraction."""
     high = ops.floor(total / LIMB)
@@ -40,7 +61,10 @@ def limbs_of_real(total: Tensor) -> Tensor:
 
 def add(total: Tensor, limbs: Tensor) -> Tensor:
     """The sum of two totals in limbs, its low limb carried over so that it never grows past 2²⁰."""
-    high, low = total[0] + limbs[0], total[1] + limbs[1]
+    return _carried(total[0] + limbs[0], total[1] + limbs[1])
+
+
+def _carried(high: Tensor, low: Tensor) -> Tensor:
     carry = ops.floor(low / LIMB)
     return ops.stack([high + carry, low - carry * LIMB])
 

@@ -1,7 +1,7 @@
-"""Labels and predictions that make a Jaccard index meaningless: noted in the compiled step, warned of on the host.
+"""Labels and predictions that make a score meaningless: noted in the compiled step, warned of on the host.
 
 A compiled step cannot read values and warn. So it keeps a small vector among the metric's state: flags, and the
-extremes of the labels. The host reads it where it waits for the step anyway: see `ThresholdedJaccard`.
+extremes of the labels. The host reads it where it waits for the step anyway: see `CountingMetric`.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from unetdyn.metrics.jaccard import LABEL_THRESHOLD, Batch, CountingRule
+from unetdyn.metrics.counting import LABEL_THRESHOLD, Batch, CountingRule
 from unetdyn.metrics.label_warnings import Labels, label_warnings
 
 Tensor = Any

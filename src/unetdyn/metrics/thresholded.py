@@ -1,20 +1,13 @@
 """The thresholded Jaccard index as a Keras metric."""
 
-from collections.abc import Sequence
-from typing import Any, Literal
-
 import keras
 
-from unetdyn._checks import plain
-from unetdyn._warnings import warn
-from unetdyn.metrics import counts, input_flags
-from unetdyn.metrics.jaccard import CountingRule, _compute, _update, _validate
-
-Tensor = Any
+from unetdyn.metrics.counting_metric import CountingMetric
+from unetdyn.metrics.ratios import JACCARD
 
 
 @keras.saving.register_keras_serializable(package="unetdyn")
-class ThresholdedJaccard(keras.metrics.Metric):
+class ThresholdedJaccard(CountingMetric):
     """Jaccard index (IoU) of binarised predictions, independent of how the data were batched.
 
     `J = Σ |{y > ½} ∩ {p > t}| / Σ |{y > ½} ∪ {p > t}|`. The state is sums; the ratio comes last. Counts are exact up to
@@ -82,73 +75,5 @@ class ThresholdedJaccard(keras.metrics.Metric):
         Jaccard, "The distribution of the flora in the alpine zone", New Phytologist 11, 1912.
     """
 
-    def __init__(
-        self,
-        threshold: float | None = 0.5,
-        comparison: Literal[">", ">="] = ">",
-        aggregate: Literal["dataset", "image", "batch"] = "dataset",
-        empty: float | Literal["skip"] = 1.0,
-        from_logits: bool = False,
-        class_ids: Sequence[int] | None = None,
-        name: str = "jaccard",
-        dtype: Any = None,
-        *,
-        ignore_label: float | None = None,
-    ) -> None:
-        super().__init__(name=name, dtype=dtype)
-        ids = None if class_ids is None else tuple(plain(i) for i in class_ids)
-        ignored = plain(ignore_label)
-        self.rule = CountingRule(plain(threshold), comparison, aggregate, plain(empty), from_logits, ids, ignored)
-        shape = (2, self.rule.scores)
-        self.numerator = self.add_variable(shape, "zeros", dtype="float32", name="numerator")
-        self.denominator = self.add_variable(shape, "zeros", dtype="float32", name="denominator")
-        self.flags = self.add_variable((len(input_flags.FLAGS),), "zeros", dtype="float32", name="flags")
-        self._direction = "up"  # read by Keras' EarlyStopping and ModelCheckpoint with mode="auto"
-        self._channels, self._sparse = 1, False
-        self._flags_read = False
-        self._warned: set[str] = set()
-
-    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
-        """Add a batch: labels and predictions `(batch, height, width, channels)`, and a mask."""
-        batch = _validate(y_true, y_pred, sample_weight, self.rule)
-        numerator, denominator = _update(batch, self.rule)
-        self.numerator.assign(counts.add(self.numerator, numerator))
-        self.denominator.assign(counts.add(self.denominator, denominator))
-        self.flags.assign(keras.ops.maximum(self.flags, input_flags.raise_flags(batch, self.rule)))
-        self._channels, self._sparse = batch.y_pred.shape[-1], batch.sparse
-
-    def result(self) -> Tensor:
-        """The score of everything since the last reset."""
-        if not self._flags_read:  # once an epoch: where steps run eagerly, Keras asks for a result after each of them
-            self._warn()
-        return _compute(self.numerator, self.denominator, self.rule)
-
-    def reset_state(self) -> None:
-        """Forget everything but the warnings already given."""
-        self._warn()
-        super().reset_state()
-        self._flags_read = False
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, JSON-able."""
-        ids = self.rule.class_ids
-        return {
-            **super().get_config(),
-            "threshold": self.rule.threshold,
-            "comparison": self.rule.comparison,
-            "aggregate": self.rule.aggregate,
-            "empty": self.rule.empty,
-            "from_logits": self.rule.from_logits,
-            "class_ids": None if ids is None else list(ids),
-            "ignore_label": self.rule.ignore_label,
-        }
-
-    def _warn(self) -> None:
-        flags = input_flags.on_host(self.flags)
-        if flags is None:
-            return
-        self._flags_read = True
-        for code, text in input_flags.warnings_due(flags, channels=self._channels, sparse=self._sparse):
-            again = code in self._warned
-            self._warned.add(code)
-            warn(code, f"Metric '{self.name}': {text}", stacklevel=3, again=again)
+    ratio = JACCARD
+    log_name = "jaccard"

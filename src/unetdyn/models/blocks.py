@@ -101,7 +101,7 @@ def pool(x: Any, options: Options, block: str) -> Any:
 
 
 def upsample_like(x: Any, reference: Any, options: Options, block: str) -> Any:
-    """Double the resolution and crop to the reference; a transposed convolution also halves the channels."""
+    """Double the resolution and crop to the reference, if any; a transposed convolution also halves the channels."""
     name = f"{block}_up"
     if options.upsample == "transpose":
         kernel_initializer = initializer("relu", options, name)
@@ -126,7 +126,9 @@ def resample(x: Any, options: Options, name: str) -> Any:
 
 
 def crop_like(x: Any, reference: Any, block: str) -> Any:
-    """Crop to the reference's size; nothing where both are known and equal."""
+    """Crop to the reference's size; nothing where there is none, or both are known and equal."""
+    if reference is None:
+        return x
     sizes = tuple(x.shape[1:-1])
     if None not in sizes and sizes == tuple(reference.shape[1:-1]):
         return x

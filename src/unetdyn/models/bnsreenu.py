@@ -14,6 +14,7 @@ from unetdyn.models.gates import attention
 from unetdyn.models.options import Options
 
 FIXED = {
+    "encoder": None,
     "depth": 4,
     "norm": "batch",
     "activation": "relu",
@@ -21,12 +22,15 @@ FIXED = {
     "gate": "oktay",
     "l1": 0.0,
     "l2": 0.0,
+    "skips": "plain",
+    "deep_supervision": False,
 }
 
 
-def refuse_contradictions(options: Options) -> None:
-    """Raise where an argument asks for what the tutorial's models do not have."""
-    for argument, value in FIXED.items():
+def refuse_contradictions(options: Options, gated: bool) -> None:
+    """Raise where an argument asks for what the tutorial's models do not have; without gates, that's plain blocks."""
+    fixed = FIXED if gated else FIXED | {"blocks": "plain"}
+    for argument, value in fixed.items():
         received = getattr(options, argument)
         if received != value:
             raise ValueError(

@@ -1,9 +1,11 @@
-"""The two layers that Keras lacks: linear upsampling in any number of dimensions, and a crop to another's size."""
+"""The layers that Keras lacks: linear upsampling in any number of dimensions, a crop to another's size, and padding."""
 
 from typing import Any
 
 import keras
 from keras import ops
+
+from unetdyn._checks import check_count
 
 Shape = tuple[int | None, ...]
 
@@ -96,3 +98,56 @@ class CropLike(keras.layers.Layer):
     def compute_output_shape(self, x_shape: Shape, reference_shape: Shape) -> Shape:
         """The spatial sizes of the reference between the batch size and the channels of `x`."""
         return (x_shape[0], *reference_shape[1:-1], x_shape[-1])
+
+
+@keras.saving.register_keras_serializable(package="unetdyn")
+class PadToMultiple(keras.layers.Layer):
+    """Pad every spatial dimension at its far end to the next multiple of a number, by repeating the last pixel.
+
+    For encoders that round half a pixel down, or differently from level to level: with sizes that divide, all agree.
+    `CropLike` undoes it. The layer has no weights.
+
+    Args:
+        multiple: Whole number of pixels, 1 or more.
+        **kwargs: Those of `keras.layers.Layer`, such as `name` and `dtype`.
+
+    Raises:
+        ValueError: If `multiple` is no whole number of at least 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from unetdyn.models import PadToMultiple
+        >>> x = PadToMultiple(4)(np.array([[1.0, 2.0, 3.0, 4.0, 5.0]]).reshape(1, 1, 5, 1))
+        >>> [float(v) for v in x[0, 0, :, 0]], tuple(x.shape)
+        ([1.0, 2.0, 3.0, 4.0, 5.0, 5.0, 5.0, 5.0], (1, 4, 8, 1))
+    """
+
+    def __init__(self, multiple: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        check_count("multiple", multiple, least=1, unit="pixels")
+        self.multiple = int(multiple)
+
+    def call(self, x: Any) -> Any:
+        """Pad; nothing where all sizes divide.
+
+        Args:
+            x: `(batch, height, width, channels)` or `(batch, depth, height, width, channels)`; spatial dimensions may
+                be unknown when the model is built.
+
+        Returns:
+            A tensor of the same rank whose spatial sizes are multiples.
+        """
+        for axis in range(1, len(x.shape) - 1):
+            size = ops.shape(x)[axis]
+            places = ops.arange(size + -size % self.multiple, dtype="int32")
+            x = ops.take(x, ops.minimum(places, size - 1), axis=axis)
+        return x
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The input's shape with spatial dimensions rounded up."""
+        padded = (None if size is None else size + -size % self.multiple for size in input_shape[1:-1])
+        return (input_shape[0], *padded, input_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes the layer again."""
+        return {**super().get_config(), "multiple": self.multiple}

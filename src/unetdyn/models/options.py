@@ -9,12 +9,15 @@ from typing import Any
 import keras
 
 from unetdyn._checks import check_choice, check_count, check_fraction, check_range, is_count, nearest
+from unetdyn.models.encoders import Encoder
 
 NORMS = ("batch", "group", "instance", "layer", None)
 UPSAMPLINGS = ("nearest", "linear", "transpose")
 GATES = ("oktay", "additive")
 OUTPUTS = ("probabilities", "logits")
 VARIANTS = ("default", "bnsreenu")
+SKIPS = ("plain", "nested")
+BLOCKS = ("plain", "residual", "residual_encoder")
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,15 @@ class Options:
     gate: str = "oktay"
     l1: float = 0.0
     l2: float = 0.0
+    blocks: str = "plain"
+    skips: str = "plain"
+    deep_supervision: bool | int = False
+    encoder: Encoder | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "input_shape", _checked_shape(self.input_shape))
+        if self.depth is None:
+            object.__setattr__(self, "depth", 4 if self.encoder is None else self.encoder.depth)
         for argument in ("classes", "filters", "depth"):
             check_count(argument, getattr(self, argument), least=1, unit="")
             object.__setattr__(self, argument, int(getattr(self, argument)))  # Keras saves no integer of NumPy
@@ -50,13 +59,21 @@ class Options:
         check_choice("gate", self.gate, GATES)
         check_choice("output", self.output, OUTPUTS)
         check_choice("variant", self.variant, VARIANTS)
+        check_choice("blocks", self.blocks, BLOCKS)
+        check_choice("skips", self.skips, SKIPS)
         check_fraction("dropout", self.dropout, zero=True)
         for penalty in ("l1", "l2"):
             check_range(penalty, getattr(self, penalty), 0)
         if self.norm_momentum is not None:
             check_fraction("norm_momentum", self.norm_momentum, otherwise="or None for the variant's own")
         _check_activation(self.activation)
-        _check_size(self.input_shape, self.depth, self.norm)
+        _check_size(self.input_shape, self.depth, self.norm if self.encoder is None else None)
+        _check_deep_supervision(self)
+        if self.encoder is not None and self.blocks == "residual_encoder":
+            raise ValueError(
+                "`blocks='residual_encoder'` builds an encoder, and `encoder` is one already. Leave one of them out; "
+                "`blocks='residual'` gives the decoder residual blocks. Received: blocks='residual_encoder'."
+            )
 
     @property
     def rank(self) -> int:
@@ -67,6 +84,17 @@ class Options:
     def tutorial(self) -> bool:
         """Whether the tutorial's models are asked for."""
         return self.variant == "bnsreenu"
+
+    @property
+    def nested(self) -> bool:
+        """Whether the skips are nested, as in UNet++."""
+        return self.skips == "nested"
+
+    @property
+    def heads(self) -> list[str]:
+        """The blocks that make the outputs, in their order: `head`, and `head2`, ... under deep supervision."""
+        several = self.depth if self.deep_supervision is True else int(self.deep_supervision)
+        return ["head", *(f"head{n}" for n in range(2, several + 1))]
 
     @property
     def momentum(self) -> float:
@@ -98,6 +126,27 @@ class Options:
     def layer_seed(self, name: str) -> int | None:
         """A seed of the layer's own, so that equal kernels do not start equal; None leaves it to Keras."""
         return None if self.seed is None else zlib.crc32(f"{self.seed}/{name}".encode()) & 0x7FFFFFFF
+
+
+def _check_deep_supervision(options: Options) -> None:
+    received, depth = options.deep_supervision, options.depth
+    if received is False:
+        return
+    if received is not True:
+        check_count("deep_supervision", received, least=2, unit="outputs", otherwise="or True for all", most=depth)
+    if depth < 2:
+        raise ValueError(f"`deep_supervision` needs two levels at least. Received: depth={depth}.")
+    if any(size is not None and size % 2**depth for size in options.input_shape[:-1]):
+        raise ValueError(
+            f"`deep_supervision` needs sizes that 2**depth = {2**depth} divides, so that each output is a whole part "
+            f"of the labels. Received: input_shape={options.input_shape!r}. Train on tiles of such a size."
+        )
+    if options.nested and options.encoder is not None and options.encoder.finest > 1:
+        raise ValueError(
+            "`deep_supervision` with `skips='nested'` looks at the nodes of level 1, and `encoder` has no features at "
+            "stride 1. Use plain skips, or leave deep supervision out. Received: an encoder whose finest stride is "
+            f"{2 ** (options.encoder.finest - 1)}."
+        )
 
 
 def _check_activation(received: Any) -> None:

@@ -1,11 +1,11 @@
-"""The builders: U-Net, Attention U-Net and Attention Residual U-Net, in 2D and 3D."""
+"""The builder of U-Nets without gates, in 2D and 3D; its documentation is that of all builders' arguments."""
 
 from collections.abc import Callable, Sequence
 
 import keras
 
 from unetdyn.models.assembly import assemble
-from unetdyn.models.blocks import conv_block, residual_block
+from unetdyn.models.encoders import Taps, find_encoder
 from unetdyn.models.options import Options
 
 
@@ -13,7 +13,7 @@ def UNet(
     input_shape: Sequence[int | None],
     classes: int = 1,
     filters: int = 64,
-    depth: int = 4,
+    depth: int | None = None,
     *,
     norm: str | None = "batch",
     norm_momentum: float | None = None,
@@ -22,7 +22,13 @@ def UNet(
     l1: float = 0.0,
     l2: float = 0.0,
     upsample: str = "nearest",
+    blocks: str = "plain",
+    skips: str = "plain",
     output: str = "probabilities",
+    deep_supervision: bool | int = False,
+    encoder: keras.Model | None = None,
+    encoder_taps: Taps | None = None,
+    encoder_trainable: bool = True,
     variant: str = "default",
     seed: int | None = None,
     name: str | None = None,
@@ -41,7 +47,8 @@ def UNet(
         classes: Channels of the output. 1, the default, is foreground against background.
         filters: Channels of the first level. 64 is the paper's; 16 has a sixteenth of the weights and is enough for
             a first look.
-        depth: How often the resolution is halved. 4 is the paper's.
+        depth: How often the resolution is halved. None: 4, which is the paper's; with an `encoder` as often as that
+            does, and a smaller one leaves its coarsest features out.
         norm: After each convolution: `"batch"`; `"group"` (8 groups, fewer where 8 does not divide the channels) and
             `"instance"`, which suit batches of one or two; `"layer"` (over the channels of each pixel, as ConvNeXt
             has it); None. `"batch"` is the default because the models compared with use it. With a norm,
@@ -65,19 +72,45 @@ def UNet(
         upsample: `"nearest"` (default: no weights, no checkerboard, cheap), `"linear"` (bilinear or trilinear,
             half-pixel centres), or `"transpose"` (the paper's: a 2×2 transposed convolution of stride 2 that halves
             the channels). The first two have no convolution and keep the channels, which the next block then halves.
+        blocks: `"plain"` (default): two convolutions. `"residual"`: the sum of two convolutions and a 1×1 shortcut, as
+            in `AttentionResUNet`. `"residual_encoder"`: residual on the way down and in the bottleneck, plain on the
+            way up, where the skips are shortcuts already.
+        skips: `"plain"` (default), or `"nested"`: UNet++. Node j of level k, counted from its encoder block, gets all
+            nodes before it in its row and the upsampled node j - 1 of level k + 1. The nodes between encoder and U
+            are named `dec<k>_<j>_...` and belong to the block `dec<k>`.
         output: `"probabilities"` (default): sigmoid for one class, softmax over the channels for more. `"logits"`:
             what goes into these; take it for losses with `from_logits=True` and for labels that overlap. Either is
             computed in float32, also under mixed precision.
+        deep_supervision: True: an output for each level of the decoder, as a list: full resolution first, then 1/2,
+            1/4, ..., from the layers `head_...`, `head2_...`, ...; a number: so many, from 2 to `depth`. With nested
+            skips, as in that paper, outputs of the nodes of level 1, the deepest first, all at full resolution. Known
+            sizes must be multiples of 2^depth. Train with a label for each output, measure the first, and predict
+            with `without_deep_supervision(model)`. Default False: one output, no list.
+        encoder: A functional Keras model whose features take the encoder's place, such as one of
+            `keras.applications` with `include_top=False`, or a backbone of KerasHub. It becomes the layer `encoder`
+            and keeps the names of its layers; `filters`, `blocks` and the like are then the decoder's (16 filters are
+            usual there). It shares its weights with your model. Images of one channel are repeated to its channels,
+            and sizes that 2^depth doesn't divide are padded at the far end, by repeating the last pixel, and cropped
+            again. Images must be prepared as its weights expect: see `preprocess_input` of the application's module.
+            Default None.
+        encoder_taps: Stride → layer name or tensor of `encoder`: of which features the skips are made, and, of the
+            coarsest, the bottleneck. Strides are powers of two without a gap; the finest may be missing, and the
+            decoder goes up from there without a skip. None: KerasHub's `pyramid_outputs`, else the last features of
+            each stride.
+        encoder_trainable: False: the encoder's weights stay as they are, and its batch norms use their moving
+            statistics, also in training, until `model.get_layer("encoder").trainable = True` and a new `compile`. Your
+            own model is frozen with it. Default True.
         variant: `"default"`, or `"bnsreenu"`: the tutorial models of that name, with exactly their parameters.
         seed: Whole number that fixes initial weights and dropout; each layer draws its own. None: Keras' global seed.
         name: The model's name. None: `"unet"`.
 
     Returns:
-        A functional `keras.Model` from `(batch, *input_shape)` to `(batch, *input_shape[:-1], classes)`.
+        A functional `keras.Model` from `(batch, *input_shape)` to `(batch, *input_shape[:-1], classes)`; with
+        `deep_supervision` to a list.
 
     Raises:
-        ValueError: If an argument is out of range or unknown, a known size is under 2^depth, or an argument
-            contradicts `variant="bnsreenu"`.
+        ValueError: If an argument is out of range or unknown, a known size is under 2^depth, an argument contradicts
+            `variant="bnsreenu"`, or an encoder has a gap in its strides, other channels or another size.
 
     The default variant corrects the tutorial's models, `variant="bnsreenu"`, in these points:
 
@@ -108,13 +141,15 @@ def UNet(
         arXiv:1502.01852. Wu and He, "Group Normalization", 2018, arXiv:1803.08494. Liu et al., "A ConvNet for
         the 2020s", 2022, arXiv:2201.03545. Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019,
         arXiv:1711.05101. van Laarhoven, "L2 Regularization versus Batch and Weight Normalization", 2017,
-        arXiv:1706.05350. Odena et al., "Deconvolution and Checkerboard Artifacts", 2016, Distill.
+        arXiv:1706.05350. Zhou et al., "UNet++: A Nested U-Net Architecture for Medical Image Segmentation", 2018,
+        arXiv:1807.10165. Lee et al., "Deeply-Supervised Nets", 2015, arXiv:1409.5185. Odena et al., "Deconvolution and
+        Checkerboard Artifacts", 2016, Distill.
     """
     options = Options(
         input_shape=input_shape,  # type: ignore[arg-type]  # checked there
         classes=classes,
         filters=filters,
-        depth=depth,
+        depth=depth,  # type: ignore[arg-type]  # None is settled there
         norm=norm,
         norm_momentum=norm_momentum,
         activation=activation,
@@ -122,167 +157,12 @@ def UNet(
         l1=l1,
         l2=l2,
         upsample=upsample,
+        blocks=blocks,
+        skips=skips,
         output=output,
+        deep_supervision=deep_supervision,
+        encoder=None if encoder is None else find_encoder(encoder, encoder_taps, encoder_trainable, depth),
         variant=variant,
         seed=seed,
     )
-    return assemble(options, conv_block, name or "unet")
-
-
-def AttentionUNet(
-    input_shape: Sequence[int | None],
-    classes: int = 1,
-    filters: int = 64,
-    depth: int = 4,
-    *,
-    norm: str | None = "batch",
-    norm_momentum: float | None = None,
-    activation: str | Callable = "relu",
-    dropout: float = 0.0,
-    l1: float = 0.0,
-    l2: float = 0.0,
-    upsample: str = "nearest",
-    gate: str = "oktay",
-    output: str = "probabilities",
-    variant: str = "default",
-    seed: int | None = None,
-    name: str | None = None,
-) -> keras.Model:
-    """U-Net with an attention gate on every skip connection: skip ← α · skip, with a map α in [0, 1] per pixel.
-
-    The map of gate k is the output of the layer `gate<k>_attention`; `attention_model` returns the maps at the
-    resolution of their skips. The paper leaves the first skip without a gate; here each skip has one.
-
-    Args:
-        input_shape: As for `UNet`, and so are all arguments but `gate`.
-        classes: Channels of the output. Default 1.
-        filters: Channels of the first level. Default 64.
-        depth: How often the resolution is halved. Default 4.
-        norm: `"batch"` (default), `"group"`, `"instance"`, `"layer"` or None.
-        norm_momentum: Momentum of batch norm's moving statistics. None is 0.9, for the reason that `UNet` gives.
-        activation: A name from `keras.activations` or a function. Default `"relu"`.
-        dropout: Rate in [0, 1) at each block's end. Default 0.
-        l1: λ of a penalty λ Σ|w| on each kernel. Default 0: none. It is in `loss` and `val_loss`.
-        l2: λ of a penalty λ Σ w² on each kernel. Default 0: none. It is in `loss` and `val_loss`.
-        upsample: `"nearest"` (default), `"linear"` or `"transpose"`.
-        gate: `"oktay"`, the paper's and the default: the map is computed on the grid of the next coarser level, at a
-            quarter of the cost in 2D, and interpolated linearly. `"additive"`: on the skip's own grid from the
-            upsampled features, with half the channels and a norm on either side, as popular PyTorch code has it.
-        output: `"probabilities"` (default) or `"logits"`.
-        variant: `"default"` or `"bnsreenu"`. `UNet` lists the differences.
-        seed: Whole number that fixes initial weights and dropout. None: Keras' global seed.
-        name: The model's name. None: `"attention_unet"`.
-
-    Returns:
-        A functional `keras.Model` from `(batch, *input_shape)` to `(batch, *input_shape[:-1], classes)`.
-
-    Raises:
-        ValueError: As for `UNet`, and if `gate` is unknown.
-
-    Example:
-        >>> from unetdyn.models import AttentionUNet
-        >>> model = AttentionUNet((32, 32, 1), filters=2, depth=2, seed=0)
-        >>> model.output_shape, model.get_layer("gate1_attention").output.shape
-        ((None, 32, 32, 1), (None, 16, 16, 1))
-
-    Reference:
-        Oktay et al., "Attention U-Net: Learning Where to Look for the Pancreas", 2018, arXiv:1804.03999.
-        For `gate="additive"`: https://github.com/LeeJunHyun/Image_Segmentation, 2018.
-    """
-    options = Options(
-        input_shape=input_shape,  # type: ignore[arg-type]  # checked there
-        classes=classes,
-        filters=filters,
-        depth=depth,
-        norm=norm,
-        norm_momentum=norm_momentum,
-        activation=activation,
-        dropout=dropout,
-        l1=l1,
-        l2=l2,
-        upsample=upsample,
-        gate=gate,
-        output=output,
-        variant=variant,
-        seed=seed,
-    )
-    return assemble(options, conv_block, name or "attention_unet", gated=True)
-
-
-def AttentionResUNet(
-    input_shape: Sequence[int | None],
-    classes: int = 1,
-    filters: int = 64,
-    depth: int = 4,
-    *,
-    norm: str | None = "batch",
-    norm_momentum: float | None = None,
-    activation: str | Callable = "relu",
-    dropout: float = 0.0,
-    l1: float = 0.0,
-    l2: float = 0.0,
-    upsample: str = "nearest",
-    gate: str = "oktay",
-    output: str = "probabilities",
-    variant: str = "default",
-    seed: int | None = None,
-    name: str | None = None,
-) -> keras.Model:
-    """Attention U-Net with residual blocks: y = act(F(x) + S(x)).
-
-    F is 3×3 convolution, norm, activation, 3×3 convolution, norm (and dropout); S, the shortcut, a 1×1 convolution
-    and norm, because a block changes the number of channels. The activation follows the sum, as in the first
-    residual networks (He et al., 2016); ResUNet (Zhang et al., 2018) puts it before the convolutions.
-
-    Args:
-        input_shape: As for `AttentionUNet`, and so are all arguments.
-        classes: Channels of the output. Default 1.
-        filters: Channels of the first level. Default 64.
-        depth: How often the resolution is halved. Default 4.
-        norm: `"batch"` (default), `"group"`, `"instance"`, `"layer"` or None.
-        norm_momentum: Momentum of batch norm's moving statistics. None is 0.9, for the reason that `UNet` gives.
-        activation: A name from `keras.activations` or a function. Default `"relu"`.
-        dropout: Rate in [0, 1), on F before the sum. Default 0.
-        l1: λ of a penalty λ Σ|w| on each kernel. Default 0: none. It is in `loss` and `val_loss`.
-        l2: λ of a penalty λ Σ w² on each kernel. Default 0: none. It is in `loss` and `val_loss`.
-        upsample: `"nearest"` (default), `"linear"` or `"transpose"`.
-        gate: `"oktay"` (default) or `"additive"`.
-        output: `"probabilities"` (default) or `"logits"`.
-        variant: `"default"` or `"bnsreenu"`. `UNet` lists the differences.
-        seed: Whole number that fixes initial weights and dropout. None: Keras' global seed.
-        name: The model's name. None: `"attention_res_unet"`.
-
-    Returns:
-        A functional `keras.Model` from `(batch, *input_shape)` to `(batch, *input_shape[:-1], classes)`.
-
-    Raises:
-        ValueError: As for `AttentionUNet`.
-
-    Example:
-        >>> from unetdyn.models import AttentionResUNet
-        >>> model = AttentionResUNet((32, 32, 1), filters=2, depth=2, output="logits", seed=0)
-        >>> model.name, model.output_shape
-        ('attention_res_unet', (None, 32, 32, 1))
-
-    Reference:
-        He et al., "Deep Residual Learning for Image Recognition", 2016, arXiv:1512.03385. Zhang, Liu and Wang, "Road
-        Extraction by Deep Residual U-Net", 2018, arXiv:1711.10684. Oktay et al., 2018, arXiv:1804.03999.
-    """
-    options = Options(
-        input_shape=input_shape,  # type: ignore[arg-type]  # checked there
-        classes=classes,
-        filters=filters,
-        depth=depth,
-        norm=norm,
-        norm_momentum=norm_momentum,
-        activation=activation,
-        dropout=dropout,
-        l1=l1,
-        l2=l2,
-        upsample=upsample,
-        gate=gate,
-        output=output,
-        variant=variant,
-        seed=seed,
-    )
-    return assemble(options, residual_block, name or "attention_res_unet", gated=True)
+    return assemble(options, name or "unet")

@@ -10,6 +10,7 @@ from unetdyn.report.history import HistoryDisplay
 from unetdyn.report.noise_scale import NoiseScaleDisplay
 from unetdyn.report.overlay import OverlayDisplay
 from unetdyn.report.page.html import write_report
+from unetdyn.report.predictions import PredictionDisplay
 from unetdyn.report.schedule import ScheduleDisplay
 from unetdyn.report.stability import StabilityDisplay
 from unetdyn.report.threshold import ThresholdDisplay
@@ -24,6 +25,7 @@ __all__ = [
     "HistoryDisplay",
     "NoiseScaleDisplay",
     "OverlayDisplay",
+    "PredictionDisplay",
     "ScheduleDisplay",
     "StabilityDisplay",
     "ThresholdDisplay",

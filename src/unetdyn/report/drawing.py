@@ -8,7 +8,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -37,6 +37,9 @@ class Display(ABC):
         ax_: Its axes; the first of them where there are several.
         axes_: Where there are several: axes by the name of the panel.
     """
+
+    keeps_shape: ClassVar[bool] = False
+    """Whether a narrower picture of it is lower too, because it is one of images."""
 
     figure_: Any
     ax_: Axes

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn._checks import nearest
+from unetdyn.runs.predictions import NAME, Predictions
 from unetdyn.runs.process import in_words, is_alive
 from unetdyn.runs.records import RunError, parse_epochs, parse_events, parse_header
 from unetdyn.runs.resume_command import what_carries_on
@@ -219,6 +220,19 @@ class Run:
         for file in (folder / f"{name}.npz", *(folder / name).glob("*")):
             _checked(self.path, file)
         return Segments(folder, name).read()
+
+    @cached_property
+    def predictions(self) -> Predictions | None:
+        """What a `PredictionRecorder` kept: tiles and what was predicted of them, unpacked when asked for.
+
+        None where there is no record of that name, or nothing in it yet; of a monitor with a name of its own, see
+        `unetdyn.runs.predictions.Predictions.from_record`.
+
+        Raises:
+            RunError: A ValueError: if the record is damaged.
+        """
+        found = Predictions.from_record(self.arrays(NAME)) if NAME in self.array_names else None
+        return found if found is not None and found.epochs else None
 
     @property
     def model_path(self) -> Path | None:

@@ -44,7 +44,7 @@ def taking_over(folder: Path, lock: str, read: Callable[[], dict[str, Any]]) -> 
                 continue  # somebody was faster, and has let the lock go
             new = uuid.uuid4().hex
             yield now, new
-            for file in folder.glob(f"{lock}*.json"):  # those of the killed, who are not asked any more
+            for file in (*folder.glob(f"{lock}*.json"), *folder.glob(f".{lock}*.json")):  # of the killed, and half made
                 if new not in file.name:
                     remove(file)
             return

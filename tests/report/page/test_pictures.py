@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from html_page import make_run, report
+from predicted import planted_record
 from unetdyn.analysis import read_history
-from unetdyn.analysis.declarations import AUTO_CLIP, GRADIENT, Declaration, DeclaredDisplay
+from unetdyn.analysis.declarations import AUTO_CLIP, GRADIENT, PREDICTIONS, Declaration, DeclaredDisplay
 from unetdyn.report.drawing import Display
 from unetdyn.report.page.pictures import pictures_of
 from unetdyn.runs import RunWriter, open
@@ -69,3 +71,29 @@ def test_a_display_that_is_none_of_ours_is_told_in_its_place(tmp_path, display):
     (picture,) = pictures(tmp_path, GRADIENTS, own)
     assert "could not be drawn: `display` must be one of" in picture.svg
     assert "<svg" not in picture.svg
+
+
+def test_predictions_stand_by_themselves_right_under_the_verdict(tmp_path):
+    found = report(tmp_path, predicting(tmp_path / "run").path)
+    assert found.texts("h2")[:4] == ["Summary", "Predictions", "Pictures", "Epochs"]
+    captions = found.texts("figcaption")
+    assert captions[:3] == ["Predictions", "The worst tiles over the epochs", "What the gates let through"]
+    assert not set(captions[:3]) & set(captions[3:])
+    labels = [attributes["aria-label"] for _, attributes, _ in found.all("svg")]
+    assert "prediction. epoch 5" in labels[0]
+
+
+@pytest.mark.filterwarnings("ignore:What 'predictions' recorded is left out")
+def test_damaged_predictions_cost_their_own_picture_only(tmp_path):
+    run = predicting(tmp_path / "run")
+    (run.path / "dynamics/predictions.npz").write_bytes(b"no archive")
+    found = report(tmp_path, run.path)
+    assert "What 'predictions' recorded" in found.texts("figcaption")
+    assert any("This picture could not be drawn" in text for text in found.texts("p"))
+
+
+def predicting(folder):
+    writer = make_run(folder, epochs=3, arrays=False)
+    writer.declare(monitors={"predictions": PREDICTIONS.as_json()})
+    writer.save_arrays("predictions", **planted_record())
+    return writer

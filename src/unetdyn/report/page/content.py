@@ -15,7 +15,7 @@ from unetdyn.report.comparison import ComparisonDisplay
 from unetdyn.report.drawing import shared_name
 from unetdyn.report.overlay import OverlayDisplay
 from unetdyn.report.page import tables
-from unetdyn.report.page.pictures import Picture, picture, pictures_of
+from unetdyn.report.page.pictures import Picture, picture, pictures_of, predictions_of
 from unetdyn.runs import Run
 
 MOST_FULL = 6  # runs of which a report shows every picture: ten times as many would make it slow and large
@@ -34,7 +34,8 @@ class RunContent:
         summary: Its numbers.
         diagnosis: What to think of it.
         event_findings: What its monitors and other events told: what went wrong, where, and what helps.
-        pictures: Its pictures.
+        predictions: Pictures of what its model predicts.
+        pictures: Its other pictures.
         epochs: Its epochs as a table.
         tested: Name and value of what was measured on the test set.
         configuration: As YAML; empty where none was recorded.
@@ -49,6 +50,7 @@ class RunContent:
     summary: RunSummary | None
     diagnosis: Diagnosis
     event_findings: list[Finding]
+    predictions: list[Picture]
     pictures: list[Picture]
     epochs: dict[str, Any]
     tested: list[tuple[str, str]]
@@ -104,6 +106,7 @@ def content_of(run: Run, metric: str | None, name: str, anchor: str, most: int |
         summary=summary,
         diagnosis=diagnosis,
         event_findings=findings_of_events(evidence),
+        predictions=predictions_of(run, curves.log_keys, anchor) if most is None else [],
         pictures=pictures_of(run, curves, chosen, settings, anchor, most, diagnosis),
         epochs=tables.epochs_table(run, curves, chosen, best),
         tested=tables.measured_on_the_test_set(run),

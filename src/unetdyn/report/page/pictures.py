@@ -62,6 +62,18 @@ def pictures_of(
     return [picture(evidence, "What the verdict rests on", f"{prefix}-verdict"), *made]
 
 
+def predictions_of(run: Run, keys: LogKeys, prefix: str) -> list[Picture]:
+    """What the model of the run predicts, if that was kept.
+
+    Args:
+        run: The run.
+        keys: What its monitors declared.
+        prefix: As of `pictures_of`.
+    """
+    made = [each for name in run.array_names if _keeps_predictions(keys, name) for each in _of_record(run, keys, name)]
+    return [picture(make, title, f"{prefix}-predictions-{place}") for place, (title, make) in enumerate(made)]
+
+
 def picture(make: Make, title: str, name: str) -> Picture:
     """Drawn, with a label that says what its panels say; where that fails, a sentence that says why.
 
@@ -69,10 +81,11 @@ def picture(make: Make, title: str, name: str) -> Picture:
     reader still gets the rest of the page.
     """
     try:
-        figure = make().plot().figure_
+        display = make()
+        figure = display.plot().figure_
         titles = [ax.get_title(loc) for ax in figure.axes for loc in ("left", "center", "right")]
         label = ". ".join([title, *(text.replace("\n", ". ") for text in titles if text)])
-        return Picture(title, inline_svg(figure, name, label))
+        return Picture(title, inline_svg(figure, name, label, keeps_shape=display.keeps_shape))
     except Exception as error:
         return Picture(title, Markup("<p>This picture could not be drawn: {}</p>").format(error))
 
@@ -87,7 +100,8 @@ def _displays(run: Run, curves: Curves, metric: str | None, settings: dict[str, 
     if metric:
         yield "Where it is heading", partial(ConvergenceDisplay.from_history, curves, metric)
     for name in run.array_names:
-        yield from _of_record(run, curves.log_keys, name)
+        if not _keeps_predictions(curves.log_keys, name):
+            yield from _of_record(run, curves.log_keys, name)
 
 
 def _of_record(run: Run, keys: LogKeys, name: str) -> Iterator[tuple[str, Make]]:
@@ -102,6 +116,12 @@ def _of_record(run: Run, keys: LogKeys, name: str) -> Iterator[tuple[str, Make]]
     for declared in keys.displays_of(name):
         if _has(record, declared.array):
             yield declared.title, partial(_declared, declared, record)
+
+
+def _keeps_predictions(keys: LogKeys, name: str) -> bool:
+    """Whether its monitor says so; of an unknown record nothing is drawn of them."""
+    declared = keys.monitors.get(name)
+    return declared is not None and any(each.display == "PredictionDisplay" for each in declared.displays)
 
 
 def _declared(declared: DeclaredDisplay, record: dict[str, Any]) -> Display:

@@ -19,7 +19,7 @@ DPI = 110  # of what is rasterised
 _METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 
-def inline_svg(figure: Any, name: str, label: str, width: float = WIDTH) -> Markup:
+def inline_svg(figure: Any, name: str, label: str, width: float = WIDTH, keeps_shape: bool = False) -> Markup:
     """The figure as an `<svg>` element; the figure is made narrower and its long lines are thinned.
 
     Text stays text, which is small, can be searched and is drawn in the reader's own font. Meshes that were marked
@@ -30,7 +30,8 @@ def inline_svg(figure: Any, name: str, label: str, width: float = WIDTH) -> Mark
         name: Begins every id in the element, so that several pictures in one page do not share any: letters, digits
             and hyphens.
         label: What a person who cannot see the picture is told.
-        width: Inches; the height is kept.
+        width: Inches.
+        keeps_shape: Whether the height becomes as much smaller; else (default) it is kept.
 
     Returns:
         Markup, with `role="img"` and the label, which is escaped.
@@ -42,7 +43,8 @@ def inline_svg(figure: Any, name: str, label: str, width: float = WIDTH) -> Mark
         >>> str(inline_svg(figure, "loss", "The loss rises."))[:53]
         '<svg role="img" aria-label="The loss rises." xmlns:xl'
     """
-    figure.set_size_inches(width, figure.get_size_inches()[1])
+    before, height = figure.get_size_inches()
+    figure.set_size_inches(width, height * width / before if keeps_shape else height)
     for line in (line for ax in figure.axes for line in ax.get_lines()):
         _thin(line)
     buffer = io.StringIO()

@@ -69,6 +69,8 @@ def test_class_indices_are_no_scale():
         (None, []),
         ("binary_crossentropy", [SCALE]),
         ("soft_jaccard_loss", [SCALE]),
+        ("lovasz_softmax_loss", [SCALE]),
+        ("boundary_loss", []),  # whose targets are distances as well
     ],
 )
 def test_targets_of_a_regression_are_no_masks(loss, expected):

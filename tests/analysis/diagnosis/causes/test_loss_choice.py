@@ -31,6 +31,10 @@ def told(name, activation, **config):
         ("binary_crossentropy", "my_sigmoid", False, []),
         ("binary_crossentropy", "<lambda>", False, []),
         ("dice", "linear", None, WRONG),
+        ("bcedice_loss", "linear", False, WRONG),
+        ("focal_tversky_loss", "sigmoid", False, []),
+        ("lovasz_hinge_loss", "sigmoid", True, WRONG),
+        ("lovasz_hinge_loss", "linear", True, []),
     ],
 )
 def test_loss_and_last_activation(name, activation, logits, expected):
@@ -82,6 +86,7 @@ def test_linear_layer_that_only_casts_a_sigmoids_outputs(least, most, expected):
         ("binary_focal_crossentropy", loss_choice.MOST_GAMMA, []),
         ("binary_focal_crossentropy", 2.0, []),
         ("tversky", 9.0, []),
+        ("focal_tversky_loss", 9.0, []),  # whose γ is that of a root
     ],
 )
 def test_gamma_of_a_focal_loss(name, gamma, expected):

@@ -36,6 +36,19 @@ def test_sum_of_a_cross_entropy_and_a_negative_dice_may_be_negative(name):
     assert list(impossible.find(planted(loss=DICE_SCORE, setup=loss_named(name)))) == []
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        {"name": "boundary_loss", "config": {}},
+        {"name": "deep_supervision_loss", "config": {"loss": {"class_name": "BoundaryLoss", "config": {}}}},
+    ],
+)
+def test_loss_of_distances_has_no_such_bound(loss):
+    values = np.linspace(1, -3, EPOCHS)
+    assert list(impossible.find(planted(loss=values, setup=set_up(loss=loss)))) == []
+    assert len(list(impossible.find(planted(loss=values, setup=loss_named("deep_supervision_loss"))))) == 1
+
+
 @pytest.mark.parametrize("name", ["loss", "val_loss"])
 def test_loss_below_a_score_is_impossible(name):
     for least, codes in ((impossible.SCORE, []), (impossible.SCORE - 1e-3, ["loss.impossible"])):

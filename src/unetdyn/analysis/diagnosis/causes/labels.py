@@ -60,7 +60,7 @@ MISSING = Limit(
 LIMITS = (SCALE, FRACTIONAL, EMPTY, MISSING)
 NEEDS = (Need(("target_min", "target_max", "target_fractional", "foreground"), "BatchMonitor"),)
 
-_OF_MASKS = ("crossentropy", "cross_entropy", "focal", "dice", "jaccard", "iou", "tversky")
+_OF_MASKS = ("crossentropy", "cross_entropy", "focal", "dice", "jaccard", "iou", "tversky", "lovasz")
 _SETS = {"": "training", "val_": "validation"}
 _CODED = {"labels.scale": SCALE, "labels.fractional": FRACTIONAL}
 
@@ -68,6 +68,8 @@ _CODED = {"labels.scale": SCALE, "labels.fractional": FRACTIONAL}
 def _are_masks(evidence: Evidence) -> bool:
     """By the metric or the loss; the targets of a regression may be anything."""
     loss = str(evidence.told("loss", "name")).lower()
+    if "boundary" in loss:  # whose targets are masks and their distances
+        return False
     return evidence.is_overlap or any(part in loss for part in _OF_MASKS)
 
 

@@ -49,6 +49,7 @@ _OF_PROBABILITIES = (  # Keras' own and ours, by name: a function of a user's ma
     "tversky",
     "binary_focal_loss",
     "soft_jaccard_loss",
+    *("dice_loss", "tversky_loss", "focal_tversky_loss", "lovasz_softmax_loss", "bcedice_loss", "boundary_loss"),
 )
 _OF_CLASSES = ("categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge")
 _OF_DISTRIBUTIONS = ("kl_divergence", "kldivergence", "cosine_similarity")  # as the class and as the function is named
@@ -69,7 +70,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         why = "its loss or its softmax is for several classes, and there is one"
         yield MISMATCH.finding("ill", "loss", text, why, confidence="high")
     gamma = evidence.told_number("loss", "config", "gamma")
-    if gamma is not None and gamma > MOST_GAMMA and "focal" in name:
+    if gamma is not None and gamma > MOST_GAMMA and "focal" in name and "tversky" not in name:
         text = f"{loss} with γ = {gamma:g}"
         yield FOCAL.finding("watch", "loss", text, f"its focal loss has γ = {gamma:g}", confidence="medium")
 

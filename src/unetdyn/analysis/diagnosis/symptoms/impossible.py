@@ -41,11 +41,12 @@ _SCORES = ("dice", "jaccard", "jacard", "iou", "tversky")  # a sum of both may h
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """Every loss and overlap that left its range."""
-    own = str(evidence.told("loss", "name")).lower()
+    own, config = (str(evidence.told("loss", key)).lower() for key in ("name", "config"))
     never_negative = any(part in own for part in _NEVER_NEGATIVE) and not any(part in own for part in _SCORES)
     least = -ROUNDING if never_negative else SCORE
-    # The likelihood of a density has no bound, nor has the loss of a critic.
-    bounded = never_negative or any(overlap_rank(name) < 2 or "accuracy" in name for name in evidence.curves)
+    # The likelihood of a density has no bound, nor has the loss of a critic; distances within a mask are below 0.
+    scored = any(overlap_rank(name) < 2 or "accuracy" in name for name in evidence.curves)
+    bounded = never_negative or (scored and "boundary" not in own + config)
     for name in ("loss", "val_loss"):
         values = evidence.values(name)
         if bounded and (values < least - ROUNDING).any():
