@@ -42,6 +42,22 @@ def test_script_of_the_studies_runs_with_its_imports_changed(backend, tmp_path):
     assert "'jacard_coef': " in done.stdout.split("best model:")[1]
 
 
+def test_vnc_script_trains_predicts_scores_and_draws(tmp_path):
+    """Real sections, made eight times smaller, and a training of one epoch."""
+    sections = Path(os.environ.get("UNETDYN_DATA", HERE.parents[1] / "shared" / "data")) / "vnc_mito"
+    if not sections.is_dir():
+        pytest.skip(f"the VNC sections are not at {sections}; set UNETDYN_DATA to the folder that holds vnc_mito/")
+    short = ["fit.epochs=1", "optimizer.warmup_epochs=0", "model.filters=2", "model.depth=2"]
+    small = ["data.downsample=8", "data.tile=64", f"run_directory={tmp_path / 'run'}"]
+    command = [sys.executable, HERE / "vnc.py", sections, *short, *small]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for said in ("jaccard", "hd95", "chosen on validation"):
+        assert said in done.stdout.lower()
+    assert (tmp_path / "run" / "test_sections.png").stat().st_size > 10_000
+    assert (tmp_path / "run" / "evaluation.json").is_file()
+
+
 @pytest.fixture
 def notebooks(monkeypatch):
     monkeypatch.syspath_prepend(str(HERE))

@@ -56,7 +56,7 @@ def test_parse_config_unknown_key_names_the_nearest(values, texts):
         ({}, ["`data`: field required"]),
         ({"data": {"kind": "folder"}}, ["`data.path`: field required"]),
         ({"data": {"kind": "folders"}}, ["`data.kind` must be one of 'synthetic', 'folder'", "Did you mean 'folder'?"]),
-        ({"data": {}}, ["`data.kind` must be one of 'synthetic', 'folder'. Received: data.kind=None"]),
+        ({"data": {}}, ["`data.kind` must be one of 'synthetic', 'folder', 'fetch'. Received: data.kind=None"]),
         ({**SYNTHETIC, "fit": {"epochs": 0}}, ["`fit.epochs`", "greater than 0", "Received: 0"]),
         *(
             ({**SYNTHETIC, section: values}, [f"`{name}`", f"finite number. Received: {number}"])

@@ -1,11 +1,15 @@
 """From `data` in the configuration to tiles, and what is refused on the way."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from unetdyn import data
+from unetdyn.data.datasets import DATASETS
 from unetdyn.experiment import ConfigError, parse_config, run_experiment
+from unetdyn.experiment.data_config import FetchData
 from unetdyn.experiment.prepare import check_classes, prepare
 from unetdyn.report import FlipMapDisplay
 
@@ -41,6 +45,34 @@ def test_prepare_cuts_the_sections_of_each_part(tmp_path):
     assert prepared.channels == 1
     part = data.normalise(data.read_folder(tmp_path).take([4]).images)
     np.testing.assert_array_equal(prepared.validation.images[0], part[0, :16, :16])
+
+
+def fetching(**more):
+    source = {"kind": "fetch", "name": "vnc", "tile": 16, "split": {"train": [0, 2], "validation": [4, 4]}, **more}
+    return parse_config({"data": source, "model": {"filters": 2, "depth": 1}, "fit": {"epochs": 1}})
+
+
+def test_prepare_fetches_a_published_data_set(tmp_path, monkeypatch):
+    (tmp_path / "train").mkdir()
+    from_folder = prepare(config_for(folder(tmp_path / "train")))
+    fetched = {("vnc", True): data.Fetched("vnc", tmp_path)}
+    monkeypatch.setattr(data, "fetch", lambda name, accept_licence: fetched[name, accept_licence])
+    np.testing.assert_array_equal(prepare(fetching(accept_licence=True)).train.images, from_folder.train.images)
+    with pytest.raises(
+        ValueError, match=r"`data\.part` must be one of 'train'\. Received: data\.part='trian'\. Did you"
+    ):
+        prepare(fetching(accept_licence=True, part="trian"))
+
+
+def test_prepare_fetches_nothing_before_its_licence_is_accepted(tmp_path, monkeypatch):
+    monkeypatch.setenv("UNETDYN_DATA_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(ValueError, match=r"`data\.accept_licence` must be True .*CC BY-NC-SA 3\.0"):
+        prepare(fetching())
+    assert not (tmp_path / "cache").exists()
+
+
+def test_configuration_knows_every_data_set_that_is_fetched():
+    assert get_args(FetchData.model_fields["name"].annotation) == tuple(DATASETS)
 
 
 @pytest.mark.parametrize(("method", "deviation"), [("per_image", 1.0), ("unit", 0.288)])  # uniform greys: 1 / √12

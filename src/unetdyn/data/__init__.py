@@ -5,6 +5,7 @@ import keras  # noqa: F401  # isort: skip
 
 from unetdyn.data.augment import Augmentation
 from unetdyn.data.dataset import TileDataset, epoch_order
+from unetdyn.data.fetching import Fetched, fetch
 from unetdyn.data.files import read_image
 from unetdyn.data.folders import read_stack
 from unetdyn.data.groups import read_groups
@@ -20,6 +21,7 @@ from unetdyn.data.volume import read_volume
 
 __all__ = [
     "Augmentation",
+    "Fetched",
     "LazyArray",
     "LeakageReport",
     "Split",
@@ -30,6 +32,7 @@ __all__ = [
     "check_tile_leakage",
     "downsample",
     "epoch_order",
+    "fetch",
     "normalise",
     "read_folder",
     "read_groups",

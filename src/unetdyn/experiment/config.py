@@ -16,7 +16,7 @@ from pydantic import (
 from unetdyn._checks import unknown_choice
 from unetdyn.analysis.declarations import STABILITY
 from unetdyn.experiment.callbacks_config import CallbacksConfig
-from unetdyn.experiment.data_config import FolderData, SyntheticData
+from unetdyn.experiment.data_config import FetchData, FolderData, SyntheticData
 from unetdyn.experiment.inherit import inherited
 from unetdyn.experiment.loss_config import OF_CLASSES, OF_MASKS, LossConfig
 from unetdyn.experiment.monitors import watched_names
@@ -112,7 +112,7 @@ class Config(Part):
     name: str = Field("experiment", pattern=r"^[\w.-]+$", description="part of the run directory's name")
     seed: int = Field(0, ge=0, lt=2**32)
     run_directory: UserPath | None = Field(None, description="absent: runs/NAME-DATE-TIME")
-    data: Annotated[SyntheticData | FolderData, Field(discriminator="kind")]
+    data: Annotated[SyntheticData | FolderData | FetchData, Field(discriminator="kind")]
     model: ModelConfig = ModelConfig()
     loss: LossConfig = LossConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
@@ -247,5 +247,5 @@ class Config(Part):
         return self
 
 
-KINDS = {"data": ("synthetic", "folder"), "schedule": SCHEDULE_KINDS}
+KINDS = {"data": ("synthetic", "folder", "fetch"), "schedule": SCHEDULE_KINDS}
 """By key, what its `kind` may be."""

@@ -93,6 +93,18 @@ class SyntheticData(_Images):
     seed: int = 0
 
 
+class FetchData(_Images):
+    """A published data set, which is downloaded the first time: see `unetdyn.data.fetch`."""
+
+    kind: Literal["fetch"] = "fetch"
+    name: Literal["lucchi", "vnc", "mitoem", "dsb2018"]
+    part: str = Field(
+        "train", description="one that its publisher made; the sections of `split` are those of this part"
+    )
+    accept_licence: bool = Field(False, description="true: I have read its licence, and keep to it")
+    lazy: bool | None = Field(None, description="leave the sections on disk; absent: as fits the data set")
+
+
 class FolderData(_Images):
     """A folder of images and masks, or of one volume of each: see `unetdyn.data.read_folder`."""
 

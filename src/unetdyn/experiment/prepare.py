@@ -11,7 +11,7 @@ import numpy as np
 from unetdyn import data
 from unetdyn.data.masks import refuse_unmarked
 from unetdyn.experiment.config import Config
-from unetdyn.experiment.data_config import FolderData, SyntheticData
+from unetdyn.experiment.data_config import FetchData, FolderData, SyntheticData
 
 _OF_FILES = ("mask_threshold", "ignore", "foreground", "pair", "recursive", "axes", "lazy")
 # What arguments of `unetdyn.data` are in a configuration.
@@ -21,7 +21,7 @@ _KEYS = {
     "factor": "data.downsample",
     "method": "data.normalise",
     "classes": "model.classes",
-    **{key: f"data.{key}" for key in _OF_FILES},
+    **{key: f"data.{key}" for key in (*_OF_FILES, "part", "accept_licence")},
     **{key: f"data.split.{key}" for key in ("validation", "test", "gap", "groups")},
 }
 _ARGUMENT = re.compile(rf"(?<![\w./\\])({'|'.join(_KEYS)})(?=[`=])")
@@ -74,6 +74,8 @@ def read_stack(config: Config) -> data.Stack:
     source = config.data
     if isinstance(source, SyntheticData):
         stack = data.synthetic_em(sections=source.sections, size=source.size, seed=source.seed)
+    elif isinstance(source, FetchData):
+        stack = data.fetch(source.name, source.accept_licence).read(source.part, source.lazy)
     else:
         folder = source.model_dump(include={"path", "images", "masks", *_OF_FILES})
         stack = data.read_folder(**folder, classes=config.model.classes)
