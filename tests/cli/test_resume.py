@@ -26,7 +26,8 @@ fit: {epochs: 4, batch_size: 2}
 optimizer: {learning_rate: 0.01}
 callbacks:
   {stability: {window: 2}, gradient: null, update: null, noise_scale: null, batch: null, mode_gap: null, flips: null,
-   predictions: null, early_stopping: {monitor: val_loss, patience: 9}, reduce_lr_on_plateau: {patience: 1, min_delta: 10}}
+   predictions: null, early_stopping: {monitor: val_loss, patience: 9},
+   reduce_lr_on_plateau: {patience: 1, min_delta: 10}}
 """
 STAGES = CONFIG.replace("fit: {epochs: 4, batch_size: 2}", "fit: {batch_size: 2}") + (
     "stages: [{epochs: 2, frozen: [enc1], optimizer: {kind: sgd}}, {epochs: 2}]\n"
