@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 from keras import ops
 
 from autodiff import gradient
@@ -47,6 +46,7 @@ def test_confident_misses_keep_the_gradient_of_the_cross_entropy() -> None:
 @pytest.mark.parametrize("weights", [None, [1.0, 2.0, 5.0]])
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
 def test_several_channels_have_the_cross_entropy_of_pytorch(weights: list | None, smoothing: float) -> None:
+    torch = pytest.importorskip("torch")
     labels = np.where(RNG.random(NUMBERS.shape) < 0.2, 255, NUMBERS)
     expected = torch.nn.functional.cross_entropy(
         torch.tensor(np.moveaxis(SCORES, -1, 1)).cpu(),

@@ -1,7 +1,6 @@
 import keras
 import numpy as np
 import pytest
-import torch
 from keras import ops
 
 from unetdyn.losses import BinaryFocalLoss, BoundaryLoss, DeepSupervisionLoss, DiceLoss, boundary_targets
@@ -30,6 +29,7 @@ def test_labels_are_those_of_a_resize_by_nearest_neighbour(factor: int) -> None:
     found = ops.convert_to_numpy(nearest_labels(ops.convert_to_tensor(Y), [factor, factor]))
     np.testing.assert_array_equal(found, at(Y, factor))
     size = (16 // factor, 8 // factor)
+    torch = pytest.importorskip("torch")
     resized = torch.nn.functional.interpolate(torch.tensor(Y[..., 0])[None].cpu(), size, mode="nearest-exact")[0]
     np.testing.assert_array_equal(found[..., 0], resized.numpy())
 
