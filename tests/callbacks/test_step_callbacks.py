@@ -203,6 +203,7 @@ def test_what_measures_is_a_monitor_and_what_acts_is_none(tmp_path):
         "NoiseScaleMonitor",
         "UpdateMonitor",
         "MathematicalMonitor",
+        "PredictionRecorder",
         "BatchMonitor",
         "TrainInferenceGapMonitor",
         "ThresholdFlipMonitor",
