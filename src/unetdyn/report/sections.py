@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
@@ -21,7 +20,8 @@ from unetdyn._plotting import (
 from unetdyn.evaluation.section_pictures import NOT_COUNTED, SectionPictures
 from unetdyn.report.drawing import WIDTH, Display, abbreviate, escape_label, line_style
 
-_LEGEND = 0.5  # inches of its two lines; in a report's narrower pictures, they are two thirds as high
+_LEGEND = 0.85  # inches of the scale and two lines; in a report's narrower pictures, they are two thirds as high
+_TITLES, _LABELS, _GAP = 0.25, 0.4, 0.07  # inches above, left of, and between the panels
 
 
 class SectionsDisplay(Display):
@@ -123,13 +123,21 @@ class SectionsDisplay(Display):
 
     def _new_axes(self, columns: int) -> list[Axes]:
         rows, height, width = self.probability.shape
-        side = (WIDTH - 0.5) / columns
-        tall = rows * (side * height / width + 0.05) + 1.0
-        room = _LEGEND / tall
-        close = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.04, wspace=0.01, hspace=0.01, rect=(0, room, 1, 1 - room))
-        figure = Figure(figsize=(WIDTH, tall), layout=close)
+        side = (WIDTH - _LABELS - columns * _GAP) / columns
+        tall = rows * (side * height / width + _GAP) + _TITLES + _LEGEND
+        # No layout is solved for: a solver's would vary by rounding from one drawing to the next.
+        figure = Figure(figsize=(WIDTH, tall))
         FigureCanvasAgg(figure)  # as of `drawing.new_axes`
-        return figure.subplots(rows, columns, squeeze=False).ravel().tolist()
+        axes = figure.subplots(rows, columns, squeeze=False)
+        figure.subplots_adjust(
+            left=_LABELS / WIDTH,
+            right=1 - _GAP / WIDTH,
+            bottom=_LEGEND / tall,
+            top=1 - _TITLES / tall,
+            wspace=_GAP / side,
+            hspace=_GAP / (side * height / width),
+        )
+        return axes.ravel().tolist()
 
     def _add_legend(self, axes: Sequence[Axes], columns: int) -> None:
         """Below all: what the outlines and the colours of the errors say, and which probability has which."""
@@ -144,10 +152,13 @@ class SectionsDisplay(Display):
             for text, (colour, line) in meant.items()
         ]
         figure.legend(handles=handles, loc="lower left", ncols=3, fontsize=7, frameon=False, borderaxespad=0.1)
-        image = axes[1].images[0]
-        bar = figure.colorbar(image, ax=list(axes), location="bottom", shrink=1 / columns, aspect=24, pad=0.01)
-        bar.set_ticks([0, 0.5, 1])
-        bar.ax.tick_params(labelsize=7, length=2, pad=1)
+        below, (height, width) = axes[1 - columns], self.probability.shape[1:]
+        side = (WIDTH - _LABELS - columns * _GAP) / columns * height / width
+        bar = figure.colorbar(
+            below.images[0], cax=below.inset_axes((0.0, -0.16 / side, 1.0, 0.08 / side)), orientation="horizontal"
+        )
+        bar.set_ticks([0, 0.5, 1], labels=["0", "0.5", "1"], fontsize=7)
+        bar.ax.tick_params(length=2, pad=1)
 
 
 def _outline(ax: Axes, mask: NDArray[np.bool_], kwargs: dict[str, object], color: str) -> None:
