@@ -8,13 +8,16 @@ from typing import Any
 
 import keras
 
+from unetdyn.dynamics.frames import local_of
+
 
 def callback_list() -> keras.callbacks.CallbackList | None:
     """The list in one of whose hooks this is called; None where a hook is called by hand."""
     for frame in _frames():
-        caller = frame.f_locals.get("self")
-        if frame.f_code.co_name.startswith("on_") and isinstance(caller, keras.callbacks.CallbackList):
-            return caller
+        if frame.f_code.co_name.startswith("on_"):
+            caller = local_of(frame, "self")
+            if isinstance(caller, keras.callbacks.CallbackList):
+                return caller
     return None
 
 
@@ -38,7 +41,8 @@ def steps_per_epoch(callbacks: keras.callbacks.CallbackList) -> int | None:
 
 def _epoch_iterator(callbacks: keras.callbacks.CallbackList) -> Any:
     frames = (frame for frame in _frames() if frame.f_code.co_name == "fit")
-    return next((f.f_locals.get("epoch_iterator") for f in frames if f.f_locals.get("callbacks") is callbacks), None)
+    fits = (frame for frame in frames if local_of(frame, "callbacks") is callbacks)
+    return next((local_of(frame, "epoch_iterator") for frame in fits), None)
 
 
 def _frames() -> Iterator[FrameType]:

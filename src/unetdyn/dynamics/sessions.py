@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from traceback import walk_stack
 from types import FrameType
 
+from unetdyn.dynamics.frames import local_of
+
 _HOOKS = "keras.src.callbacks.callback_list"
 
 
@@ -44,7 +46,7 @@ def _frames() -> Iterator[FrameType]:
 def _session_of(frame: FrameType) -> object:
     """What a loop or a list of callbacks of Keras has as `params`; of other frames no session."""
     if frame.f_globals.get("__name__") == _HOOKS:
-        return getattr(frame.f_locals.get("self"), "params", _HOOKS)
+        return getattr(local_of(frame, "self"), "params", _HOOKS)
     if frame.f_code.co_name == "fit":
-        return getattr(frame.f_locals.get("callbacks"), "params", _HOOKS)
+        return getattr(local_of(frame, "callbacks"), "params", _HOOKS)
     return _HOOKS

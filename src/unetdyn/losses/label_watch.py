@@ -8,12 +8,14 @@ traced, at the array of labels of that `fit`, and later at the sign of what it l
 import sys
 from dataclasses import replace
 from traceback import walk_stack
+from types import FrameType
 from typing import Any
 
 import keras
 import numpy as np
 
 from unetdyn._warnings import warn
+from unetdyn.dynamics.frames import local_of
 from unetdyn.metrics.input_flags import is_readable
 from unetdyn.metrics.label_warnings import Labels, divided_twice, label_warnings
 
@@ -75,12 +77,12 @@ class LabelWatch:
 
     def _look_at_fit(self, loss: keras.losses.Loss, channels: int | None) -> None:
         """While a step is traced: at the labels and the callbacks of the `fit` that called for it."""
-        fits = (frame.f_locals for frame, _ in walk_stack(sys._getframe(2)) if frame.f_code.co_name == "fit")
+        fits = (frame for frame, _ in walk_stack(sys._getframe(2)) if frame.f_code.co_name == "fit")
         fit = next(filter(_is_of_keras, fits), None)
-        if fit is None or getattr(fit["self"], "loss", None) is not loss:
+        if fit is None or getattr(local_of(fit, "self"), "loss", None) is not loss:
             return
-        labels, weight = (_first(fit.get(name)) for name in ("y", "sample_weight"))
-        callbacks = fit["callbacks"].callbacks
+        labels, weight = (_first(local_of(fit, name)) for name in ("y", "sample_weight"))
+        callbacks = local_of(fit, "callbacks").callbacks
         if isinstance(labels, np.ndarray) and (weight is None or isinstance(weight, np.ndarray)):
             self._judge(loss, labels[:IMAGES], None if weight is None else weight[:IMAGES], channels)
         if not self.told and not any(isinstance(each, _SignOfLoss) for each in callbacks):
@@ -118,9 +120,10 @@ def _first(given: Any) -> Any:
     return given[0] if isinstance(given, list | tuple) and given else given
 
 
-def _is_of_keras(fit: dict[str, Any]) -> bool:
+def _is_of_keras(fit: FrameType) -> bool:
     """By what it has at hand; a caller of that name may be anybody's."""
-    return isinstance(fit.get("callbacks"), keras.callbacks.CallbackList) and isinstance(fit.get("self"), keras.Model)
+    callbacks = local_of(fit, "callbacks")
+    return isinstance(callbacks, keras.callbacks.CallbackList) and isinstance(local_of(fit, "self"), keras.Model)
 
 
 def _values(tensor: Any) -> np.ndarray | None:
