@@ -11,14 +11,15 @@ from unetdyn.analysis import threshold_curve
 from unetdyn.evaluation import (
     Evaluation,
     PixelCounts,
+    RunEvaluation,
     calibration,
     evaluate_sections,
     object_counts,
     pixel_counts,
-    read_evaluation,
+    read_run_evaluation,
     six_ious,
     surface_scores,
-    write_evaluation,
+    write_run_evaluation,
 )
 from unetdyn.metrics import thresholded_jaccard
 from unetdyn.runs.strict_json import dumps, loads
@@ -165,8 +166,8 @@ def test_the_record_survives_json(tmp_path):
         assert record(again) == text == record(Evaluation.from_dict(json.loads(text)))
         assert str(again) == str(evaluation)
         assert again.sections[2].objects == evaluation.sections[2].objects
-        write_evaluation(evaluation, tmp_path / "evaluation.json")
-        assert record(read_evaluation(tmp_path / "evaluation.json")) == text
+        write_run_evaluation(RunEvaluation("test", evaluation), tmp_path / "evaluation.json")
+        assert record(read_run_evaluation(tmp_path / "evaluation.json").found) == text
     assert [file.name for file in tmp_path.iterdir()] == ["evaluation.json"]
 
 
@@ -203,8 +204,8 @@ def test_a_record_that_lacks_something_is_refused(name):
 def test_a_file_that_is_no_evaluation_is_named(tmp_path, content):
     file = tmp_path / "evaluation.json"
     file.write_bytes(content)
-    with pytest.raises(ValueError, match=r"evaluation\.json holds no evaluation: "):
-        read_evaluation(file)
+    with pytest.raises(ValueError, match=r"evaluation\.json is damaged: "):
+        read_run_evaluation(file)
 
 
 @pytest.mark.parametrize(
