@@ -45,9 +45,8 @@ scores = evaluate_sections(predicted, split.test.masks, threshold=threshold, nam
 write_run_evaluation(RunEvaluation("test", scores, on_validation, "validation"), run.path / "evaluation.json")
 print(scores)
 
-# 4. Look at them; the picture has the threshold 0.5.
-picture = PredictionDisplay(
-    split.test.images, split.test.masks[..., 0], predicted[None], [config.fit.epochs - 1], split.test.names
-)
+# 4. Look at them.
+shown = {"epoch": [config.fit.epochs - 1], "label": split.test.names, "threshold": threshold}
+picture = PredictionDisplay(split.test.images, split.test.masks[..., 0], predicted[None], **shown)
 picture.plot().save(run.path / "test_sections.png")
 print(f"threshold {threshold:g}, chosen on validation; see {run.path}/test_sections.png")
