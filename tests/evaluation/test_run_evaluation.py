@@ -7,7 +7,7 @@ import pytest
 
 from evaluated import planted_evaluation
 from unetdyn import runs
-from unetdyn.evaluation import evaluation_of, read_run_evaluation, write_run_evaluation
+from unetdyn.evaluation import RunEvaluation, evaluation_of, read_run_evaluation, write_run_evaluation
 
 
 @pytest.fixture
@@ -44,6 +44,17 @@ def test_evaluation_is_read_from_wherever_it_lies(run, tmp_path):
     assert found.pictures.name == planted_evaluation().pictures.name
     elsewhere.with_suffix(".npz").unlink()
     assert read_run_evaluation(elsewhere).pictures is None
+
+
+def test_file_must_end_in_json(tmp_path):
+    with pytest.raises(ValueError, match=r"`path` must end in \.json\. Received: .*scores\.npz"):
+        write_run_evaluation(planted_evaluation(), tmp_path / "scores.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_unknown_origin_of_a_threshold_is_refused():
+    with pytest.raises(ValueError, match=r"`threshold_from` must be one of .*Did you mean 'validation'"):
+        RunEvaluation("test", planted_evaluation().found, threshold_from="validated")
 
 
 def test_file_is_strict_json(run):

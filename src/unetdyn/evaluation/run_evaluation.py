@@ -113,6 +113,9 @@ def write_run_evaluation(evaluation: RunEvaluation, path: str | Path) -> None:
         evaluation: What is kept.
         path: A file that ends in `.json`; its folder must exist.
 
+    Raises:
+        ValueError: If the file's name ends otherwise.
+
     Example:
         >>> import tempfile
         >>> from unetdyn.evaluation import evaluate_sections
@@ -124,6 +127,8 @@ def write_run_evaluation(evaluation: RunEvaluation, path: str | Path) -> None:
         1.0
     """
     path = Path(path)
+    if path.suffix.lower() != ".json":
+        raise ValueError(f"`path` must end in .json. Received: {path}.")
     beside = path.with_suffix(".npz")
     text = dumps(evaluation.to_dict(), indent=1)
     beside.unlink(missing_ok=True)  # pictures of another evaluation must not stand beside this one, whenever it ends
