@@ -221,6 +221,7 @@ def test_a_file_that_is_no_evaluation_is_named(tmp_path, content):
         (P, Y, {"names": ["a"] * 13}, r"`names` must be as many as the sections\. Received: more than 12"),
         (P, Y, {"confidence": 95}, r"`confidence` must lie between 0 and 1"),
         (P, Y, {"resamples": 5}, r"`resamples` must be a whole number of resamples, 100 or more"),
+        (P, Y, {"seed": -1}, r"`seed` must be a whole number, 0 or more"),
         ([], [], {}, r"at least one section with a pixel that counts\. Received: 0 sections"),
         ([P[0], P[:2]], [Y[0], Y[:2]], {}, r"as many axes as the first, 2\. Received: section 1, .*\(2, 24, 24\)"),
         ([P[0, 0]], [Y[0, 0]], {}, r"A section must have two or three axes.*Received: a section of shape \(24,\)"),

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn._checks import check_choice, check_count, check_fraction, check_range
+from unetdyn._checks import check_choice, check_range
 from unetdyn.analysis.thresholds.every_threshold import threshold_curve
 from unetdyn.evaluation.confusion import SCORES, PixelCounts
 from unetdyn.evaluation.inputs import check_ignore_label
@@ -18,7 +18,7 @@ from unetdyn.evaluation.iou_variants import check_threshold_and_batch, six_ious_
 from unetdyn.evaluation.object_counting import ObjectCounts
 from unetdyn.evaluation.record import DISTANCES, Evaluation, SectionScores
 from unetdyn.evaluation.reliability import calibration_of
-from unetdyn.evaluation.resampling import RESAMPLES, Estimate, bootstrap_over_sections
+from unetdyn.evaluation.resampling import RESAMPLES, Estimate, bootstrap_over_sections, check_bootstrap
 from unetdyn.evaluation.section_pairs import sections_of
 from unetdyn.evaluation.section_scoring import ScoringRule, SectionPass
 
@@ -90,8 +90,7 @@ def evaluate_sections(
     check_choice("empty", empty, ("perfect", "skip"))
     check_choice("missed", missed, ("inf", "diagonal"))
     check_choice("connectivity", connectivity, ("full", "face"))
-    check_fraction("confidence", confidence)
-    check_count("resamples", resamples, least=100, unit="resamples")
+    check_bootstrap(confidence, resamples, seed)
     if tolerance is not None:
         check_range("tolerance", tolerance, 0)
         tolerance = float(tolerance)
