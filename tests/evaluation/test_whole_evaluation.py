@@ -232,7 +232,7 @@ def test_a_file_that_is_no_evaluation_is_named(tmp_path, content):
             r"whose last axis adds up to 1, as the channels of a soft",
         ),
         (P, Y, {"ignore_label": 0}, r"^`ignore_label` must be the number that means no label.*ignore_label=0"),
-        (P * 9 - 4, Y, {}, r"Section 0, counted from 0: `probabilities` must lie in \[0, 1\].*sigmoid"),
+        (P * 9 - 4, Y, {}, r"Section 0, counted from 0: `probabilities` must hold probabilities in \[0, 1\].*sigmoid"),
         (P, Y * 255, {}, r"Section 0, counted from 0: `masks` must hold 0 and 1 only\. Received: 255"),
         (P, Y[:, :9], {}, r"Section 0, .* must have the same shape.* Received: probabilities of shape \(24, 24\)"),
     ],

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn.evaluation.inputs import binary, check_probabilities, counted_pixels, fitting
+from unetdyn.analysis.thresholds.counts import check_probabilities
+from unetdyn.evaluation.inputs import binary, counted_pixels, fitting
 
 
 @dataclass(frozen=True, eq=False)
