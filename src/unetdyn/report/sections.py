@@ -83,7 +83,9 @@ class SectionsDisplay(Display):
         columns = ("image", "probability") if self.mask is None else ("image", "probability", "errors")
         panels = [f"{row} {column}" for row in range(len(self.image)) for column in columns]
         given = axes is not None
-        grid = ImageGrid(len(self.image), len(columns), self.probability.shape[1:], above=0.3, between=0.05, below=0.95)
+        below = 0.7 if self.mask is None else 0.95  # of one or two lines of the legend
+        size = len(self.image), len(columns)
+        grid = ImageGrid(*size, self.probability.shape[1:], above=0.3, between=0.05, below=below)
         found = self._several_axes(axes if given else grid.axes(), panels, 0.0)
         for place, ax in enumerate(found):
             row, column = divmod(place, len(columns))
