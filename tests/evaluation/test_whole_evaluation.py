@@ -65,6 +65,8 @@ def test_the_whole_is_of_the_sums_and_the_means():
     objects = FOUND.objects.scores()
     assert FOUND.objects.true == sum(s.objects.true for s in FOUND.sections) == 22
     assert [whole[name].value for name in ("pq", "sq", "rq")] == pytest.approx([objects.pq, objects.sq, objects.rq])
+    areas = [whole[name].value for name in ("area_bias", "area_error")]
+    assert areas == pytest.approx([objects.area_bias, objects.area_error])
     assert [whole["f1@0.5"].value, whole["f1@0.75"].value] == pytest.approx(objects.f1)
     for estimate in whole.values():
         assert estimate.low <= estimate.value <= estimate.high

@@ -132,7 +132,7 @@ def _whole(sections: list[SectionScores], empty: float | str, options: dict[str,
 
 
 def _whole_objects(objects: list[ObjectCounts], empty: float | str, options: dict[str, Any]) -> dict[str, Estimate]:
-    """PQ and its parts, and F1 at each threshold, of the sums."""
+    """PQ and its parts, F1 at each threshold, and errors of areas, of the sums."""
     filler = np.nan if empty == "skip" else float(empty)
     both = [(o.true + o.predicted) / 2 for o in objects]
 
@@ -152,4 +152,6 @@ def _whole_objects(objects: list[ObjectCounts], empty: float | str, options: dic
     }
     for i, threshold in enumerate(objects[0].thresholds):
         found[f"f1@{threshold:g}"] = estimate([float(o.matched[i]) for o in objects], both, filler)
+    found["area_bias"] = estimate([o.area_bias_sum for o in objects], matched, np.nan)
+    found["area_error"] = estimate([o.area_error_sum for o in objects], matched, np.nan)
     return found

@@ -25,7 +25,7 @@ class SectionsDisplay(Display):
     Args:
         image: `(sections, height, width, channels)`, whole numbers from 0 to 255, 1 channel or 3.
         probability: `(sections, height, width)`, in [0, 1].
-        name: Of each section; where its Jaccard index is known, that is what its text ends with.
+        name: Of each section, one line or two; a long line is abbreviated.
         threshold: A probability above it is object.
         mask: `(sections, height, width)`: 0, 1, and 255 where nothing is counted; None (default): not known.
 
@@ -64,7 +64,7 @@ class SectionsDisplay(Display):
             threshold: The evaluation's.
         """
         scored = zip(found.name, found.score, strict=True)
-        names = [f"{abbreviate(name)}\nJaccard {score:.2f}" for name, score in scored]
+        names = [f"{name}\nJaccard {score:.2f}" for name, score in scored]
         return cls(found.image, found.probability, names, threshold, found.mask)
 
     def plot(self, axes: Sequence[Axes] | None = None, **kwargs: Any) -> "SectionsDisplay":
@@ -95,7 +95,8 @@ class SectionsDisplay(Display):
             if not row:
                 ax.set_title(columns[column], fontsize=8, pad=3)
             if not column:
-                ax.set_ylabel(escape_label(str(self.name[row])), fontsize=7)
+                name = "\n".join(map(abbreviate, str(self.name[row]).split("\n")))
+                ax.set_ylabel(escape_label(name), fontsize=7)
         if not given:
             grid.add_scale(found[1 - len(columns)], 0.08)
             self._add_legend()

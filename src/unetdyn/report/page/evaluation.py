@@ -37,6 +37,8 @@ _NAMES = {
     "sq": "SQ, of PQ",
     "rq": "RQ, of PQ",
     "f1": "F1",
+    "area_bias": "Area bias",
+    "area_error": "Area error",
     "true": "objects",
     "object": "state",
 }
