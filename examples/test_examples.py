@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from unetdyn import runs
+from unetdyn.evaluation import evaluation_of
+
 HERE = Path(__file__).resolve().parent
 NOTEBOOKS = sorted(HERE.glob("*.ipynb"))
 
@@ -55,7 +58,7 @@ def test_vnc_script_trains_predicts_scores_and_draws(tmp_path):
     for said in ("jaccard", "hd95", "chosen on validation"):
         assert said in done.stdout.lower()
     assert (tmp_path / "run" / "test_sections.png").stat().st_size > 10_000
-    assert (tmp_path / "run" / "evaluation.json").is_file()
+    assert evaluation_of(runs.open(tmp_path / "run")).threshold_from == "validation"
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from unetdyn import data
-from unetdyn.analysis import threshold_curve
-from unetdyn.evaluation import evaluate_sections, write_evaluation
+from unetdyn.evaluation import RunEvaluation, evaluate_sections, write_run_evaluation
 from unetdyn.experiment import load_config, run_experiment
 from unetdyn.experiment.prepare import read_stack, split_stack
 from unetdyn.inference import load, predict_tiled
@@ -38,17 +37,16 @@ def probabilities(part):
 
 
 # 3. The threshold is chosen on validation; the test sections are scored once, with an interval for each figure.
-threshold = threshold_curve(split.validation.masks, probabilities(split.validation)).best_threshold
+how = {"spacing": 4.6 * config.data.downsample, "unit": "nm"}  # of a pixel
+on_validation = evaluate_sections(probabilities(split.validation), split.validation.masks, **how)
+threshold = on_validation.thresholds.best_threshold
 predicted = probabilities(split.test)
-side = 4.6 * config.data.downsample  # nanometres a pixel
-how = {"threshold": threshold, "spacing": side, "unit": "nm", "names": list(split.test.names)}
-scores = evaluate_sections(predicted, split.test.masks, **how)
-write_evaluation(scores, run.path / "evaluation.json")
+scores = evaluate_sections(predicted, split.test.masks, threshold=threshold, names=split.test.names, **how)
+write_run_evaluation(RunEvaluation("test", scores, on_validation, "validation"), run.path / "evaluation.json")
 print(scores)
 
-# 4. Look at them; the picture has the threshold 0.5.
-picture = PredictionDisplay(
-    split.test.images, split.test.masks[..., 0], predicted[None], [config.fit.epochs - 1], split.test.names
-)
+# 4. Look at them.
+shown = {"epoch": [config.fit.epochs - 1], "label": split.test.names, "threshold": threshold}
+picture = PredictionDisplay(split.test.images, split.test.masks[..., 0], predicted[None], **shown)
 picture.plot().save(run.path / "test_sections.png")
 print(f"threshold {threshold:g}, chosen on validation; see {run.path}/test_sections.png")

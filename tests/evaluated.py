@@ -4,8 +4,7 @@ from functools import cache
 
 import numpy as np
 
-from unetdyn.evaluation import evaluate_sections
-from unetdyn.evaluation.run_evaluation import RunEvaluation
+from unetdyn.evaluation import RunEvaluation, evaluate_sections
 from unetdyn.evaluation.section_pictures import WorstSections
 
 

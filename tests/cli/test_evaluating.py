@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from unetdyn import runs
-from unetdyn.evaluation.run_evaluation import evaluation_of
+from unetdyn.evaluation import evaluation_of
 
 # The images are divided by 255, and p is the sigmoid of 10 x − 5: what is bright is predicted.
 CONFIG = """

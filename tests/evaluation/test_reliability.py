@@ -90,11 +90,16 @@ def test_pairs_and_pixels_without_a_label():
     assert sum(found.pixels) == (P <= 0.9).sum()
 
 
+PROBABILITIES = r"Section 0, .*`probabilities` must hold probabilities in \[0, 1\]\. Received: "
+
+
 @pytest.mark.parametrize(
     ("p", "options", "text"),
     [
-        (P * 8 - 4, {}, r"Section 0, .*`probabilities` must lie in \[0, 1\]\. Received: values from -.*Of logits"),
-        (np.where(P > 0.9, np.nan, P), {}, r"`probabilities` must lie in \[0, 1\]\. Received: NaN\. The training has"),
+        (P * 8 - 4, {}, PROBABILITIES + "values from -.*If these are logits"),
+        (np.where(P > 0.9, np.nan, P), {}, PROBABILITIES + r"NaN\. The training has"),
+        (P * 8 - 4, {"seed": -1}, r"`seed` must be a whole number, 0 or more"),
+        (P * 8 - 4, {"resamples": 5}, r"`resamples` must be a whole number of resamples, 100 or more"),
         (P, {"bins": 0}, r"`bins` must be a whole number of bins, 1 or more\. Received: bins=0"),
         (P, {"binning": "mas"}, r"`binning` must be one of 'width', 'mass'\. .* Did you mean 'mass'\?"),
     ],
@@ -106,5 +111,5 @@ def test_what_is_no_probability_is_refused(p, options, text):
 
 @pytest.mark.parametrize("binning", ["width", "mass"])
 def test_nothing_that_counts_is_refused(binning):
-    with pytest.raises(ValueError, match=r"at least one section with a pixel that counts\. Received: none"):
+    with pytest.raises(ValueError, match=r"one section with a pixel that counts\. Received: 6 sections, none with one"):
         calibration(P, np.full(P.shape, 255), ignore_label=255, binning=binning)

@@ -7,7 +7,7 @@ import pytest
 
 from evaluated import planted_evaluation
 from unetdyn import runs
-from unetdyn.evaluation.run_evaluation import evaluation_of, write_run_evaluation
+from unetdyn.evaluation import RunEvaluation, evaluation_of, read_run_evaluation, write_run_evaluation
 
 
 @pytest.fixture
@@ -35,6 +35,28 @@ def test_evaluation_comes_back_as_it_was(run):
     assert found.threshold_in_words == "0.3, chosen on validation"
 
 
+def test_evaluation_is_read_from_wherever_it_lies(run, tmp_path):
+    elsewhere = tmp_path / "scores.json"
+    for suffix in (".json", ".npz"):
+        (run / "evaluation").with_suffix(suffix).rename(elsewhere.with_suffix(suffix))
+    found = read_run_evaluation(elsewhere)
+    assert str(found) == str(planted_evaluation())
+    assert found.pictures.name == planted_evaluation().pictures.name
+    elsewhere.with_suffix(".npz").unlink()
+    assert read_run_evaluation(elsewhere).pictures is None
+
+
+def test_file_must_end_in_json(tmp_path):
+    with pytest.raises(ValueError, match=r"`path` must end in \.json\. Received: .*scores\.npz"):
+        write_run_evaluation(planted_evaluation(), tmp_path / "scores.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_unknown_origin_of_a_threshold_is_refused():
+    with pytest.raises(ValueError, match=r"`threshold_from` must be one of .*Did you mean 'validation'"):
+        RunEvaluation("test", planted_evaluation().found, threshold_from="validated")
+
+
 def test_file_is_strict_json(run):
     def refuse(text):
         pytest.fail(text)
@@ -53,12 +75,12 @@ def test_pictures_of_another_evaluation_do_not_stay(run):
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("format", 2, "it has format 2"),
+        ("format", 2, "it has format 2, and this unetdyn reads 1"),
         ("of", 5, "`of` must be a text"),
         ("found", None, "`found` must be an object"),
         ("found", {}, "`record` must be what `Evaluation.to_dict` gave"),
         ("validation", 5, "an evaluation must be an object"),
-        ("threshold_from", "test", "`threshold_from` must be one of validation, given, default"),
+        ("threshold_from", "test", "`threshold_from` must be one of 'validation', 'given', 'default'"),
     ],
 )
 def test_damaged_record_is_refused(run, key, value, words):

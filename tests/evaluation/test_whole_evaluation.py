@@ -11,14 +11,15 @@ from unetdyn.analysis import threshold_curve
 from unetdyn.evaluation import (
     Evaluation,
     PixelCounts,
+    RunEvaluation,
     calibration,
     evaluate_sections,
     object_counts,
     pixel_counts,
-    read_evaluation,
+    read_run_evaluation,
     six_ious,
     surface_scores,
-    write_evaluation,
+    write_run_evaluation,
 )
 from unetdyn.metrics import thresholded_jaccard
 from unetdyn.runs.strict_json import dumps, loads
@@ -64,6 +65,8 @@ def test_the_whole_is_of_the_sums_and_the_means():
     objects = FOUND.objects.scores()
     assert FOUND.objects.true == sum(s.objects.true for s in FOUND.sections) == 22
     assert [whole[name].value for name in ("pq", "sq", "rq")] == pytest.approx([objects.pq, objects.sq, objects.rq])
+    areas = [whole[name].value for name in ("area_bias", "area_error")]
+    assert areas == pytest.approx([objects.area_bias, objects.area_error])
     assert [whole["f1@0.5"].value, whole["f1@0.75"].value] == pytest.approx(objects.f1)
     for estimate in whole.values():
         assert estimate.low <= estimate.value <= estimate.high
@@ -165,8 +168,8 @@ def test_the_record_survives_json(tmp_path):
         assert record(again) == text == record(Evaluation.from_dict(json.loads(text)))
         assert str(again) == str(evaluation)
         assert again.sections[2].objects == evaluation.sections[2].objects
-        write_evaluation(evaluation, tmp_path / "evaluation.json")
-        assert record(read_evaluation(tmp_path / "evaluation.json")) == text
+        write_run_evaluation(RunEvaluation("test", evaluation), tmp_path / "evaluation.json")
+        assert record(read_run_evaluation(tmp_path / "evaluation.json").found) == text
     assert [file.name for file in tmp_path.iterdir()] == ["evaluation.json"]
 
 
@@ -203,8 +206,8 @@ def test_a_record_that_lacks_something_is_refused(name):
 def test_a_file_that_is_no_evaluation_is_named(tmp_path, content):
     file = tmp_path / "evaluation.json"
     file.write_bytes(content)
-    with pytest.raises(ValueError, match=r"evaluation\.json holds no evaluation: "):
-        read_evaluation(file)
+    with pytest.raises(ValueError, match=r"evaluation\.json is damaged: "):
+        read_run_evaluation(file)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +223,7 @@ def test_a_file_that_is_no_evaluation_is_named(tmp_path, content):
         (P, Y, {"names": ["a"] * 13}, r"`names` must be as many as the sections\. Received: more than 12"),
         (P, Y, {"confidence": 95}, r"`confidence` must lie between 0 and 1"),
         (P, Y, {"resamples": 5}, r"`resamples` must be a whole number of resamples, 100 or more"),
+        (P, Y, {"seed": -1}, r"`seed` must be a whole number, 0 or more"),
         ([], [], {}, r"at least one section with a pixel that counts\. Received: 0 sections"),
         ([P[0], P[:2]], [Y[0], Y[:2]], {}, r"as many axes as the first, 2\. Received: section 1, .*\(2, 24, 24\)"),
         ([P[0, 0]], [Y[0, 0]], {}, r"A section must have two or three axes.*Received: a section of shape \(24,\)"),
@@ -230,7 +234,7 @@ def test_a_file_that_is_no_evaluation_is_named(tmp_path, content):
             r"whose last axis adds up to 1, as the channels of a soft",
         ),
         (P, Y, {"ignore_label": 0}, r"^`ignore_label` must be the number that means no label.*ignore_label=0"),
-        (P * 9 - 4, Y, {}, r"Section 0, counted from 0: `probabilities` must lie in \[0, 1\].*sigmoid"),
+        (P * 9 - 4, Y, {}, r"Section 0, counted from 0: `probabilities` must hold probabilities in \[0, 1\].*sigmoid"),
         (P, Y * 255, {}, r"Section 0, counted from 0: `masks` must hold 0 and 1 only\. Received: 255"),
         (P, Y[:, :9], {}, r"Section 0, .* must have the same shape.* Received: probabilities of shape \(24, 24\)"),
     ],

@@ -52,6 +52,17 @@ def test_errors_have_colours_of_their_own():
     assert texts == ["true positive", "false positive", "false negative"]
 
 
+def test_another_threshold_ranks_tiles_and_makes_predictions_errors_and_scores():
+    display = PredictionDisplay.from_record(planted_record(), epoch=9, tiles=1, threshold=0.3).plot()
+    scores = [jaccard(mask, p + 0.2) for mask, p in zip(MASK, PROBABILITY[2], strict=True)]
+    worst = int(np.argmin(scores))
+    assert display.ax_.get_ylabel().startswith(f"Jaccard {scores[worst]:.2f}\n")
+    predicted = PROBABILITY[2, worst] > 0.3
+    np.testing.assert_array_equal(shown(display, "0 prediction"), predicted)
+    wrong = ~MASK[worst] & predicted
+    np.testing.assert_allclose(shown(display, "0 errors")[wrong], [to_rgb(FALSE_POSITIVE)] * wrong.sum())
+
+
 def test_epochs_stand_beside_each_other_with_their_jaccard(tmp_path):
     writer = RunWriter(tmp_path / "run")
     writer.save_arrays("predictions", **planted_record())
@@ -99,6 +110,7 @@ def test_epochs_beside_each_other_begin_with_the_first_and_end_with_the_one_aske
         ({"epoch": 3}, r"`epoch` must be one that is kept, of \[0, 4, 9\]\. Received: 3"),
         ({"tiles": 0}, "`tiles` must be"),
         ({"view": "gate"}, "`view` must be one of"),
+        ({"threshold": 50}, "`threshold` must lie between 0 and 1"),
     ],
 )
 def test_what_can_not_be_shown_is_told(arguments, words):

@@ -20,6 +20,11 @@ def test_errors_have_their_colours_and_pixels_without_a_label_none():
     np.testing.assert_allclose(shown, [[to_rgb(colour) for colour in row] for row in expected])
 
 
+def test_long_names_of_files_are_abbreviated():
+    display = SectionsDisplay(IMAGE, np.zeros((1, 2, 2)), ["a" * 40 + ".png\nJaccard 0.50"], 0.5).plot()
+    assert display.ax_.get_ylabel() == "aaaaaaaaaaaa…aaaaaaaaa.png\nJaccard 0.50"
+
+
 def test_without_masks_there_is_no_column_of_errors():
     display = SectionsDisplay(IMAGE, np.array([[[0.9, 0.1], [0.1, 0.1]]]), ["$a_1$"], 0.5).plot()
     assert list(display.axes_) == ["0 image", "0 probability"]

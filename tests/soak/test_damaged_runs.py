@@ -17,7 +17,7 @@ from predicted import planted_record
 from unetdyn import runs
 from unetdyn.analysis import declarations, diagnose, read_history, summarise
 from unetdyn.cli import main
-from unetdyn.evaluation.run_evaluation import evaluation_of, write_run_evaluation
+from unetdyn.evaluation import evaluation_of, write_run_evaluation
 from unetdyn.report import PredictionDisplay, write_report
 from unetdyn.report.page.evaluation import evaluation_content
 

@@ -9,12 +9,17 @@ from unetdyn._lazy import load_when_asked
 
 if TYPE_CHECKING:
     from unetdyn.evaluation.confusion import PixelCounts, PixelScores, pixel_counts
-    from unetdyn.evaluation.evaluation_file import read_evaluation, write_evaluation
     from unetdyn.evaluation.iou_variants import SixIous, six_ious
     from unetdyn.evaluation.object_counting import ObjectCounts, ObjectScores, object_counts
     from unetdyn.evaluation.record import Evaluation, SectionScores
     from unetdyn.evaluation.reliability import Calibration, calibration
     from unetdyn.evaluation.resampling import Estimate, bootstrap_over_sections
+    from unetdyn.evaluation.run_evaluation import (
+        RunEvaluation,
+        evaluation_of,
+        read_run_evaluation,
+        write_run_evaluation,
+    )
     from unetdyn.evaluation.surfaces import SurfaceScores, surface_scores
     from unetdyn.evaluation.whole_evaluation import evaluate_sections
 
@@ -26,28 +31,30 @@ __all__ = [
     "ObjectScores",
     "PixelCounts",
     "PixelScores",
+    "RunEvaluation",
     "SectionScores",
     "SixIous",
     "SurfaceScores",
     "bootstrap_over_sections",
     "calibration",
     "evaluate_sections",
+    "evaluation_of",
     "object_counts",
     "pixel_counts",
-    "read_evaluation",
+    "read_run_evaluation",
     "six_ious",
     "surface_scores",
-    "write_evaluation",
+    "write_run_evaluation",
 ]
 
 _NAMES = {
     "confusion": ("PixelCounts", "PixelScores", "pixel_counts"),
-    "evaluation_file": ("read_evaluation", "write_evaluation"),
     "iou_variants": ("SixIous", "six_ious"),
     "object_counting": ("ObjectCounts", "ObjectScores", "object_counts"),
     "record": ("Evaluation", "SectionScores"),
     "reliability": ("Calibration", "calibration"),
     "resampling": ("Estimate", "bootstrap_over_sections"),
+    "run_evaluation": ("RunEvaluation", "evaluation_of", "read_run_evaluation", "write_run_evaluation"),
     "surfaces": ("SurfaceScores", "surface_scores"),
     "whole_evaluation": ("evaluate_sections",),
 }

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unetdyn._checks import is_number
+from unetdyn.analysis.thresholds.images import real_numbers
 
 
 def fitting(first_name: str, first: ArrayLike, second_name: str, second: ArrayLike) -> tuple[NDArray, NDArray]:
@@ -15,7 +16,7 @@ def fitting(first_name: str, first: ArrayLike, second_name: str, second: ArrayLi
     >>> [array.shape for array in fitting("prediction", np.zeros((4, 5, 1)), "mask", np.zeros((4, 5)))]
     [(4, 5), (4, 5)]
     """
-    a, b = _numbers(first_name, first), _numbers(second_name, second)
+    a, b = real_numbers(first_name, first), real_numbers(second_name, second)
     if a.shape == (*b.shape, 1):
         a = a[..., 0]
     if b.shape == (*a.shape, 1):
@@ -31,13 +32,6 @@ def fitting(first_name: str, first: ArrayLike, second_name: str, second: ArrayLi
             "Look at where they come from."
         )
     return a, b
-
-
-def _numbers(argument: str, value: ArrayLike) -> NDArray:
-    array = np.asarray(value)
-    if not (np.issubdtype(array.dtype, np.bool_) or np.can_cast(array.dtype, np.float32, "same_kind")):
-        raise ValueError(f"`{argument}` must be an array of real numbers. Received: dtype {array.dtype}.")
-    return array
 
 
 def counted_pixels(mask: NDArray, ignore_label: float | None) -> NDArray[np.bool_] | None:
@@ -110,26 +104,6 @@ def whole_numbers(argument: str, labels: NDArray, counted: NDArray[np.bool_] | N
             "name it in `ignore_label`, or set it to 0."
         )
     return labels.astype(np.int64)
-
-
-def check_probabilities(argument: str, p: NDArray) -> None:
-    """Refuse what lies outside [0, 1], and NaN.
-
-    >>> check_probabilities("probabilities", np.array([0.5, np.nan]))
-    Traceback (most recent call last):
-    ValueError: `probabilities` must lie in [0, 1]. Received: NaN. The training has diverged, or the images hold NaN.
-    """
-    low, high = float(p.min()), float(p.max())
-    if low >= 0 and high <= 1:
-        return
-    if np.isnan(low):
-        raise ValueError(
-            f"`{argument}` must lie in [0, 1]. Received: NaN. The training has diverged, or the images hold NaN."
-        )
-    raise ValueError(
-        f"`{argument}` must lie in [0, 1]. Received: values from {low:g} to {high:g}. Of logits, as a model without a "
-        "final activation gives, take the sigmoid first; divide grey values by 255."
-    )
 
 
 def checked_spacing(spacing: float | Sequence[float] | None, axes: int) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from unetdyn._checks import check_count, check_fraction
 from unetdyn.analysis.result import Result, interval, number
 from unetdyn.evaluation.confusion import PixelCounts, count, score_arrays
-from unetdyn.evaluation.resampling import RESAMPLES, Estimate, bootstrap_over_sections
+from unetdyn.evaluation.resampling import RESAMPLES, Estimate, bootstrap_over_sections, check_bootstrap
 from unetdyn.evaluation.section_pairs import Section, sections_of
 
 MEANINGS = {
@@ -125,6 +125,7 @@ def six_ious(
         image_mean 0.562
     """
     check_threshold_and_batch(threshold, batch_size)
+    check_bootstrap(confidence, resamples, seed)
     found = sections_of(probabilities, masks, ignore_label)
     sums = [iou_sums(section, threshold) for section in found if section.pixels]
     return six_ious_of(sums, threshold, batch_size, confidence=confidence, resamples=resamples, seed=seed)
@@ -139,11 +140,6 @@ def check_threshold_and_batch(threshold: float, batch_size: int | None) -> None:
 
 def six_ious_of(sums: list[IouSums], threshold: float, batch_size: int | None, **options: Any) -> SixIous:
     """The six of sections whose sums are known; `options` are those of `bootstrap_over_sections`."""
-    if not sums:
-        raise ValueError(
-            "There must be at least one section with a pixel that counts. Received: none. Look at where the masks come "
-            "from, and at `ignore_label`."
-        )
     counts = np.array([(c.tp, c.fp, c.fn, c.tn) for c, _, _ in sums], dtype=np.float64)
     soft = np.array([(intersection, union) for _, intersection, union in sums])
     return SixIous(

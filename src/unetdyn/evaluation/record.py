@@ -92,7 +92,8 @@ class Evaluation(Result):
         sections: Scores of each section, in their order.
         whole: Name → `Estimate`, with interval and n. The scores of pixels (`jaccard`, `dice`, `precision`, `recall`,
             `specificity`, `accuracy`) are of the summed counts; `hausdorff`, `hd95`, `assd` and `nsd` means over the
-            sections; `pq`, `sq`, `rq` and `f1` (at each IoU threshold, `f1@0.5`) of the summed counts of objects.
+            sections; `pq`, `sq`, `rq`, `f1` (at each IoU threshold, `f1@0.5`), `area_bias` and `area_error` of the
+            summed counts of objects.
         counts: The pixels of all sections.
         objects: The objects of all sections; None where they were not asked for.
         thresholds: Jaccard, Dice, precision and recall at every threshold, of the same sections.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from unetdyn._checks import check_choice, check_count
 from unetdyn.analysis.result import Result, interval, number
-from unetdyn.evaluation.resampling import RESAMPLES, Estimate, bootstrap_over_sections
+from unetdyn.evaluation.resampling import RESAMPLES, Estimate, bootstrap_over_sections, check_bootstrap
 from unetdyn.evaluation.section_pairs import sections_of
 
 BINS = 15
@@ -143,10 +143,11 @@ def calibration(
     """
     check_count("bins", bins, least=1, unit="bins")
     check_choice("binning", binning, ("width", "mass"))
-    sections = ((p, y) for p, y in _counted(probabilities, masks, ignore_label))
+    check_bootstrap(confidence, resamples, seed)
+    sections = _counted(probabilities, masks, ignore_label)
     if binning == "mass":
         held = list(sections)
-        edges = _equal_mass(np.concatenate([p for p, _ in held]), bins) if held else np.linspace(0, 1, bins + 1)
+        edges = _equal_mass(np.concatenate([p for p, _ in held]), bins)
         sums = [bin_sums(p, y, edges) for p, y in held]
     else:
         edges = np.linspace(0, 1, bins + 1)
@@ -182,17 +183,9 @@ def calibration_of(
     sums: list[BinSums],
     edges: NDArray[np.float64],
     binning: Literal["width", "mass"] = "width",
-    *,
-    confidence: float = 0.95,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    **options: Any,
 ) -> Calibration:
-    """The calibration of sections whose sums are known."""
-    if not sums:
-        raise ValueError(
-            "There must be at least one section with a pixel that counts. Received: none. Look at where the masks come "
-            "from, and at `ignore_label`."
-        )
+    """The calibration of sections whose sums are known; `options` are those of `bootstrap_over_sections`."""
     size = len(edges) - 1
     table = np.array([np.concatenate([s.pixels, s.p, s.objects, [s.squares]]) for s in sums])
     pixels, p, objects, squares = np.split(table.sum(axis=0), [size, 2 * size, 3 * size])
@@ -212,18 +205,13 @@ def calibration_of(
         return square.sum(axis=axis) / n.sum(axis=axis)
 
     off = np.array([s.p - s.objects for s in sums])
-    options = {"confidence": confidence, "resamples": resamples, "seed": seed}
     return Calibration(
         edges=tuple(edges.tolist()),
         pixels=tuple(int(n) for n in pixels),
         mean_p=tuple(mean_p.tolist()),
         share=tuple(share.tolist()),
-        ece=bootstrap_over_sections(np.hstack([table[:, :size], off]), ece, **options),  # type: ignore[arg-type]
-        brier=bootstrap_over_sections(
-            np.column_stack([table[:, :size].sum(axis=1), table[:, -1]]),
-            brier,
-            **options,  # type: ignore[arg-type]
-        ),
+        ece=bootstrap_over_sections(np.hstack([table[:, :size], off]), ece, **options),
+        brier=bootstrap_over_sections(np.column_stack([table[:, :size].sum(axis=1), table[:, -1]]), brier, **options),
         reliability=reliability,
         resolution=resolution,
         uncertainty=uncertainty,

@@ -89,7 +89,7 @@ def bootstrap_over_sections(
         empty: As in `PixelCounts.scores`, for resamples without an object; default 1.0.
         confidence: Of the interval, in (0, 1). Default 0.95.
         resamples: How many draws, ≥ 100. Default 2000.
-        seed: Of the draws; the same data give the same interval.
+        seed: Of the draws, ≥ 0; the same data give the same interval.
         of: In words, what a function makes; the names say it by themselves.
 
     Returns:
@@ -110,8 +110,7 @@ def bootstrap_over_sections(
         Efron, "Better bootstrap confidence intervals", JASA 82, 1987. Of groups: Field and Welsh, "Bootstrapping
         clustered data", Journal of the Royal Statistical Society B 69, 2007.
     """
-    check_fraction("confidence", confidence)
-    check_count("resamples", resamples, least=100, unit="resamples")
+    check_bootstrap(confidence, resamples, seed)
     columns, are_counts = _columns(per_section)
     function, said = _statistic(statistic, are_counts, empty)
     of = of or said
@@ -124,6 +123,13 @@ def bootstrap_over_sections(
     low, high, method = _interval(kept, function, confidence, resamples, seed)
     reason = "the figure is not defined in any resample" if method == "none" else ""
     return Estimate(value, low, high, n, left_out, confidence, method, of, reason)
+
+
+def check_bootstrap(confidence: float, resamples: int, seed: int) -> None:
+    """Refuse what is out of range."""
+    check_fraction("confidence", confidence)
+    check_count("resamples", resamples, least=100, unit="resamples")
+    check_count("seed", seed, least=0, unit="")
 
 
 def _columns(per_section: ArrayLike | Sequence[PixelCounts]) -> tuple[NDArray[np.float64], bool]:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn.evaluation.inputs import binary, check_probabilities, counted_pixels, fitting
+from unetdyn.analysis.thresholds.counts import check_probabilities
+from unetdyn.evaluation.inputs import binary, counted_pixels, fitting
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,22 +56,31 @@ def sections_of(probabilities: Any, masks: Any, ignore_label: float | None) -> I
         ignore_label: Value of the masks where nothing is counted; None: none.
 
     Raises:
-        ValueError: If there are more of the ones than of the others, or a section is no section; its number is named.
+        ValueError: If there are more of the ones than of the others, or a section is no section, whose number is
+            named; at the end, if no pixel of any section counts.
 
     Example:
         >>> pairs = [(np.array([[0.2, 0.9]]), np.array([[0, 1]]))]
         >>> [section.predicted(0.5).tolist() for section in sections_of(pairs, None, None)]
         [[[False, True]]]
     """
+    number, counting = -1, False
     for number, (p, mask) in enumerate(_pairs(probabilities, masks)):
         try:
             p, mask = _flat_last(*fitting("probabilities", p, "masks", mask))
             p = p.astype(np.result_type(p, np.float32), copy=False)  # as `threshold_curve` and the metrics compare
             check_probabilities("probabilities", p)
             counted = counted_pixels(mask, ignore_label)
-            yield Section(p, binary("masks", mask, counted), counted)
+            section = Section(p, binary("masks", mask, counted), counted)
         except ValueError as error:
             raise ValueError(f"Section {number}, counted from 0: {error}") from None
+        counting = counting or section.pixels > 0
+        yield section
+    if not counting:
+        raise ValueError(
+            f"There must be at least one section with a pixel that counts. Received: {number + 1} sections, none with "
+            "one. Look at where they come from, and at `ignore_label`."
+        )
 
 
 def _flat_last(p: NDArray, mask: NDArray) -> tuple[NDArray, NDArray]:

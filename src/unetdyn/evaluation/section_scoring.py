@@ -58,7 +58,7 @@ class SectionPass:
         """Score each section; give labels and probabilities of its pixels that count, as `threshold_curve` reads them.
 
         Raises:
-            ValueError: If sections have different numbers of axes, there are more or fewer names, or nothing counts.
+            ValueError: If sections have different numbers of axes, or there are more or fewer names.
         """
         for section in sections:
             self._check_axes(section)
@@ -71,11 +71,6 @@ class SectionPass:
                 yield y, p
         if self.names is not None and next(self.names, None) is not None:
             raise ValueError(f"`names` must be as many as the sections. Received: more than {len(self.scores)}.")
-        if not self.ious:
-            raise ValueError(
-                "There must be at least one section with a pixel that counts. Received: "
-                f"{len(self.scores)} sections, none with one. Look at where they come from, and at `ignore_label`."
-            )
 
     def _check_axes(self, section: Section) -> None:
         axes = section.p.ndim

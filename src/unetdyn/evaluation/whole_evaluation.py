@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn._checks import check_choice, check_count, check_fraction, check_range
+from unetdyn._checks import check_choice, check_range
 from unetdyn.analysis.thresholds.every_threshold import threshold_curve
 from unetdyn.evaluation.confusion import SCORES, PixelCounts
 from unetdyn.evaluation.inputs import check_ignore_label
@@ -18,7 +18,7 @@ from unetdyn.evaluation.iou_variants import check_threshold_and_batch, six_ious_
 from unetdyn.evaluation.object_counting import ObjectCounts
 from unetdyn.evaluation.record import DISTANCES, Evaluation, SectionScores
 from unetdyn.evaluation.reliability import calibration_of
-from unetdyn.evaluation.resampling import RESAMPLES, Estimate, bootstrap_over_sections
+from unetdyn.evaluation.resampling import RESAMPLES, Estimate, bootstrap_over_sections, check_bootstrap
 from unetdyn.evaluation.section_pairs import sections_of
 from unetdyn.evaluation.section_scoring import ScoringRule, SectionPass
 
@@ -90,8 +90,7 @@ def evaluate_sections(
     check_choice("empty", empty, ("perfect", "skip"))
     check_choice("missed", missed, ("inf", "diagonal"))
     check_choice("connectivity", connectivity, ("full", "face"))
-    check_fraction("confidence", confidence)
-    check_count("resamples", resamples, least=100, unit="resamples")
+    check_bootstrap(confidence, resamples, seed)
     if tolerance is not None:
         check_range("tolerance", tolerance, 0)
         tolerance = float(tolerance)
@@ -133,7 +132,7 @@ def _whole(sections: list[SectionScores], empty: float | str, options: dict[str,
 
 
 def _whole_objects(objects: list[ObjectCounts], empty: float | str, options: dict[str, Any]) -> dict[str, Estimate]:
-    """PQ and its parts, and F1 at each threshold, of the sums."""
+    """PQ and its parts, F1 at each threshold, and errors of areas, of the sums."""
     filler = np.nan if empty == "skip" else float(empty)
     both = [(o.true + o.predicted) / 2 for o in objects]
 
@@ -153,4 +152,6 @@ def _whole_objects(objects: list[ObjectCounts], empty: float | str, options: dic
     }
     for i, threshold in enumerate(objects[0].thresholds):
         found[f"f1@{threshold:g}"] = estimate([float(o.matched[i]) for o in objects], both, filler)
+    found["area_bias"] = estimate([o.area_bias_sum for o in objects], matched, np.nan)
+    found["area_error"] = estimate([o.area_error_sum for o in objects], matched, np.nan)
     return found

@@ -6,33 +6,28 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
 import unetdyn.runs
-from unetdyn._checks import check_choice, check_count
-from unetdyn._plotting import FALSE_NEGATIVE, FALSE_POSITIVE, SKY, TRUE_POSITIVE, error_colours
+from unetdyn._checks import check_choice, check_count, check_fraction
+from unetdyn._plotting import SKY, error_colours
 from unetdyn.analysis.thresholds.flips import jaccard_of
-from unetdyn.report.drawing import WIDTH, Display, arrays_of, line_style
+from unetdyn.report.drawing import Display, arrays_of
+from unetdyn.report.image_grid import ImageGrid, draw_image, draw_outline, draw_probability, error_patches
 from unetdyn.runs.predictions import NAME, Predictions
 
 VIEWS = ("tiles", "epochs", "gates")
 EPOCHS = 5  # beside each other; more would be too small to see anything
 _TILES = {"tiles": 8, "epochs": 2, "gates": 2}
 _COLUMNS = ("image", "mask", "prediction", "errors", "probability")
-_LEGEND = 0.5  # inches
-_FROM_0_TO_1: dict[str, Any] = {"cmap": "magma", "vmin": 0.0, "vmax": 1.0}
 
 
 class PredictionDisplay(Display):
     r"""Tiles below each other, the worst first: image, mask, prediction, errors and probability beside each other.
 
-    Errors: false positives in vermilion, false negatives in blue, what is right in grey. The prediction is what is
-    above the threshold 0.5 (`>`). Left of each tile are its Jaccard, 1 where mask and prediction are both empty, and
-    why it was chosen. On the images are the outlines of the masks.
+    Errors: false positives in vermilion, false negatives in blue, what is right in grey. Left of each tile are its
+    Jaccard, 1 where mask and prediction are both empty, and why it was chosen. On the images are the outlines of the
+    masks.
 
     With `view="epochs"` the probability over the epochs instead, and with `view="gates"` the maps of the attention
     gates, the coarsest last.
@@ -48,6 +43,7 @@ class PredictionDisplay(Display):
         gates: Maps of the attention gates in the last of these epochs, by name, each `(tiles, ..., ...)`; None
             (default) where the model has none.
         view: `"tiles"` (default), `"epochs"` or `"gates"`.
+        threshold: A probability above it (`>`) is object. Default 0.5.
 
     Attributes:
         figure_: The matplotlib figure, after `plot`.
@@ -73,15 +69,22 @@ class PredictionDisplay(Display):
         label: Sequence[str],
         gates: Mapping[str, ArrayLike] | None = None,
         view: str = "tiles",
+        threshold: float = 0.5,
     ) -> None:
         check_choice("view", view, VIEWS)
+        check_fraction("threshold", threshold, zero=True, one=True)
         self.image, self.mask = np.asarray(image), np.asarray(mask, dtype=bool)
         self.probability, self.epoch = np.asarray(probability), np.asarray(epoch)
-        self.label, self.gates, self.view = label, gates, view
+        self.label, self.gates, self.view, self.threshold = label, gates, view, threshold
 
     @classmethod
     def from_predictions(
-        cls, found: Predictions, epoch: int | None = None, tiles: int | None = None, view: str = "tiles"
+        cls,
+        found: Predictions,
+        epoch: int | None = None,
+        tiles: int | None = None,
+        view: str = "tiles",
+        threshold: float = 0.5,
     ) -> "PredictionDisplay":
         """The picture of what was kept.
 
@@ -92,6 +95,7 @@ class PredictionDisplay(Display):
             tiles: How many at most, half of them the worst of this epoch and half of them the best; None (default) for
                 8, and for 2, the worst, of the other views.
             view: As of the class.
+            threshold: As of the class; what is kept is within 1/512, and on the right side of 0.5.
 
         Raises:
             ValueError: If nothing is kept of this epoch, no prediction is kept at all, or no gates with
@@ -99,6 +103,7 @@ class PredictionDisplay(Display):
             RunError: A ValueError: if what is kept is damaged.
         """
         check_choice("view", view, VIEWS)
+        check_fraction("threshold", threshold, zero=True, one=True)
         if tiles is not None:
             check_count("tiles", tiles, least=1, unit="tiles")
         if not found.epochs or not all(found.shape):
@@ -115,7 +120,7 @@ class PredictionDisplay(Display):
             raise ValueError("`view` can be 'gates' for a model with attention gates only. Received: one without.")
         mask, p = found.mask, found.probability(shown)
         most = _TILES[view] if tiles is None else tiles
-        rows = worst_and_best(jaccards(mask, p), most, best=view == "tiles")
+        rows = worst_and_best(jaccards(mask, p > threshold), most, best=view == "tiles")
         epochs = chosen_epochs(found.epochs, shown) if view == "epochs" else [shown]
         return cls(
             found.image[rows],
@@ -125,6 +130,7 @@ class PredictionDisplay(Display):
             [found.kinds[row] for row in rows],
             {name: alpha[rows] for name, alpha in gates.items()} or None,
             view,
+            threshold,
         )
 
     @classmethod
@@ -177,7 +183,11 @@ class PredictionDisplay(Display):
         columns = self._columns()
         panels = [f"{row} {column}" for row in range(len(self.mask)) for column in columns]
         given = axes is not None
-        found = self._several_axes(axes if given else self._new_axes(len(columns)), panels, 0.0)
+        # Under each panel of an epoch is its Jaccard; the other views have titles of two lines.
+        above, space = (0.3, 0.22) if self.view == "epochs" else (0.45, 0.05)
+        size = len(self.mask), len(columns)
+        grid = ImageGrid(*size, self.mask.shape[1:], above=above, between=space, below=0.5 + space)
+        found = self._several_axes(axes if given else grid.axes(), panels, 0.0)
         for place, ax in enumerate(found):
             row, column = divmod(place, len(columns))
             ax.set_xticks([])
@@ -186,10 +196,13 @@ class PredictionDisplay(Display):
             if not row:
                 ax.set_title(self._heading(columns[column]), fontsize=7, pad=3)
             if not column:
-                score = jaccard_of(self.mask[row], self.probability[-1, row] > 0.5)
+                score = jaccard_of(self.mask[row], self.probability[-1, row] > self.threshold)
                 ax.set_ylabel(f"Jaccard {score:.2f}\n{self.label[row]}", fontsize=7, parse_math=False)
         if not given:
-            self._add_legend(found, columns)
+            grid.add_scale(found[-1], 0.05 + space)
+            if "errors" in columns:
+                look: dict[str, Any] = {"ncols": 3, "fontsize": 7, "frameon": False, "handlelength": 1.2}
+                self.figure_.legend(handles=error_patches(), loc="lower left", borderaxespad=0.1, **look)
         return self
 
     def _columns(self) -> tuple[str, ...]:
@@ -205,64 +218,27 @@ class PredictionDisplay(Display):
     def _draw(self, ax: Axes, row: int, column: str, kwargs: dict[str, Any]) -> None:
         mask, latest = self.mask[row], self.probability[-1, row]
         if column == "image":
-            image = self.image[row]
-            ax.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=255)
-            self._outline(ax, row, kwargs)
+            draw_image(ax, self.image[row])
+            draw_outline(ax, mask, kwargs, SKY)
         elif column in ("mask", "prediction"):
-            ax.imshow(mask if column == "mask" else latest > 0.5, cmap="gray", vmin=0, vmax=1)
+            ax.imshow(mask if column == "mask" else latest > self.threshold, cmap="gray", vmin=0, vmax=1)
         elif column == "errors":
-            ax.imshow(error_colours(mask, latest > 0.5))
+            ax.imshow(error_colours(mask, latest > self.threshold))
         elif column == "probability":
-            ax.imshow(latest, **_FROM_0_TO_1)
+            draw_probability(ax, latest)
         elif self.view == "gates":
             extent = (-0.5, mask.shape[1] - 0.5, mask.shape[0] - 0.5, -0.5)
-            ax.imshow(np.asarray((self.gates or {})[column])[row], extent=extent, **_FROM_0_TO_1)
+            draw_probability(ax, np.asarray((self.gates or {})[column])[row], extent=extent)
         else:
             p = self.probability[self._columns().index(column) - 1, row]
-            ax.imshow(p, **_FROM_0_TO_1)
-            self._outline(ax, row, kwargs)
-            ax.set_xlabel(f"{jaccard_of(mask, p > 0.5):.2f}", fontsize=7, labelpad=2)
-
-    def _outline(self, ax: Axes, row: int, kwargs: dict[str, Any]) -> None:
-        mask = self.mask[row]
-        if mask.any() and not mask.all() and min(mask.shape) > 1:
-            look = line_style(kwargs, color=SKY, linewidth=0.7)
-            colors, width = [look.pop("color")], look.pop("linewidth")
-            ax.contour(mask.astype(np.float64), levels=[0.5], colors=colors, linewidths=width, **look)
-
-    def _side(self, columns: int) -> float:
-        """The height of a tile in a figure of our own, in inches."""
-        height, width = self.mask.shape[1:]
-        return (WIDTH - 0.5) / columns * height / width
-
-    def _new_axes(self, columns: int) -> list[Axes]:
-        space = 0.2 if self.view == "epochs" else 0.05
-        rows, tall = len(self.mask), len(self.mask) * (self._side(columns) + space) + 0.4 + _LEGEND
-        room = (0.0, _LEGEND / tall, 1.0, 1.0 - _LEGEND / tall)
-        layout = ConstrainedLayoutEngine(w_pad=0.015, h_pad=0.015, wspace=0.0, hspace=0.0, rect=room)
-        figure = Figure(figsize=(WIDTH, tall), layout=layout)
-        FigureCanvasAgg(figure)  # as of `drawing.new_axes`
-        return figure.subplots(rows, columns, squeeze=False).ravel().tolist()
-
-    def _add_legend(self, axes: Sequence[Axes], columns: Sequence[str]) -> None:
-        """Below all: what the colours of the errors say, and which probability has which."""
-        figure, last = axes[0].figure, axes[-1]
-        assert isinstance(figure, Figure)
-        side = self._side(len(columns))
-        place = (0.0, (-0.36 if self.view == "epochs" else -0.18) / side, 1.0, 0.08 / side)
-        bar = figure.colorbar(last.images[0], cax=last.inset_axes(place), orientation="horizontal")
-        bar.set_ticks([0, 0.5, 1], labels=["0", "0.5", "1"], fontsize=7)
-        bar.ax.tick_params(length=2, pad=1)
-        bar.ax.set_in_layout(False)
-        if "errors" in columns:
-            meant = {"true positive": TRUE_POSITIVE, "false positive": FALSE_POSITIVE, "false negative": FALSE_NEGATIVE}
-            handles = [Patch(facecolor=colour, edgecolor="0.5", label=text) for text, colour in meant.items()]
-            figure.legend(handles=handles, loc="lower left", ncols=3, fontsize=7, frameon=False, handlelength=1.2)
+            draw_probability(ax, p)
+            draw_outline(ax, mask, kwargs, SKY)
+            ax.set_xlabel(f"{jaccard_of(mask, p > self.threshold):.2f}", fontsize=7, labelpad=2)
 
 
-def jaccards(mask: NDArray[np.bool_], probability: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Of each tile, at the threshold 0.5; 1 where mask and prediction are both empty."""
-    return np.array([jaccard_of(*pair) for pair in zip(mask, probability > 0.5, strict=True)])
+def jaccards(mask: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Of each tile; 1 where mask and prediction are both empty."""
+    return np.array([jaccard_of(*pair) for pair in zip(mask, predicted, strict=True)])
 
 
 def worst_and_best(scores: NDArray[np.float64], most: int, best: bool = True) -> list[int]:

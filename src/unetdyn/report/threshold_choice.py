@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from unetdyn._plotting import BLACK, BLUE, GREY, VERMILION
 from unetdyn.analysis import ThresholdCurve
-from unetdyn.evaluation.run_evaluation import RunEvaluation
+from unetdyn.evaluation import RunEvaluation
 from unetdyn.report.drawing import Display, add_legend, line_style, panel_title
 
 
@@ -45,7 +45,7 @@ class ThresholdChoiceDisplay(Display):
         """The picture of a run's evaluation, whose threshold was chosen on validation.
 
         Args:
-            evaluation: From `unetdyn.evaluation.run_evaluation.evaluation_of`.
+            evaluation: From `unetdyn.evaluation.evaluation_of`.
 
         Raises:
             ValueError: If nothing was evaluated on validation beside it.

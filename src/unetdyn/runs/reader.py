@@ -238,7 +238,7 @@ class Run:
     def evaluation(self) -> dict[str, Any] | None:
         """What `unetdyn evaluate` wrote, as JSON gives it; None as long as the run was not evaluated.
 
-        `unetdyn.evaluation.run_evaluation.evaluation_of` makes an object with intervals and tables of it.
+        `unetdyn.evaluation.evaluation_of` makes an object with intervals and tables of it.
 
         Raises:
             RunError: A ValueError: if `evaluation.json` is damaged, or lies outside of the run.

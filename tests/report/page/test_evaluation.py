@@ -5,7 +5,7 @@ import pytest
 from evaluated import planted_evaluation
 from html_page import make_run, report
 from unetdyn import runs
-from unetdyn.evaluation.run_evaluation import write_run_evaluation
+from unetdyn.evaluation import write_run_evaluation
 from unetdyn.report.page.evaluation import MOST_SECTIONS, evaluation_content
 
 EVIL = ("<script>alert(1)</script>", "<b>b", "c", "d")

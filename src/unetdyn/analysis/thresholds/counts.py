@@ -98,7 +98,7 @@ def _count_image(y: NDArray, p: NDArray, table: _Table) -> NDArray[np.float64]:
         )
         for labels, probabilities in chunks:
             # The range comes first: what is outside it would look up a cell that does not exist.
-            _check_probabilities(probabilities)
+            check_probabilities("p", probabilities)
             places = _ranks(probabilities, table)
             places += size * _foreground(labels)
             found += np.bincount(places, minlength=2 * size)
@@ -135,16 +135,22 @@ def _foreground(y: NDArray) -> NDArray[np.bool_]:
     raise ValueError(f"`y_true` must hold 0 and 1 only. Received: {found}. {do}")
 
 
-def _check_probabilities(p: NDArray) -> None:
+def check_probabilities(argument: str, p: NDArray) -> None:
+    """Refuse what lies outside [0, 1], and NaN; there must be a pixel.
+
+    >>> check_probabilities("p", np.array([0.5, np.nan]))
+    Traceback (most recent call last):
+    ValueError: `p` must hold probabilities in [0, 1]. Received: NaN. The training has diverged, or the images hold NaN.
+    """
     low, high = float(p.min()), float(p.max())
     if low >= 0 and high <= 1:
         return
     if np.isnan(low):
-        found, do = "NaN", "The training has diverged, or the images hold NaN: such predictions have no Jaccard index."
+        found, do = "NaN", "The training has diverged, or the images hold NaN."
     else:
         found = f"values from {low:g} to {high:g}"
         do = (
             "If these are logits, as a model without a final activation gives, apply a sigmoid first; divide grey "
-            "values by 255; where only rounding left [0, 1], use `np.clip(p, 0, 1)`."
+            f"values by 255; where only rounding left [0, 1], use `np.clip({argument}, 0, 1)`."
         )
-    raise ValueError(f"`p` must hold probabilities in [0, 1]. Received: {found}. {do}")
+    raise ValueError(f"`{argument}` must hold probabilities in [0, 1]. Received: {found}. {do}")

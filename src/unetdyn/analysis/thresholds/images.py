@@ -26,7 +26,7 @@ def images_of(y_true: Any, p: ArrayLike | None) -> Iterator[tuple[NDArray, NDArr
         3
     """
     for labels, probabilities in _pairs(y_true) if p is None else [(y_true, p)]:
-        y, q = _fitting(_numbers("y_true", labels), _numbers("p", probabilities))
+        y, q = _fitting(real_numbers("y_true", labels), real_numbers("p", probabilities))
         if q.ndim >= 4 or (q.ndim == 3 and q.shape[-1] != 1):
             yield from zip(y, q, strict=True)
         else:
@@ -46,7 +46,12 @@ def _pairs(source: Any) -> Iterator[tuple[ArrayLike, ArrayLike]]:
         yield item[0], item[1]
 
 
-def _numbers(argument: str, value: ArrayLike) -> NDArray:
+def real_numbers(argument: str, value: ArrayLike) -> NDArray:
+    """An array of numbers or truth values.
+
+    Raises:
+        ValueError: If it holds complex numbers, texts or objects.
+    """
     array = np.asarray(value)
     if not np.can_cast(array.dtype, np.float32, "same_kind"):
         raise ValueError(f"`{argument}` must be an array of real numbers. Received: dtype {array.dtype}.")

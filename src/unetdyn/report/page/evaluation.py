@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from unetdyn.analysis.result import interval, number
-from unetdyn.evaluation import Estimate, Evaluation
+from unetdyn.evaluation import Estimate, Evaluation, RunEvaluation, evaluation_of
 from unetdyn.evaluation.record import DISTANCES
-from unetdyn.evaluation.run_evaluation import RunEvaluation, evaluation_of
 from unetdyn.report.calibration import CalibrationDisplay
 from unetdyn.report.page.pictures import Make, Picture, picture
 from unetdyn.report.section_scores import SectionScoresDisplay
@@ -38,6 +37,8 @@ _NAMES = {
     "sq": "SQ, of PQ",
     "rq": "RQ, of PQ",
     "f1": "F1",
+    "area_bias": "Area bias",
+    "area_error": "Area error",
     "true": "objects",
     "object": "state",
 }
