@@ -7,9 +7,8 @@ import pytest
 from probe_models import images, jaccard, network
 from unetdyn import runs
 from unetdyn.callbacks import PredictionRecorder, RunRecorder
-from unetdyn.callbacks.prediction_recorder import levels_of, with_gates
+from unetdyn.callbacks.prediction_recorder import with_gates
 from unetdyn.models import AttentionUNet, UNet, attention_model
-from unetdyn.runs.predictions import HALF
 
 X, Y = images(8)
 
@@ -119,12 +118,6 @@ def test_model_without_gates_has_no_model_of_them():
     assert with_gates(keras.Sequential([keras.layers.Dense(1)])) is None
     other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, name="gate1_multiply")])
     assert with_gates(other) is None
-
-
-def test_levels_are_on_the_side_of_the_model():
-    """A logit of 1e-9 is above 0, and its probability is ½ to float32."""
-    p = np.full(2, 0.5, "float32")
-    assert levels_of(p, np.array([True, False])).tolist() == [HALF, HALF - 1]
 
 
 def looked_at(maps, y, **arguments):

@@ -3,7 +3,7 @@
 import contextlib
 import copy
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,10 @@ class Probe:
         count -= count % batch_size if count > batch_size else 0
         chosen = np.linspace(0, len(x) - 1, count).round().astype(int)
         return cls(_picked(x, chosen), _picked(y, chosen), min(batch_size, count))
+
+    def picked(self, chosen: Sequence[int]) -> "Probe":
+        """These of the images, in this order; a multiple of the batch's size."""
+        return Probe(self.x[chosen], self.y[chosen], self.batch_size)
 
     def batches(self) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
         """Images and targets of one batch after the other, all of one shape."""
