@@ -172,6 +172,16 @@ def test_what_are_no_probabilities_of_one_class_is_told_once(maps):
     assert [found.code for _, found in recorder.findings] == ["probe.not_applicable"]
 
 
+def test_where_nothing_can_be_kept_no_more_than_the_budget_is_spent():
+    recorder = looked_at(3 * Y, Y, budget=1e-9)
+    measured = []
+    for epoch in range(1, 5):
+        recorder.on_epoch_begin(epoch)
+        recorder.on_epoch_end(epoch, {})
+        measured.append(recorder.results["cost"].measured)
+    assert measured == [2, 2, 2, 2]  # the first is not counted, as in every probe monitor; the second spends it
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

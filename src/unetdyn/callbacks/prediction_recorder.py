@@ -154,8 +154,8 @@ class PredictionRecorder(ProbeMonitor):
     def _due(self, logs: Mapping[str, Any]) -> bool:
         """As the class says; of those that are due, the best is noted."""
         better = self._better(logs)
-        asked = (self._epoch + 1) % self.every == 0 or better is not None
-        due = not len(self._tiles.kept) or self._is_last() or (asked and (self._within_budget() or self._compiles))
+        asked = not len(self._tiles.kept) or (self._epoch + 1) % self.every == 0 or better is not None
+        due = self._is_last() or (asked and (self._within_budget() or self._compiles))
         if due and better is not None:
             self._choice.best = self._epoch, better
         return due
