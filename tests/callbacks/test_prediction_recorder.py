@@ -6,7 +6,7 @@ import pytest
 
 from probe_models import images, jaccard, network
 from unetdyn import runs
-from unetdyn.callbacks import PredictionRecorder, RunRecorder
+from unetdyn.callbacks import PredictionRecorder, RunRecorder, ThresholdFlipMonitor, TrainInferenceGapMonitor
 from unetdyn.callbacks.prediction_recorder import with_gates
 from unetdyn.models import AttentionUNet, UNet, attention_model
 
@@ -111,6 +111,27 @@ def test_averages_predict_where_they_are_validated_and_gates_are_kept():
     for name, alpha in found.gates(1).items():
         expected = keras.ops.convert_to_numpy(maps[name])[found.places[:, 0], ..., 0]
         np.testing.assert_allclose(alpha, expected, atol=1 / 512 + 1e-5)
+
+
+def test_first_of_several_outputs_is_what_probe_monitors_look_at():
+    """Under deep supervision it has full resolution; the loss is that of all of them."""
+    model = UNet((16, 16, 1), filters=2, depth=2, deep_supervision=True, output="logits", seed=0)
+    losses = [keras.losses.BinaryCrossentropy(from_logits=True) for _ in range(2)]
+    model.compile("adam", losses, loss_weights=[0.5, 0.25])
+    x, y = images(4, size=16)
+    labels = [y, y[:, 1::2, 1::2]]
+    recorder, gap, flips = PredictionRecorder(each=1), TrainInferenceGapMonitor(), ThresholdFlipMonitor()
+    callbacks = [recorder, gap, flips]
+    history = model.fit(x, labels, validation_data=(x, labels), verbose=0, callbacks=callbacks).history
+
+    logits = keras.ops.convert_to_numpy(model(x, training=False)[0])
+    found, p = recorder.predictions, 1 / (1 + np.exp(-of_tiles(recorder.predictions, logits)))
+    np.testing.assert_allclose(found.probability(0), p, atol=1 / 512 + 1e-5)
+    np.testing.assert_array_equal(found.mask, of_tiles(found, y) > 0.5)
+    assert flips.record["jaccard"][0] == pytest.approx(jaccard(y, logits + 0.5))
+    assert gap.record["inference_jaccard"][0] == pytest.approx(jaccard(y, logits + 0.5))
+    assert gap.record["inference_loss"][0] == pytest.approx(history["val_loss"][0], rel=1e-4)
+    assert not [finding for monitor in callbacks for _, finding in monitor.findings]
 
 
 def test_model_without_gates_has_no_model_of_them():

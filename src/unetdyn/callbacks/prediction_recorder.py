@@ -42,8 +42,9 @@ class PredictionRecorder(ProbeMonitor):
     are given up, each time that whose neighbours are closest to each other. So what is left is spread over the
     training; the first epoch, the last and the best stay in any case.
 
-    Logits of one channel, where the compiled loss has `from_logits`, are read as probabilities. Of several outputs or
-    classes, and of outputs outside [0, 1], nothing is kept, which is said once. Training is never changed.
+    Logits of one channel, where the compiled loss has `from_logits`, are read as probabilities. Of a list of outputs,
+    as deep supervision has it, it is the first. Of several classes, of outputs with names, and of outputs outside
+    [0, 1], nothing is kept, which is said once. Training is never changed.
 
     `PredictionDisplay` draws it, the report and `LiveDashboard` have it.
 
