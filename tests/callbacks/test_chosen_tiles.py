@@ -99,7 +99,7 @@ def test_gate_shows_the_part_that_belongs_to_the_tile():
     maps = np.zeros((2, 8, 8))
     maps[1, 4:, :4] = 1.0  # at half of the resolution: rows from 8 on, columns up to 8
     tiles = [Tile(1, 8, 0, "hardest"), Tile(1, 0, 8, "random")]
-    found = gate_pictures(maps, tiles, [1, 1], whole=(16, 16), size=8)
+    found = gate_pictures(maps, tiles, whole=(16, 16), size=8)
     assert found.shape == (2, 4, 4)
     assert found.mean(axis=(1, 2)).tolist() == [1.0, 0.0]
-    assert gate_pictures(np.zeros((1, 200, 200)), tiles[:1], [0], (200, 200), 256).shape == (1, 50, 50)
+    assert gate_pictures(np.zeros((2, 200, 200)), tiles[:1], (200, 200), 256).shape == (1, 50, 50)

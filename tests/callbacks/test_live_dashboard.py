@@ -18,9 +18,9 @@ from unetdyn import callbacks
 from unetdyn.analysis import sliding_stability
 from unetdyn.analysis.curves import Curves
 from unetdyn.callbacks import GradientMonitor, LiveDashboard, PredictionRecorder, StabilityMonitor
-from unetdyn.callbacks.chosen_tiles import Tile
 from unetdyn.callbacks.dashboard_panels import draw_predictions, draw_profile
-from unetdyn.runs.predictions import Predictions, packed
+from unetdyn.callbacks.probe_monitor import Maps
+from unetdyn.runs.predictions import Predictions
 
 EPOCHS = [
     {"loss": 0.9, "val_loss": 0.8, "jaccard": 0.1, "val_jaccard": 0.2},
@@ -77,10 +77,10 @@ def test_predictions_are_shown_when_there_are_some():
     recorder = PredictionRecorder()
     dashboard = fed(predictions=recorder)
     before = len(dashboard.draw().axes)
-    recorder._tiles = (Tile(0, 0, 0, "random"),)
-    recorder._shape = (1, 4, 4, 1)
-    recorder._image = recorder._mask = blank = packed(np.zeros((4, 4), np.uint8))
-    recorder._kept.add(2, {"probability": blank}, None)
+    blank = np.zeros((1, 4, 4), "float32")
+    maps = Maps(blank > 0, blank, blank > 0)
+    recorder._tiles.choose(blank, maps, gates=0, each=1, seed=0)
+    recorder._tiles.keep(2, maps, {}, rows=[0], best=None)
     assert len(dashboard.draw().axes) == before + 1
     with pytest.raises(TypeError, match="`predictions` must be a PredictionRecorder, or None"):
         LiveDashboard(predictions=5)

@@ -118,9 +118,13 @@ def test_several_outputs_have_losses_and_no_jaccard_which_is_said_once():
     model = keras.Model(inputs, [keras.layers.Conv2D(1, 1)(inputs), keras.layers.Conv2D(1, 1)(inputs)])
     model.compile("sgd", ["mse", "mse"])
     monitor = TrainInferenceGapMonitor(budget=None)
-    model.fit(X, [Y, Y], validation_data=(X, [Y, Y]), epochs=3, verbose=0, callbacks=[monitor])
-    assert [finding.code for _, finding in monitor.findings] == ["probe.missing"]
-    assert not len(monitor.record["epoch"])
+    many = {"validation_data": (X[:8], [Y[:8], Y[:8]]), "epochs": 3}
+    history = model.fit(X, [Y, Y], verbose=0, callbacks=[monitor], **many).history
+    ((_, found),) = monitor.findings  # of the first output, which has no activation
+    assert found.code == "probe.not_applicable"
+    assert "are no probabilities" in found.sentence
+    np.testing.assert_allclose(monitor.record["inference_loss"], history["val_loss"], rtol=1e-5)
+    assert np.isnan(monitor.record["inference_jaccard"]).all()
 
 
 def test_training_step_of_ones_own_without_a_compiled_loss_has_no_loss_here():

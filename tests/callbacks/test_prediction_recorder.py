@@ -6,10 +6,9 @@ import pytest
 
 from probe_models import images, jaccard, network
 from unetdyn import runs
-from unetdyn.callbacks import PredictionRecorder, RunRecorder
-from unetdyn.callbacks.prediction_recorder import levels_of, with_gates
+from unetdyn.callbacks import PredictionRecorder, RunRecorder, ThresholdFlipMonitor, TrainInferenceGapMonitor
+from unetdyn.callbacks.prediction_recorder import with_gates
 from unetdyn.models import AttentionUNet, UNet, attention_model
-from unetdyn.runs.predictions import HALF
 
 X, Y = images(8)
 
@@ -114,17 +113,32 @@ def test_averages_predict_where_they_are_validated_and_gates_are_kept():
         np.testing.assert_allclose(alpha, expected, atol=1 / 512 + 1e-5)
 
 
+def test_first_of_several_outputs_is_what_probe_monitors_look_at():
+    """Under deep supervision it has full resolution; the loss is that of all of them."""
+    model = UNet((16, 16, 1), filters=2, depth=2, deep_supervision=True, output="logits", seed=0)
+    losses = [keras.losses.BinaryCrossentropy(from_logits=True) for _ in range(2)]
+    model.compile("adam", losses, loss_weights=[0.5, 0.25])
+    x, y = images(4, size=16)
+    labels = [y, y[:, 1::2, 1::2]]
+    recorder, gap, flips = PredictionRecorder(each=1), TrainInferenceGapMonitor(), ThresholdFlipMonitor()
+    callbacks = [recorder, gap, flips]
+    history = model.fit(x, labels, validation_data=(x, labels), verbose=0, callbacks=callbacks).history
+
+    logits = keras.ops.convert_to_numpy(model(x, training=False)[0])
+    found, p = recorder.predictions, 1 / (1 + np.exp(-of_tiles(recorder.predictions, logits)))
+    np.testing.assert_allclose(found.probability(0), p, atol=1 / 512 + 1e-5)
+    np.testing.assert_array_equal(found.mask, of_tiles(found, y) > 0.5)
+    assert flips.record["jaccard"][0] == pytest.approx(jaccard(y, logits + 0.5))
+    assert gap.record["inference_jaccard"][0] == pytest.approx(jaccard(y, logits + 0.5))
+    assert gap.record["inference_loss"][0] == pytest.approx(history["val_loss"][0], rel=1e-4)
+    assert not [finding for monitor in callbacks for _, finding in monitor.findings]
+
+
 def test_model_without_gates_has_no_model_of_them():
     assert with_gates(UNet((16, 16, 1), filters=1, depth=1)) is None
     assert with_gates(keras.Sequential([keras.layers.Dense(1)])) is None
     other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, name="gate1_multiply")])
     assert with_gates(other) is None
-
-
-def test_levels_are_on_the_side_of_the_model():
-    """A logit of 1e-9 is above 0, and its probability is ½ to float32."""
-    p = np.full(2, 0.5, "float32")
-    assert levels_of(p, np.array([True, False])).tolist() == [HALF, HALF - 1]
 
 
 def looked_at(maps, y, **arguments):
@@ -177,6 +191,16 @@ def test_what_are_no_probabilities_of_one_class_is_told_once(maps):
     recorder.on_epoch_end(0, {})
     assert recorder.predictions is None
     assert [found.code for _, found in recorder.findings] == ["probe.not_applicable"]
+
+
+def test_where_nothing_can_be_kept_no_more_than_the_budget_is_spent():
+    recorder = looked_at(3 * Y, Y, budget=1e-9)
+    measured = []
+    for epoch in range(1, 5):
+        recorder.on_epoch_begin(epoch)
+        recorder.on_epoch_end(epoch, {})
+        measured.append(recorder.results["cost"].measured)
+    assert measured == [2, 2, 2, 2]  # the first is not counted, as in every probe monitor; the second spends it
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """Where the probe images come from: each kind of validation data, and that `fit` reads on as if nobody had looked."""
 
 import random
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 
 from probe_models import images, network
 from unetdyn.callbacks import ThresholdFlipMonitor, TrainInferenceGapMonitor
@@ -70,6 +72,31 @@ def test_images_are_whole_batches():
     probe = Probe.of(X, Y.astype("float64"), images=10, batch_size=4)
     assert [len(x) for x, _ in probe.batches()] == [4, 4]
     assert probe.y.dtype == np.float32
+
+
+def test_targets_of_several_outputs_keep_their_structure():
+    class TwoOutputs(keras.utils.PyDataset):
+        def __len__(self):
+            return 5
+
+        def __getitem__(self, index):
+            part = slice(2 * index, 2 * index + 2)
+            return X[part], [Y[part], Y[part, ::2, ::2]]
+
+    chosen, model = [0, 1, 8, 9], SimpleNamespace()
+    model._eval_epoch_iterator = SimpleNamespace(data_adapter=PyDatasetAdapter(TwoOutputs(), None))
+    probe = validation_probe(model, 4, batch_size=4)
+    np.testing.assert_array_equal(probe.x, X[chosen])
+    for found, expected in zip(probe.y, (Y[chosen], Y[chosen, ::2, ::2]), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    ((_, (first, _)),) = probe.picked([3, 0, 0, 1]).batches()
+    np.testing.assert_array_equal(first, Y[[9, 0, 0, 1]])
+
+
+@pytest.mark.parametrize("masks", [[], [Y, Y[:9]], [Y, None], [Y, 5.0]], ids=["none", "fewer", "one", "number"])
+def test_probe_of_several_outputs_has_as_many_masks_of_each(masks):
+    with pytest.raises(ValueError, match="as many masks as images, at least one; of several outputs a list of such"):
+        ThresholdFlipMonitor(probe=(X, masks))
 
 
 def test_tile_data_set_is_read_by_index():

@@ -463,6 +463,20 @@ class Permuted(keras.utils.PyDataset):
         self.order = np.random.permutation(10)  # noqa: NPY002
 
 
+@pytest.mark.skipif(BACKEND == "tensorflow", reason="Keras refuses it there: it has no metrics before a step")
+@pytest.mark.filterwarnings("ignore:The order of this data", "ignore:Your input ran out of data")
+def test_data_that_ends_before_the_step_of_the_state_is_refused(tmp_path):
+    """A generator does not say how long it is, and the epoch would have passed for trained."""
+
+    def batches(count):
+        return {"x": ((X[:2], Y[:2]) for _ in range(count)), "shuffle": False}
+
+    cut_off(tmp_path, (0, 3), data=batches(9))
+    for _ in range(2):  # the state is as it was
+        with pytest.raises(ValueError, match=r"step 5 of epoch 1, before which this data ended\. Give `fit` as much"):
+            train(tmp_path, data=batches(2), epochs=1)
+
+
 @pytest.mark.filterwarnings("ignore:The order of this data")
 def test_what_callbacks_draw_as_an_epoch_begins_moves_nothing(tmp_path):
     def start(folder, at=()):

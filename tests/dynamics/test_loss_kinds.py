@@ -38,3 +38,10 @@ def test_hinge_takes_logits_and_boundary_targets_are_no_masks():
     assert (expects_masks(boundary), expects_probabilities(boundary), expects_logits(boundary)) == (False, False, True)
     deep = model_with(losses.DeepSupervisionLoss(losses.DiceLoss(from_logits=True), 1), 1)
     assert expects_logits(deep)
+
+
+def test_of_several_losses_the_first_says_whether_it_takes_logits():
+    bce = keras.losses.BinaryCrossentropy
+    for first in (True, False):
+        model = model_with([bce(from_logits=first), bce(from_logits=not first)], 1)
+        assert expects_logits(model) is first

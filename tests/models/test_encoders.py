@@ -276,6 +276,19 @@ def test_encoders_that_do_not_fit_are_refused(arguments, message):
         UNet(**({"input_shape": (16, 16, 3), "filters": 1} | arguments | {"encoder": encoder}))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "received"),
+    [
+        ({"encoder_taps": {2: "f1"}}, "`encoder_taps` says something of `encoder`, and there is none."),
+        ({"encoder_trainable": False}, "Received: encoder_trainable=False, encoder=None."),
+    ],
+    ids=str,
+)
+def test_what_is_said_of_an_encoder_needs_one(arguments, received):
+    with pytest.raises(ValueError, match=re.escape(received)):
+        AttentionUNet((16, 16, 3), filters=1, **arguments)
+
+
 @pytest.mark.usefixtures("without_weights")
 def test_encoder_that_runs_on_its_own_multiples_alone_is_refused():
     inputs = keras.Input((None, None, 3))

@@ -135,27 +135,24 @@ def eight_bits(images: NDArray[Any]) -> NDArray[np.uint8]:
     return (255 * np.clip(np.nan_to_num(scaled, nan=0.0), 0, 1)).astype(np.uint8)
 
 
-def gate_pictures(
-    maps: NDArray[Any], tiles: Sequence[Tile], rows: Sequence[int], whole: tuple[int, int], size: int
-) -> NDArray[np.float64]:
+def gate_pictures(maps: NDArray[Any], tiles: Sequence[Tile], whole: tuple[int, int], size: int) -> NDArray[np.float64]:
     """The parts of a gate's maps that belong to tiles, `(tiles, height, width)`, in 64 × 64 pixels at most.
 
     Args:
         maps: `(images, height, width)` in the resolution of the gate.
-        tiles: Of which.
-        rows: For each tile, which of the maps.
+        tiles: Of which; the image of each is the number of its map.
         whole: Height and width of the images.
         size: Of the tiles.
     """
     lengths = [max(1, -(-min(size, full) * own // full)) for full, own in zip(whole, maps.shape[1:], strict=True)]
     factor = -(-max(lengths) // GATE_SIDE)
     found = []
-    for tile, row in zip(tiles, rows, strict=True):
+    for tile in tiles:
         starts = [
             min(at * own // full, own - length)
             for at, own, full, length in zip(tile[1:3], maps.shape[1:], whole, lengths, strict=True)
         ]
-        part = maps[row, starts[0] : starts[0] + lengths[0], starts[1] : starts[1] + lengths[1]]
+        part = maps[tile.image, starts[0] : starts[0] + lengths[0], starts[1] : starts[1] + lengths[1]]
         found.append(coarser(part, factor))
     return np.stack(found)
 

@@ -53,7 +53,8 @@ class TrainInferenceGapMonitor(ProbeMonitor):
         record: `(epochs,)` arrays `epoch`, `training_loss`, `inference_loss`, `training_jaccard`, `inference_jaccard`,
             `seconds`; and by layer `mean_distance`, the root mean square over channels and batches of (batch mean −
             moving mean) / √(moving variance + ε), and `variance_ratio`, the geometric mean of (batch variance + ε) /
-            (moving variance + ε). Jaccards are NaN where the outputs are no probabilities of one class.
+            (moving variance + ε). Jaccards are those of the first of a list of outputs, and NaN where it is no
+            probability of one class.
         results: `cost`, a `ProbeCost`.
         findings: (epoch, `unetdyn.analysis.diagnosis.Finding`) pairs: `statistics.lag` when it begins to hold, from
             the 30th step on.

@@ -5,36 +5,23 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from unetdyn._checks import check_count, plain
 from unetdyn.analysis import declarations
 from unetdyn.analysis.log_keys import LogKeys
-from unetdyn.analysis.thresholds.flips import jaccard_of
 from unetdyn.callbacks.best_model import BestModel
-from unetdyn.callbacks.chosen_tiles import (
-    Tile,
-    as_images,
-    chosen_tiles,
-    cut,
-    eight_bits,
-    gate_pictures,
-    two_axes,
-)
 from unetdyn.callbacks.evaluated_weights import EvaluatedWeights
-from unetdyn.callbacks.kept_predictions import KeptPredictions
 from unetdyn.callbacks.metric_directions import metric_directions
-from unetdyn.callbacks.probe_monitor import BUDGET, Maps, ProbeMonitor, in_float32, maps_of
-from unetdyn.callbacks.probe_set import BATCH_SIZE, NoProbeError, Probe
+from unetdyn.callbacks.probe_monitor import BUDGET, ProbeMonitor, in_float32, maps_of
+from unetdyn.callbacks.probe_set import BATCH_SIZE, Probe
+from unetdyn.callbacks.watched_tiles import WatchedTiles
 from unetdyn.dynamics.loss_kinds import expects_logits
 from unetdyn.models import attention_model
-from unetdyn.runs.predictions import HALF, KINDS, Predictions, packed, quantised
+from unetdyn.runs.predictions import Predictions
 
 IMAGES = 32
 SIZE = 256
 MAX_BYTES = 8 * 2**20
-_LEAST_EPOCHS = 4  # the first, the best, the last, and the new last one before the old is given up
-_OVERHEAD = 128  # bytes: what zlib adds to a picture that can't be compressed is less
 
 
 class PredictionRecorder(ProbeMonitor):
@@ -55,8 +42,9 @@ class PredictionRecorder(ProbeMonitor):
     are given up, each time that whose neighbours are closest to each other. So what is left is spread over the
     training; the first epoch, the last and the best stay in any case.
 
-    Logits of one channel, where the compiled loss has `from_logits`, are read as probabilities. Of several outputs or
-    classes, and of outputs outside [0, 1], nothing is kept, which is said once. Training is never changed.
+    Logits of one channel, where the compiled loss has `from_logits`, are read as probabilities. Of a list of outputs,
+    as deep supervision has it, it is the first. Of several classes, of outputs with names, and of outputs outside
+    [0, 1], nothing is kept, which is said once. Training is never changed.
 
     `PredictionDisplay` draws it, the report and `LiveDashboard` have it.
 
@@ -97,8 +85,7 @@ class PredictionRecorder(ProbeMonitor):
     """
 
     declaration = declarations.PREDICTIONS
-    _tiles: tuple[Tile, ...]
-    _shape: tuple[int, ...]
+    _tiles: WatchedTiles
 
     def __init__(
         self,
@@ -129,17 +116,7 @@ class PredictionRecorder(ProbeMonitor):
     def record(self) -> dict[str, Any]:
         """What was seen: numbers with one element an epoch, and compressed pictures."""
         best = self._choice.best
-        return super().record | {
-            "shape": np.array(self._shape, dtype=np.int64),
-            "kind": np.array([KINDS.index(tile.kind) for tile in self._tiles], dtype=np.int64),
-            "place": np.array([tile[:3] for tile in self._tiles], dtype=np.int64).reshape(-1, 3),
-            "image": self._image,
-            "mask": self._mask,
-            "best": np.array(-1 if best is None else best[0], dtype=np.int64),
-            "probability": self._kept.named("probability"),
-            "gate": self._kept.others("probability"),
-            "gate_shape": {gate: np.array(shape, dtype=np.int64) for gate, shape in self._gate_shapes.items()},
-        }
+        return super().record | self._tiles.record | {"best": np.array(-1 if best is None else best[0], dtype=np.int64)}
 
     def record_since(self, row: int) -> tuple[int, dict[str, Any]] | None:  # noqa: ARG002
         """The whole record in an epoch that was predicted, at the end, and as long as this `fit` has predicted nothing.
@@ -151,7 +128,7 @@ class PredictionRecorder(ProbeMonitor):
     @property
     def predictions(self) -> Predictions | None:
         """The tiles, and what was predicted of them so far; None before the first time."""
-        return Predictions.from_record(self.record) if len(self._kept) else None
+        return Predictions.from_record(self.record) if len(self._tiles.kept) else None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """See whether the model has gates, and who exchanges its weights."""
@@ -178,8 +155,8 @@ class PredictionRecorder(ProbeMonitor):
     def _due(self, logs: Mapping[str, Any]) -> bool:
         """As the class says; of those that are due, the best is noted."""
         better = self._better(logs)
-        asked = (self._epoch + 1) % self.every == 0 or better is not None
-        due = not len(self._kept) or self._is_last() or (asked and (self._within_budget() or self._compiles))
+        asked = not len(self._tiles.kept) or (self._epoch + 1) % self.every == 0 or better is not None
+        due = self._is_last() or (asked and (self._within_budget() or self._compiles))
         if due and better is not None:
             self._choice.best = self._epoch, better
         return due
@@ -206,92 +183,41 @@ class PredictionRecorder(ProbeMonitor):
         if self._weights.are_others():
             why = "something exchanges the weights for the validation and puts them back before the epoch's end"
             self._say_once("predictions of the weights that were validated", why)
-        target, p, above = (
-            two_axes(each, maps.target.ndim - 1) for each in (maps.target, maps.probabilities, maps.above)
-        )
-        if not self._tiles:
-            self._choose(probe, maps)
-            if not self._tiles:
+        gates, rows = found.get("gates", {}), self._tiles.rows
+        if not rows:
+            try:
+                self._tiles.choose(probe.x, maps, len(gates), self.each, self.seed)
+            except ValueError as reason:
+                self._without, self._probe = True, None
+                self._say_once("predictions", str(reason))
                 return {"jaccard": float("nan")}
-            self._probe, rows = self._of_tiles(probe), [tile.image for tile in self._tiles]
-        else:
-            rows = self._rows_of_tiles()
-        whole, tiles = target.shape[1:], [tile._replace(image=row) for tile, row in zip(self._tiles, rows, strict=True)]
-        of_tiles = [np.stack([cut(each, *tile[:3], self.size) for tile in tiles]) for each in (target, p, above)]
-        pictures = {"probability": packed(levels_of(of_tiles[1], of_tiles[2]))}
-        for name, alpha in sorted(found.get("gates", {}).items()):
-            shown = quantised(gate_pictures(alpha[..., 0], tiles, rows, whole, self.size))
-            self._gate_shapes[name] = shown.shape[1:]
-            pictures[name] = packed(shown)
+            self._probe, rows = self._tiles.probe_of(probe), [tile.image for tile in self._tiles.chosen]
         self._predicted_in = self._epoch
-        self._kept.add(self._epoch, pictures, None if self._choice.best is None else self._choice.best[0])
-        return {"jaccard": jaccard_of(of_tiles[0], of_tiles[2])}
+        best = None if self._choice.best is None else self._choice.best[0]
+        return {"jaccard": self._tiles.keep(self._epoch, maps, gates, rows, best)}
 
     def _one_mode(self, x: Any, y: Any, training: bool) -> dict[str, Any]:
         if self._gated is None:
             return super()._one_mode(x, y, training)
         return in_float32(self._gated(x, training=training))
 
-    def _choose(self, probe: Probe, maps: Maps) -> None:
-        """The tiles, for good, and their images and masks."""
-        space = maps.target.shape[1:]
-        target, p = (two_axes(each, len(space)) for each in (maps.target, maps.probabilities))
-        images = as_images(probe.x, space)
-        height, width = (min(self.size, length) for length in target.shape[1:])
-        gates = len(self._gated.output["gates"]) if self._gated is not None else 0
-        of_one = height * width * (images.shape[-1] + 1) + _LEAST_EPOCHS * (height * width + gates * 4096)
-        most = (self.max_bytes - (2 + _LEAST_EPOCHS * (1 + gates)) * _OVERHEAD) * 1000 // (1001 * of_one)
-        if most < 1:
-            self._without, self._probe = True, None
-            what = f"a tile of {height} × {width} pixels needs {of_one} bytes, and max_bytes is {self.max_bytes}"
-            self._say_once("predictions", what)
-            return
-        self._tiles = tuple(chosen_tiles(target, p, self.each, self.size, most, self.seed))
-        shown = eight_bits(np.stack([cut(images, *tile[:3], self.size) for tile in self._tiles]))
-        self._shape = shown.shape
-        self._image = packed(shown)
-        self._mask = packed(np.stack([cut(target, *tile[:3], self.size) for tile in self._tiles]))
-        self._kept.room = self.max_bytes - self._image.nbytes - self._mask.nbytes
-
-    def _rows_of_tiles(self) -> list[int]:
-        """Which of the images of `_of_tiles` each tile is of."""
-        chosen = sorted({tile.image for tile in self._tiles})
-        return [chosen.index(tile.image) for tile in self._tiles]
-
-    def _of_tiles(self, probe: Probe) -> Probe:
-        """The images that tiles are of, in whole batches: what fills up the last one is looked at by nobody."""
-        chosen = sorted({tile.image for tile in self._tiles})
-        if chosen[-1] >= len(probe.x):
-            raise NoProbeError("the validation data are others than those that the tiles were chosen from")
-        chosen += chosen[:1] * (-len(chosen) % probe.batch_size)
-        return Probe(probe.x[chosen], probe.y[chosen], probe.batch_size)
-
     def _new_probe(self) -> Probe | None:
         probe = super()._new_probe()
-        return probe if probe is None or not self._tiles else self._of_tiles(probe)
+        return self._tiles.probe_of(probe) if probe is not None and self._tiles.chosen else probe
 
     def _logged(self, row: dict[str, Any]) -> dict[str, float]:
         return {f"{self.name}_jaccard": row.get("jaccard", float("nan"))}
 
     def _restart(self) -> None:
         super()._restart()
-        self._tiles = ()
-        self._shape = (0, 0, 0, 1)
-        self._image = self._mask = packed(np.zeros(0, dtype=np.uint8))
-        self._kept = KeptPredictions(self.max_bytes)
-        self._gate_shapes: dict[str, tuple[int, ...]] = {}
+        self._tiles = WatchedTiles(self.size, self.max_bytes)
         self._choice = BestModel("auto", "auto")
         self._predicted_in = -1
 
     def get_state(self) -> dict[str, Any]:
         """With the tiles, and all that is kept of them."""
         return super().get_state() | {
-            "tiles": [tuple(tile) for tile in self._tiles],
-            "shape": tuple(self._shape),
-            "image": self._image,
-            "mask": self._mask,
-            "kept": self._kept.get_state(),
-            "gate_shapes": {name: tuple(shape) for name, shape in self._gate_shapes.items()},
+            "tiles": self._tiles.get_state(),
             "choice": self._choice.get_state(),
             "predicted_in": self._predicted_in,
             "weights": self._weights.get_state(),
@@ -300,17 +226,9 @@ class PredictionRecorder(ProbeMonitor):
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on from there."""
         super().set_state(state)
-        self._tiles, self._shape = tuple(Tile(*tile) for tile in state["tiles"]), tuple(state["shape"])
-        self._image, self._mask, self._predicted_in = state["image"], state["mask"], state["predicted_in"]
-        self._gate_shapes = {name: tuple(shape) for name, shape in state["gate_shapes"].items()}
-        for part, name in ((self._kept, "kept"), (self._choice, "choice"), (self._weights, "weights")):
+        self._predicted_in = state["predicted_in"]
+        for part, name in ((self._tiles, "tiles"), (self._choice, "choice"), (self._weights, "weights")):
             part.set_state(state[name])
-
-
-def levels_of(probabilities: NDArray[np.float32], above: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Probabilities in eight bits, on the side of ½ on which the model sees them: a logit may round to ½ itself."""
-    levels = quantised(probabilities)
-    return np.where(above, np.maximum(levels, HALF), np.minimum(levels, HALF - 1)).astype(np.uint8)
 
 
 def with_gates(model: keras.Model) -> keras.Model | None:

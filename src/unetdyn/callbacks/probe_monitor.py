@@ -139,7 +139,9 @@ class ProbeMonitor(Monitor):
         if not self._looks:  # one for each mode: what is assigned in one must not be seen in the other
             looks = {mode: partial(self._one_mode, training=mode) for mode in self._modes}
             self._looks = {mode: backend.without_effects(self.model, look) for mode, look in looks.items()}
-        return [self._on_host(*map(keras.ops.convert_to_tensor, batch)) for batch in probe.batches()]
+        return [
+            self._on_host(*keras.tree.map_structure(keras.ops.convert_to_tensor, batch)) for batch in probe.batches()
+        ]
 
     def _on_host(self, x: Any, y: Any) -> dict[bool, dict[str, Any]]:
         found = {mode: look(x, y) for mode, look in self._looks.items()}
@@ -263,19 +265,20 @@ class Maps:
     above: NDArray[np.bool_]
 
 
-def maps_of(outputs: Any, y: NDArray[Any], from_logits: bool) -> Maps:
-    """Read a model's outputs as one map of probabilities.
+def maps_of(outputs: Any, y: Any, from_logits: bool) -> Maps:
+    """Read a model's outputs as one map of probabilities; of a list of them the first, as under deep supervision.
 
     Args:
-        outputs: `(images, ..., 1)`, or without the last axis.
-        y: Targets; above one half is object.
+        outputs: `(images, ..., 1)`, or without the last axis; or a list of such.
+        y: Targets; above one half is object. Of several outputs one for each.
         from_logits: Whether they are logits, whose threshold is 0.
 
     Raises:
         ValueError: If they are no probabilities of one class; the text says why, as the rest of a sentence.
     """
-    if not hasattr(outputs, "shape"):
-        raise ValueError("the model has several outputs")
+    outputs, y = (each[0] if isinstance(each, list | tuple) else each for each in (outputs, y))
+    if not hasattr(outputs, "shape") or not hasattr(y, "shape"):
+        raise ValueError("the model has several outputs, by name, and none of them is the first")
     p = np.asarray(outputs)
     one_channel = p.ndim >= 2 and p.shape[-1] == 1
     p = p[..., 0] if one_channel else p

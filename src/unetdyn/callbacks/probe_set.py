@@ -3,7 +3,7 @@
 import contextlib
 import copy
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,12 +49,12 @@ class Probe:
 
     Attributes:
         x: `(images, ...)`.
-        y: `(images, ...)`.
+        y: `(images, ...)`; of several outputs one such array for each, in their structure.
         batch_size: How many go through the model at once; the images are a multiple of it.
     """
 
     x: NDArray[Any]
-    y: NDArray[Any]
+    y: Any
     batch_size: int
 
     @classmethod
@@ -63,24 +63,30 @@ class Probe:
         count = min(len(x), images)
         count -= count % batch_size if count > batch_size else 0
         chosen = np.linspace(0, len(x) - 1, count).round().astype(int)
-        return cls(_picked(x, chosen), _picked(y, chosen), min(batch_size, count))
+        masks = keras.tree.map_structure(lambda each: _picked(each, chosen), y)
+        return cls(_picked(x, chosen), masks, min(batch_size, count))
 
-    def batches(self) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    def picked(self, chosen: Sequence[int] | slice) -> "Probe":
+        """These of the images, in this order; a multiple of the batch's size."""
+        x, y = keras.tree.map_structure(lambda each: each[chosen], (self.x, self.y))
+        return Probe(x, y, self.batch_size)
+
+    def batches(self) -> Iterator[tuple[NDArray[Any], Any]]:
         """Images and targets of one batch after the other, all of one shape."""
         for start in range(0, len(self.x), self.batch_size):
-            yield self.x[start : start + self.batch_size], self.y[start : start + self.batch_size]
+            batch = self.picked(slice(start, start + self.batch_size))
+            yield batch.x, batch.y
 
 
 def check_probe(probe: Any) -> None:
     """Refuse what is neither None nor images with as many targets."""
     if probe is None:
         return
-    pair = isinstance(probe, tuple | list) and len(probe) == 2 and all(map(_is_array, probe))
-    if not pair or not len(probe[0]) or len(probe[0]) != len(probe[1]):
+    if not _is_pair(probe) or len(probe) != 2 or not len(probe[0]) or {len(probe[0])} != _lengths(probe[1]):
         shapes = [tuple(getattr(part, "shape", ())) for part in probe] if isinstance(probe, tuple | list) else probe
         raise ValueError(
-            "`probe` must be a pair of arrays (images, masks) with as many masks as images, at least one; or None for "
-            f"validation images. Received: {shapes!r}."
+            "`probe` must be a pair of arrays (images, masks) with as many masks as images, at least one; of several "
+            f"outputs a list of such masks; or None for validation images. Received: {shapes!r}."
         )
 
 
@@ -135,25 +141,35 @@ def _is_array(value: Any) -> bool:
     return hasattr(value, "shape") and hasattr(value, "__getitem__") and len(value.shape) > 0
 
 
+def _is_pair(batch: Any) -> bool:
+    """Whether it begins with images and with targets for each output."""
+    if not isinstance(batch, tuple | list) or len(batch) < 2 or not _is_array(batch[0]):
+        return False
+    targets = keras.tree.flatten(batch[1])
+    return bool(targets) and all(map(_is_array, targets))
+
+
+def _lengths(targets: Any) -> set[int]:
+    return {len(each) for each in keras.tree.flatten(targets)}
+
+
 def _pair(batch: Any) -> tuple[Any, Any]:
-    if not isinstance(batch, tuple | list) or len(batch) < 2 or not all(map(_is_array, batch[:2])):
-        raise NoProbeError("the validation data are not one array of images and one of targets")
+    if not _is_pair(batch):
+        raise NoProbeError("the validation data are not one array of images, and one of targets for each output")
     return batch[0], batch[1]
 
 
 def _stacked(batches: Iterator[Any], images: int, batch_size: int) -> Probe:
     """Of the first batches, as many as are needed."""
-    xs: list[NDArray[Any]] = []
-    ys: list[NDArray[Any]] = []
+    pairs: list[tuple[Any, Any]] = []
     for batch in batches:
-        x, y = (np.array(keras.ops.convert_to_numpy(part)) for part in _pair(batch))
-        xs.append(x)
-        ys.append(y)
-        if sum(map(len, xs)) >= images:
+        pairs.append(keras.tree.map_structure(lambda each: np.array(keras.ops.convert_to_numpy(each)), _pair(batch)))
+        if sum(len(x) for x, _ in pairs) >= images:
             break
-    if not xs:
+    if not pairs:
         raise NoProbeError("the validation data are empty")
-    return Probe.of(np.concatenate(xs), np.concatenate(ys), images, batch_size)
+    x, y = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *pairs)
+    return Probe.of(x, y, images, batch_size)
 
 
 def _items(dataset: Any, images: int) -> Iterator[Any]:

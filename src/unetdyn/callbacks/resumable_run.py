@@ -88,7 +88,7 @@ class ResumableRun(keras.callbacks.Callback):
 
     Raises:
         ValueError: If `walltime` or `margin` can't be; from `fit`, if the state is that of another training, or the
-            model isn't built.
+            model isn't built, or the data end before the step of the state.
         FileExistsError: From `fit`, if another process trains on from this state.
         unetdyn.runs.RunError: From `fit`, if no generation of the state is whole.
 
@@ -230,6 +230,13 @@ class ResumableRun(keras.callbacks.Callback):
 
     def end_epoch(self, epoch: int) -> None:
         """All callbacks have ended it."""
+        if self._resumption is not None:
+            moment = self._resumption.moment
+            raise ValueError(
+                f"`path` must hold the state of this training. Received: {self.path}, whose state is of step "
+                f"{moment.step + 1} of epoch {moment.epoch + 1}, before which this data ended. Give `fit` as much data "
+                "as then, or choose another path."
+            )
         over = self._deadline is not None and self._deadline.epoch_end()
         ends = self.model.stop_training or epoch + 1 >= (self.params or {}).get("epochs", 0)
         if self._asked is None and over and not ends:

@@ -42,8 +42,8 @@ class ThresholdFlipMonitor(ProbeMonitor):
     and `flips_best_jaccard`.
 
     A change is one since the last epoch that was measured. Logits of one channel, where the compiled loss has
-    `from_logits`, are read as probabilities. Of several outputs or classes, and of outputs outside [0, 1], nothing is
-    recorded but NaN, which is said once. Training is never changed.
+    `from_logits`, are read as probabilities. Of a list of outputs it is the first. Of several classes, of outputs with
+    names, and of outputs outside [0, 1], nothing is recorded but NaN, which is said once. Training is never changed.
 
     Args:
         probe: As in `TrainInferenceGapMonitor`: images and masks that stay the same; None (default) for images of the

@@ -39,8 +39,9 @@ def expects_probabilities(model: keras.Model) -> bool:
 
 
 def expects_logits(model: keras.Model) -> bool:
-    """Whether the model's one loss says that it takes logits."""
+    """Whether the model's loss says that it takes logits; of a list of losses, for several outputs, the first."""
     loss = getattr(model, "loss", None)
+    loss = loss[0] if isinstance(loss, list | tuple) and loss else loss
     try:  # a loss of the user's own may have no configuration
         config = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
     except Exception:

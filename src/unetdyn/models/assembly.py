@@ -30,7 +30,7 @@ def _decoder_block(options: Options) -> Block:
 
 
 def assemble(options: Options, name: str, gated: bool = False) -> keras.Model:
-    """The U-Net that the options describe, with gates on its skips where `gated`."""
+    """The U-Net that the options describe, of that name unless they have one, with gates on its skips where `gated`."""
     if options.tutorial:
         refuse_contradictions(options, gated)
     inputs = keras.Input(options.input_shape, name="input")
@@ -42,7 +42,7 @@ def assemble(options: Options, name: str, gated: bool = False) -> keras.Model:
                 _decode(rows, level, options, f"dec{level}_{column}", gated)
         _decode(rows, last, options, f"dec{last}", gated)
     outputs = _heads(rows, inputs, options)
-    return keras.Model(inputs, outputs if options.deep_supervision else outputs[0], name=name)
+    return keras.Model(inputs, outputs if options.deep_supervision else outputs[0], name=options.name or name)
 
 
 def _encode(inputs: Any, options: Options) -> dict[int, list]:

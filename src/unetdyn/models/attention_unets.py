@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import keras
 
 from unetdyn.models.assembly import assemble
-from unetdyn.models.encoders import Taps, find_encoder
+from unetdyn.models.encoders import Taps
 from unetdyn.models.options import Options
 
 
@@ -78,26 +78,7 @@ def AttentionUNet(
         Oktay et al., "Attention U-Net: Learning Where to Look for the Pancreas", 2018, arXiv:1804.03999.
         For `gate="additive"`: https://github.com/LeeJunHyun/Image_Segmentation, 2018.
     """
-    options = Options(
-        input_shape=input_shape,  # type: ignore[arg-type]  # checked there
-        classes=classes,
-        filters=filters,
-        depth=depth,  # type: ignore[arg-type]  # None is settled there
-        norm=norm,
-        norm_momentum=norm_momentum,
-        activation=activation,
-        dropout=dropout,
-        l1=l1,
-        l2=l2,
-        upsample=upsample,
-        gate=gate,
-        output=output,
-        deep_supervision=deep_supervision,
-        encoder=None if encoder is None else find_encoder(encoder, encoder_taps, encoder_trainable, depth),
-        variant=variant,
-        seed=seed,
-    )
-    return assemble(options, name or "attention_unet", gated=True)
+    return assemble(Options.of(**locals()), "attention_unet", gated=True)
 
 
 def AttentionResUNet(
@@ -168,24 +149,4 @@ def AttentionResUNet(
         He et al., "Deep Residual Learning for Image Recognition", 2016, arXiv:1512.03385. Zhang, Liu and Wang, "Road
         Extraction by Deep Residual U-Net", 2018, arXiv:1711.10684. Oktay et al., 2018, arXiv:1804.03999.
     """
-    options = Options(
-        input_shape=input_shape,  # type: ignore[arg-type]  # checked there
-        classes=classes,
-        filters=filters,
-        depth=depth,  # type: ignore[arg-type]  # None is settled there
-        norm=norm,
-        norm_momentum=norm_momentum,
-        activation=activation,
-        dropout=dropout,
-        l1=l1,
-        l2=l2,
-        upsample=upsample,
-        gate=gate,
-        output=output,
-        deep_supervision=deep_supervision,
-        blocks="residual",
-        encoder=None if encoder is None else find_encoder(encoder, encoder_taps, encoder_trainable, depth),
-        variant=variant,
-        seed=seed,
-    )
-    return assemble(options, name or "attention_res_unet", gated=True)
+    return assemble(Options.of(blocks="residual", **locals()), "attention_res_unet", gated=True)

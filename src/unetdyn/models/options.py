@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from unetdyn._checks import check_choice, check_count, check_fraction, check_range, is_count, nearest
-from unetdyn.models.encoders import Encoder
+from unetdyn.models.encoders import Encoder, Taps, find_encoder
 
 NORMS = ("batch", "group", "instance", "layer", None)
 UPSAMPLINGS = ("nearest", "linear", "transpose")
@@ -43,6 +43,24 @@ class Options:
     skips: str = "plain"
     deep_supervision: bool | int = False
     encoder: Encoder | None = None
+    name: str | None = None
+
+    @classmethod
+    def of(
+        cls, *, encoder: Any, encoder_taps: Taps | None, encoder_trainable: bool, depth: Any, **arguments: Any
+    ) -> "Options":
+        """Of all arguments that a builder was given, in which an encoder is three."""
+        found = None
+        if encoder is not None:
+            found = find_encoder(encoder, encoder_taps, encoder_trainable, depth)
+        elif encoder_taps is not None or not encoder_trainable:
+            argument = "encoder_taps" if encoder_taps is not None else "encoder_trainable"
+            received = encoder_taps if encoder_taps is not None else encoder_trainable
+            raise ValueError(
+                f"`{argument}` says something of `encoder`, and there is none. Pass an encoder, or leave it out. "
+                f"Received: {argument}={received!r}, encoder=None."
+            )
+        return cls(depth=depth, encoder=found, **arguments)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "input_shape", _checked_shape(self.input_shape))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import keras
 
 from unetdyn.models.assembly import assemble
-from unetdyn.models.encoders import Taps, find_encoder
+from unetdyn.models.encoders import Taps
 from unetdyn.models.options import Options
 
 
@@ -145,24 +145,4 @@ def UNet(
         arXiv:1807.10165. Lee et al., "Deeply-Supervised Nets", 2015, arXiv:1409.5185. Odena et al., "Deconvolution and
         Checkerboard Artifacts", 2016, Distill.
     """
-    options = Options(
-        input_shape=input_shape,  # type: ignore[arg-type]  # checked there
-        classes=classes,
-        filters=filters,
-        depth=depth,  # type: ignore[arg-type]  # None is settled there
-        norm=norm,
-        norm_momentum=norm_momentum,
-        activation=activation,
-        dropout=dropout,
-        l1=l1,
-        l2=l2,
-        upsample=upsample,
-        blocks=blocks,
-        skips=skips,
-        output=output,
-        deep_supervision=deep_supervision,
-        encoder=None if encoder is None else find_encoder(encoder, encoder_taps, encoder_trainable, depth),
-        variant=variant,
-        seed=seed,
-    )
-    return assemble(options, name or "unet")
+    return assemble(Options.of(**locals()), "unet")

@@ -44,9 +44,13 @@ def taking_over(folder: Path, lock: str, read: Callable[[], dict[str, Any]]) -> 
                 continue  # somebody was faster, and has let the lock go
             new = uuid.uuid4().hex
             yield now, new
-            for file in (*folder.glob(f"{lock}*.json"), *folder.glob(f".{lock}*.json")):  # of the killed, and half made
+            for file in folder.glob(f"{lock}*.json"):  # those of the killed, who are not asked any more
                 if new not in file.name:
                     remove(file)
+            for file in folder.glob(f".{lock}*.json"):  # half made: who lives is about to find that he is too late
+                with suppress(FileNotFoundError):
+                    if not _holder(file)[1]:
+                        remove(file)
             return
         finally:
             remove(held)
@@ -84,20 +88,31 @@ def _lock_in(folder: Path, name: str) -> Path | None:
                 create(lock, json.dumps(identity()))
                 return lock
         try:
-            age = time.time() - lock.stat().st_mtime
-            held = json.loads(lock.read_bytes())
+            held, lives = _holder(lock)
         except FileNotFoundError:
             return None
-        except ValueError:
-            held = None
-        held = held if isinstance(held, dict) else None
-        alive = is_alive(held)
-        if alive or (alive is None and age < HELD_FOR):
+        if lives:
             raise FileExistsError(
                 f"{folder} is taken over by another process at this moment: {in_words(held)}. One of several that "
                 "carry on a run gets it. If that one is gone, try again in a minute."
             )
     raise AssertionError("there is no end of numbers")
+
+
+def _holder(lock: Path) -> tuple[dict[str, Any] | None, bool]:
+    """Who has made a lock, or half of one, and whether he may still be at it.
+
+    Raises:
+        FileNotFoundError: If it is gone.
+    """
+    age = time.time() - lock.stat().st_mtime
+    try:
+        held = json.loads(lock.read_bytes())
+    except ValueError:
+        held = None
+    held = held if isinstance(held, dict) else None
+    alive = is_alive(held)
+    return held, alive or (alive is None and age < HELD_FOR)
 
 
 def _plain(token: Any) -> str:
