@@ -1,6 +1,5 @@
 """Masks of files: a folder gives a folder, a stack a stack, with names, sizes and resolution of the images."""
 
-import shutil
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from unetdyn.inference.reduction import REDUCTIONS
 from unetdyn.inference.sinks import Layout, kind_of
 from unetdyn.inference.source import Source, open_source
 from unetdyn.inference.unfinished import Unfinished
-from unetdyn.runs.atomic import remove
+from unetdyn.runs.atomic import remove, remove_leftovers
 
 Loaded = Callable[[], Applied]
 
@@ -102,27 +101,25 @@ def predict_volume(applied: Applied, images: Path, out: Path, wanted: Wanted) ->
     source = open_source(images, None)
     small = out.with_name(f"{out.name}.small.npy")
     applied.predict(shrunk(source.sections, applied.factor), small, overwrite=True, **options)
-    _enlarge(small, out, source, applied)
+    _enlarge(small, out, source, applied.factor, wanted)
     remove(small)
 
 
-def _enlarge(small: Path, out: Path, source: Source, applied: Applied) -> None:
+def _enlarge(small: Path, out: Path, source: Source, factor: int, wanted: Wanted) -> None:
     """A finished prediction as large as its images, a section at a time."""
     values = np.load(small, mmap_mode="r")
     shape, channels = source.sections.shape, values.shape[3:]
     size, depth = (shape[1], shape[2]), shape[: int(source.has_z)]
     axes = ("z" if source.has_z else "") + "yx" + ("c" if channels else "")
     layout = Layout((*depth, *size, *channels), axes, values.dtype, 2, source.voxel_size)
-    partial, kind = out.with_name(f"{out.name}.partial"), kind_of(out)
-    if partial.is_dir():  # a Zarr folder that a kill has left; a file is written anew
-        shutil.rmtree(partial)
-    place = kind.make(partial, layout)
-    with closing(kind.open(partial, layout, place)) as sink:
-        for item, section in enumerate(values):
-            sink.write(item, 0, enlarged(np.asarray(section), applied.factor, size))
-    if out.is_dir():  # a Zarr folder, which takes the place of nothing but an empty one
-        shutil.rmtree(out)
-    partial.replace(out)
+    kind, made_from = kind_of(out), {"enlarged": small.name, "dtype": str(layout.dtype), "shape": layout.shape}
+    with Unfinished(out, made_from, wanted.overwrite) as unfinished:
+        if unfinished.place is None:
+            unfinished.begin(kind.make(unfinished.partial, layout))
+        with closing(kind.open(unfinished.partial, layout, unfinished.place)) as sink:
+            for item, section in enumerate(values):
+                sink.write(item, 0, enlarged(np.asarray(section), factor, size))
+        unfinished.finish()
 
 
 def _predict_picture(load: Loaded, images: Path, out: Path, wanted: Wanted) -> None:
@@ -194,21 +191,27 @@ def _predict_folder(applied: Applied, images: Path, found: ImageFiles, out: Path
     }
     made_from |= {name: value for name, value in applied.options.items() if name != "progress"}
     made_from |= {"normalise": applied.normalise, "reduce": wanted.reduction(applied), "threshold": wanted.threshold}
-    unfinished = Unfinished(out, made_from)
-    if unfinished.place is None:
-        unfinished.partial.mkdir()
-        unfinished.begin(0)
+    with Unfinished(out, made_from, wanted.overwrite) as unfinished:
+        if unfinished.place is None:
+            unfinished.partial.mkdir()
+            unfinished.begin(0)
+        _predict_into(applied, found, unfinished.partial, wanted)
+        remove_leftovers(unfinished.partial)
+        unfinished.finish()
+
+
+def _predict_into(applied: Applied, found: ImageFiles, folder: Path, wanted: Wanted) -> None:
+    """What is not in the folder yet."""
     for group in found.groups:
-        targets = [unfinished.partial / name_of_mask(file) for file in group.files]
+        targets = [folder / name_of_mask(file) for file in group.files]
         left = [place for place, target in enumerate(targets) if applied.is_3d or not target.is_file()]
         if left:
             some = Group([group.files[place] for place in left], group.sections.take(left))
             _predict_group(applied, some, [targets[place] for place in left], wanted)
     for volume in found.volumes:
-        target = unfinished.partial / name_of_mask(volume)
+        target = folder / name_of_mask(volume)
         if not target.is_file():
             predict_volume(applied, volume, target, wanted)
-    unfinished.finish()
 
 
 def _predict_group(applied: Applied, group: Group, targets: list[Path], wanted: Wanted) -> None:

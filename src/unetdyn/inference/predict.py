@@ -94,7 +94,7 @@ def predict_tiled(
         there are several values a pixel. Without z where the source has none, or is a file of one section.
 
     Raises:
-        FileExistsError: If `out` is a file that is there.
+        FileExistsError: If `out` is a file that is there, or another process writes it.
         FileNotFoundError: If model, source or the folder of `out` is not there.
         TypeError: If model, source or progress is nothing of the kind.
         ValueError: If arguments don't fit each other; if `out` was begun from something else, which is named; while it
@@ -161,12 +161,13 @@ def predict_tiled(
     of_source = {"shape": sections.shape, "dtype": str(opened.sections.dtype), "sample": opened.sample()}
     made_from = {f"source.{name}": value for name, value in of_source.items()} | {"model": called.hash()} | options
     check_fits(Path(out), layout)
-    begun, kind = Unfinished(Path(out), made_from), kind_of(Path(out))
-    if begun.place is None:
-        begun.begin(kind.make(begun.partial, layout))
-    with closing(kind.open(begun.partial, layout, begun.place)) as into:
-        _run(plan, called, sections, Assembly(plan, classes, reduction, into, begun.done, begun.note), told)
-    begun.finish()
+    kind = kind_of(Path(out))
+    with Unfinished(Path(out), made_from, overwrite) as begun:
+        if begun.place is None:
+            begun.begin(kind.make(begun.partial, layout))
+        with closing(kind.open(begun.partial, layout, begun.place)) as into:
+            _run(plan, called, sections, Assembly(plan, classes, reduction, into, begun.done, begun.note), told)
+        begun.finish()
     return begun.out
 
 
