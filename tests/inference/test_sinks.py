@@ -85,7 +85,7 @@ def test_folder_takes_the_place_of_one_that_is_there(tmp_path):
     for name in ("a.zarr", "a.zarr.partial"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "of").write_text(name)
-    begun = Unfinished(tmp_path / "a.zarr", {})
+    begun = Unfinished(tmp_path / "a.zarr", {}, overwrite=True)
     assert not begun.partial.exists()  # nothing says how far it was
     begun.partial.mkdir()
     begun.begin(0)
