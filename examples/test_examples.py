@@ -55,7 +55,8 @@ def test_vnc_script_trains_predicts_scores_and_draws(tmp_path):
     for said in ("jaccard", "hd95", "chosen on validation"):
         assert said in done.stdout.lower()
     assert (tmp_path / "run" / "test_sections.png").stat().st_size > 10_000
-    assert (tmp_path / "run" / "evaluation.json").is_file()
+    assert "The sections that score worst" in (page := (tmp_path / "run" / "report.html").read_text(encoding="utf-8"))
+    assert "could not be read" not in page
 
 
 @pytest.fixture
