@@ -148,6 +148,21 @@ def test_what_does_not_fit_the_model_is_one_sentence(invoke, model):
     assert not Path("mask.png").exists()
 
 
+@pytest.mark.parametrize(
+    "error", [RuntimeError("RESOURCE_EXHAUSTED: no 8 GiB"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_memory_that_runs_out_in_the_first_batch_is_one_sentence(invoke, model, folder, monkeypatch, error):
+    import keras
+
+    def failing(*_arguments):
+        raise error
+
+    monkeypatch.setattr(keras.Model, "predict_on_batch", failing)
+    result = invoke("predict", str(model), "images", "-o", "masks")
+    assert result.exit_code == 2
+    assert f"Error: Memory ran out; a smaller --batch-size or --tile needs less. {error}" in result.output
+
+
 def test_of_several_classes_the_largest_is_written(invoke, folder):
     import keras
 
