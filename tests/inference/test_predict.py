@@ -354,6 +354,7 @@ def test_logits_further_on_in_the_image_are_seen():
         ({"model": lambda batch: batch[:, :-2]}, ValueError, "must give a value for each pixel of a tile"),
         ({"out": np.zeros((90, 60))}, ValueError, r"array of shape \(90, 61\) and dtype float32. .* \(90, 60\)"),
         ({"out": "a.png"}, ValueError, "`out` must end in one of"),
+        ({"out": "a.npy", "source": "./a.npy"}, ValueError, "`out` must be another file than `source`"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(arguments, error, text):

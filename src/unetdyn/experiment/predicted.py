@@ -16,7 +16,7 @@ from unetdyn.experiment.mask_files import ENDINGS, MaskFiles
 from unetdyn.experiment.shrinking import enlarged, shrunk
 from unetdyn.inference.called_model import CalledModel
 from unetdyn.inference.reduction import REDUCTIONS
-from unetdyn.inference.sinks import Layout, kind_of
+from unetdyn.inference.sinks import Layout, check_fits, kind_of
 from unetdyn.inference.source import Source, open_source
 from unetdyn.inference.unfinished import Unfinished
 from unetdyn.runs.atomic import remove, remove_leftovers
@@ -72,7 +72,12 @@ def predict_files(load: Loaded, images: str | Path, out: str | Path, wanted: Wan
         ValueError: If something doesn't fit: the text says what.
     """
     images, out, wanted = Path(images), Path(out), wanted or Wanted()
-    if check_images(images):
+    is_folder = check_images(images)
+    if out.resolve() == images.resolve():
+        raise ValueError(
+            f"OUT must be another {'folder' if is_folder else 'file'} than IMAGES. Received: {out} for both."
+        )
+    if is_folder:
         found = images_in(images)
         _check_folder(images, found, out, wanted)
         _predict_folder(load(), images, found, out, wanted)
@@ -95,6 +100,7 @@ def predict_volume(applied: Applied, images: Path, out: Path, wanted: Wanted) ->
         wanted: What becomes of probabilities.
     """
     options = {"reduce": wanted.reduction(applied), "threshold": wanted.threshold}
+    check_fits(out, 1 if options["reduce"] == "argmax" else applied.classes)
     if applied.factor == 1:
         applied.predict(images, out, overwrite=wanted.overwrite, **options)
         return
@@ -144,8 +150,6 @@ def _check_folder(images: Path, found: ImageFiles, out: Path, wanted: Wanted) ->
         )
     if not out.parent.is_dir():
         raise FileNotFoundError(f"OUT must lie in a folder that is there. Received: {out}.")
-    if out.resolve() == images.resolve():
-        raise ValueError(f"OUT must be another folder than IMAGES. Received: {out} for both.")
     names = [name_of_mask(file) for file in found.files]
     if other := next((file for file in found.volumes if format_of(file) is not None), None):
         raise ValueError(
@@ -181,12 +185,24 @@ def _check_values(applied: Applied, targets: list[Path], wanted: Wanted) -> None
         raise ValueError("PNG holds no logits. Received: reduce='logits'. Predict TIFF images, or a stack into .npy.")
 
 
+def _check_groups(applied: Applied, called: CalledModel, groups: list[Group]) -> None:
+    """Refuse what the model does not take by the name of a file, before any other is predicted."""
+    for group in groups:
+        try:
+            called.check_channels(group.sections.shape[-1])
+            shrunk(group.sections, applied.factor)
+        except ValueError as error:
+            raise ValueError(f"{group.files[0]} does not fit the model. {error}") from error
+
+
 def _predict_folder(applied: Applied, images: Path, found: ImageFiles, out: Path, wanted: Wanted) -> None:
     """All files into a folder that has its name when it is complete."""
     _check_values(applied, [Path(name_of_mask(file)) for file in found.files], wanted)
+    called = CalledModel(applied.model)
+    _check_groups(applied, called, found.groups)
     made_from: dict[str, Any] = {
         "images": str(images.resolve()),
-        "model": CalledModel(applied.model).hash(),
+        "model": called.hash(),
         "tile": applied.tile,
     }
     made_from |= {name: value for name, value in applied.options.items() if name != "progress"}

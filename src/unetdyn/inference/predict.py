@@ -120,6 +120,8 @@ def predict_tiled(
     if isinstance(out, str | Path):
         kind_of(Path(out))
         check_free(Path(out), overwrite)
+        if isinstance(source, str | Path) and Path(source).resolve() == Path(out).resolve():
+            raise ValueError(f"`out` must be another file than `source`. Received: {str(out)!r} for both.")
     loaded, recipe = load(model) if isinstance(model, str | Path) else (model, None)
     reduction = Reduction(reduce, threshold, comparison, _gives_logits(from_logits, recipe), dtype)
     how = _normalise(normalise, recipe)
@@ -160,7 +162,7 @@ def predict_tiled(
     options |= {"from_logits": reduction.from_logits, "dtype": str(layout.dtype), "tile": sides}
     of_source = {"shape": sections.shape, "dtype": str(opened.sections.dtype), "sample": opened.sample()}
     made_from = {f"source.{name}": value for name, value in of_source.items()} | {"model": called.hash()} | options
-    check_fits(Path(out), layout)
+    check_fits(Path(out), reduction.channels_for(classes))
     kind = kind_of(Path(out))
     with Unfinished(Path(out), made_from, overwrite) as begun:
         if begun.place is None:
