@@ -1,5 +1,6 @@
 """Where the result goes: an array, or a file that is written a piece at a time and never read back."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -104,6 +105,7 @@ class RawSink:
         left = np.ascontiguousarray(values).data.cast("B")
         while left:
             left = left[self._file.write(left) :]
+        os.fsync(self._file.fileno())  # before anybody notes that they are written
 
     def close(self) -> None:
         """See `Sink`."""
