@@ -15,7 +15,7 @@ from damage import FIRST, TRIES
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform forks no processes")
 
-KILLS = TRIES // 10 or 8
+KILLS = TRIES // 10 or 5
 
 
 def predicted(forks, out, **kill):
