@@ -50,7 +50,7 @@ def tell_all(model, callbacks, epochs, tell=lambda text: None, steps=STEPS):
     return next(each for each in told.callbacks if isinstance(each, keras.callbacks.History)).history
 
 
-def drive(folder, epochs=EPOCHS, tell=lambda text: None, save_best="val_loss", hold=0.0):
+def drive(folder, epochs=EPOCHS, tell=lambda text: None, save_best="val_loss", hold=0.0, each_state=False):
     """One start of a script, with a recorder and a resumable run of one path.
 
     Args:
@@ -59,6 +59,7 @@ def drive(folder, epochs=EPOCHS, tell=lambda text: None, save_best="val_loss", h
         tell: Is given a line when an epoch begins.
         save_best: As of the recorder.
         hold: Seconds that the first epoch of this start takes.
+        each_state: Whether each epoch waits for the state of the one before, so that none is left out.
 
     Returns:
         What there is in the end, to be compared; and where it was resumed from.
@@ -66,7 +67,8 @@ def drive(folder, epochs=EPOCHS, tell=lambda text: None, save_best="val_loss", h
     model, monitor = make_model(), StabilityMonitor(["val_loss", "loss"], window=2)
     recorder = RunRecorder(folder, save_best=save_best, monitors=[monitor], extend=True)
     run = ResumableRun(folder, verbose=0)
-    history = tell_all(model, [monitor, recorder, run], epochs, holding(tell, hold))
+    callbacks = [monitor, recorder, run, *([At(run)] if each_state else [])]
+    history = tell_all(model, callbacks, epochs, holding(tell, hold))
     found = {"history": history, "variables": copied(model, metrics=False), "random": float(np.random.random())}  # noqa: NPY002
     return found | recorded(folder), run.resumed_from
 

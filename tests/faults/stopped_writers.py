@@ -36,7 +36,7 @@ def drive_until(folder, operation, epochs=EPOCHS, tell=lambda text: None):
 
     os.fsync = fsync
     sys.addaudithook(see)
-    drive(folder, epochs)
+    drive(folder, epochs, each_state=True)
     tell(f"operations {count}")
 
 

@@ -259,3 +259,20 @@ def test_store_of_a_run_that_another_process_carries_on_writes_no_more(tmp_path)
     with pytest.raises(FileExistsError):
         old.write(tree(4))
     assert number_of(new.read()) == 3
+
+
+def test_tidy_leaves_the_last_two_states_and_nothing_of_the_killed(tmp_path):
+    store = StateStore(tmp_path)
+    for number in (1, 2):
+        store.write(tree(number))
+    first = {file: file.read_bytes() for file in tmp_path.glob("000001.*")}
+    store.write(tree(3))
+    for file, content in first.items():  # killed before it was removed
+        file.write_bytes(content)
+    for name in ("000004.npz", ".000004-0123abcd.json"):  # killed before that became one
+        (tmp_path / name).write_bytes(b"half")
+    store.tidy()
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        f"00000{n}.{s}" for n in (2, 3) for s in ("json", "npz")
+    ]
+    assert store.read().generation == 3

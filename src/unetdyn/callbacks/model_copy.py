@@ -14,6 +14,7 @@ import numpy as np
 # What walks through a model, and tells where in the file each of its parts is, has no public name.
 from keras.src.saving import saving_lib
 
+from unetdyn.callbacks.unfailing_file import UnfailingFile
 from unetdyn.dynamics.backend import backend
 from unetdyn.dynamics.optimizers import has_loss_scale
 
@@ -194,7 +195,7 @@ def _write_weights(path: Path, entries: Mapping[str, Entry]) -> None:
     """As `keras.src.saving.saving_lib.H5IOStore` does."""
     import h5py
 
-    with h5py.File(path, "w") as file:
+    with UnfailingFile(path) as raw, h5py.File(raw, "w") as file:
         for place, entry in entries.items():
             if not entry.metadata and not entry.values:
                 continue

@@ -298,6 +298,7 @@ class ResumableRun(keras.callbacks.Callback):
                 f"`path` must hold the state of this training. Received: {self.path}, whose state is of another one: "
                 f"{reason}. Start it as it was, or choose another path."
             )
+        self._store.tidy()
         self._resumption = resumption = Resumption(state, self.model, self._callbacks, self._adapter)
         self.resumed_from = resumption.moment.epoch, resumption.moment.step
         resumption.begin()

@@ -146,6 +146,9 @@ class BCEDiceLoss(RegionLoss):
         Isensee et al., Nature Methods 18, 2021: see `bce_dice_loss`.
     """
 
+    formula = staticmethod(bce_dice_loss)
+    own = ("bce_weight", "dice_weight", "label_smoothing", "squared", "smooth")
+
     def __init__(
         self,
         bce_weight: float = 1.0,
@@ -169,17 +172,3 @@ class BCEDiceLoss(RegionLoss):
         self.label_smoothing = plain(label_smoothing)
         self.squared = squared
         self.smooth = plain(smooth)
-
-    @property
-    def _own(self) -> dict[str, Any]:
-        names = ("bce_weight", "dice_weight", "label_smoothing", "squared", "smooth")
-        return {name: getattr(self, name) for name in names}
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """The loss of each image, `(batch,)`, or of the batch, `()`."""
-        labels, weight = self.split(y_true)
-        return bce_dice_loss(labels, y_pred, sample_weight=weight, **self._own, **self.options)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, JSON-able."""
-        return {**super().get_config(), **self._own}

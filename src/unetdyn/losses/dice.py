@@ -115,6 +115,9 @@ class DiceLoss(RegionLoss):
         Milletari et al., 3DV 2016; Sudre et al., DLMIA 2017: see `dice_loss`.
     """
 
+    formula = staticmethod(dice_loss)
+    own = ("squared", "smooth")
+
     def __init__(
         self,
         squared: bool = False,
@@ -132,13 +135,3 @@ class DiceLoss(RegionLoss):
         check_smooth(smooth)
         self.squared = squared
         self.smooth = plain(smooth)
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """The loss of each image, `(batch,)`, or of the batch, `()`."""
-        labels, weight = self.split(y_true)
-        own = {"squared": self.squared, "smooth": self.smooth}
-        return dice_loss(labels, y_pred, sample_weight=weight, **own, **self.options)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, JSON-able."""
-        return {**super().get_config(), "squared": self.squared, "smooth": self.smooth}

@@ -169,6 +169,8 @@ class LovaszSoftmaxLoss(RegionLoss):
         Berman et al., CVPR 2018: see `lovasz_softmax`.
     """
 
+    formula = staticmethod(lovasz_softmax)
+
     def __init__(
         self,
         aggregate: Aggregate = "image",
@@ -182,10 +184,10 @@ class LovaszSoftmaxLoss(RegionLoss):
     ) -> None:
         super().__init__(aggregate, class_weights, from_logits, ignore_label, reduction, name, dtype)
 
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """The loss of each image, `(batch,)`, or of the batch, `()`."""
-        labels, weight = self.split(y_true)
-        return lovasz_softmax(labels, y_pred, sample_weight=weight, **self.options)
+
+def _hinge_of_logits(*arrays: Tensor, from_logits: bool, **options: Any) -> Tensor:  # noqa: ARG001
+    """With the argument that all losses of regions have, and that is always True here."""
+    return lovasz_hinge(*arrays, **options)
 
 
 @keras.saving.register_keras_serializable(package="unetdyn")
@@ -217,6 +219,8 @@ class LovaszHingeLoss(RegionLoss):
         Berman et al., CVPR 2018: see `lovasz_hinge`.
     """
 
+    formula = staticmethod(_hinge_of_logits)
+
     def __init__(
         self,
         aggregate: Aggregate = "image",
@@ -234,9 +238,3 @@ class LovaszHingeLoss(RegionLoss):
                 "The Lovász hinge takes logits only: leave `from_logits` out, or use `LovaszSoftmaxLoss`, which takes "
                 f"probabilities. Received: from_logits={from_logits!r}."
             )
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """The loss of each image, `(batch,)`, or of the batch, `()`."""
-        labels, weight = self.split(y_true)
-        options = {name: value for name, value in self.options.items() if name != "from_logits"}
-        return lovasz_hinge(labels, y_pred, sample_weight=weight, **options)

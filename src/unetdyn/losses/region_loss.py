@@ -1,7 +1,7 @@
 """What the classes of losses of regions share: arguments, weights of images and of pixels, a look at the labels."""
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Literal
 
 import keras
 from keras import ops
@@ -17,7 +17,7 @@ Aggregate = Literal["batch", "image"]
 class RegionLoss(keras.losses.Loss):
     """A loss of whole regions: one value of the batch, or one of each image.
 
-    A subclass has `call(y_true, y_pred)`, and gives `split(y_true)` and `self.options` to its function.
+    A subclass names its `formula`, and the attributes that this takes of its `own`, which are arguments of both.
 
     Args:
         aggregate: "batch" or "image".
@@ -31,6 +31,9 @@ class RegionLoss(keras.losses.Loss):
     Raises:
         ValueError: If an argument is out of range.
     """
+
+    formula: ClassVar[Callable[..., Tensor]]
+    own: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -62,20 +65,17 @@ class RegionLoss(keras.losses.Loss):
             return super().__call__(labels, predicted, sample_weight)
         return super().__call__((labels, ops.convert_to_tensor(sample_weight, dtype=self.dtype)), predicted)
 
-    @staticmethod
-    def split(y_true: Any) -> tuple[Tensor, Tensor | None]:
-        """Labels, and what their pixels count, which `__call__` sends through Keras as one."""
-        return y_true if isinstance(y_true, tuple) else (y_true, None)
+    def call(self, y_true: Any, y_pred: Tensor) -> Tensor:
+        """The loss of each image, `(batch,)`, or of the batch, `()`."""
+        # Labels, and what their pixels count, which `__call__` sends through Keras as one.
+        labels, weight = y_true if isinstance(y_true, tuple) else (y_true, None)
+        return type(self).formula(labels, y_pred, sample_weight=weight, **self.options)
 
     @property
     def options(self) -> dict[str, Any]:
-        """What the functions of all losses of regions take."""
-        return {
-            "aggregate": self.aggregate,
-            "class_weights": self.class_weights,
-            "from_logits": self.from_logits,
-            "ignore_label": self.ignore_label,
-        }
+        """What the formula takes beside labels, predictions and weights."""
+        shared = ("aggregate", "class_weights", "from_logits", "ignore_label")
+        return {name: getattr(self, name) for name in (*self.own, *shared)}
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, JSON-able."""

@@ -1,7 +1,7 @@
 """The Tversky loss, which weights false positives and false negatives, and its focal form."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
@@ -132,6 +132,9 @@ class TverskyLoss(RegionLoss):
         Salehi et al., MLMI 2017: see `tversky_loss`.
     """
 
+    formula = staticmethod(tversky_loss)
+    own: ClassVar[tuple[str, ...]] = ("alpha", "beta", "smooth")
+
     def __init__(
         self,
         alpha: float = 0.3,
@@ -151,16 +154,6 @@ class TverskyLoss(RegionLoss):
         self.alpha = plain(alpha)
         self.beta = plain(beta)
         self.smooth = plain(smooth)
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        """The loss of each image, `(batch,)`, or of the batch, `()`."""
-        labels, weight = self.split(y_true)
-        own = {"alpha": self.alpha, "beta": self.beta, "smooth": self.smooth}
-        return tversky_loss(labels, y_pred, sample_weight=weight, **own, **self.options)
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, JSON-able."""
-        return {**super().get_config(), "alpha": self.alpha, "beta": self.beta, "smooth": self.smooth}
 
 
 @keras.saving.register_keras_serializable(package="unetdyn")
@@ -195,6 +188,8 @@ class FocalTverskyLoss(TverskyLoss):
         Abraham & Khan, ISBI 2019: see `tversky_loss`.
     """
 
+    own = (*TverskyLoss.own, "gamma")
+
     def __init__(
         self,
         gamma: float = 4 / 3,
@@ -224,8 +219,3 @@ class FocalTverskyLoss(TverskyLoss):
         )
         _check_arguments(alpha, beta, gamma, smooth)
         self.gamma = plain(gamma)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What the functions of all losses of regions take, and γ."""
-        return {**super().options, "gamma": self.gamma}

@@ -62,20 +62,15 @@ class Precision(CountingMetric):
     `ThresholdedJaccard`.
 
     Args:
-        threshold: Probability in [0, 1] that a prediction must exceed to be foreground. 0.5 by default, where both
-            classes are equally probable; None: the largest channel wins.
-        comparison: ">" by default, as `ThresholdedJaccard`; ">=" counts a prediction at the threshold too.
-        aggregate: "dataset" by default: one ratio of all counts, whatever the batches; "image": the mean of the images'
-            ratios; "batch": the mean of the batches' ratios, which depends on their size.
-        empty: Score of a dataset, image, batch or class where neither labels nor predictions have foreground. 1.0 by
-            default, because nothing is wrong there; 0.0, or "skip" leaves it out of the mean, and the result is NaN
-            where nothing is left.
-        from_logits: Whether predictions are logits, which are not passed through a sigmoid but compared with
-            ln(t / (1 − t)). False by default, as in Keras.
-        class_ids: Classes to average over; None, the default, pools all channels.
+        threshold: As in `Dice`.
+        comparison: As in `Dice`.
+        aggregate: As in `Dice`.
+        empty: As in `Dice`.
+        from_logits: As in `Dice`.
+        class_ids: As in `Dice`.
         name: "precision" by default, so that logs read `precision` and `val_precision`.
-        dtype: Kept for Keras' sake. Sums and result are float32 under every dtype policy.
-        ignore_label: Label of pixels that count nowhere, such as 255 or -1; None, the default: none.
+        dtype: As in `Dice`.
+        ignore_label: As in `Dice`.
 
     `update_state` takes `sample_weight` as a mask, as `ThresholdedJaccard` does.
 
@@ -108,20 +103,15 @@ class Recall(CountingMetric):
     counted, what the channels mean and what it warns of: as `ThresholdedJaccard`.
 
     Args:
-        threshold: Probability in [0, 1] that a prediction must exceed to be foreground. 0.5 by default, where both
-            classes are equally probable; None: the largest channel wins.
-        comparison: ">" by default, as `ThresholdedJaccard`; ">=" counts a prediction at the threshold too.
-        aggregate: "dataset" by default: one ratio of all counts, whatever the batches; "image": the mean of the images'
-            ratios; "batch": the mean of the batches' ratios, which depends on their size.
-        empty: Score of a dataset, image, batch or class where neither labels nor predictions have foreground. 1.0 by
-            default, because nothing is wrong there; 0.0, or "skip" leaves it out of the mean, and the result is NaN
-            where nothing is left.
-        from_logits: Whether predictions are logits, which are not passed through a sigmoid but compared with
-            ln(t / (1 − t)). False by default, as in Keras.
-        class_ids: Classes to average over; None, the default, pools all channels.
+        threshold: As in `Dice`.
+        comparison: As in `Dice`.
+        aggregate: As in `Dice`.
+        empty: As in `Dice`.
+        from_logits: As in `Dice`.
+        class_ids: As in `Dice`.
         name: "recall" by default, so that logs read `recall` and `val_recall`.
-        dtype: Kept for Keras' sake. Sums and result are float32 under every dtype policy.
-        ignore_label: Label of pixels that count nowhere, such as 255 or -1; None, the default: none.
+        dtype: As in `Dice`.
+        ignore_label: As in `Dice`.
 
     `update_state` takes `sample_weight` as a mask, as `ThresholdedJaccard` does.
 
@@ -154,20 +144,17 @@ class Specificity(CountingMetric):
     better. What is counted, what the channels mean and what it warns of: as `ThresholdedJaccard`.
 
     Args:
-        threshold: Probability in [0, 1] that a prediction must exceed to be foreground. 0.5 by default, where both
-            classes are equally probable; None: the largest channel wins.
-        comparison: ">" by default, as `ThresholdedJaccard`; ">=" counts a prediction at the threshold too.
-        aggregate: "dataset" by default: one ratio of all counts, whatever the batches; "image": the mean of the images'
-            ratios; "batch": the mean of the batches' ratios, which depends on their size.
+        threshold: As in `Dice`.
+        comparison: As in `Dice`.
+        aggregate: As in `Dice`.
         empty: Score of a dataset, image, batch or class where neither labels nor predictions have background. 1.0 by
             default, because nothing is wrong there; 0.0, or "skip" leaves it out of the mean, and the result is NaN
             where nothing is left.
-        from_logits: Whether predictions are logits, which are not passed through a sigmoid but compared with
-            ln(t / (1 − t)). False by default, as in Keras.
-        class_ids: Classes to average over; None, the default, pools all channels.
+        from_logits: As in `Dice`.
+        class_ids: As in `Dice`.
         name: "specificity" by default, so that logs read `specificity` and `val_specificity`.
-        dtype: Kept for Keras' sake. Sums and result are float32 under every dtype policy.
-        ignore_label: Label of pixels that count nowhere, such as 255 or -1; None, the default: none.
+        dtype: As in `Dice`.
+        ignore_label: As in `Dice`.
 
     `update_state` takes `sample_weight` as a mask, as `ThresholdedJaccard` does.
 
@@ -201,19 +188,16 @@ class Accuracy(CountingMetric):
     What is counted, what the channels mean and what it warns of: as `ThresholdedJaccard`.
 
     Args:
-        threshold: Probability in [0, 1] that a prediction must exceed to be foreground. 0.5 by default, where both
-            classes are equally probable; None: the largest channel wins.
-        comparison: ">" by default, as `ThresholdedJaccard`; ">=" counts a prediction at the threshold too.
-        aggregate: "dataset" by default: one ratio of all counts, whatever the batches; "image": the mean of the images'
-            ratios; "batch": the mean of the batches' ratios, which depends on their size.
+        threshold: As in `Dice`.
+        comparison: As in `Dice`.
+        aggregate: As in `Dice`.
         empty: Score where no pixel counts at all: of a dataset without one, or before the first update. 1.0 by default,
             as of the others; 0.0, or "skip" leaves it out of the mean, and the result is NaN where nothing is left.
-        from_logits: Whether predictions are logits, which are not passed through a sigmoid but compared with
-            ln(t / (1 − t)). False by default, as in Keras.
-        class_ids: Classes to average over; None, the default, pools all channels.
+        from_logits: As in `Dice`.
+        class_ids: As in `Dice`.
         name: "accuracy" by default, so that logs read `accuracy` and `val_accuracy`.
-        dtype: Kept for Keras' sake. Sums and result are float32 under every dtype policy.
-        ignore_label: Label of pixels that count nowhere, such as 255 or -1; None, the default: none.
+        dtype: As in `Dice`.
+        ignore_label: As in `Dice`.
 
     `update_state` takes `sample_weight` as a mask, as `ThresholdedJaccard` does.
 

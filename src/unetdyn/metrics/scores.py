@@ -66,9 +66,9 @@ def precision(
     `P = TP / (TP + FP)`, with the conventions of `Precision`; "dataset" means all that is given here.
 
     Args:
-        y_true: Labels, `(batch, height, width, channels)`.
-        y_pred: Predictions, same shape.
-        sample_weight: Mask: pixels of weight 0 are left out; None, the default: all count.
+        y_true: As in `dice`.
+        y_pred: As in `dice`.
+        sample_weight: As in `dice`.
         **options: The other arguments of `Precision`, with its defaults.
 
     Returns:
@@ -96,9 +96,9 @@ def recall(
     `R = TP / (TP + FN)`, with the conventions of `Recall`; "dataset" means all that is given here.
 
     Args:
-        y_true: Labels, `(batch, height, width, channels)`.
-        y_pred: Predictions, same shape.
-        sample_weight: Mask: pixels of weight 0 are left out; None, the default: all count.
+        y_true: As in `dice`.
+        y_pred: As in `dice`.
+        sample_weight: As in `dice`.
         **options: The other arguments of `Recall`, with its defaults.
 
     Returns:
@@ -126,9 +126,9 @@ def specificity(
     `S = TN / (TN + FP)`, with the conventions of `Specificity`; "dataset" means all that is given here.
 
     Args:
-        y_true: Labels, `(batch, height, width, channels)`.
-        y_pred: Predictions, same shape.
-        sample_weight: Mask: pixels of weight 0 are left out; None, the default: all count.
+        y_true: As in `dice`.
+        y_pred: As in `dice`.
+        sample_weight: As in `dice`.
         **options: The other arguments of `Specificity`, with its defaults.
 
     Returns:
@@ -156,9 +156,9 @@ def accuracy(
     `A = (TP + TN) / (TP + FP + FN + TN)`, with the conventions of `Accuracy`; "dataset" means all that is given here.
 
     Args:
-        y_true: Labels, `(batch, height, width, channels)`.
-        y_pred: Predictions, same shape.
-        sample_weight: Mask: pixels of weight 0 are left out; None, the default: all count.
+        y_true: As in `dice`.
+        y_pred: As in `dice`.
+        sample_weight: As in `dice`.
         **options: The other arguments of `Accuracy`, with its defaults.
 
     Returns:

@@ -137,6 +137,13 @@ class StateStore:
             "or train anew in another directory; what was recorded so far can still be read."
         )
 
+    def tidy(self) -> None:
+        """Remove what a kill has left beside the last two states; nobody else may write there."""
+        committed = self._numbers("json")
+        self._remove_leftovers(committed)
+        if whole := committed - self._damaged:
+            self._keep(committed - {max(whole)}, max(whole))
+
     def _check_owned(self) -> None:
         if self._ownership is not None:
             self._ownership.check()
