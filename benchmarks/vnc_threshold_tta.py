@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from unetdyn import data, runs
 from unetdyn.analysis import threshold_curve
 from unetdyn.evaluation import Estimate, PixelCounts, bootstrap_over_sections, pixel_counts
-from unetdyn.experiment import Config, parse_config
+from unetdyn.experiment import parse_config
+from unetdyn.experiment.applied import Applied
 from unetdyn.experiment.prepare import read_stack, split_stack
-from unetdyn.inference import load, predict_tiled
 
 TTA = (None, "mirrors", "all")
 HALF = 0.5
@@ -64,14 +64,15 @@ def rows(
     plain, made = counts(test[None], of_test, HALF), []
     for tta, probabilities in validation.items():
         curve = threshold_curve(of_validation, probabilities)
-        for threshold, reached in ((HALF, curve.jaccard_at_half), (curve.best_threshold, curve.best_jaccard)):
+        ways = ((False, HALF, curve.jaccard_at_half), (True, curve.best_threshold, curve.best_jaccard))
+        for chosen, threshold, reached in ways:
             found = counts(test[tta], of_test, threshold)
             columns = [(a.tp, a.fp, a.fn, b.tp, b.fp, b.fn) for a, b in zip(found, plain, strict=True)]
             made.append(
                 Row(
                     tta,
                     threshold,
-                    chosen=threshold is not HALF,
+                    chosen,
                     validation=reached,
                     jaccard=bootstrap_over_sections(found, "jaccard"),
                     gain=bootstrap_over_sections(np.array(columns, dtype=np.float64), gained),
@@ -92,12 +93,9 @@ def gained(*columns: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     return tp / (tp + fp + fn) - tp_before / (tp_before + fp_before + fn_before)
 
 
-def predicted(path: Path, part: data.Stack, config: Config, choices: Sequence[str | None]) -> dict[str | None, Any]:
+def predicted(applied: Applied, part: data.Stack) -> dict[str | None, Any]:
     """Probabilities of whole sections by augmentation, each section made ready as in training."""
-    model, _ = load(path)
-    settings: dict[str, Any] = {"tile": config.data.tile, "normalise": config.data.normalise, "axes": "zyxc"}
-    settings |= {"from_logits": config.model.output == "logits", "progress": True}
-    return {tta: predict_tiled(model, np.asarray(part.images), tta=tta, **settings) for tta in choices}
+    return {tta: applied.predict(np.asarray(part.images), axes="zyxc", tta=tta) for tta in TTA}
 
 
 def table(made: Sequence[Row]) -> str:
@@ -127,7 +125,8 @@ def main() -> None:
     split = split_stack(read_stack(config), config)
     if split.test is None:
         parser.error("the run's split must have test sections")
-    validation, test = (predicted(asked.run, part, config, TTA) for part in (split.validation, split.test))
+    applied = Applied.load(asked.run, progress=True)
+    validation, test = (predicted(applied, part) for part in (split.validation, split.test))
     made = rows(validation, split.validation.masks, test, split.test.masks)
     print(table(made))
     said = (f"{name} {run.summary[name]:.3f}" for name in ("best_val_jaccard", "test_jaccard") if name in run.summary)

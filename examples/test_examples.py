@@ -59,6 +59,8 @@ def test_vnc_script_trains_predicts_scores_and_draws(tmp_path):
         assert said in done.stdout.lower()
     assert (tmp_path / "run" / "test_sections.png").stat().st_size > 10_000
     assert evaluation_of(runs.open(tmp_path / "run")).threshold_from == "validation"
+    assert "The sections that score worst" in (page := (tmp_path / "run" / "report.html").read_text(encoding="utf-8"))
+    assert "could not be read" not in page
 
 
 @pytest.fixture

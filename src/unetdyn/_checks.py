@@ -186,3 +186,14 @@ def is_number(value: object) -> bool:
     (True, True, False, False)
     """
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def memory_ran_out(error: BaseException) -> bool:
+    """Whether that is what happened, in the words of any backend.
+
+    >>> memory_ran_out(RuntimeError("RESOURCE_EXHAUSTED: 8 GiB")), memory_ran_out(RuntimeError("shapes differ"))
+    (True, False)
+    """
+    text = f"{type(error).__name__} {error}".lower()
+    signs = ("resource_exhausted", "resourceexhausted", "out of memory", "memoryerror", "allocate memory")
+    return any(sign in text for sign in signs)

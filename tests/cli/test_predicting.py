@@ -88,6 +88,7 @@ def test_a_folder_is_carried_on_behind_its_last_file(invoke, model, folder, monk
     done = list(Path("masks.partial").iterdir())
     assert len(done) == 1
     before = done[0].stat().st_mtime_ns
+    Path("masks.partial/.s10-0123abcd.png").touch()  # as a kill leaves what it cuts short
     monkeypatch.setattr(mask_files, "write_section", write)
     other = invoke("predict", str(model), "images", "-o", "masks", "--overlap", "0.25")
     assert (other.exit_code, "`out` is half done with another `overlap`" in other.output) == (2, True)
@@ -148,6 +149,38 @@ def test_what_does_not_fit_the_model_is_one_sentence(invoke, model):
     assert not Path("mask.png").exists()
 
 
+def test_a_file_of_a_folder_that_does_not_fit_is_named_before_any_other_is_predicted(invoke, model, folder):
+    Image.fromarray(np.zeros((20, 24, 3), np.uint8)).save(folder / "colour.png")
+    result = invoke("predict", str(model), "images", "-o", "masks")
+    assert result.exit_code == 2
+    assert f"Error: {Path('images/colour.png')} does not fit the model. `source` must have 1 channel" in result.output
+    assert not list(Path().glob("masks*"))
+
+
+def test_images_are_not_replaced_by_their_masks(invoke, model, folder):
+    np.save("stack.npy", image(0))
+    for file in ("images/s2.png", "stack.npy"):
+        before = Path(file).read_bytes()
+        result = invoke("predict", str(model), file, "-o", f"images/../{file}", "--overwrite")
+        assert (result.exit_code, "OUT must be another file than IMAGES" in result.output) == (2, True)
+        assert Path(file).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("RESOURCE_EXHAUSTED: no 8 GiB"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_memory_that_runs_out_in_the_first_batch_is_one_sentence(invoke, model, folder, monkeypatch, error):
+    import keras
+
+    def failing(*_arguments):
+        raise error
+
+    monkeypatch.setattr(keras.Model, "predict_on_batch", failing)
+    result = invoke("predict", str(model), "images", "-o", "masks")
+    assert result.exit_code == 2
+    assert f"Error: Memory ran out; a smaller --batch-size or --tile needs less. {error}" in result.output
+
+
 def test_of_several_classes_the_largest_is_written(invoke, folder):
     import keras
 
@@ -162,6 +195,12 @@ def test_of_several_classes_the_largest_is_written(invoke, folder):
     assert not list(Path().glob("masks*"))
     assert invoke("predict", "classes.keras", "images", "-o", "masks").exit_code == 0
     np.testing.assert_array_equal(read("masks/s2.png"), (image(0) > 127).astype(np.uint8))
+    np.save("stack.npy", image(0)[None])
+    for factor in (1, 2):
+        store_input("classes.keras", InputRecipe("unit", downsample=factor, output="probabilities"))
+        colours = invoke("predict", "classes.keras", "stack.npy", "-o", "p.tif", "--reduce", "probabilities")
+        assert (colours.exit_code, "must end in .npy or .zarr for several values" in colours.output) == (2, True)
+        assert not list(Path().glob("p.tif*"))
     assert read("masks/s2.png").dtype == np.uint8
 
 

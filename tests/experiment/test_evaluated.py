@@ -24,6 +24,19 @@ def test_threshold_outside_of_0_to_1_is_refused():
         Scoring(threshold=2)
 
 
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"spacing": 0.0}, r"`spacing` must be a finite number above 0"),
+        ({"spacing": np.nan}, r"`spacing` must be a finite number above 0"),
+        ({"tolerance": -1}, r"`tolerance` must be a finite number, 0 or above"),
+    ],
+)
+def test_distances_that_are_none_are_refused_before_anything_is_predicted(given, text):
+    with pytest.raises(ValueError, match=text):
+        Scoring(**given)
+
+
 def part(**kwargs):
     images = np.zeros((2, 2, 2, 1), np.uint8)
     masks = np.array([[[0, 1], [2, 1]], [[1, 0], [0, 2]]], np.uint8)[..., None]

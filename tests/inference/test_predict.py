@@ -12,6 +12,7 @@ from scipy.ndimage import correlate
 from unetdyn.inference import predict_tiled
 from unetdyn.inference.grid import axis_of, profile
 from unetdyn.inference.unfinished import Unfinished
+from unetdyn.runs.process import identity
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.random((90, 61)).astype("float32")
@@ -242,6 +243,28 @@ def test_interrupted_prediction_is_not_carried_on_from_something_else(changed, n
         predict_tiled(**arguments | changed)
 
 
+def test_result_that_another_process_writes_is_refused_and_one_that_was_taken_over_is_left(tmp_path, monkeypatch):
+    out, arguments = tmp_path / "a.npy", {"tile": 16, "normalise": "none", "batch_size": 4}
+    first, here = Unfinished(out, {}), identity()
+    with Unfinished(out, {}), monkeypatch.context() as patched:  # this process may: a notebook starts again
+        patched.setattr(sys.modules["unetdyn.inference.unfinished"], "identity", lambda: here | {"pid": 1})
+        with pytest.raises(FileExistsError, match=f"process {here['pid']} on .* writes. Wait until that has"):
+            predict_tiled(same, IMAGE, out, **arguments)
+    with pytest.raises(FileExistsError, match="which another one carries on or has completed"):
+        first.note(1)
+    (tmp_path / "a.npy.progress.json").unlink()
+    predict_tiled(same, IMAGE, out, **arguments)
+    assert [entry.name for entry in tmp_path.iterdir()] == [out.name]
+
+
+def test_folder_that_is_replaced_leaves_folders_of_like_names_alone(tmp_path):
+    out, arguments = tmp_path / "a.zarr", {"tile": 16, "normalise": "none", "overwrite": True}
+    (tmp_path / "a.zarr.old").mkdir()
+    for _ in range(2):
+        predict_tiled(same, IMAGE, out, **arguments)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.zarr", "a.zarr.old"]
+
+
 def test_memory_does_not_grow_with_the_image(tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules["unetdyn.data.normalise"], "_SLAB", 2**12)
 
@@ -331,6 +354,7 @@ def test_logits_further_on_in_the_image_are_seen():
         ({"model": lambda batch: batch[:, :-2]}, ValueError, "must give a value for each pixel of a tile"),
         ({"out": np.zeros((90, 60))}, ValueError, r"array of shape \(90, 61\) and dtype float32. .* \(90, 60\)"),
         ({"out": "a.png"}, ValueError, "`out` must end in one of"),
+        ({"out": "a.npy", "source": "./a.npy"}, ValueError, "`out` must be another file than `source`"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(arguments, error, text):

@@ -67,7 +67,7 @@ def test_other_endings_and_classes_in_a_tiff_are_refused(tmp_path):
     ):
         kind_of(tmp_path.relative_to(tmp_path) / "a.png")
     with pytest.raises(ValueError, match=r"must end in .npy or .zarr for several values a pixel. .* 2 classes"):
-        check_fits(tmp_path / "a.tif", layout(np.zeros((1, 4, 4, 2))))
+        check_fits(tmp_path / "a.tif", channels=2)
 
 
 def test_result_takes_its_name_when_all_is_done(tmp_path):
@@ -85,7 +85,7 @@ def test_folder_takes_the_place_of_one_that_is_there(tmp_path):
     for name in ("a.zarr", "a.zarr.partial"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "of").write_text(name)
-    begun = Unfinished(tmp_path / "a.zarr", {})
+    begun = Unfinished(tmp_path / "a.zarr", {}, overwrite=True)
     assert not begun.partial.exists()  # nothing says how far it was
     begun.partial.mkdir()
     begun.begin(0)
@@ -113,3 +113,10 @@ def test_result_that_is_there_is_not_replaced_unasked(tmp_path):
     check_free(tmp_path / "a.npy", overwrite=True)
     with pytest.raises(FileNotFoundError, match="`out` must lie in a folder that is there"):
         check_free(tmp_path / "nowhere" / "a.npy", overwrite=False)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.TIF"])
+def test_folder_is_not_replaced_by_a_file(name, tmp_path):
+    (tmp_path / name).mkdir()
+    with pytest.raises(IsADirectoryError, match=f"`out` must be a file. Received: .*{name}', which is a folder"):
+        kind_of(tmp_path / name)

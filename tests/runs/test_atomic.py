@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from unetdyn.runs import replacing
-from unetdyn.runs.atomic import remove_leftovers
+from unetdyn.runs.atomic import remove_leftovers, remove_leftovers_of
 
 
 def test_replacing_puts_the_new_content_in_place(tmp_path):
@@ -76,4 +76,12 @@ def test_what_a_kill_has_left_is_removed_and_nothing_else(tmp_path):
         (tmp_path / name).touch()
     remove_leftovers(tmp_path)
     remove_leftovers(tmp_path / "nowhere")
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(kept)
+
+
+def test_leftovers_of_one_file_are_removed_and_those_of_others_stay(tmp_path):
+    kept = (".b[1]-0123abcd.json", ".a1-0123abcd.json", ".a[1]-0123abcd.npy", "a[1].json")
+    for name in (*kept, ".a[1]-0123abcd.json"):
+        (tmp_path / name).touch()
+    remove_leftovers_of(tmp_path / "a[1].json")
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted(kept)

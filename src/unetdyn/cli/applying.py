@@ -8,10 +8,9 @@ from typing import Any
 
 import click
 
+from unetdyn._checks import memory_ran_out
 from unetdyn.cli.sentences import Failure, in_sentences
 from unetdyn.cli.signals import Signalled, signals_raise
-
-_MEMORY = ("resource_exhausted", "resourceexhausted", "out of memory", "memoryerror")
 
 
 class Numbers(click.ParamType):
@@ -110,10 +109,8 @@ def ending_in_a_sentence(afterwards: str) -> Iterator[None]:
         sys.exit(128 + number)  # as shells have it
     except Failure:
         raise
-    except Exception as error:
-        text = " ".join(str(error).split())
-        if any(sign in f"{type(error).__name__} {text}".lower() for sign in _MEMORY):
-            raise Failure(
-                MemoryError(f"Memory ran out; a smaller --batch-size or --tile needs less. {text[:200]}")
-            ) from error
-        raise
+    except Exception as error:  # each backend has its own for this
+        if not memory_ran_out(error):
+            raise
+        why = " ".join(str(error).split())[:200]
+        raise Failure(MemoryError(f"Memory ran out; a smaller --batch-size or --tile needs less. {why}")) from error

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import click
 
+from unetdyn._checks import memory_ran_out
+
 
 class Failure(click.ClickException):
     """What a command ends with where the user can help it, in one sentence: 1 would say that a run is ill."""
@@ -56,7 +58,6 @@ def with_notes(text: str, error: BaseException) -> str:
 def told_in_a_sentence(error: Exception) -> str | None:
     """Of what a user can do something about; None for what is a fault of the program, and wants its traceback."""
     text = " ".join(str(error).split())
-    lowered = f"{type(error).__name__} {text}".lower()
-    if any(sign in lowered for sign in ("resource_exhausted", "resourceexhausted", "out of memory", "memoryerror")):
+    if memory_ran_out(error):
         return f"Memory ran out; a smaller `fit.batch_size`, `data.tile` or `model.filters` needs less. {text[:200]}"
     return f"{type(error).__name__}: {text}" if isinstance(error, OSError) else None

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn import runs
-from unetdyn._checks import check_count, check_fraction
+from unetdyn._checks import check_count, check_fraction, check_range
 from unetdyn.evaluation import Evaluation, evaluate_sections
+from unetdyn.evaluation.inputs import checked_spacing
 from unetdyn.evaluation.run_evaluation import RunEvaluation
 from unetdyn.evaluation.section_pictures import NOT_COUNTED, WorstSections
 from unetdyn.experiment.applied import Applied
@@ -47,6 +48,9 @@ class Scoring:
     def __post_init__(self) -> None:
         if self.threshold is not None:
             check_fraction("threshold", self.threshold, zero=True, one=True)
+        checked_spacing(self.spacing, 2)
+        if self.tolerance is not None:
+            check_range("tolerance", self.tolerance, 0)
         if self.label is not None:
             check_count("label", self.label, least=0, unit="")
 

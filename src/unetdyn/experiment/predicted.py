@@ -1,6 +1,5 @@
 """Masks of files: a folder gives a folder, a stack a stack, with names, sizes and resolution of the images."""
 
-import shutil
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,10 +16,10 @@ from unetdyn.experiment.mask_files import ENDINGS, MaskFiles
 from unetdyn.experiment.shrinking import enlarged, shrunk
 from unetdyn.inference.called_model import CalledModel
 from unetdyn.inference.reduction import REDUCTIONS
-from unetdyn.inference.sinks import Layout, kind_of
+from unetdyn.inference.sinks import Layout, check_fits, kind_of
 from unetdyn.inference.source import Source, open_source
 from unetdyn.inference.unfinished import Unfinished
-from unetdyn.runs.atomic import remove
+from unetdyn.runs.atomic import remove, remove_leftovers
 
 Loaded = Callable[[], Applied]
 
@@ -73,7 +72,12 @@ def predict_files(load: Loaded, images: str | Path, out: str | Path, wanted: Wan
         ValueError: If something doesn't fit: the text says what.
     """
     images, out, wanted = Path(images), Path(out), wanted or Wanted()
-    if check_images(images):
+    is_folder = check_images(images)
+    if out.resolve() == images.resolve():
+        raise ValueError(
+            f"OUT must be another {'folder' if is_folder else 'file'} than IMAGES. Received: {out} for both."
+        )
+    if is_folder:
         found = images_in(images)
         _check_folder(images, found, out, wanted)
         _predict_folder(load(), images, found, out, wanted)
@@ -96,33 +100,32 @@ def predict_volume(applied: Applied, images: Path, out: Path, wanted: Wanted) ->
         wanted: What becomes of probabilities.
     """
     options = {"reduce": wanted.reduction(applied), "threshold": wanted.threshold}
+    check_fits(out, 1 if options["reduce"] == "argmax" else applied.classes)
     if applied.factor == 1:
         applied.predict(images, out, overwrite=wanted.overwrite, **options)
         return
     source = open_source(images, None)
     small = out.with_name(f"{out.name}.small.npy")
     applied.predict(shrunk(source.sections, applied.factor), small, overwrite=True, **options)
-    _enlarge(small, out, source, applied)
+    _enlarge(small, out, source, applied.factor, wanted)
     remove(small)
 
 
-def _enlarge(small: Path, out: Path, source: Source, applied: Applied) -> None:
+def _enlarge(small: Path, out: Path, source: Source, factor: int, wanted: Wanted) -> None:
     """A finished prediction as large as its images, a section at a time."""
     values = np.load(small, mmap_mode="r")
     shape, channels = source.sections.shape, values.shape[3:]
     size, depth = (shape[1], shape[2]), shape[: int(source.has_z)]
     axes = ("z" if source.has_z else "") + "yx" + ("c" if channels else "")
     layout = Layout((*depth, *size, *channels), axes, values.dtype, 2, source.voxel_size)
-    partial, kind = out.with_name(f"{out.name}.partial"), kind_of(out)
-    if partial.is_dir():  # a Zarr folder that a kill has left; a file is written anew
-        shutil.rmtree(partial)
-    place = kind.make(partial, layout)
-    with closing(kind.open(partial, layout, place)) as sink:
-        for item, section in enumerate(values):
-            sink.write(item, 0, enlarged(np.asarray(section), applied.factor, size))
-    if out.is_dir():  # a Zarr folder, which takes the place of nothing but an empty one
-        shutil.rmtree(out)
-    partial.replace(out)
+    kind, made_from = kind_of(out), {"enlarged": small.name, "dtype": str(layout.dtype), "shape": layout.shape}
+    with Unfinished(out, made_from, wanted.overwrite) as unfinished:
+        if unfinished.place is None:
+            unfinished.begin(kind.make(unfinished.partial, layout))
+        with closing(kind.open(unfinished.partial, layout, unfinished.place)) as sink:
+            for item, section in enumerate(values):
+                sink.write(item, 0, enlarged(np.asarray(section), factor, size))
+        unfinished.finish()
 
 
 def _predict_picture(load: Loaded, images: Path, out: Path, wanted: Wanted) -> None:
@@ -147,8 +150,6 @@ def _check_folder(images: Path, found: ImageFiles, out: Path, wanted: Wanted) ->
         )
     if not out.parent.is_dir():
         raise FileNotFoundError(f"OUT must lie in a folder that is there. Received: {out}.")
-    if out.resolve() == images.resolve():
-        raise ValueError(f"OUT must be another folder than IMAGES. Received: {out} for both.")
     names = [name_of_mask(file) for file in found.files]
     if other := next((file for file in found.volumes if format_of(file) is not None), None):
         raise ValueError(
@@ -184,31 +185,49 @@ def _check_values(applied: Applied, targets: list[Path], wanted: Wanted) -> None
         raise ValueError("PNG holds no logits. Received: reduce='logits'. Predict TIFF images, or a stack into .npy.")
 
 
+def _check_groups(applied: Applied, called: CalledModel, groups: list[Group]) -> None:
+    """Refuse what the model does not take by the name of a file, before any other is predicted."""
+    for group in groups:
+        try:
+            called.check_channels(group.sections.shape[-1])
+            shrunk(group.sections, applied.factor)
+        except ValueError as error:
+            raise ValueError(f"{group.files[0]} does not fit the model. {error}") from error
+
+
 def _predict_folder(applied: Applied, images: Path, found: ImageFiles, out: Path, wanted: Wanted) -> None:
     """All files into a folder that has its name when it is complete."""
     _check_values(applied, [Path(name_of_mask(file)) for file in found.files], wanted)
+    called = CalledModel(applied.model)
+    _check_groups(applied, called, found.groups)
     made_from: dict[str, Any] = {
         "images": str(images.resolve()),
-        "model": CalledModel(applied.model).hash(),
+        "model": called.hash(),
         "tile": applied.tile,
     }
     made_from |= {name: value for name, value in applied.options.items() if name != "progress"}
     made_from |= {"normalise": applied.normalise, "reduce": wanted.reduction(applied), "threshold": wanted.threshold}
-    unfinished = Unfinished(out, made_from)
-    if unfinished.place is None:
-        unfinished.partial.mkdir()
-        unfinished.begin(0)
+    with Unfinished(out, made_from, wanted.overwrite) as unfinished:
+        if unfinished.place is None:
+            unfinished.partial.mkdir()
+            unfinished.begin(0)
+        _predict_into(applied, found, unfinished.partial, wanted)
+        remove_leftovers(unfinished.partial)
+        unfinished.finish()
+
+
+def _predict_into(applied: Applied, found: ImageFiles, folder: Path, wanted: Wanted) -> None:
+    """What is not in the folder yet."""
     for group in found.groups:
-        targets = [unfinished.partial / name_of_mask(file) for file in group.files]
+        targets = [folder / name_of_mask(file) for file in group.files]
         left = [place for place, target in enumerate(targets) if applied.is_3d or not target.is_file()]
         if left:
             some = Group([group.files[place] for place in left], group.sections.take(left))
             _predict_group(applied, some, [targets[place] for place in left], wanted)
     for volume in found.volumes:
-        target = unfinished.partial / name_of_mask(volume)
+        target = folder / name_of_mask(volume)
         if not target.is_file():
             predict_volume(applied, volume, target, wanted)
-    unfinished.finish()
 
 
 def _predict_group(applied: Applied, group: Group, targets: list[Path], wanted: Wanted) -> None:

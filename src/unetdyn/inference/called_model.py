@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from unetdyn._checks import is_count
+from unetdyn._checks import is_count, memory_ran_out
 
 Model = keras.Model | Callable[[np.ndarray], Any]
 _MULTIPLE = 16  # what is proposed where a network refuses a tile: most halve four times at most
@@ -81,17 +81,17 @@ class CalledModel:
             batch: `(batch, *tile, channels)`.
 
         Raises:
-            ValueError: If the model fails on that, or gives another shape.
+            ValueError: If the model fails on that, or gives another shape. Where memory runs out, what the backend
+                raises.
         """
         tile = batch[1:-1]
         try:
-            outputs = self(np.zeros(batch, np.float32))
-        except ValueError as error:
-            if "`model`" in str(error):
+            outputs = self._call(np.zeros(batch, np.float32))
+        except Exception as error:  # each backend has its own
+            if memory_ran_out(error):
                 raise
             raise self._does_not_take(tile, error) from error
-        except Exception as error:  # each backend has its own
-            raise self._does_not_take(tile, error) from error
+        outputs = _one(outputs)
         if outputs.shape[:-1] != batch[:-1]:
             raise ValueError(
                 f"`model` must give a value for each pixel of a tile: {(*batch[:-1], 'classes')}. Received: outputs of "
@@ -101,13 +101,7 @@ class CalledModel:
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """What the model gives, in `float32`."""
-        outputs = self._call(batch)
-        if isinstance(outputs, dict | list | tuple):
-            raise ValueError(
-                f"`model` must have one output. Received: a model with {len(outputs)} outputs. Pass one of them: "
-                "keras.Model(model.inputs, model.outputs[0])."
-            )
-        return np.asarray(outputs).astype(np.float32, copy=False)
+        return _one(self._call(batch))
 
     def _input_shape(self) -> tuple[int | None, ...] | None:
         """(*sides, channels); None where it is not known."""
@@ -131,6 +125,15 @@ class CalledModel:
             f"`tile` must be what the model takes. Received: tile={tile}, on which it fails ({type(error).__name__}: "
             f"{why}).{advice}"
         )
+
+
+def _one(outputs: Any) -> np.ndarray:
+    if isinstance(outputs, dict | list | tuple):
+        raise ValueError(
+            f"`model` must have one output. Received: a model with {len(outputs)} outputs. Pass one of them: "
+            "keras.Model(model.inputs, model.outputs[0])."
+        )
+    return np.asarray(outputs).astype(np.float32, copy=False)
 
 
 def _words(sides: Sequence[int | None]) -> str:

@@ -94,7 +94,7 @@ def predict_tiled(
         there are several values a pixel. Without z where the source has none, or is a file of one section.
 
     Raises:
-        FileExistsError: If `out` is a file that is there.
+        FileExistsError: If `out` is a file that is there, or another process writes it.
         FileNotFoundError: If model, source or the folder of `out` is not there.
         TypeError: If model, source or progress is nothing of the kind.
         ValueError: If arguments don't fit each other; if `out` was begun from something else, which is named; while it
@@ -120,6 +120,8 @@ def predict_tiled(
     if isinstance(out, str | Path):
         kind_of(Path(out))
         check_free(Path(out), overwrite)
+        if isinstance(source, str | Path) and Path(source).resolve() == Path(out).resolve():
+            raise ValueError(f"`out` must be another file than `source`. Received: {str(out)!r} for both.")
     loaded, recipe = load(model) if isinstance(model, str | Path) else (model, None)
     reduction = Reduction(reduce, threshold, comparison, _gives_logits(from_logits, recipe), dtype)
     how = _normalise(normalise, recipe)
@@ -160,13 +162,14 @@ def predict_tiled(
     options |= {"from_logits": reduction.from_logits, "dtype": str(layout.dtype), "tile": sides}
     of_source = {"shape": sections.shape, "dtype": str(opened.sections.dtype), "sample": opened.sample()}
     made_from = {f"source.{name}": value for name, value in of_source.items()} | {"model": called.hash()} | options
-    check_fits(Path(out), layout)
-    begun, kind = Unfinished(Path(out), made_from), kind_of(Path(out))
-    if begun.place is None:
-        begun.begin(kind.make(begun.partial, layout))
-    with closing(kind.open(begun.partial, layout, begun.place)) as into:
-        _run(plan, called, sections, Assembly(plan, classes, reduction, into, begun.done, begun.note), told)
-    begun.finish()
+    check_fits(Path(out), reduction.channels_for(classes))
+    kind = kind_of(Path(out))
+    with Unfinished(Path(out), made_from, overwrite) as begun:
+        if begun.place is None:
+            begun.begin(kind.make(begun.partial, layout))
+        with closing(kind.open(begun.partial, layout, begun.place)) as into:
+            _run(plan, called, sections, Assembly(plan, classes, reduction, into, begun.done, begun.note), told)
+        begun.finish()
     return begun.out
 
 

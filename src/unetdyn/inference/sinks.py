@@ -1,5 +1,6 @@
 """Where the result goes: an array, or a file that is written a piece at a time and never read back."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -104,6 +105,7 @@ class RawSink:
         left = np.ascontiguousarray(values).data.cast("B")
         while left:
             left = left[self._file.write(left) :]
+        os.fsync(self._file.fileno())  # before anybody notes that they are written
 
     def close(self) -> None:
         """See `Sink`."""
@@ -128,12 +130,13 @@ def kind_of(path: Path) -> Kind:
 
     Raises:
         ImportError: If Zarr is asked for, and not installed.
+        IsADirectoryError: If there is a folder where a file is asked for, which no file can replace.
         ValueError: If it is another ending.
     """
-    if path.suffix.lower() == ".npy":
-        return Kind(_make_npy, _open_raw)
-    if path.suffix.lower() in (".tif", ".tiff"):
-        return Kind(_make_tiff, _open_raw)
+    if path.suffix.lower() in (".npy", ".tif", ".tiff"):
+        if path.is_dir():
+            raise IsADirectoryError(f"`out` must be a file. Received: out={str(path)!r}, which is a folder.")
+        return Kind(_make_npy if path.suffix.lower() == ".npy" else _make_tiff, _open_raw)
     if path.suffix.lower() != ".zarr":
         raise ValueError(
             f"`out` must end in one of {', '.join(ENDINGS)}, be an array, or None. Received: out={str(path)!r}."
@@ -149,12 +152,12 @@ def kind_of(path: Path) -> Kind:
     return Kind(_make_zarr, _open_zarr)
 
 
-def check_fits(path: Path, layout: Layout) -> None:
+def check_fits(path: Path, channels: int) -> None:
     """Refuse a TIFF of several values a pixel: readers take them for colours and transparency."""
-    if path.suffix.lower() in (".tif", ".tiff") and "c" in layout.axes:
+    if path.suffix.lower() in (".tif", ".tiff") and channels > 1:
         raise ValueError(
             f"`out` must end in .npy or .zarr for several values a pixel. Received: out={str(path)!r} for "
-            f"{layout.shape[-1]} classes. Or pass reduce='argmax', which gives one value."
+            f"{channels} classes. Or pass reduce='argmax', which gives one value."
         )
 
 

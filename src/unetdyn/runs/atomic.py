@@ -1,5 +1,6 @@
 """Write a file all at once, or leave it as it was: replaced, made, or appended to."""
 
+import glob
 import os
 import re
 import uuid
@@ -122,6 +123,16 @@ def remove_leftovers(folder: Path) -> None:
     for file in folder.iterdir() if folder.is_dir() else ():
         if _BESIDE.fullmatch(file.name):
             remove(file)
+
+
+def remove_leftovers_of(path: Path) -> None:
+    """Remove those of one file only, where others may write beside it.
+
+    Args:
+        path: What nobody replaces any more.
+    """
+    for file in path.parent.glob(f".{glob.escape(path.stem)}-{'[0-9a-f]' * 8}{glob.escape(path.suffix)}"):
+        remove(file)
 
 
 def remove(file: Path) -> None:
