@@ -43,11 +43,11 @@ def small_model(rate=0.01, units=2, use_ema=True, loss="binary_crossentropy"):
 
 
 class Cut(keras.callbacks.Callback):
-    """Sends a signal before a step of an epoch, keeps copies of a folder at the epochs' ends, and the variables."""
+    """Sends a signal before a step of an epoch, keeps copies of a run's folder as epochs begin, and the variables."""
 
-    def __init__(self, at=(), folder=None, copies=None, number=signal.SIGINT):
+    def __init__(self, at=(), run=None, copies=None, number=signal.SIGINT):
         super().__init__()
-        self.at, self.folder, self.copies, self.number = at, folder, copies, number
+        self.at, self.run, self.copies, self.number = at, run, copies, number
 
     def get_state(self):
         return {}
@@ -57,8 +57,9 @@ class Cut(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
-        if self.copies is not None and (self.folder / "state").exists():
-            shutil.copytree(self.folder, self.copies / str(epoch))
+        if self.copies is not None and epoch > 0:
+            self.run._background.wait()  # a copy taken while a state is being written has half of it
+            shutil.copytree(self.run.path, self.copies / str(epoch))
 
     def on_train_batch_begin(self, batch, logs=None):
         if (self.epoch, batch) == tuple(self.at):
@@ -70,7 +71,8 @@ class Cut(keras.callbacks.Callback):
 
 def train(folder, model=None, data=None, epochs=3, cut=(), copies=None, more=(), **arguments):
     """What a script does each time it is started."""
-    run, last = ResumableRun(folder, verbose=0, **arguments), Cut(cut, folder, copies)
+    run = ResumableRun(folder, verbose=0, **arguments)
+    last = Cut(cut, run, copies)
     model = model or small_model()
     np.random.seed(7)  # noqa: NPY002
     history = model.fit(
