@@ -5,8 +5,8 @@
 
 How it measures. Each condition has one model in one long `fit` in a thread of its own. A first callback holds each
 thread until it is its turn; only one runs at a time, every repeat has a turn of `--epochs` epochs for each condition,
-and the order rotates. A turn ends when all is written: what was left to write is in it, as are the epochs that it
-slowed.
+and the order rotates. All epochs of a turn but the first count, from one begin to the next: while each of them runs, the
+model of the one before is written, and what is not written at its end is waited for. A turn ends when all is written.
 
 The seconds are medians over repeats of what one epoch took longer than that of `nothing` in the same repeat. `again` is
 a second `nothing`. `--memory` gives the peak of the host's memory instead, of a process of its own for each condition.
@@ -68,14 +68,15 @@ class Turns(keras.callbacks.Callback):
         self.seconds: list[float] = []
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:  # noqa: ARG002
+        if epoch % self.epochs == 1:
+            self.second = time.perf_counter()
         if epoch % self.epochs:
             return
         if epoch:
+            self.seconds.append((time.perf_counter() - self.second) / (self.epochs - 1))
             self.written()
-            self.seconds.append((time.perf_counter() - self.began) / self.epochs)
             self.turn.give()
         self.turn.wait(self.name)
-        self.began = time.perf_counter()
 
     def on_train_end(self, logs: dict | None = None) -> None:  # noqa: ARG002
         self.turn.give()
@@ -159,7 +160,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("filters", 8), ("levels", 4), ("size", 64), ("batch", 2), ("steps", 10), ("repeats", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--epochs", type=int, default=3, help="of a turn")
+    parser.add_argument("--epochs", type=int, default=3, help="of a turn, 2 or more")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--folder", help="where runs are written; the system's folder for temporary files by default")
     parser.add_argument("--conditions", default="nothing,again,in line,recorder,with state")

@@ -4,6 +4,7 @@
     KERAS_BACKEND=jax python benchmarks/tiled_prediction.py volume --sides 64 128 256 --save b.json
     KERAS_BACKEND=jax python benchmarks/tiled_prediction.py seams
     KERAS_BACKEND=jax python benchmarks/tiled_prediction.py around
+    KERAS_BACKEND=jax python benchmarks/tiled_prediction.py busy --filters 64 --sides 8192 --precision mixed_bfloat16
     python benchmarks/tiled_prediction.py plot a.json b.json --save prediction.png
 
 How it measures. Each size has a process of its own, with a network of two 3×3 convolutions (4 filters), which costs
@@ -15,6 +16,10 @@ threads together: on a machine that does other work too they are the ones to com
 
 Seams: `seam_excess` is the mean step between neighbours across the border of a tile, relative to that of all other
 neighbours, in what a network of three 5×5 convolutions with padding makes of smooth noise. 1 is none.
+
+Busy: does the card wait? A U-Net, tiles of 256, batches of 16; `bare` is the same number of batches, each predicted from
+the same array that lies on the card and left there, so nothing but the network's own time (on JAX; elsewhere, and beside
+it, `one_by_one`, the same array through `predict_on_batch`). Interleaved, medians of `--repeats`.
 """
 
 import argparse
@@ -151,6 +156,71 @@ def around(shape: tuple[int, int] = (3000, 4000), tile: int = 512) -> dict[str, 
     return found
 
 
+def busy(side: int, filters: int, precision: str, repeats: int) -> dict[str, Any]:
+    """Milliseconds a batch of `predict_tiled`, of `predict_on_batch` alone, and of the network alone."""
+    import keras
+
+    from unetdyn.inference import predict_tiled
+    from unetdyn.models import UNet
+
+    keras.config.set_dtype_policy(precision)
+    keras.utils.set_random_seed(0)
+    model = UNet((256, 256, 1), filters=filters)
+    batch = np.random.default_rng(0).random((16, 256, 256, 1), dtype=np.float32)
+    taken: dict[str, list[float]] = {"tiled": [], "one_by_one": [], "bare": []}
+    with tempfile.TemporaryDirectory() as folder:
+        path, out = Path(folder) / "image.npy", Path(folder) / "out.npy"
+        _write_noise(path, (side, side))
+        count = -(-(len(axis_tiles(side)) ** 2) // 16)
+        network = _compiled(model, batch)
+        arguments: dict[str, Any] = {"tile": 256, "batch_size": 16, "normalise": "unit", "dtype": "uint8"}
+        for _ in range(repeats + 1):
+            began = time.perf_counter()
+            predict_tiled(model, np.load(path, mmap_mode="r"), out, overwrite=True, **arguments)
+            taken["tiled"].append(time.perf_counter() - began)
+            began = time.perf_counter()
+            for _ in range(count):
+                model.predict_on_batch(batch)
+            taken["one_by_one"].append(time.perf_counter() - began)
+            if network is not None:
+                began = time.perf_counter()
+                network(count)
+                taken["bare"].append(time.perf_counter() - began)
+    found = {name: round(1e3 * float(np.median(all_[1:])) / count, 2) for name, all_ in taken.items() if all_}
+    found |= {"backend": keras.config.backend(), "batches": count, "filters": filters, "precision": precision}
+    print(json.dumps(found), flush=True)
+    return found
+
+
+def axis_tiles(side: int) -> tuple[int, ...]:
+    """Where tiles of `busy` begin along an axis."""
+    from unetdyn.inference.grid import axis_of
+
+    return tuple(axis_of(side, 256, 0.5, "gaussian").starts)
+
+
+def _compiled(model: Any, batch: np.ndarray) -> Any:
+    """Predicts the batch so many times, on the card only; None where the backend isn't JAX."""
+    import keras
+
+    if keras.config.backend() != "jax":
+        return None
+    import jax
+
+    call = jax.jit(lambda values, others, x: model.stateless_call(values, others, x, training=False)[0])
+    on_card = jax.device_put(batch)
+
+    def run(count: int) -> None:
+        values = [each.value for each in model.trainable_variables]  # `predict_on_batch` gives them other arrays
+        others = [each.value for each in model.non_trainable_variables]
+        for _ in range(count):
+            found = call(values, others, on_card)
+        jax.block_until_ready(found)
+
+    run(2)
+    return run
+
+
 def plot(files: list[Path], save: Path) -> None:
     """Memory and time against the number of pixels, log–log."""
     import matplotlib.pyplot as plt
@@ -172,10 +242,13 @@ def plot(files: list[Path], save: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("size", "volume", "one", "seams", "around", "plot"))
+    parser.add_argument("what", choices=("size", "volume", "one", "seams", "around", "busy", "plot"))
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--sides", nargs="+", type=int, default=[1250, 2500])
     parser.add_argument("--rank", type=int, default=2)
+    parser.add_argument("--filters", type=int, default=64)
+    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--save", type=Path)
     asked = parser.parse_args()
     if asked.what == "one":
@@ -186,6 +259,8 @@ def main() -> None:
         seams()
     elif asked.what == "around":
         around()
+    elif asked.what == "busy":
+        busy(asked.sides[0], asked.filters, asked.precision, asked.repeats)
     else:
         rows = []
         for side in asked.sides:

@@ -4,8 +4,10 @@ Keras tells no callback that a training has broken off, and a callback may train
 while its loop, or a hook of its list of callbacks, is among the calls that have not returned yet, in any thread.
 """
 
+import gc
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from traceback import walk_stack
 from types import FrameType
 
@@ -24,17 +26,35 @@ def runs(session: object) -> bool:
         >>> runs({"epochs": 1})
         False
     """
-    return any(_session_of(frame) is session for frame in _frames())
+    with _no_collection():
+        return any(_session_of(frame) is session for frame in _frames())
 
 
 def is_of_a_fit(session: object) -> bool:
     """Whether a `fit` that is under way has these `callback.params`; of a loop of the user's own it is false."""
-    return any(frame.f_code.co_name == "fit" and _session_of(frame) is session for frame in _frames())
+    with _no_collection():
+        return any(frame.f_code.co_name == "fit" and _session_of(frame) is session for frame in _frames())
 
 
 def called_by_fit() -> bool:
     """Whether who asks was called by a `fit`, as it begins; else by `train_on_batch`, for one."""
     return sys._getframe(2).f_code.co_name == "fit"
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """While calls of other threads are looked at.
+
+    Python 3.11 may collect garbage while it makes a frame object. What is collected may let the other threads run on, and
+    the call that the object is made for may have ended by then: what is read of it is anything, and the process may crash.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _frames() -> Iterator[FrameType]:
