@@ -27,7 +27,8 @@ class Forks:
     """
 
     def __init__(self, folder):
-        path = os.pathsep.join([str(TESTS.parent / "src"), str(TESTS)])
+        given = os.environ.get("PYTHONPATH")
+        path = os.pathsep.join([str(TESTS.parent / "src"), str(TESTS), *([given] if given else [])])
         self.output = Path(folder) / "output.txt"
         self._process = subprocess.Popen(
             [sys.executable, "-m", "faults.forks", str(self.output)],

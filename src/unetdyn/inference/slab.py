@@ -24,6 +24,8 @@ class Slab:
         lines = min(axes[0].length, axes[0].tile + spare)
         self._sums = np.zeros((lines, *(axis.length for axis in axes[1:]), classes), np.float32)
         self.first = 0
+        self._last_key: list[bytes] = []
+        self._last_product = np.empty(0, np.float32)
 
     def begin(self, line: int) -> None:
         """A new section, or one of which all before a line is written."""
@@ -42,10 +44,17 @@ class Slab:
         part = piece.symmetry.undo(scores)[tuple(of_tile)][before:]
         shares = [axis.weights[number] for axis, number in pairs]
         shares[0] = shares[0][before:] / self._copies
-        weights = np.array(1.0)
-        for share in shares:
-            weights = np.multiply.outer(weights, share)
-        self._sums[tuple(where)] += part * weights.astype(np.float32)[..., np.newaxis]
+        self._sums[tuple(where)] += part * self._product(shares)
+
+    def _product(self, shares: list[np.ndarray]) -> np.ndarray:
+        """Of one tile's shares, `(*tile, 1)`; kept for the next tile, which most often has the same."""
+        key = [share.tobytes() for share in shares]
+        if key != self._last_key:
+            product = np.array(1.0)
+            for share in shares:
+                product = np.multiply.outer(product, share)
+            self._last_key, self._last_product = key, product.astype(np.float32)[..., np.newaxis]
+        return self._last_product
 
     def lines(self, stop: int) -> np.ndarray:
         """The lines up to one, which nothing is added to any more: a view."""
