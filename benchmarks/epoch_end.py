@@ -5,8 +5,9 @@
 
 How it measures. Each condition has one model in one long `fit` in a thread of its own. A first callback holds each
 thread until it is its turn; only one runs at a time, every repeat has a turn of `--epochs` epochs for each condition,
-and the order rotates. All epochs of a turn but the first count, from one begin to the next: while each of them runs, the
-model of the one before is written, and what is not written at its end is waited for. A turn ends when all is written.
+and the order rotates. All epochs of a turn but the first count, from one begin to the next: while each of them runs,
+the model of the one before is written, and what is not written at its end is waited for. A turn ends when all is
+written.
 
 The seconds are medians over repeats of what one epoch took longer than that of `nothing` in the same repeat. `again` is
 a second `nothing`. `--memory` gives the peak of the host's memory instead, of a process of its own for each condition.

@@ -5,11 +5,11 @@
 
 On a CPU all three are equal to the last bit (`tests/faults`). On a card kernels may add in another order each time.
 
-How it measures. Each training has a process of its own: a U-Net with dropout, augmented tiles, Adam, and monitors; SIGTERM
-comes in the midst of the second epoch. `uninterrupted` is trained several times, and each of these is compared with
-the first; so is `carried on`. `equal` is the share of weights that are equal to the last bit, `apart` the norm of the
-weights' difference over that of what training has changed of them, `loss` the largest relative difference in the history.
-`--deterministic` sets what the backends have for that.
+How it measures. Each training has a process of its own: a U-Net with dropout, augmented tiles, Adam, and monitors;
+SIGTERM comes in the midst of the second epoch. `uninterrupted` is trained several times, and each of these is compared
+with the first; so is `carried on`. `equal` is the share of weights that are equal to the last bit, `apart` the norm of
+the weights' difference over that of what training has changed of them, `loss` the largest relative difference in the
+history. `--deterministic` sets what the backends have for that.
 """
 
 import argparse

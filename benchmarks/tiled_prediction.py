@@ -17,9 +17,9 @@ threads together: on a machine that does other work too they are the ones to com
 Seams: `seam_excess` is the mean step between neighbours across the border of a tile, relative to that of all other
 neighbours, in what a network of three 5×5 convolutions with padding makes of smooth noise. 1 is none.
 
-Busy: does the card wait? A U-Net, tiles of 256, batches of 16; `bare` is the same number of batches, each predicted from
-the same array that lies on the card and left there, so nothing but the network's own time (on JAX; elsewhere, and beside
-it, `one_by_one`, the same array through `predict_on_batch`). Interleaved, medians of `--repeats`.
+Busy: does the card wait? A U-Net, tiles of 256, batches of 16; `bare` is the same number of batches, each predicted
+from the same array that lies on the card and left there, so nothing but the network's own time (on JAX alone);
+`one_by_one` is that array through `predict_on_batch`. Interleaved, medians of `--repeats`.
 """
 
 import argparse

@@ -45,8 +45,9 @@ def called_by_fit() -> bool:
 def _no_collection() -> Iterator[None]:
     """While calls of other threads are looked at.
 
-    Python 3.11 may collect garbage while it makes a frame object. What is collected may let the other threads run on, and
-    the call that the object is made for may have ended by then: what is read of it is anything, and the process may crash.
+    Python 3.11 may collect garbage while it makes a frame object. What is collected may let the other threads run on,
+    and the call that the object is made for may have ended by then: what is read of it is anything, and the process may
+    crash.
     """
     was = gc.isenabled()
     gc.disable()
