@@ -168,6 +168,8 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true", help="the peaks of the host's memory instead")
     parser.add_argument("--alone", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.epochs < 2:
+        parser.error("--epochs must be 2 or more: the first of a turn does not count")
     args.conditions = args.conditions.split(",")
     if args.alone:
         train(args.alone, args, None, {})

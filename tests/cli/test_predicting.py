@@ -118,7 +118,8 @@ def test_a_stack_gives_a_stack_with_its_voxels(invoke, model):
     assert result.exit_code == 0, result.output
     np.testing.assert_allclose(np.load("logits.npy"), 10 * (stack / 255) - 5, atol=1e-4)
     single = invoke("predict", str(model), "stack.tif", "-o", "mask.png")
-    assert (single.exit_code, "OUT must end in .tif, .npy or .zarr for a stack" in single.output) == (2, True)
+    assert single.exit_code == 2
+    assert "OUT must end in .npy, .tif, .tiff, .zarr, .nii or .mrc for a stack" in single.output
 
 
 def test_images_are_made_smaller_as_for_the_training_and_masks_large_again(invoke, model, folder):

@@ -2,6 +2,8 @@
 
 import json
 
+import mrcfile
+import nibabel
 import numpy as np
 import pytest
 import tifffile
@@ -12,7 +14,14 @@ from unetdyn.inference.sinks import Layout, check_fits, kind_of
 from unetdyn.inference.unfinished import Unfinished, check_free
 
 VALUES = np.random.default_rng(0).integers(0, 255, (3, 30, 20), dtype="uint8")
-READ = {".npy": np.load, ".tif": tifffile.imread, ".zarr": lambda path: zarr.open_array(path, mode="r")[:]}
+READ = {
+    ".npy": np.load,
+    ".tif": tifffile.imread,
+    ".zarr": lambda path: zarr.open_array(path, mode="r")[:],
+    ".nii": lambda path: np.asanyarray(nibabel.load(path).dataobj).T,
+    ".mrc": mrcfile.read,
+}
+WIDENED = {(".nii", "float16"): "float32", (".mrc", "uint8"): "uint16"}
 
 
 def layout(array, rank=2, voxel_size=None):
@@ -24,20 +33,22 @@ def layout(array, rank=2, voxel_size=None):
 def test_lines_written_one_after_the_other_are_the_array(ending, dtype, tmp_path):
     values, path = VALUES.astype(dtype), tmp_path / f"a{ending}"
     kind = kind_of(path)
-    place = kind.make(path, layout(values))
+    whole = kind.fitted(layout(values))
+    place = kind.make(path, whole)
     for item, section in enumerate(values):
         for first in range(0, 30, 8):
-            sink = kind.open(path, layout(values), place)  # as after a kill
+            sink = kind.open(path, whole, place)  # as after a kill
             sink.write(item, first, section[first : first + 8])
             sink.close()
     np.testing.assert_array_equal(READ[ending](path), values)
-    assert READ[ending](path).dtype == dtype
+    assert READ[ending](path).dtype == WIDENED.get((ending, dtype), dtype)
 
 
 @pytest.mark.parametrize("ending", READ)
 def test_volume_is_written_by_sections(ending, tmp_path):
     path = tmp_path / f"a{ending}"
-    kind, whole = kind_of(path), layout(VALUES, rank=3)
+    kind = kind_of(path)
+    whole = kind.fitted(layout(VALUES, rank=3))
     sink = kind.open(path, whole, kind.make(path, whole))
     sink.write(0, 0, VALUES[:2])
     sink.write(0, 2, VALUES[2:])
@@ -45,10 +56,12 @@ def test_volume_is_written_by_sections(ending, tmp_path):
     np.testing.assert_array_equal(READ[ending](path), VALUES)
 
 
-@pytest.mark.parametrize("ending", [".tif", ".zarr"])
-def test_size_of_a_voxel_is_written(ending, tmp_path):
+@pytest.mark.parametrize("ending", [".tif", ".zarr", ".nii", ".mrc"])
+@pytest.mark.parametrize("rank", [2, 3])
+def test_size_of_a_voxel_is_written(ending, rank, tmp_path):
     path = tmp_path / f"a{ending}"
-    kind_of(path).make(path, layout(VALUES, 3, (50.0, 4.0, 4.5)))
+    kind = kind_of(path)
+    kind.make(path, kind.fitted(layout(VALUES, rank, (50.0, 4.0, 4.5))))
     assert described(path)[0] == pytest.approx((50, 4, 4.5))
 
 

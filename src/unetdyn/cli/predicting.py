@@ -40,9 +40,9 @@ def predict(
     """Predict IMAGES with the model of a RUN, and write masks of the same names, sizes and resolution.
 
     RUN is a run directory, or a .keras file of any model. IMAGES is a folder of images, of which a folder of masks is
-    made, or a stack or a volume in one file, of which a .tif, .npy or .zarr file is made. Images are made ready as they
-    were for the training. Beside the masks, NAME.sheet.png shows a few of them. What was ended before its end goes on
-    with the same command.
+    made, or a stack or a volume in one file, of which a .tif, .npy, .zarr, .nii or .mrc file is made. Images are made
+    ready as they were for the training. Beside the masks, NAME.sheet.png shows a few of them. What was ended before its
+    end goes on with the same command.
     """
     with in_sentences():
         take_backend_of(run)

@@ -16,6 +16,7 @@ from unetdyn.experiment.mask_files import ENDINGS, MaskFiles
 from unetdyn.experiment.shrinking import enlarged, shrunk
 from unetdyn.inference.called_model import CalledModel
 from unetdyn.inference.reduction import REDUCTIONS
+from unetdyn.inference.sinks import ENDINGS as VOLUMES
 from unetdyn.inference.sinks import Layout, check_fits, kind_of
 from unetdyn.inference.source import Source, open_source
 from unetdyn.inference.unfinished import Unfinished
@@ -51,9 +52,9 @@ def predict_files(load: Loaded, images: str | Path, out: str | Path, wanted: Wan
     """Predict files, and leave files of the same names, sizes and resolution.
 
     A folder of PNG or TIFF gives a folder of PNG or TIFF; JPEG and the like give PNG. Truth values are 0 and 1 in TIFF,
-    and one bit in PNG. A stack or a volume gives what `out` ends in: `.tif`, `.npy` or `.zarr`, with the size of its
-    voxels where the images say it. Where the process is killed, the same call carries on: in a folder behind the last
-    file, else behind the last lines of `predict_tiled`.
+    and one bit in PNG. A stack or a volume gives what `out` ends in: `.tif`, `.npy`, `.zarr`, `.nii` or `.mrc`, with
+    the size of its voxels where the images say it. Where the process is killed, the same call carries on: in a folder
+    behind the last file, else behind the last lines of `predict_tiled`.
 
     Where the model was trained on images made smaller, so are these, and each value of the result is repeated.
 
@@ -96,7 +97,7 @@ def predict_volume(applied: Applied, images: Path, out: Path, wanted: Wanted) ->
     Args:
         applied: The model.
         images: The file.
-        out: Ends in `.tif`, `.tiff`, `.npy` or `.zarr`.
+        out: Ends in one of `unetdyn.inference.sinks.ENDINGS`.
         wanted: What becomes of probabilities.
     """
     options = {"reduce": wanted.reduction(applied), "threshold": wanted.threshold}
@@ -117,8 +118,10 @@ def _enlarge(small: Path, out: Path, source: Source, factor: int, wanted: Wanted
     shape, channels = source.sections.shape, values.shape[3:]
     size, depth = (shape[1], shape[2]), shape[: int(source.has_z)]
     axes = ("z" if source.has_z else "") + "yx" + ("c" if channels else "")
-    layout = Layout((*depth, *size, *channels), axes, values.dtype, 2, source.voxel_size)
-    kind, made_from = kind_of(out), {"enlarged": small.name, "dtype": str(layout.dtype), "shape": layout.shape}
+    kind = kind_of(out)
+    layout = Layout((*depth, *size, *channels), axes, values.dtype, 2, source.voxel_size, source.path)
+    layout = kind.fitted(layout)
+    made_from = {"enlarged": small.name, "dtype": str(layout.dtype), "shape": layout.shape}
     with Unfinished(out, made_from, wanted.overwrite) as unfinished:
         if unfinished.place is None:
             unfinished.begin(kind.make(unfinished.partial, layout))
@@ -133,7 +136,10 @@ def _predict_picture(load: Loaded, images: Path, out: Path, wanted: Wanted) -> N
     _refuse_existing(out, wanted)
     found = grouped([images]) if format_of(images) is None else ImageFiles([], [images])
     if found.volumes:
-        raise ValueError(f"OUT must end in .tif, .npy or .zarr for a stack or a volume. Received: {out} for {images}.")
+        raise ValueError(
+            f"OUT must end in {', '.join(VOLUMES[:-1])} or {VOLUMES[-1]} for a stack or a volume. Received: {out} for "
+            f"{images}."
+        )
     if not out.parent.is_dir():
         raise FileNotFoundError(f"OUT must lie in a folder that is there. Received: {out}.")
     applied = load()
@@ -143,7 +149,7 @@ def _predict_picture(load: Loaded, images: Path, out: Path, wanted: Wanted) -> N
 
 def _check_folder(images: Path, found: ImageFiles, out: Path, wanted: Wanted) -> None:
     """Refuse what would be overwritten, or written twice, before anything is loaded."""
-    if out.suffix.lower() in (*ENDINGS, ".npy", ".zarr") and not out.is_dir():
+    if out.suffix.lower() in (*ENDINGS, *VOLUMES) and not out.is_dir():
         raise ValueError(
             f"OUT must be a folder where IMAGES is one. Received: {out} for the folder {images}. A stack in one file "
             "is predicted into one file."

@@ -63,8 +63,9 @@ def predict_tiled(
         source: The path of a file that `unetdyn.data` reads (TIFF, `.npy`, Zarr, HDF5 as `file.h5::name`, MRC, PNG …),
             or anything with `shape`, `dtype` and slices, such as a memory map. A model in 2D takes each section by
             itself. What is not compressed is read in parts; of other files a section is in memory.
-        out: None (default): an array is returned. An array of the result's shape. Or a path in `.npy`, `.tif`, `.tiff`
-            or `.zarr`: until it is complete it is `NAME.partial`, and `NAME.progress.json` says how far it is.
+        out: None (default): an array is returned. An array of the result's shape. Or a path in `.npy`, `.tif`, `.tiff`,
+            `.zarr`, `.nii` or `.mrc`: until it is complete it is `NAME.partial`, and `NAME.progress.json` says how far
+            it is. NIfTI lies in space as a source in NIfTI does. MRC has no unsigned bytes: `uint8` becomes `uint16`.
         tile: Side of a tile in pixels, `(height, width)` or `(depth, height, width)`. None (default): what the model
             takes, if it takes only that, else that of the recipe.
         overlap: Share of a tile's side that its neighbour covers too, in [0, 1). Default 0.5, as in nnU-Net.
@@ -157,13 +158,14 @@ def predict_tiled(
         _run(plan, called, sections, Assembly(plan, classes, reduction, sink), told)
         return sink.array
 
+    kind = kind_of(Path(out))
+    layout = kind.fitted(layout)
     options: dict[str, Any] = {"overlap": overlap, "weighting": weighting, "batch_size": batch_size, "tta": tta}
     options |= {"reduce": reduce, "threshold": threshold, "comparison": comparison, "normalise": how}
     options |= {"from_logits": reduction.from_logits, "dtype": str(layout.dtype), "tile": sides}
     of_source = {"shape": sections.shape, "dtype": str(opened.sections.dtype), "sample": opened.sample()}
     made_from = {f"source.{name}": value for name, value in of_source.items()} | {"model": called.hash()} | options
     check_fits(Path(out), reduction.channels_for(classes))
-    kind = kind_of(Path(out))
     with Unfinished(Path(out), made_from, overwrite) as begun:
         if begun.place is None:
             begun.begin(kind.make(begun.partial, layout))
@@ -209,7 +211,7 @@ def _layout(source: Source, reduction: Reduction, classes: int, rank: int) -> La
     letters = ("z" if source.has_z else "") + "yx" + ("c" if channels > 1 else "")
     sizes = dict(zip("zyx", source.sections.shape, strict=False)) | {"c": channels}
     shape = tuple(sizes[letter] for letter in letters)
-    return Layout(shape, letters, reduction.dtype_for(classes), rank, source.voxel_size)
+    return Layout(shape, letters, reduction.dtype_for(classes), rank, source.voxel_size, source.path)
 
 
 def _array_sink(out: Any, layout: Layout) -> ArraySink:

@@ -1,8 +1,8 @@
 """Where the result goes: an array, or a file that is written a piece at a time and never read back."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from math import prod
 from pathlib import Path
@@ -11,8 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from unetdyn.data.formats.volume import VoxelSize
+from unetdyn.inference.volume_files import make_mrc, make_nifti, package_for
 
-ENDINGS = (".npy", ".tif", ".tiff", ".zarr")
+ENDINGS = (".npy", ".tif", ".tiff", ".zarr", ".nii", ".mrc")
+ONE_VALUE = (".tif", ".tiff", ".nii", ".mrc")
+"""What holds one value a pixel: a further axis would be taken for colours, or for time."""
 _PLANE, _DEPTH = 512, 16  # sides of a chunk of Zarr, in pixels; in 3D the plane's side is half of that
 
 
@@ -26,6 +29,7 @@ class Layout:
         dtype: Of its values.
         rank: Of a tile: 2 or 3.
         voxel_size: (z, y, x) in nanometres, or None.
+        source: The file that was predicted, or None: what is said there of how it lies in space holds for the result.
     """
 
     shape: tuple[int, ...]
@@ -33,6 +37,7 @@ class Layout:
     dtype: np.dtype
     rank: int
     voxel_size: VoxelSize | None = None
+    source: Path | None = None
 
     @property
     def chunk(self) -> tuple[int, ...]:
@@ -94,7 +99,7 @@ class RawSink:
     together = 1
 
     def __init__(self, path: Path, offset: int, layout: Layout) -> None:
-        self._file = path.open("r+b", buffering=0)
+        self._file, self._dtype = path.open("r+b", buffering=0), layout.dtype
         self._offset, self._axis = offset, layout.line_axis
         self._lines = layout.shape[self._axis]
         self._line_bytes = prod(layout.shape[self._axis + 1 :]) * layout.dtype.itemsize
@@ -102,7 +107,7 @@ class RawSink:
     def write(self, item: int, first: int, values: np.ndarray) -> None:
         """See `Sink`."""
         self._file.seek(self._offset + (item * self._lines + first) * self._line_bytes)
-        left = np.ascontiguousarray(values).data.cast("B")
+        left = np.ascontiguousarray(values, self._dtype).data.cast("B")
         while left:
             left = left[self._file.write(left) :]
         os.fsync(self._file.fileno())  # before anybody notes that they are written
@@ -119,27 +124,38 @@ class Kind:
     Attributes:
         make: Writes a file of the layout's length, without values; gives what is needed to find their place again.
         open: Its sink, given that.
+        widened: Types of values that it does not hold, and the ones that stand for them.
     """
 
     make: Callable[[Path, Layout], int]
     open: Callable[[Path, Layout, int | None], Sink]
+    widened: Mapping[str, str] = field(default_factory=dict)
+
+    def fitted(self, layout: Layout) -> Layout:
+        """The same, with a type of values that it holds."""
+        return replace(layout, dtype=np.dtype(self.widened.get(layout.dtype.name, layout.dtype)))
 
 
 def kind_of(path: Path) -> Kind:
     """By the ending.
 
     Raises:
-        ImportError: If Zarr is asked for, and not installed.
+        ImportError: If the package that writes it is not installed.
         IsADirectoryError: If there is a folder where a file is asked for, which no file can replace.
         ValueError: If it is another ending.
     """
-    if path.suffix.lower() in (".npy", ".tif", ".tiff"):
+    ending = path.suffix.lower()
+    if ending in _RAW:
         if path.is_dir():
             raise IsADirectoryError(f"`out` must be a file. Received: out={str(path)!r}, which is a folder.")
-        return Kind(_make_npy if path.suffix.lower() == ".npy" else _make_tiff, _open_raw)
-    if path.suffix.lower() != ".zarr":
+        if ending in (".nii", ".mrc"):
+            package_for(path)
+        return _RAW[ending]
+    if ending != ".zarr":
+        compressed = " What is compressed can't be written a piece at a time: pass .nii." if ending == ".gz" else ""
         raise ValueError(
             f"`out` must end in one of {', '.join(ENDINGS)}, be an array, or None. Received: out={str(path)!r}."
+            f"{compressed}"
         )
     try:
         import_module("zarr")
@@ -153,8 +169,8 @@ def kind_of(path: Path) -> Kind:
 
 
 def check_fits(path: Path, channels: int) -> None:
-    """Refuse a TIFF of several values a pixel: readers take them for colours and transparency."""
-    if path.suffix.lower() in (".tif", ".tiff") and channels > 1:
+    """Refuse several values a pixel where readers would take them for something else."""
+    if path.suffix.lower() in ONE_VALUE and channels > 1:
         raise ValueError(
             f"`out` must end in .npy or .zarr for several values a pixel. Received: out={str(path)!r} for "
             f"{channels} classes. Or pass reduce='argmax', which gives one value."
@@ -203,3 +219,12 @@ def _open_zarr(path: Path, layout: Layout, _offset: int | None) -> Sink:
     import zarr
 
     return ArraySink(zarr.open_array(str(path), mode="r+"), layout, layout.chunk[layout.line_axis])
+
+
+_RAW = {
+    ".npy": Kind(_make_npy, _open_raw),
+    ".tif": Kind(_make_tiff, _open_raw),
+    ".tiff": Kind(_make_tiff, _open_raw),
+    ".nii": Kind(make_nifti, _open_raw, {"bool": "uint8", "float16": "float32"}),
+    ".mrc": Kind(make_mrc, _open_raw, {"bool": "int8", "uint8": "uint16"}),  # as mrcfile does: bytes have a sign there
+}

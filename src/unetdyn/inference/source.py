@@ -28,11 +28,13 @@ class Source:
         sections: `(sections, height, width, channels)`, read when they are used.
         has_z: Whether the result has an axis of sections.
         voxel_size: (z, y, x) in nanometres, or None.
+        path: Of the file, or None.
     """
 
     sections: LazyArray
     has_z: bool
     voxel_size: VoxelSize | None = None
+    path: Path | None = None
 
     def sample(self) -> str:
         """A hash of two corners: another image of the same shape has another one."""
@@ -88,7 +90,7 @@ def _of_file(path: Path, axes: str | None) -> Source:
         sections = joined_pages(lazy_pages(path, axes=axes))
     except RefusedFile:  # of some files no part can be read without all of it
         sections = LazyArray.of(np.stack(read_pages(path, axes=axes)))
-    return Source(sections, len(sections) > 1, described(path, axes)[0])
+    return Source(sections, len(sections) > 1, described(path, axes)[0], path)
 
 
 def normalised(sections: LazyArray, how: Normalise) -> LazyArray:
