@@ -11,11 +11,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from unetdyn.data.formats.volume import VoxelSize
-from unetdyn.inference.volume_files import make_mrc, make_nifti, package_for
+from unetdyn.inference.volume_files import make_mrc, make_nifti
 
 ENDINGS = (".npy", ".tif", ".tiff", ".zarr", ".nii", ".mrc")
 ONE_VALUE = (".tif", ".tiff", ".nii", ".mrc")
 """What holds one value a pixel: a further axis would be taken for colours, or for time."""
+_PACKAGES = {".zarr": ("Zarr", "zarr"), ".nii": ("NIfTI", "nibabel"), ".mrc": ("MRC", "mrcfile")}
 _PLANE, _DEPTH = 512, 16  # sides of a chunk of Zarr, in pixels; in 3D the plane's side is half of that
 
 
@@ -145,27 +146,25 @@ def kind_of(path: Path) -> Kind:
         ValueError: If it is another ending.
     """
     ending = path.suffix.lower()
-    if ending in _RAW:
-        if path.is_dir():
-            raise IsADirectoryError(f"`out` must be a file. Received: out={str(path)!r}, which is a folder.")
-        if ending in (".nii", ".mrc"):
-            package_for(path)
-        return _RAW[ending]
-    if ending != ".zarr":
+    if ending not in ENDINGS:
         compressed = " What is compressed can't be written a piece at a time: pass .nii." if ending == ".gz" else ""
         raise ValueError(
             f"`out` must end in one of {', '.join(ENDINGS)}, be an array, or None. Received: out={str(path)!r}."
             f"{compressed}"
         )
-    try:
-        import_module("zarr")
-    except ImportError as error:
-        raise ImportError(
-            f"Writing Zarr needs the package 'zarr', which can't be imported ({error}). Received: out={str(path)!r}. "
-            "Install it by pip install 'unetdyn[formats]', or write to .npy or .tif.",
-            name="zarr",
-        ) from error
-    return Kind(_make_zarr, _open_zarr)
+    if ending != ".zarr" and path.is_dir():
+        raise IsADirectoryError(f"`out` must be a file. Received: out={str(path)!r}, which is a folder.")
+    if ending in _PACKAGES:
+        name, package = _PACKAGES[ending]
+        try:
+            import_module(package)
+        except ImportError as error:
+            raise ImportError(
+                f"Writing {name} needs the package {package!r}, which can't be imported ({error}). Received: "
+                f"out={str(path)!r}. Install it by pip install 'unetdyn[formats]', or write to .npy or .tif.",
+                name=package,
+            ) from error
+    return _KINDS[ending]
 
 
 def check_fits(path: Path, channels: int) -> None:
@@ -221,7 +220,8 @@ def _open_zarr(path: Path, layout: Layout, _offset: int | None) -> Sink:
     return ArraySink(zarr.open_array(str(path), mode="r+"), layout, layout.chunk[layout.line_axis])
 
 
-_RAW = {
+_KINDS = {
+    ".zarr": Kind(_make_zarr, _open_zarr),
     ".npy": Kind(_make_npy, _open_raw),
     ".tif": Kind(_make_tiff, _open_raw),
     ".tiff": Kind(_make_tiff, _open_raw),

@@ -1,7 +1,6 @@
 """NIfTI and MRC files of a result's length, whose values are written afterwards."""
 
 import sys
-from importlib import import_module
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,26 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from unetdyn.inference.sinks import Layout
 
-_PACKAGES = {".nii": "nibabel", ".mrc": "mrcfile"}
 _LARGEST_OF_NIFTI_1 = 2**15 - 1  # its lengths are int16
 _MICROMETRES, _ANGSTROM = 1e-3, 10.0  # in a nanometre
-
-
-def package_for(path: Path) -> Any:
-    """What writes this ending.
-
-    Raises:
-        ImportError: If it is not installed.
-    """
-    name = _PACKAGES[path.suffix.lower()]
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            f"Writing {path.suffix} needs the package '{name}', which can't be imported ({error}). Received: "
-            f"out={str(path)!r}. Install it by pip install 'unetdyn[formats]', or write to .npy or .tif.",
-            name=name,
-        ) from error
 
 
 def make_nifti(path: Path, layout: "Layout") -> int:
