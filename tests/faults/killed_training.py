@@ -86,7 +86,7 @@ def make_callbacks(way, folder):
     if way == "watch":
         few = {*CONTROLS, "EarlyStopping", "ReduceLROnPlateau", "CSVLogger", "ModelCheckpoint best", "History"}
         own = {name: each for name, each in own.items() if name in few}
-        recorder = Watch(folder / "run", save_best="val_loss", display="terminal", verbose=0)
+        recorder = Watch(folder / "run", save_best="val_loss", display="terminal", verbose=0, extend=True)
         units = recorder.monitors.values()
     else:
         own = {name: each for name, each in own.items() if way != "cheap" or name in CHEAP}
