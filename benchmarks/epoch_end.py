@@ -1,6 +1,6 @@
 """What does an epoch's end cost? Seconds that recorders add to an epoch, each of which is the best so far.
 
-    KERAS_BACKEND=jax python benchmarks/epoch_end.py --filters 64 --size 256 --batch 16 --steps 60 --repeats 5
+    KERAS_BACKEND=jax python benchmarks/epoch_end.py --filters 64 --size 256 --batch 16 --steps 300 --epochs 2
     KERAS_BACKEND=tensorflow python benchmarks/epoch_end.py --filters 8 --size 64 --batch 2 --steps 10 --repeats 5
 
 How it measures. Each condition has one model in one long `fit` in a thread of its own. A first callback holds each

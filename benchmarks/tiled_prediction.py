@@ -4,7 +4,7 @@
     KERAS_BACKEND=jax python benchmarks/tiled_prediction.py volume --sides 64 128 256 --save b.json
     KERAS_BACKEND=jax python benchmarks/tiled_prediction.py seams
     KERAS_BACKEND=jax python benchmarks/tiled_prediction.py around
-    KERAS_BACKEND=jax python benchmarks/tiled_prediction.py busy --filters 64 --sides 8192 --precision mixed_bfloat16
+    KERAS_BACKEND=jax python benchmarks/tiled_prediction.py busy --sides 6144 --precision mixed_bfloat16
     python benchmarks/tiled_prediction.py plot a.json b.json --save prediction.png
 
 How it measures. Each size has a process of its own, with a network of two 3×3 convolutions (4 filters), which costs
@@ -24,6 +24,7 @@ from the same array that lies on the card and left there, so nothing but the net
 
 import argparse
 import json
+import math
 import resource
 import subprocess
 import sys
@@ -161,6 +162,7 @@ def busy(side: int, filters: int, precision: str, repeats: int) -> dict[str, Any
     import keras
 
     from unetdyn.inference import predict_tiled
+    from unetdyn.inference.grid import axis_of
     from unetdyn.models import UNet
 
     keras.config.set_dtype_policy(precision)
@@ -171,7 +173,7 @@ def busy(side: int, filters: int, precision: str, repeats: int) -> dict[str, Any
     with tempfile.TemporaryDirectory() as folder:
         path, out = Path(folder) / "image.npy", Path(folder) / "out.npy"
         _write_noise(path, (side, side))
-        count = -(-(len(axis_tiles(side)) ** 2) // 16)
+        count = math.ceil(len(axis_of(side, 256, 0.5, "gaussian").starts) ** 2 / 16)
         network = _compiled(model, batch)
         arguments: dict[str, Any] = {"tile": 256, "batch_size": 16, "normalise": "unit", "dtype": "uint8"}
         for _ in range(repeats + 1):
@@ -186,17 +188,10 @@ def busy(side: int, filters: int, precision: str, repeats: int) -> dict[str, Any
                 began = time.perf_counter()
                 network(count)
                 taken["bare"].append(time.perf_counter() - began)
-    found = {name: round(1e3 * float(np.median(all_[1:])) / count, 2) for name, all_ in taken.items() if all_}
+    found = {name: round(1e3 * float(np.median(each[1:])) / count, 2) for name, each in taken.items() if each}
     found |= {"backend": keras.config.backend(), "batches": count, "filters": filters, "precision": precision}
     print(json.dumps(found), flush=True)
     return found
-
-
-def axis_tiles(side: int) -> tuple[int, ...]:
-    """Where tiles of `busy` begin along an axis."""
-    from unetdyn.inference.grid import axis_of
-
-    return tuple(axis_of(side, 256, 0.5, "gaussian").starts)
 
 
 def _compiled(model: Any, batch: np.ndarray) -> Any:

@@ -10,7 +10,8 @@ import tifffile
 import zarr
 
 from unetdyn.data.sources import described
-from unetdyn.inference.sinks import Layout, check_fits, kind_of
+from unetdyn.inference.layout import Layout
+from unetdyn.inference.sinks import check_fits, kind_of
 from unetdyn.inference.unfinished import Unfinished, check_free
 
 VALUES = np.random.default_rng(0).integers(0, 255, (3, 30, 20), dtype="uint8")
@@ -21,7 +22,13 @@ READ = {
     ".nii": lambda path: np.asanyarray(nibabel.load(path).dataobj).T,
     ".mrc": mrcfile.read,
 }
-WIDENED = {(".nii", "float16"): "float32", (".mrc", "uint8"): "uint16"}
+WIDENED = {
+    (".tif", "bool"): "uint8",
+    (".nii", "float16"): "float32",
+    (".nii", "bool"): "uint8",
+    (".mrc", "uint8"): "uint16",
+    (".mrc", "bool"): "int8",
+}
 
 
 def layout(array, rank=2, voxel_size=None):
@@ -29,7 +36,7 @@ def layout(array, rank=2, voxel_size=None):
 
 
 @pytest.mark.parametrize("ending", READ)
-@pytest.mark.parametrize("dtype", ["uint8", "float16"])
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "bool"])
 def test_lines_written_one_after_the_other_are_the_array(ending, dtype, tmp_path):
     values, path = VALUES.astype(dtype), tmp_path / f"a{ending}"
     kind = kind_of(path)

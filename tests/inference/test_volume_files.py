@@ -9,7 +9,8 @@ import pytest
 
 from unetdyn.data import read_stack
 from unetdyn.inference import predict_tiled
-from unetdyn.inference.sinks import Layout, kind_of
+from unetdyn.inference.layout import Layout
+from unetdyn.inference.sinks import kind_of
 
 IMAGE = np.random.default_rng(0).random((3, 20, 30)).astype("float32")
 ASKED = {"tile": 16, "normalise": "none", "reduce": "threshold"}

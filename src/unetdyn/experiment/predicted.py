@@ -15,9 +15,10 @@ from unetdyn.experiment.image_files import Group, ImageFiles, check_images, grou
 from unetdyn.experiment.mask_files import ENDINGS, MaskFiles
 from unetdyn.experiment.shrinking import enlarged, shrunk
 from unetdyn.inference.called_model import CalledModel
+from unetdyn.inference.layout import Layout
 from unetdyn.inference.reduction import REDUCTIONS
 from unetdyn.inference.sinks import ENDINGS as VOLUMES
-from unetdyn.inference.sinks import Layout, check_fits, kind_of
+from unetdyn.inference.sinks import check_fits, kind_of
 from unetdyn.inference.source import Source, open_source
 from unetdyn.inference.unfinished import Unfinished
 from unetdyn.runs.atomic import remove, remove_leftovers

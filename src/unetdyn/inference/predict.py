@@ -12,10 +12,11 @@ from unetdyn._warnings import warn
 from unetdyn.inference.assembly import Assembly
 from unetdyn.inference.called_model import CalledModel, Model
 from unetdyn.inference.grid import WEIGHTINGS, axis_of
+from unetdyn.inference.layout import Layout
 from unetdyn.inference.loading import load
 from unetdyn.inference.progress import Told, teller
 from unetdyn.inference.reduction import Reduction
-from unetdyn.inference.sinks import ArraySink, Layout, check_fits, kind_of
+from unetdyn.inference.sinks import ArraySink, check_fits, kind_of
 from unetdyn.inference.source import Source, normalised, open_source
 from unetdyn.inference.symmetries import CHOICES, symmetries
 from unetdyn.inference.unfinished import Unfinished, check_free

@@ -10,48 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from unetdyn.data.formats.volume import VoxelSize
+from unetdyn.inference.layout import Layout
 from unetdyn.inference.volume_files import make_mrc, make_nifti
-
-ENDINGS = (".npy", ".tif", ".tiff", ".zarr", ".nii", ".mrc")
-ONE_VALUE = (".tif", ".tiff", ".nii", ".mrc")
-"""What holds one value a pixel: a further axis would be taken for colours, or for time."""
-_PACKAGES = {".zarr": ("Zarr", "zarr"), ".nii": ("NIfTI", "nibabel"), ".mrc": ("MRC", "mrcfile")}
-_PLANE, _DEPTH = 512, 16  # sides of a chunk of Zarr, in pixels; in 3D the plane's side is half of that
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What the result is.
-
-    Attributes:
-        shape: `(z,) y, x`, and a last axis of channels where there are several.
-        axes: A letter for each of them.
-        dtype: Of its values.
-        rank: Of a tile: 2 or 3.
-        voxel_size: (z, y, x) in nanometres, or None.
-        source: The file that was predicted, or None: what is said there of how it lies in space holds for the result.
-    """
-
-    shape: tuple[int, ...]
-    axes: str
-    dtype: np.dtype
-    rank: int
-    voxel_size: VoxelSize | None = None
-    source: Path | None = None
-
-    @property
-    def chunk(self) -> tuple[int, ...]:
-        """Of Zarr."""
-        sides = {"z": 1, "y": _PLANE, "x": _PLANE}
-        if self.rank == 3:
-            sides = {"z": _DEPTH, "y": _PLANE // 2, "x": _PLANE // 2}
-        return tuple(min(sides.get(axis, length), length) for axis, length in zip(self.axes, self.shape, strict=True))
-
-    @property
-    def line_axis(self) -> int:
-        """Which axis lines lie along: rows of pixels in 2D, sections in 3D."""
-        return self.axes.index("y" if self.rank == 2 else "z")
 
 
 class Sink(Protocol):
@@ -125,11 +85,15 @@ class Kind:
     Attributes:
         make: Writes a file of the layout's length, without values; gives what is needed to find their place again.
         open: Its sink, given that.
+        one_value: Whether a pixel has one value: readers take a further axis for colours, or for time.
+        package: Its name as people call it, and the package that writes it; None where that is always there.
         widened: Types of values that it does not hold, and the ones that stand for them.
     """
 
     make: Callable[[Path, Layout], int]
     open: Callable[[Path, Layout, int | None], Sink]
+    one_value: bool = False
+    package: tuple[str, str] | None = None
     widened: Mapping[str, str] = field(default_factory=dict)
 
     def fitted(self, layout: Layout) -> Layout:
@@ -154,8 +118,9 @@ def kind_of(path: Path) -> Kind:
         )
     if ending != ".zarr" and path.is_dir():
         raise IsADirectoryError(f"`out` must be a file. Received: out={str(path)!r}, which is a folder.")
-    if ending in _PACKAGES:
-        name, package = _PACKAGES[ending]
+    kind = _KINDS[ending]
+    if kind.package is not None:
+        name, package = kind.package
         try:
             import_module(package)
         except ImportError as error:
@@ -164,12 +129,12 @@ def kind_of(path: Path) -> Kind:
                 f"out={str(path)!r}. Install it by pip install 'unetdyn[formats]', or write to .npy or .tif.",
                 name=package,
             ) from error
-    return _KINDS[ending]
+    return kind
 
 
 def check_fits(path: Path, channels: int) -> None:
     """Refuse several values a pixel where readers would take them for something else."""
-    if path.suffix.lower() in ONE_VALUE and channels > 1:
+    if kind_of(path).one_value and channels > 1:
         raise ValueError(
             f"`out` must end in .npy or .zarr for several values a pixel. Received: out={str(path)!r} for "
             f"{channels} classes. Or pass reduce='argmax', which gives one value."
@@ -221,10 +186,11 @@ def _open_zarr(path: Path, layout: Layout, _offset: int | None) -> Sink:
 
 
 _KINDS = {
-    ".zarr": Kind(_make_zarr, _open_zarr),
     ".npy": Kind(_make_npy, _open_raw),
-    ".tif": Kind(_make_tiff, _open_raw),
-    ".tiff": Kind(_make_tiff, _open_raw),
-    ".nii": Kind(make_nifti, _open_raw, {"bool": "uint8", "float16": "float32"}),
-    ".mrc": Kind(make_mrc, _open_raw, {"bool": "int8", "uint8": "uint16"}),  # as mrcfile does: bytes have a sign there
+    ".tif": (_TIFF := Kind(_make_tiff, _open_raw, one_value=True, widened={"bool": "uint8"})),
+    ".tiff": _TIFF,
+    ".zarr": Kind(_make_zarr, _open_zarr, package=("Zarr", "zarr")),
+    ".nii": Kind(make_nifti, _open_raw, True, ("NIfTI", "nibabel"), {"bool": "uint8", "float16": "float32"}),
+    ".mrc": Kind(make_mrc, _open_raw, True, ("MRC", "mrcfile"), {"bool": "int8", "uint8": "uint16"}),  # as mrcfile does
 }
+ENDINGS = tuple(_KINDS)

@@ -3,16 +3,15 @@
 import sys
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from unetdyn.inference.sinks import Layout
+from unetdyn.inference.layout import Layout
 
 _LARGEST_OF_NIFTI_1 = 2**15 - 1  # its lengths are int16
 _MICROMETRES, _ANGSTROM = 1e-3, 10.0  # in a nanometre
 
 
-def make_nifti(path: Path, layout: "Layout") -> int:
+def make_nifti(path: Path, layout: Layout) -> int:
     """As the source lies in space where that is NIfTI too, with its units; else with the size of voxels alone.
 
     A NIfTI file holds x, y, z with x fastest, which is z, y, x as arrays have it. NIfTI-2 where a side is too long for
@@ -37,11 +36,11 @@ def make_nifti(path: Path, layout: "Layout") -> int:
     header.set_data_offset(header.single_vox_offset)
     with path.open("wb") as file:
         header.write_to(file)
-        file.truncate(header.get_data_offset() + _bytes(layout))
+        file.truncate(header.get_data_offset() + layout.dtype.itemsize * prod(layout.shape))
     return int(header.get_data_offset())
 
 
-def make_mrc(path: Path, layout: "Layout") -> int:
+def make_mrc(path: Path, layout: Layout) -> int:
     """A volume, or a stack of images where sections were predicted one by one."""
     import mrcfile
 
@@ -52,7 +51,3 @@ def make_mrc(path: Path, layout: "Layout") -> int:
         if layout.voxel_size is not None:
             file.voxel_size = tuple(_ANGSTROM * size for size in layout.voxel_size[::-1])
         return int(file.header.nbytes + file.extended_header.nbytes)
-
-
-def _bytes(layout: "Layout") -> int:
-    return layout.dtype.itemsize * prod(layout.shape)
