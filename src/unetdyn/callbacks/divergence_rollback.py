@@ -89,6 +89,7 @@ class DivergenceRollback(EpochControl):
 
     Example:
         >>> import keras
+        >>> keras.utils.set_random_seed(0)
         >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
         >>> model.compile(keras.optimizers.SGD(1e4), "mse")
         >>> x = np.linspace(-1, 1, 32)[:, None]
