@@ -1,6 +1,5 @@
 """What a file `sweep.yaml` may say: which configuration, what is varied in it, and how combinations are chosen."""
 
-import math
 from collections.abc import Mapping, Sequence
 from itertools import chain, combinations
 from pathlib import Path
@@ -21,32 +20,11 @@ from unetdyn._checks import nearest, unknown_choice
 from unetdyn._part import Part
 from unetdyn._part_errors import Keys, sentences
 from unetdyn._yaml_file import Document, YamlError, read_mapping
-from unetdyn.runs.strict_json import dumps
+from unetdyn.sweeps.levels import Range, same
 from unetdyn.sweeps.table import SweepError
 
 EXAMPLE = "{name: rates, base: train.yaml, factors: {optimizer.learning_rate: [1.0e-3, 5.0e-3]}, seeds: 3}"
 _OWN = {"seed": "`seeds`", "run_directory": "`directory`", "name": "`name`"}
-
-
-class Range(Part):
-    """All numbers between two, for kinds of designs that draw."""
-
-    low: float
-    high: float
-    log: bool = Field(False, description="as many between 1e-4 and 1e-3 as between 1e-3 and 1e-2")
-    integer: bool = Field(False, description="whole numbers only, both ends included")
-
-    @model_validator(mode="after")
-    def _has_a_width(self) -> "Range":
-        if not self.low < self.high:
-            raise ValueError(f"`low` must be below `high`. Received: low={self.low:g}, high={self.high:g}")
-        if self.log and self.low <= 0:
-            raise ValueError(f"with log: true, `low` must be above 0. Received: low={self.low:g}")
-        if self.integer and not (self.low.is_integer() and self.high.is_integer()):
-            raise ValueError(
-                f"with integer: true, both ends must be whole. Received: low={self.low:g}, high={self.high:g}"
-            )
-        return self
 
 
 def _form(value: Any) -> str:
@@ -200,24 +178,6 @@ class Design(Part):
     def described(self) -> dict[str, Any]:
         """What a frozen table keeps of it, and what JSON can hold."""
         return self.model_dump(mode="json")
-
-
-def same(level: Any) -> str:
-    """A text that is the same of equal levels: 1 and 1.0 are, 1 and true are not.
-
-    >>> same(1.0) == same(1), same(True) == same(1), same([1, "a"]) == same((1, "a"))
-    (True, False, True)
-    """
-    return dumps(_plain(level))
-
-
-def _plain(level: Any) -> Any:
-    if isinstance(level, Mapping):
-        return {key: _plain(level[key]) for key in sorted(level)}
-    if isinstance(level, Sequence) and not isinstance(level, str):
-        return list(map(_plain, level))
-    is_whole = isinstance(level, float) and math.isfinite(level) and level.is_integer()
-    return int(level) if is_whole else level
 
 
 def read_design(path: str | Path) -> Design:
