@@ -33,4 +33,4 @@ def plan_sweep(design: Path, variance_from: tuple[Path, ...], no_timing: bool) -
     with quiet_stderr():
         import keras  # noqa: F401
     with in_sentences():
-        plan(design, click.get_text_stream("stdout"), not no_timing, variance_from)
+        plan(design, timed=not no_timing, variance_from=variance_from)

@@ -140,12 +140,12 @@ def smallest_difference(error: float, df: int, alpha: float = 0.05, power: float
     """
     check_positive("error", error)
     check_count("df", df, least=1, unit="")
-    critical = float(stats.t.isf(alpha / 2, df))
+    critical = float(stats.f.isf(alpha, 1, df))
 
-    def missing(size: float) -> float:
-        return float(stats.nct.sf(critical, df, size) + stats.nct.cdf(-critical, df, size)) - power
+    def missing(size: float) -> float:  # T² is noncentral F; SciPy's noncentral t is NaN at one degree of freedom
+        return float(stats.ncf.sf(critical, 1, df, size * size)) - power
 
-    upper = 2 * critical
+    upper = 2 * math.sqrt(critical)
     while missing(upper) < 0:
         upper *= 2
     return error * float(optimize.brentq(missing, 1e-6, upper, xtol=1e-10))

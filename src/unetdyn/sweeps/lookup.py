@@ -48,8 +48,8 @@ def find_sweep(path: str | Path) -> Sweep:
     if not (folder / FILE).is_file():
         raise FileNotFoundError(
             f"The design {path} must have been planned. Received: one without a frozen table in {folder}, looked for "
-            f"from {Path.cwd()}. Plan it with `unetdyn sweep plan {path}`; if that was done in another folder, name the "
-            "sweep's folder instead."
+            f"from {Path.cwd()}. Plan it with `unetdyn sweep plan {path}`; if that was done in another folder, name "
+            "the sweep's folder instead."
         )
     sweep = open_sweep(folder)
     changed = list(_changes(_now(sweep), design.described()))
@@ -57,8 +57,8 @@ def find_sweep(path: str | Path) -> Sweep:
         more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
         raise SweepError(
             f"{path} must be as it was when {folder} was frozen. Received: a file that has changed since: "
-            f"{'; '.join(changed[:_SHOWN])}{more}. Undo that; or give it another `name` or `directory` and plan it as a "
-            f"new sweep. The old one is still there under its folder, {folder}."
+            f"{'; '.join(changed[:_SHOWN])}{more}. Undo that; or give it another `name` or `directory` and plan it as "
+            f"a new sweep. The old one goes on under its folder: unetdyn sweep run {folder}."
         )
     return sweep
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import logging
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,7 +64,7 @@ def time_run(config: Config) -> Timing:
                 self.model.stop_training = True
 
     stage = config.of_stage(config.trained[0])
-    with tempfile.TemporaryDirectory(prefix="unetdyn-timing-") as folder:
+    with _quiet(), tempfile.TemporaryDirectory(prefix="unetdyn-timing-") as folder:
         path = Path(folder) / "run"
         fit = stage.fit.model_copy(update={"keep_state": False})
         short = stage.model_copy(update={"run_directory": path, "fit": fit})
@@ -73,3 +76,15 @@ def time_run(config: Config) -> Timing:
         seconds = [float(epoch["seconds"]) for epoch in run.epochs]
     keras.backend.clear_session()
     return Timing(seconds[-1], max(whole - len(seconds) * seconds[-1], 0.0))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without TensorFlow's advice not to make several models in one process."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -11,7 +11,7 @@ from unetdyn.sweeps.levels import Range, level_at
 def latin_hypercube(factors: Mapping[str, Sequence[Any] | Range], runs: int, seed: int = 0) -> list[dict[str, Any]]:
     """A Latin hypercube: each factor is cut into as many equal parts as there are runs, and has one run in each.
 
-    So each of L levels comes equally often where L divides `runs`, and else at most once more or less than that.
+    So each of L levels comes equally often where L divides `runs`, and else at most once more than another.
 
     Args:
         factors: Key → levels, or a range.
@@ -32,6 +32,13 @@ def latin_hypercube(factors: Mapping[str, Sequence[Any] | Range], runs: int, see
     """
     shares = qmc.LatinHypercube(len(factors), seed=seed).random(runs)  # `rng` from SciPy 1.15 on
     return [
-        {key: level_at(factor, float(share)) for (key, factor), share in zip(factors.items(), row, strict=True)}
+        {key: _level(factor, float(share), runs) for (key, factor), share in zip(factors.items(), row, strict=True)}
         for row in shares
     ]
+
+
+def _level(factor: Sequence[Any] | Range, share: float, runs: int) -> Any:
+    """Of levels by the number of the part alone, or those between two parts would come as chance has it."""
+    if isinstance(factor, Range):
+        return level_at(factor, share)
+    return factor[int(share * runs) * len(factor) // runs]
