@@ -6,7 +6,7 @@ from pathlib import Path
 
 from unetdyn.analysis.comparison.components import variance_components
 from unetdyn.analysis.comparison.many_runs import as_summaries
-from unetdyn.analysis.comparison.summary import NOT_SETTINGS, RunSummary
+from unetdyn.analysis.comparison.summary import NOT_SETTINGS, RunSummary, summarise
 from unetdyn.analysis.result import interval, number
 from unetdyn.sweeps.table import FILE, SweepError, open_sweep
 
@@ -64,7 +64,7 @@ def noise_of(paths: Sequence[str | Path]) -> Noise:
     runs = [run for path in paths for run in _runs_in(Path(path))]
     if not runs:
         raise SweepError(f"`--variance-from` must have runs. Received: {', '.join(map(str, paths))}, where none began.")
-    summaries = as_summaries(runs)
+    summaries = [_with_architecture(run) for run in as_summaries(runs)]
     settings = [name for name in _varied(summaries) if name != "architecture"]
     found = variance_components(summaries, settings=settings, confidence=_CONFIDENCE).stochastic
     if not found.determined or not found.variance > 0:
@@ -88,6 +88,11 @@ def _runs_in(path: Path) -> list[Path]:
     sweep = open_sweep(path)
     folders = [sweep.run_path(row.number) for row in sweep.rows]
     return [folder for folder in folders if (folder / "run.json").is_file()]
+
+
+def _with_architecture(run: RunSummary) -> RunSummary:
+    """With the factor that the components ask for, also where no run says its architecture."""
+    return summarise(run, factors={"architecture": run.factors.get("architecture")})
 
 
 def _varied(summaries: Sequence[RunSummary]) -> list[str]:
