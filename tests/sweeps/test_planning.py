@@ -4,6 +4,9 @@ import io
 
 import pytest
 
+from unetdyn.analysis.result import number
+from unetdyn.sweeps.detectable import detectable
+from unetdyn.sweeps.noise import ASSUMED
 from unetdyn.sweeps.planning import plan
 from unetdyn.sweeps.row_config import config_of
 from unetdyn.sweeps.table import SweepError, open_sweep
@@ -68,11 +71,18 @@ def test_plan_freezes_rows_that_can_be_trained(planned, tmp_path):
 def test_plan_says_how_many_and_what_is_left_out(planned):
     _, text = planned()
     assert "15: 3 combinations × 2 blocks × 3 seeds" in text
-    assert "1 combinations and 3 runs of others, by `exclude`" in text
+    assert "1 combination and 3 runs of others, by `exclude`" in text
     assert "about 0.25 hours on this machine" in text  # 15 runs of 60 seconds
     assert "2 of 15 rows were timed" in text
-    assert "model.architecture: 0." in text
     assert "assumed to be 0.027" in text
+
+
+def test_plan_shows_what_detectable_says(planned):
+    sweep, text = planned()
+    for each in detectable(sweep.rows, ASSUMED.sigma).values():
+        line = next(line for line in text.splitlines() if line.split()[:1] == [each.factor] and "%" in line)
+        assert line.split()[1:3] == [number(each.difference), number(each.twice)]
+        assert line.split()[3::2] == [f"{100 * each.power_medium:.0f}", f"{100 * each.power_large:.0f}"]
 
 
 def test_plan_without_timing_trains_nothing(planned):
@@ -124,7 +134,7 @@ def test_plan_a_latin_hypercube_with_a_range(planned):
     sweep, said = planned(text)
     assert len({row.settings["optimizer.learning_rate"] for row in sweep.rows}) == 8
     assert "optimizer.learning_rate: 0.0001 to 0.01 (log)" in said
-    assert "between the ends of its range" in said
+    assert "two levels (or ends of a range)" in " ".join(said.split())
 
 
 def test_plan_with_a_timer_that_fails_leaves_nothing(planned, tmp_path):
@@ -134,3 +144,9 @@ def test_plan_with_a_timer_that_fails_leaves_nothing(planned, tmp_path):
     with pytest.raises(OSError, match="no such data"):
         planned(timer=broken)
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
+
+
+def test_plan_of_one_seed_says_what_it_cannot_show(planned):
+    text = "name: one\nbase: {data: {kind: synthetic}}\nseeds: 1\nfactors: {fit.epochs: [1, 2]}\n"
+    _, said = planned(text)
+    assert "fit.epochs: no run is left over to measure the noise: give more seeds" in said

@@ -80,8 +80,8 @@ def test_checked_tells_every_fault_with_its_settings():
         checked({"data": {"kind": "synthetic"}}, rows)
     text = str(caught.value)
     assert "Received: 3 of 4 that can't" in text
-    assert "than 0. Received: 0 (with fit.epochs=0, model.norm='batch', seed=0; 1 rows)" in text
-    assert "Did you mean 'batch'? (with fit.epochs=3, model.norm='bach', seed=0; 2 rows)" in text
+    assert "than 0. Received: 0 (with fit.epochs=0, model.norm='batch', seed=0; 1 of the rows)" in text
+    assert "Did you mean 'batch'? (with fit.epochs=3, model.norm='bach', seed=0; 2 of the rows)" in text
 
 
 def test_checked_unknown_key_names_the_nearest():

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, TextIO
 
 from unetdyn.analysis.result import number
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from unetdyn.sweeps.timing import Timing
 
 Lines = list[tuple[str, str]]
+_WIDTH, _INDENT = 120, 10
+_SHOWS = (
+    "the smallest difference that a two-sided test at 5 % finds in four of five sweeps, of the two levels (or ends of a "
+    "range) that are told worst; and how often an F-test finds an effect that Cohen calls medium or large:"
+)
 
 
 def plan(
@@ -99,15 +105,20 @@ def _versions() -> dict[str, str]:
 def _counts(design: Design, choice: Choice, rows: Sequence[Row]) -> Lines:
     cells, seeds = len({row.cell for row in rows}), len(design.seed_list)
     blocks = len({same(row.blocks) for row in rows})
-    product = f"{cells} combinations" + (f" × {blocks} blocks" if blocks > 1 else "") + f" × {seeds} seeds"
+    factors = [(cells, "combination"), *([(blocks, "block")] if blocks > 1 else []), (seeds, "seed")]
+    product = " × ".join(_count(*factor) for factor in factors)
     whole = len(choice.cells) * blocks * seeds
     lines = [("runs", f"{len(rows)}: {product}")]
     lines += [("", f"{key}: {_levels(factor)}") for key, factor in design.factors.items()]
     lines += [("", f"{key}: {_levels(levels)} (block)") for key, levels in design.blocks.items()]
     lines += [("chosen", note) for note in choice.notes]
-    left = [f"{choice.left_out} combinations"] if choice.left_out else []
-    left += [f"{whole - len(rows)} runs of others"] if whole > len(rows) else []
+    left = [_count(choice.left_out, "combination")] if choice.left_out else []
+    left += [f"{_count(whole - len(rows), 'run')} of others"] if whole > len(rows) else []
     return lines + ([("left out", f"{' and '.join(left)}, by `exclude`")] if left else [])
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
 
 
 def _levels(factor: Sequence[object] | Range) -> str:
@@ -128,13 +139,21 @@ def _costs(cost: Cost) -> Lines:
 
 def _shown(design: Design, rows: Sequence[Row], noise: Noise) -> Lines:
     ranges = {key: factor for key, factor in design.factors.items() if isinstance(factor, Range)}
-    found = detectable(rows, noise.sigma, ranges)
-    lines = [("can show", "the smallest difference that a two-sided test at 5 % finds in four of five sweeps:")]
-    lines += [("", f"  {label}: {text}") for each in found.values() for label, text in each._rows()]
+    found = list(detectable(rows, noise.sigma, ranges).values())
+    table = [["", "two levels", "twice the seeds", "medium effect", "large effect"]]
+    for each in found:
+        powers = [f"{100 * power:.0f} %" for power in (each.power_medium, each.power_large)]
+        told = [number(each.difference), number(each.twice), *powers]
+        table.append([each.factor, *(told if each.determined else ["–"] * len(told))])
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = [("can show", _SHOWS)]
+    lines += [("", "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))) for row in table]
+    lines += [("", f"{each.factor}: {each.reason}") for each in found if not each.determined]
     return [*lines, ("noise", noise.source)]
 
 
 def _tell(stream: TextIO, lines: Lines) -> None:
     for label, text in lines:
-        stream.write(f"{label.ljust(8)}  {text}".rstrip() + "\n")
+        first = label.ljust(_INDENT)
+        stream.write(fill(text, _WIDTH, initial_indent=first, subsequent_indent=_INDENT * " ") + "\n")
     stream.flush()

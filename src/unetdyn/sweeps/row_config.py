@@ -118,7 +118,8 @@ def checked(base: Mapping[str, Any], rows: Sequence[Row]) -> tuple[tuple[Row, ..
     if faults:
         bad = sum(map(len, faults.values()))
         told = [
-            f"{why} (with {_settings(found[0])}; {len(found)} rows)" for why, found in list(faults.items())[:_SHOWN]
+            f"{why} (with {_settings(found[0])}; {len(found)} of the rows)"
+            for why, found in list(faults.items())[:_SHOWN]
         ]
         more = f"; and {len(faults) - _SHOWN} faults more" if len(faults) > _SHOWN else ""
         raise SweepError(
