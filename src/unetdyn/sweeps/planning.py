@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 Lines = list[tuple[str, str]]
 _WIDTH, _INDENT = 120, 10
 _SHOWS = (
-    "the smallest difference that a two-sided test at 5 % finds in four of five sweeps, of the two levels (or ends of a "
-    "range) that are told worst; and how often an F-test finds an effect that Cohen calls medium or large:"
+    "the smallest difference that a two-sided test at 5 % finds in four of five sweeps, of the two levels (or ends of "
+    "a range) that are told worst; and how often an F-test finds an effect that Cohen calls medium or large:"
 )
 
 
