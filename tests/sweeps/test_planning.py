@@ -150,3 +150,4 @@ def test_plan_of_one_seed_says_what_it_cannot_show(planned):
     text = "name: one\nbase: {data: {kind: synthetic}}\nseeds: 1\nfactors: {fit.epochs: [1, 2]}\n"
     _, said = planned(text)
     assert "fit.epochs: no run is left over to measure the noise: give more seeds" in said
+    assert "with one seed, interactions can't be told from the noise" in said
