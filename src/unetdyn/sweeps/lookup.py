@@ -18,8 +18,8 @@ def find_sweep(path: str | Path) -> Sweep:
     """The frozen sweep of a design file or a folder.
 
     Args:
-        path: A folder that `unetdyn sweep plan` made, or the table in it; or the design file, whose folder is found from the working
-            directory in which it was planned.
+        path: A folder that `unetdyn sweep plan` made, or the table in it; or the design file, whose folder is
+            found from the working directory in which it was planned.
 
     Returns:
         The sweep, as it was frozen.
