@@ -22,7 +22,7 @@ def design(tmp_path, monkeypatch):
 
 def test_find_sweep_by_its_folder_and_by_its_design(design, tmp_path):
     assert find_sweep("sweeps/rates").rows == find_sweep(design).rows
-    assert find_sweep(tmp_path / "sweeps/rates").name == "rates"
+    assert find_sweep(tmp_path / "sweeps/rates").name == find_sweep("sweeps/rates/sweep.json").name == "rates"
 
 
 def test_find_sweep_takes_a_design_that_says_the_same_in_other_words(design):

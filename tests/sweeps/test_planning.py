@@ -5,6 +5,7 @@ import io
 import pytest
 
 from unetdyn.analysis.result import number
+from unetdyn.runs import RunWriter
 from unetdyn.sweeps.detectable import detectable
 from unetdyn.sweeps.noise import ASSUMED
 from unetdyn.sweeps.planning import plan
@@ -146,7 +147,21 @@ def test_plan_with_a_timer_that_fails_leaves_nothing(planned, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
 
 
+def test_plan_takes_the_noise_of_runs(planned, tmp_path):
+    paths = []
+    for seed, jaccard in enumerate([0.60, 0.64, 0.62]):
+        writer = RunWriter(tmp_path / f"{seed}", config={"model": {"architecture": "UNet"}}, seed=seed)
+        writer.log_epoch(0, {"val_jaccard": jaccard})
+        writer.finish()
+        paths.append(writer.path)
+    sweep, said = planned(variance_from=paths)
+    each = detectable(sweep.rows, 0.02)["model.architecture"]
+    assert f"model.architecture       {number(each.difference)} " in said
+    assert "σ between seeds is 0.02 in the best val_jaccard" in said
+
+
 def test_plan_of_one_seed_says_what_it_cannot_show(planned):
     text = "name: one\nbase: {data: {kind: synthetic}}\nseeds: 1\nfactors: {fit.epochs: [1, 2]}\n"
     _, said = planned(text)
     assert "fit.epochs: no run is left over to measure the noise: give more seeds" in said
+    assert "with one seed, interactions can't be told from the noise" in said

@@ -18,8 +18,8 @@ def find_sweep(path: str | Path) -> Sweep:
     """The frozen sweep of a design file or a folder.
 
     Args:
-        path: A folder that `unetdyn sweep plan` made; or the design file, whose folder is found from the working
-            directory in which it was planned.
+        path: A folder that `unetdyn sweep plan` made, or the table in it; or the design file, whose folder is
+            found from the working directory in which it was planned.
 
     Returns:
         The sweep, as it was frozen.
@@ -36,8 +36,8 @@ def find_sweep(path: str | Path) -> Sweep:
         'x'
     """
     path = Path(path)
-    if path.is_dir():
-        return open_sweep(path)
+    if path.is_dir() or path.name == FILE:
+        return open_sweep(path.parent if path.name == FILE else path)
     if not path.exists():
         raise FileNotFoundError(
             f"A sweep must be its design file, or the folder that `unetdyn sweep plan` made of it. Received: {path}, "

@@ -149,6 +149,8 @@ def _shown(design: Design, rows: Sequence[Row], noise: Noise) -> Lines:
     lines = [("can show", _SHOWS)]
     lines += [("", "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))) for row in table]
     lines += [("", f"{each.factor}: {each.reason}") for each in found if not each.determined]
+    if len(design.seed_list) == 1:
+        lines.append(("", "with one seed, interactions can't be told from the noise: tests are against both"))
     return [*lines, ("noise", noise.source)]
 
 
