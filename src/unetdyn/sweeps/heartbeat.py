@@ -43,7 +43,7 @@ class Heartbeat:
         """No touch comes after this."""
         self._over.set()
         if threading.current_thread() is not self._thread:
-            self._thread.join()
+            self._thread.join(5)  # it may wait for a server of files that is away
 
     def _beat(self) -> None:
         while not self._over.wait(self._seconds):

@@ -194,7 +194,10 @@ def _attempts(sweep: Sweep, number: int, dead_after: float) -> int | None:
         return None
     if found is not None and found.state == "working" and not is_dead(found, age_of(file), dead_after):
         return None
-    return None if is_done(run_of(sweep, number)) else found.attempts if found else 1
+    run = run_of(sweep, number)
+    if is_done(run) or (found is None and run is not None and run.status == "failed"):
+        return None
+    return found.attempts if found else 1
 
 
 def _end_this_process() -> Callable[[], None] | None:
