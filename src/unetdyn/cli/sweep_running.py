@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 import click
 
 from unetdyn.cli.quiet import quiet_stderr
-from unetdyn.cli.sentences import in_sentences, printable, told_in_a_sentence
+from unetdyn.cli.sentences import Failure, in_sentences, printable, told_in_a_sentence
 from unetdyn.cli.training import Walltime
 
 if TYPE_CHECKING:
@@ -122,11 +122,13 @@ def _take_backend(sweep: "Sweep") -> None:
 
 def _row(sweep: "Sweep", number: int, walltime: float | None) -> "Outcome":
     from unetdyn.runs.signals import Signalled
+    from unetdyn.sweeps.table import SweepError
     from unetdyn.sweeps.work import work_row
 
     try:
-        with in_sentences():
-            return work_row(sweep, number, _train, walltime)
+        return work_row(sweep, number, _train, walltime)
+    except (SweepError, OSError) as error:
+        raise Failure(error) from error
     except (Signalled, KeyboardInterrupt) as error:  # before it had the row, or after it
         number = error.number if isinstance(error, Signalled) else signal.SIGINT
         _exit(128 + number, f"Stopped by {signal.Signals(number).name}.")
