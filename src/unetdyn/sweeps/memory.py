@@ -16,7 +16,7 @@ FLOOR = 0.05
 files are thrown out and read again, all gets slow, and the next large request of a training calls the kernel's killer,
 which sends SIGKILL to whom it likes: that costs an epoch; SIGTERM costs nothing."""
 
-_GROUPS = Path("/sys/fs/cgroup")
+_GROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 def total_memory() -> int:
@@ -74,9 +74,8 @@ def is_short(free: int, total: int) -> bool:
 def _limit() -> tuple[int, int] | None:
     """Of the control group of this process, if it has one: what it may use, and what it uses but for cached files."""
     with suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
-        path = next(line.removeprefix("0::/") for line in lines if line.startswith("0::/"))
-        folder = _GROUPS / path
+        lines = _OWN.read_text(encoding="ascii").splitlines()
+        folder = _GROUPS / next(line.removeprefix("0::/") for line in lines if line.startswith("0::/"))
         limit, used = (int((folder / f"memory.{name}").read_text(encoding="ascii")) for name in ("max", "current"))
         stat = (folder / "memory.stat").read_text(encoding="ascii").split()
         return limit, used - int(stat[stat.index("inactive_file") + 1])
