@@ -70,7 +70,9 @@ def planned(folder: Path, epochs: int, rows: int | None) -> Sweep:
 
 def train_all(sweep: Sweep, log: Path) -> None:
     """In one process, one row after the other."""
-    code = f"from unetdyn.sweeps.table import *; from unetdyn.sweeps.work import *; work(open_sweep({str(sweep.path)!r}))"
+    code = (
+        f"from unetdyn.sweeps.table import *; from unetdyn.sweeps.work import *; work(open_sweep({str(sweep.path)!r}))"
+    )
     with log.open("ab") as output:
         subprocess.run([sys.executable, "-c", code], check=True, stdout=output, stderr=output)
 
@@ -129,7 +131,9 @@ def result(path: Path) -> dict[str, Any]:
     found = {"status": run.status, "notes": run.notes, "epochs": run.epochs, "summary": run.summary, "weights": {}}
     with zipfile.ZipFile(path / "model.keras") as model, h5py.File(io.BytesIO(model.read("model.weights.h5"))) as file:
         file.visititems(
-            lambda name, each: found["weights"].update({name: each[()].tobytes().hex()} if hasattr(each, "dtype") else {})
+            lambda name, each: found["weights"].update(
+                {name: each[()].tobytes().hex()} if hasattr(each, "dtype") else {}
+            )
         )
     return found
 
@@ -191,7 +195,11 @@ def main() -> None:
     hit = kill_often(killed, args.kills, args.jobs, args.seconds, random.Random(args.seed), log)
     code = retried(killed, args.jobs, log).wait()
     found = judged(whole, killed, args.epochs)
-    print(json.dumps({"kills": len(hit), "exit_code": code, "seconds": round(time.monotonic() - began), **found}, indent=1))
+    print(
+        json.dumps(
+            {"kills": len(hit), "exit_code": code, "seconds": round(time.monotonic() - began), **found}, indent=1
+        )
+    )
     if code or found["differences"] or found["rows_once"] < found["rows"]:
         raise SystemExit(f"The killed sweep is not the other one: see {folder}.")
 

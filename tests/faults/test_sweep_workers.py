@@ -21,7 +21,9 @@ from unetdyn import runs
 from unetdyn.sweeps.claims import read_claim
 from unetdyn.sweeps.status import status
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="who forks must know that it has no threads")
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/task").is_dir(), reason="who forks must know that it has no threads"
+)
 ROWS, WORKERS, SECONDS = (1000, 8, 1.0) if TRIES else (60, 4, 0.3)
 """The last: how long a worker lives, on average."""
 

@@ -76,7 +76,10 @@ def test_row_of_the_dead_is_taken_over(sweep, state, process, age, taken):
     who = {"gone": gone(), "mine": identity(), "elsewhere": ELSEWHERE, None: None}[process]
     file = claimed(sweep, 2, state, who, age)
     if not taken:
-        with pytest.raises(Claimed, match=r"Row 2 of .* is worked on by .*last sign of life is \d+ s old"), claim(sweep, 2):
+        with (
+            pytest.raises(Claimed, match=r"Row 2 of .* is worked on by .*last sign of life is \d+ s old"),
+            claim(sweep, 2),
+        ):
             pass
         assert read_claim(file).token == "f" * 32
         return
@@ -105,7 +108,10 @@ def test_job_that_was_put_back_takes_its_own_row(sweep, monkeypatch):
 
 def test_failed_row_is_not_tried_again_by_itself(sweep):
     claimed(sweep, 1, "failed", text="Row 1 failed. ValueError: no.")
-    with pytest.raises(Failed, match=r"has failed: Row 1 failed\. ValueError: no\. .*retry .* --failed"), claim(sweep, 1):
+    with (
+        pytest.raises(Failed, match=r"has failed: Row 1 failed\. ValueError: no\. .*retry .* --failed"),
+        claim(sweep, 1),
+    ):
         pass
 
 
@@ -185,9 +191,9 @@ def test_full_disk_at_the_end_leaves_the_row_to_others(sweep, full):
 
 
 def test_heartbeats_that_are_too_rare_are_refused(sweep):
-    with pytest.raises(SweepError, match=r"three times `heartbeat`.*dead_after=60, heartbeat=30"):
-        with claim(sweep, 1, heartbeat=30, dead_after=60):
-            pass
+    text = r"three times `heartbeat`.*dead_after=60, heartbeat=30"
+    with pytest.raises(SweepError, match=text), claim(sweep, 1, heartbeat=30, dead_after=60):
+        pass
     assert not sweep.claim_path(1).exists()
 
 

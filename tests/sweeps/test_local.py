@@ -16,7 +16,6 @@ from unetdyn.sweeps import local
 from unetdyn.sweeps.claims import read_claim
 from unetdyn.sweeps.local import run_local
 from unetdyn.sweeps.status import status
-from unetdyn.sweeps.table import open_sweep
 
 TESTS = Path(__file__).parents[1]
 ROW = """
@@ -181,7 +180,7 @@ def parent(sweep):
         "sys.exit(run_local(open_sweep(sys.argv[1]), 2, command=command, poll=0.02).code)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(sweep.path), str(TESTS)], stderr=subprocess.PIPE)
-    until(lambda: begun(sweep, 1) and begun(sweep, 2) or process.poll() is not None)
+    until(lambda: (begun(sweep, 1) and begun(sweep, 2)) or process.poll() is not None)
     yield process
     for number in (1, 2):
         (sweep.path / f"wait-{number}").unlink(missing_ok=True)

@@ -41,7 +41,10 @@ def test_gpus_are_those_that_nvidia_smi_lists(smi):
 
 
 def test_parts_of_a_card_are_cards():
-    assert listed_gpus(DIVIDED) == ["MIG-c7384736-a75d-5afc-978f-d2f1294409fd", "MIG-a28ad590-3fda-56dd-84fc-0a0b96edc58d"]
+    assert listed_gpus(DIVIDED) == [
+        "MIG-c7384736-a75d-5afc-978f-d2f1294409fd",
+        "MIG-a28ad590-3fda-56dd-84fc-0a0b96edc58d",
+    ]
 
 
 def test_gpus_are_dealt_out_in_turn():

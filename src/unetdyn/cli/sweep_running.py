@@ -54,8 +54,8 @@ def run(design: Path, row: int | str | None, jobs: int | None, walltime: float |
     A row that somebody has begun goes on from its last state; one that is done is left alone.
 
     Exits with 0 if they are done, also before; 75 if the walltime came first, and they go on when this is run again;
-    1 if a training failed; 2 if it can't be done as asked; 3 if somebody else works on the row now; 128 and the signal's
-    number after a signal.
+    1 if a training failed; 2 if it can't be done as asked; 3 if somebody else works on the row now; after a signal, 128
+    and its number.
     """
     if (row is None) == (jobs is None):
         given = "neither" if row is None else "both"

@@ -223,7 +223,9 @@ class _Local:
         path = self._sweep.path
         if self._signals:
             number = self._signals[0]
-            return LocalOutcome(128 + number, f"Stopped by {_name(number)}. Carry on: unetdyn sweep run {path} --jobs N")
+            return LocalOutcome(
+                128 + number, f"Stopped by {_name(number)}. Carry on: unetdyn sweep run {path} --jobs N"
+            )
         if left and self._end is not None and self._left() <= LEAST:
             return LocalOutcome(TRY_AGAIN, f"Stopped before the walltime, with {left} rows left.")
         if counts["failed"] or left:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TextIO
 
-from unetdyn.sweeps.status import SweepStatus, status
+from unetdyn.sweeps.status import RowState, SweepStatus, status
 from unetdyn.sweeps.table import Sweep
 
 SHOWN = ("val_jaccard", "jaccard", "val_loss", "loss")
@@ -85,7 +85,7 @@ def line_of(found: SweepStatus, left: float | None = None) -> str:
 
 def fraction_done(found: SweepStatus) -> float:
     """How many rows are done, those that are not by the share of their epochs."""
-    return sum(1.0 if row.state == "done" else min(row.epoch / row.epochs, 1.0) for row in found.rows if _counts(row))
+    return sum(1.0 if row.state == "done" else _share(row) for row in found.rows)
 
 
 def seconds_left(rows: int, done: float, since: float, seconds: float) -> float | None:
@@ -122,8 +122,8 @@ def in_time(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours < 24 else f"{hours // 24} d {hours % 24} h"
 
 
-def _counts(row: Any) -> bool:
-    return row.state == "done" or bool(row.epochs)
+def _share(row: RowState) -> float:
+    return min(row.epoch / row.epochs, 1.0) if row.epochs else 0.0
 
 
 def _number(latest: Mapping[str, Any]) -> str:

@@ -62,7 +62,8 @@ def retry(sweep: Sweep, failed: bool = False, dead_after: float = DEAD_AFTER) ->
         Not freed, since free already: 1.
     """
     wanted = {"dead", "stopped", *(["failed"] if failed else [])}
-    freed, kept = [], {}
+    freed: list[int] = []
+    kept: dict[str, list[int]] = {}
     for row in status(sweep, dead_after).rows:
         if row.state not in wanted:
             why = KEPT[row.state]

@@ -155,8 +155,9 @@ def _of_run(run: runs.Run | None) -> dict[str, Any]:
 def _planned(config: Mapping[str, Any]) -> int | None:
     """How many epochs a configuration of `unetdyn train` asks for."""
     parts = config.get("stages") or [config.get("fit")]
-    found = [part.get("epochs") if isinstance(part, Mapping) else None for part in parts]
-    return sum(found) if all(isinstance(each, int) for each in found) else None
+    said = [part.get("epochs") if isinstance(part, Mapping) else None for part in parts]
+    found = [each for each in said if isinstance(each, int)]
+    return sum(found) if len(found) == len(said) else None
 
 
 def _age(file: Path, now: float) -> float | None:

@@ -58,7 +58,9 @@ def _table(found: SweepStatus) -> str | None:
 
 
 def _column(row: Row) -> str:
-    return ", ".join([f"seed {row.seed}", *(f"{key.rpartition('.')[2]} {_short(row.blocks[key])}" for key in row.blocks)])
+    return ", ".join(
+        [f"seed {row.seed}", *(f"{key.rpartition('.')[2]} {_short(row.blocks[key])}" for key in row.blocks)]
+    )
 
 
 def _mark(state: RowState) -> str:

@@ -201,7 +201,7 @@ def _attempts(sweep: Sweep, number: int, dead_after: float) -> int | None:
 
 
 def _end_this_process() -> Callable[[], None] | None:
-    """What is done when a claim is lost; a signal reaches the main thread only, and elsewhere would end what is not ours."""
+    """What is done when a claim is lost: a signal, which reaches the main thread; in another it would end all else."""
     if threading.current_thread() is not threading.main_thread():
         return None
     return lambda: os.kill(os.getpid(), signal.SIGTERM)
