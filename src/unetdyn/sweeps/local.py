@@ -28,8 +28,9 @@ POLL = 0.5
 LOOK = 30.0
 """Seconds after which rows are looked through again, where none was free: another machine may have let one go."""
 
-LEAST = 60.0
-"""Seconds before the walltime in which no row is started: some of them are gone until a backend is loaded."""
+LEAST = 120.0
+"""Seconds before the walltime in which no row is started: a training keeps 60 of them for its end
+(`unetdyn.callbacks.ResumableRun`), and as many may be gone until a backend is loaded and its step compiled."""
 
 TRIES = 2
 """How often a row is started whose process is killed by somebody, such as the kernel for its memory."""
@@ -107,7 +108,8 @@ class _Local:
             try:
                 while True:
                     self._reap()
-                    self._pass_on()
+                    self._pass_on()  # to those that were just being started
+                    self._say_so()
                     self._guard()
                     if self._may_go_on():
                         self._start()
@@ -202,19 +204,22 @@ class _Local:
 
     def _hear(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self._signals.append(number)
+        self._pass_on()  # at once: a scheduler may have signalled the processes too, which take two at once for one
 
     def _pass_on(self) -> None:
         """The first signal to all that have not heard one; a second one kills them."""
+        for child in self._children if self._signals else ():
+            if len(self._signals) > 1:
+                child.kill()
+            elif not child.stopping:  # else it would be a second one
+                child.stop(self._signals[0])
+
+    def _say_so(self) -> None:
+        """Not in a signal's handler, which may have come in the midst of another line."""
         if self._signals and not self._told:
             self._told = True
             how = "Each row saves its state, and ends; a second signal kills them."
             self._progress.say(f"{_name(self._signals[0])} came. {how}")
-            for child in self._children:
-                if not child.stopping:  # it would be a second one
-                    child.stop(self._signals[0])
-        if len(self._signals) > 1:
-            for child in self._children:
-                child.kill()
 
     def _outcome(self) -> LocalOutcome:
         counts = self._progress.look().counts

@@ -33,14 +33,10 @@ def free_memory() -> int:
 
 
 def memory_of(pid: int) -> int:
-    """Bytes that a process and its children have in memory; 0 if it is gone."""
-    found = 0
+    """Bytes that a process has in memory; 0 if it is gone. A training is one process."""
     with suppress(psutil.Error):
-        process = psutil.Process(pid)
-        for each in (process, *process.children(recursive=True)):
-            with suppress(psutil.Error):
-                found += int(each.memory_info().rss)
-    return found
+        return int(psutil.Process(pid).memory_info().rss)
+    return 0
 
 
 def may_start(free: int, largest: int, running: Sequence[int]) -> bool:
