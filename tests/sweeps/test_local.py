@@ -176,11 +176,13 @@ def parent(sweep):
     for number in (1, 2):
         (sweep.path / f"wait-{number}").touch()
     code = (
-        "import sys; sys.path.insert(0, sys.argv[2]); from sweeps.test_local import command, open_sweep, run_local\n"
+        "import sys; sys.path.insert(0, sys.argv[2]); from sweeps.test_local import command, run_local\n"
+        "from unetdyn.sweeps.table import open_sweep\n"
         "sys.exit(run_local(open_sweep(sys.argv[1]), 2, command=command, poll=0.02).code)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(sweep.path), str(TESTS)], stderr=subprocess.PIPE)
     until(lambda: (begun(sweep, 1) and begun(sweep, 2)) or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
     yield process
     for number in (1, 2):
         (sweep.path / f"wait-{number}").unlink(missing_ok=True)

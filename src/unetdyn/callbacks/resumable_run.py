@@ -32,8 +32,8 @@ from unetdyn.runs.walltime import seconds_of
 
 FOR_EVER = 10.0**6  # seconds
 TWICE = 2.0
-"""Seconds in which a second SIGTERM is the first: a scheduler sends it to every process of a job, and a process that has
-started others passes it on to them."""
+"""Seconds in which a second SIGTERM is the first: a scheduler sends it to every process of a job, and a process that
+has started others passes it on to them."""
 NO_EPOCH = sys.maxsize  # behind the last one, whatever `epochs` is
 EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again
 
