@@ -1,4 +1,4 @@
-"""The command `sweep`, and its first part: plan."""
+"""The command `sweep`: plan, and the commands that work off what was planned."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ import click
 
 from unetdyn.cli.quiet import quiet_stderr
 from unetdyn.cli.sentences import in_sentences
+from unetdyn.cli.sweep_running import retry, run, status
 
 
 @click.group()
@@ -34,3 +35,7 @@ def plan_sweep(design: Path, variance_from: tuple[Path, ...], no_timing: bool) -
         import keras  # noqa: F401
     with in_sentences():
         plan(design, timed=not no_timing, variance_from=variance_from)
+
+
+for command in (run, status, retry):
+    sweep.add_command(command)
