@@ -1,0 +1,271 @@
+"""What SLURM and PBS do differently, tried on fakes of them: tasks, signals, and going on after the walltime."""
+
+import re
+import shutil
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sweeps.fake_schedulers import PATIENCE, Cluster
+
+from unetdyn.sweeps.schedulers.pbs import Pbs, bash_list
+from unetdyn.sweeps.schedulers.ranges import rows_of, text_of
+from unetdyn.sweeps.schedulers.scheduler import SchedulerError
+from unetdyn.sweeps.schedulers.settings import JobSettings
+from unetdyn.sweeps.schedulers.slurm import Slurm
+from unetdyn.sweeps.schedulers.submit import in_queues, submit
+from unetdyn.sweeps.table import Row, freeze
+
+pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="the scripts are bash's")
+ROWS = st.sets(st.integers(1, 40), min_size=1).map(sorted)
+
+TRAINING = """#!/bin/bash
+# A row's training: until SIGTERM where `hold` is there, then it saves and ends; else it ends with the code in `code`.
+trap 'sleep 0.1; echo "$2 saved" >> log; exit 143' TERM
+echo "$2 begins $3 $4" >> log
+echo $$ > "pid-$2"
+while [ -e hold ]; do sleep 0.02; done
+exit "$(cat code 2>/dev/null || echo 0)"
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A sweep of twelve rows, where the tests are, and what trains a row."""
+    rows = [Row(n, n, 0, {"optimizer.learning_rate": n / 1000}, {}, "") for n in range(1, 13)]
+    sweep = freeze(tmp_path / "a sweep", "rates", "2026-11-27T09:00:00", {}, {}, {}, rows)
+    (tmp_path / "train").write_text(TRAINING)
+    (tmp_path / "train").chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    return sweep
+
+
+@pytest.fixture
+def clusters(tmp_path, monkeypatch):
+    made = []
+
+    def make(**settings):
+        made.append(Cluster(tmp_path / "cluster", **settings))
+        monkeypatch.setenv("PATH", str(made[-1].bin), prepend=":")
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def submitted(sweep, scheduler, rows, **more):
+    settings = JobSettings("4:00:00", **more)
+    return submit(sweep, scheduler, settings, rows, command=[str(sweep.path.parent / "train")])
+
+
+def log(sweep):
+    file = sweep.path.parent / "log"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def begun(sweep):
+    return [int(line.split()[0]) for line in log(sweep) if "begins" in line]
+
+
+def wait_for(condition):
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("scheduler", ["slurm", "pbs"])
+@pytest.mark.parametrize("rows", [[1, 2, 3, 4, 5, 6, 7, 9], [5], [2, 12]])
+def test_array_trains_each_row_once(place, clusters, scheduler, rows):
+    cluster = clusters()
+    (one,) = submitted(place, scheduler, rows)
+    cluster.run()
+    assert sorted(begun(place)) == rows == list(one.rows)
+    assert {it["state"] for it in cluster.tasks.values()} == {"COMPLETED"}
+    assert [it["exits"] for it in cluster.tasks.values()] == [[0]] * len(rows)
+    assert len(list(one.path.iterdir())) == 2 + len(rows)  # script, record, and what each task printed
+
+
+@pytest.mark.parametrize("scheduler", ["slurm", "pbs"])
+def test_too_large_an_array_is_several(place, clusters, scheduler):
+    cluster = clusters(max_array=5)
+    found = submitted(place, scheduler, range(1, 13))
+    assert [list(each.rows) for each in found] == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10], [11, 12]]
+    assert len({each.job for each in found}) == len({each.path for each in found}) == 3
+    cluster.run()
+    assert sorted(begun(place)) == list(range(1, 13))
+
+
+@given(rows=ROWS, largest=st.integers(1, 12))
+def test_arrays_have_each_row_once_and_numbers_that_are_allowed(rows, largest):
+    for scheduler in (Slurm(), Pbs()):
+        arrays = scheduler.arrays(rows, largest)
+        assert [row for array in arrays for row in array.rows] == rows
+        assert all(1 <= number <= largest for array in arrays for number in array.numbers)
+        assert all(len(set(array.numbers)) == len(array.rows) for array in arrays)
+
+
+@given(rows=ROWS)
+def test_ranges_name_what_they_were_made_of(rows):
+    assert list(rows_of(text_of(rows), 40)) == rows
+    named = [(int(a), int(b or a)) for a, b in re.findall(r"\{?(\d+)(?:\.\.(\d+))?\}?", bash_list(rows))]
+    assert [row for first, last in named for row in range(first, last + 1)] == rows
+
+
+@pytest.mark.parametrize("text", ["", "0", "3-2", "13", "1-13", "1,,2", "a", "1.5", "-1", "٣"])
+def test_rows_that_are_none_are_refused(text):
+    with pytest.raises(ValueError, match=r"from 1 to 12, like 1-7,9\. Received: "):
+        rows_of(text, 12)
+
+
+def test_slurm_task_that_nears_its_walltime_saves_and_goes_on_under_its_number(place, clusters):
+    cluster = clusters()
+    (place.path.parent / "hold").touch()
+    (one,) = submitted(place, "slurm", [3, 4])
+    task = next(task for task, it in cluster.tasks.items() if it["number"] == 3)
+    cluster.start(task)
+    wait_for(lambda: begun(place))
+    cluster.before_walltime(task)
+    cluster.wait(task)
+    assert log(place) == ["3 begins  ", "3 saved"]
+    assert (cluster.tasks[task]["state"], cluster.tasks[task]["restarts"]) == ("PENDING", 1)
+    assert in_queues(place) == {one.job: (3, 4)}
+    (place.path.parent / "hold").unlink()
+    cluster.run()
+    assert sorted(begun(place)) == [3, 3, 4]
+    assert cluster.tasks[task]["exits"][-1] == 0
+    assert in_queues(place) == {}
+
+
+@pytest.mark.parametrize("scheduler", ["slurm", "pbs"])
+def test_cancelled_task_saves_and_stays_away(place, clusters, scheduler):
+    cluster = clusters(operator=True)
+    (place.path.parent / "hold").touch()
+    submitted(place, scheduler, [3])
+    (task,) = cluster.tasks
+    cluster.start(task)
+    wait_for(lambda: (place.path.parent / "pid-3").exists())
+    cluster.cancel(task)
+    cluster.wait(task)
+    assert log(place)[-1] == "3 saved"
+    assert (cluster.tasks[task]["state"], cluster.tasks[task]["exits"]) == ("COMPLETED", [143])
+
+
+def test_slurm_that_signals_before_the_training_has_begun_starts_none(place, clusters):
+    cluster = clusters()
+    waiting = "touch waits; while [ ! -e go ]; do sleep 0.02; done"
+    submitted(place, "slurm", [3], setup=(waiting,))
+    (task,) = cluster.tasks
+    cluster.start(task)
+    wait_for((place.path.parent / "waits").exists)
+    cluster.before_walltime(task)
+    (place.path.parent / "go").touch()
+    cluster.wait(task)
+    assert begun(place) == []
+    assert cluster.tasks[task]["state"] == "PENDING"
+    cluster.run()
+    assert begun(place) == [3]
+
+
+@pytest.mark.parametrize(("scheduler", "most"), [("slurm", 0), ("slurm", 2), ("pbs", 0), ("pbs", 2)])
+def test_task_goes_on_so_often_and_then_says_how(place, clusters, scheduler, most):
+    cluster = clusters(operator=True)
+    (place.path.parent / "code").write_text("75")
+    (one,) = submitted(place, scheduler, [3], max_requeues=most)
+    cluster.run()
+    (it,) = cluster.tasks.values()
+    assert it["exits"] == [75] * (most + 1)
+    text = "".join(file.read_text() for file in one.path.iterdir() if file.name not in ("job.sh", "submission.json"))
+    assert f"unetdyn sweep submit '{place.path}' --scheduler {scheduler} --walltime 4:00:00" in text
+
+
+def test_pbs_without_an_operator_says_how_to_go_on(place, clusters):
+    cluster = clusters(operator=False)
+    (place.path.parent / "code").write_text("75")
+    (one,) = submitted(place, "pbs", [3])
+    cluster.run()
+    text = (one.path / "rates.o17").read_text()
+    assert "qrerun: Unauthorized Request  17.fake" in text
+    assert "Row 3 has ended before it was finished, and was not put back into the queue." in text
+
+
+@pytest.mark.parametrize("scheduler", ["slurm", "pbs"])
+@pytest.mark.parametrize("code", [1, 2, 3])
+def test_what_has_failed_does_not_come_back(place, clusters, scheduler, code):
+    cluster = clusters(operator=True)
+    (place.path.parent / "code").write_text(str(code))
+    submitted(place, scheduler, [3])
+    cluster.run()
+    (it,) = cluster.tasks.values()
+    assert it["exits"] == [code]
+
+
+def test_pbs_tells_the_training_what_is_left_of_its_walltime(place, clusters):
+    cluster = clusters()
+    submitted(place, "pbs", [3], signal_before=400)
+    cluster.run()
+    (words,) = [line.split() for line in log(place)]
+    assert words[:3] == ["3", "begins", "--walltime"]
+    assert 0 < int(words[3]) <= 4 * 3600 - 400
+
+
+def test_script_asks_for_what_the_settings_say(place, clusters):
+    clusters()
+    settings = {"queue": "gpu", "account": "lab", "memory": "16 GB", "cpus": 4, "gpus": 2, "max_running": 3}
+    asked = {}
+    for scheduler in ("slurm", "pbs"):
+        (one,) = submitted(place, scheduler, [1, 2, 4], signal_before=90, **settings)
+        script = (one.path / "job.sh").read_text()
+        asked[scheduler] = set(re.findall(r"^#(?:SBATCH|PBS) (.*)$", script, re.MULTILINE))
+    assert asked["slurm"] >= {
+        "--array=1-2,4%3",
+        "--time=04:00:00",
+        "--signal=B:USR1@90",
+        "--mem=16G",
+        "--cpus-per-task=4",
+        "--gpus-per-node=2",
+        "--partition=gpu",
+        "--account=lab",
+    }
+    assert asked["pbs"] >= {
+        "-J 1-3",
+        "-W max_run_subjobs=3",
+        "-l select=1:ncpus=4:mem=16gb:ngpus=2",
+        "-l walltime=04:00:00",
+        "-q gpu",
+        "-A lab",
+    }
+
+
+def test_modules_and_setup_come_before_the_training_in_their_order(place, clusters):
+    cluster = clusters()
+    module = 'module() { echo "module $*" >> log; }'
+    (place.path.parent / "modules.sh").write_text(module)
+    for scheduler in ("slurm", "pbs"):
+        (one,) = submitted(place, scheduler, [1], modules=("cuda/12", "python"), setup=("echo set up >> log",))
+        script = one.path / "job.sh"
+        cluster.tasks  # noqa: B018
+        text = script.read_text()
+        assert text.index("module load cuda/12") < text.index("module load python") < text.index("echo set up")
+    cluster.run()  # there is no `module` here
+    assert begun(place) == []
+    assert {code for it in cluster.tasks.values() for code in it["exits"]} == {2}
+
+
+def test_what_prints_no_job_is_an_error():
+    with pytest.raises(SchedulerError, match="Submitted batch job N"):
+        Slurm().job_of("welcome")
+    with pytest.raises(SchedulerError, match="the id of a job"):
+        Pbs().job_of("welcome to 17")
+
+
+def test_job_that_has_left_the_queue_has_no_tasks_there(clusters):
+    clusters()
+    assert Slurm().waiting("99") == Pbs().waiting("99[].fake") == set()
+
+
+def test_limit_of_arrays_is_asked_for(clusters):
+    clusters(max_array=250)
+    assert (Slurm().largest_array(), Pbs().largest_array()) == (250, 250)
