@@ -21,10 +21,10 @@ pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="the script
 ROWS = st.sets(st.integers(1, 40), min_size=1).map(sorted)
 
 TRAINING = """#!/bin/bash
-# A row's training: until SIGTERM where `hold` is there, then it saves and ends; else it ends with the code in `code`.
-trap 'sleep 0.1; echo "$2 saved" >> log; exit 143' TERM
+# A row's training. While `hold` is there it goes on until SIGTERM, and then it saves, slowly while `slow` is there;
+# else it ends with the code in `code`.
+trap 'touch saves; while [ -e slow ]; do sleep 0.02; done; echo "$2 saved" >> log; exit 143' TERM
 echo "$2 begins $3 $4" >> log
-echo $$ > "pid-$2"
 while [ -e hold ]; do sleep 0.02; done
 exit "$(cat code 2>/dev/null || echo 0)"
 """
@@ -146,11 +146,56 @@ def test_cancelled_task_saves_and_stays_away(place, clusters, scheduler):
     submitted(place, scheduler, [3])
     (task,) = cluster.tasks
     cluster.start(task)
-    wait_for(lambda: (place.path.parent / "pid-3").exists())
+    wait_for(lambda: begun(place))
     cluster.cancel(task)
     cluster.wait(task)
     assert log(place)[-1] == "3 saved"
     assert (cluster.tasks[task]["state"], cluster.tasks[task]["exits"]) == ("COMPLETED", [143])
+
+
+def test_slurm_task_that_is_cancelled_while_it_saves_stays_away(place, clusters):
+    cluster = clusters()
+    for name in ("hold", "slow"):
+        (place.path.parent / name).touch()
+    submitted(place, "slurm", [3])
+    (task,) = cluster.tasks
+    cluster.start(task)
+    wait_for(lambda: begun(place))
+    cluster.before_walltime(task)
+    wait_for((place.path.parent / "saves").exists)
+    cluster.cancel(task)
+    (place.path.parent / "slow").unlink()
+    cluster.wait(task)
+    assert log(place)[-1] == "3 saved"
+    assert (cluster.tasks[task]["state"], cluster.tasks[task]["exits"]) == ("COMPLETED", [143])
+
+
+@pytest.mark.parametrize("scheduler", ["slurm", "pbs"])
+def test_task_that_is_cancelled_before_the_training_has_begun_starts_none(place, clusters, scheduler):
+    cluster = clusters()
+    submitted(place, scheduler, [3], setup=("touch waits; while [ ! -e go ]; do sleep 0.02; done",))
+    (task,) = cluster.tasks
+    cluster.start(task)
+    wait_for((place.path.parent / "waits").exists)
+    cluster.cancel(task)
+    cluster.wait(task)
+    assert (begun(place), cluster.tasks[task]["state"]) == ([], "COMPLETED")
+
+
+def test_task_whose_node_fails_is_for_another_submission(place, clusters):
+    cluster = clusters()
+    (place.path.parent / "hold").touch()
+    submitted(place, "slurm", [3])
+    (task,) = cluster.tasks
+    cluster.start(task)
+    wait_for(lambda: begun(place))
+    cluster.kill(task)
+    cluster.wait(task)
+    assert in_queues(place) == {}
+    (place.path.parent / "hold").unlink()
+    submitted(place, "slurm", [3])
+    cluster.run()
+    assert begun(place) == [3, 3]
 
 
 def test_slurm_that_signals_before_the_training_has_begun_starts_none(place, clusters):
@@ -239,19 +284,23 @@ def test_script_asks_for_what_the_settings_say(place, clusters):
     }
 
 
-def test_modules_and_setup_come_before_the_training_in_their_order(place, clusters):
+@pytest.mark.parametrize("scheduler", ["slurm", "pbs"])
+def test_modules_and_setup_come_before_the_training_in_their_order(place, clusters, scheduler):
     cluster = clusters()
-    module = 'module() { echo "module $*" >> log; }'
-    (place.path.parent / "modules.sh").write_text(module)
-    for scheduler in ("slurm", "pbs"):
-        (one,) = submitted(place, scheduler, [1], modules=("cuda/12", "python"), setup=("echo set up >> log",))
-        script = one.path / "job.sh"
-        cluster.tasks  # noqa: B018
-        text = script.read_text()
-        assert text.index("module load cuda/12") < text.index("module load python") < text.index("echo set up")
-    cluster.run()  # there is no `module` here
-    assert begun(place) == []
-    assert {code for it in cluster.tasks.values() for code in it["exits"]} == {2}
+    program = cluster.bin / "module"  # elsewhere it is a function of the shell
+    program.write_text('#!/bin/sh\necho "$@" >> log\n[ "$2" != none ]\n')
+    program.chmod(0o755)
+    submitted(place, scheduler, [1], modules=("cuda/12", "python"), setup=("echo set up >> log",))
+    cluster.run()
+    assert [line.split()[:2] for line in log(place)] == [
+        ["load", "cuda/12"],
+        ["load", "python"],
+        ["set", "up"],
+        ["1", "begins"],
+    ]
+    submitted(place, scheduler, [2], modules=("none",))
+    cluster.run()
+    assert begun(place) == [1]
 
 
 def test_what_prints_no_job_is_an_error():
