@@ -12,7 +12,7 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SBATCH = {
@@ -134,10 +134,8 @@ class Cluster:
 
     @staticmethod
     def _all(process, number):
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        except ProcessLookupError:
-            pass
 
 
 @contextmanager

@@ -7,57 +7,17 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sweeps.fake_schedulers import PATIENCE, Cluster
 
+from sweeps.fake_schedulers import PATIENCE
+from sweeps.submitted import submitted
 from unetdyn.sweeps.schedulers.pbs import Pbs, bash_list
 from unetdyn.sweeps.schedulers.ranges import rows_of, text_of
 from unetdyn.sweeps.schedulers.scheduler import SchedulerError
-from unetdyn.sweeps.schedulers.settings import JobSettings
 from unetdyn.sweeps.schedulers.slurm import Slurm
-from unetdyn.sweeps.schedulers.submit import in_queues, submit
-from unetdyn.sweeps.table import Row, freeze
+from unetdyn.sweeps.schedulers.submit import in_queues
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="the scripts are bash's")
 ROWS = st.sets(st.integers(1, 40), min_size=1).map(sorted)
-
-TRAINING = """#!/bin/bash
-# A row's training. While `hold` is there it goes on until SIGTERM, and then it saves, slowly while `slow` is there;
-# else it ends with the code in `code`.
-trap 'touch saves; while [ -e slow ]; do sleep 0.02; done; echo "$2 saved" >> log; exit 143' TERM
-echo "$2 begins $3 $4" >> log
-while [ -e hold ]; do sleep 0.02; done
-exit "$(cat code 2>/dev/null || echo 0)"
-"""
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A sweep of twelve rows, where the tests are, and what trains a row."""
-    rows = [Row(n, n, 0, {"optimizer.learning_rate": n / 1000}, {}, "") for n in range(1, 13)]
-    sweep = freeze(tmp_path / "a sweep", "rates", "2026-11-27T09:00:00", {}, {}, {}, rows)
-    (tmp_path / "train").write_text(TRAINING)
-    (tmp_path / "train").chmod(0o755)
-    monkeypatch.chdir(tmp_path)
-    return sweep
-
-
-@pytest.fixture
-def clusters(tmp_path, monkeypatch):
-    made = []
-
-    def make(**settings):
-        made.append(Cluster(tmp_path / "cluster", **settings))
-        monkeypatch.setenv("PATH", str(made[-1].bin), prepend=":")
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
-
-
-def submitted(sweep, scheduler, rows, **more):
-    settings = JobSettings("4:00:00", **more)
-    return submit(sweep, scheduler, settings, rows, command=[str(sweep.path.parent / "train")])
 
 
 def log(sweep):

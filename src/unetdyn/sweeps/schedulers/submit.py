@@ -172,9 +172,10 @@ def submit(sweep: Sweep, scheduler: str, settings: JobSettings, rows: Sequence[i
         try:
             done.append(_submit(sweep, chosen, job))
         except SchedulerError as error:
-            if done:
-                error.add_note(f"Submitted before it: {', '.join(each.job for each in done)}.")
-            raise
+            if not done:
+                raise
+            taken = ", ".join(each.job for each in done)
+            raise SchedulerError(f"{str(error).rstrip('.')}. Submitted before it: job {taken}.") from error
     return done
 
 
