@@ -69,18 +69,18 @@ def test_array_is_submitted_signalled_requeued_and_complete(cluster, sweep):
     held = [["3", "begins"], ["4", "begins"]]
     cluster.wait_for(lambda: all(each in [line[:2] for line in log(sweep)] for each in held))
     assert set(in_queues(sweep)[first.job]) >= {3, 4}
-    cluster.ask("scancel", f"{first.job}_4")  # somebody changes their mind
+    cluster.ask("scancel", f"{first.job}_3")  # somebody changes their mind
     cluster.wait_for(lambda: in_queues(sweep) == {})
 
     lines = log(sweep)
     print("\n".join(map(" ".join, lines)))
     begun = {row: [line[2:] for line in lines if line[:2] == [row, "begins"]] for row in "123467"}
-    assert {row: len(times) for row, times in begun.items()} == {"1": 1, "2": 1, "3": 2, "4": 1, "6": 1, "7": 1}
-    (job, before), (again, after) = begun["3"]
-    assert (job, before, after) == (again, "0", "1")
-    assert sorted(line[0] for line in lines if line[1] == "done") == ["1", "2", "3", "6", "7"]
+    assert {row: len(times) for row, times in begun.items()} == {"1": 1, "2": 1, "3": 1, "4": 2, "6": 1, "7": 1}
+    (job, before), (again, after) = begun["4"]
+    assert (job, again, before, after) == (first.job, first.job, "0", "1")  # the last task's is that of the array
+    assert sorted(line[0] for line in lines if line[1] == "done") == ["1", "2", "4", "6", "7"]
     assert sorted(line[0] for line in lines if line[1] == "saved") == ["3", "4"]
-    assert (first.path / f"{first.job}_3.txt").is_file()
+    assert (first.path / f"{first.job}_4.txt").is_file()
 
 
 def test_refusal_of_slurm_is_told(cluster, sweep):

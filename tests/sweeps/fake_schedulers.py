@@ -271,10 +271,20 @@ def qrerun(state, folder, task):
     requeue(state, task, f"qrerun: Unknown Job Id {task}")
 
 
-def requeue(state, task, unknown):
-    if state["tasks"].get(task, {}).get("state") != "RUNNING":
+def requeue(state, job, unknown):
+    """A task; or all of an array, also of those that run and that have ended, as SLURM and PBS have it."""
+    of_array = {f"{it['job']}_{it['number']}": task for task, it in state["tasks"].items() if it["number"] is not None}
+    whole = [task for task, it in state["tasks"].items() if it["job"] == job]
+    chosen = whole or [of_array.get(job, job)]
+    if chosen[0] not in state["tasks"] or (not whole and state["tasks"][chosen[0]]["state"] == "PENDING"):
         raise Refused(unknown)
-    state["tasks"][task]["requeued"] = True
+    for task in chosen:
+        it = state["tasks"][task]
+        if it["state"] == "RUNNING":
+            it["requeued"] = True
+        else:
+            it["restarts"] += it["state"] == "COMPLETED"
+            it["state"] = "PENDING"
 
 
 def squeue(state, folder, *arguments):

@@ -99,6 +99,21 @@ def test_slurm_task_that_nears_its_walltime_saves_and_goes_on_under_its_number(p
     assert in_queues(place) == {}
 
 
+def test_slurm_task_that_goes_on_takes_no_other_with_it(place, clusters):
+    cluster = clusters()
+    submitted(place, "slurm", [3, 4])
+    first, last = sorted(cluster.tasks, key=lambda task: cluster.tasks[task]["number"])
+    assert last == cluster.tasks[last]["job"]  # the id of the last task is that of the whole array
+    cluster.start(first)
+    cluster.wait(first)
+    (place.path.parent / "hold").touch()
+    cluster.start(last)
+    wait_for(lambda: begun(place) == [3, 4])
+    cluster.before_walltime(last)
+    cluster.wait(last)
+    assert [cluster.tasks[task]["state"] for task in (first, last)] == ["COMPLETED", "PENDING"]
+
+
 @pytest.mark.parametrize("scheduler", ["slurm", "pbs"])
 def test_cancelled_task_saves_and_stays_away(place, clusters, scheduler):
     cluster = clusters(operator=True)
