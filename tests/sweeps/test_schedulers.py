@@ -5,19 +5,12 @@ import shutil
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sweeps.fake_schedulers import PATIENCE
 from sweeps.submitted import submitted
-from unetdyn.sweeps.schedulers.pbs import Pbs, bash_list
-from unetdyn.sweeps.schedulers.ranges import rows_of, text_of
-from unetdyn.sweeps.schedulers.scheduler import SchedulerError
-from unetdyn.sweeps.schedulers.slurm import Slurm
 from unetdyn.sweeps.schedulers.submit import in_queues
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="the scripts are bash's")
-ROWS = st.sets(st.integers(1, 40), min_size=1).map(sorted)
 
 
 def log(sweep):
@@ -56,28 +49,6 @@ def test_too_large_an_array_is_several(place, clusters, scheduler):
     assert len({each.job for each in found}) == len({each.path for each in found}) == 3
     cluster.run()
     assert sorted(begun(place)) == list(range(1, 13))
-
-
-@given(rows=ROWS, largest=st.integers(1, 12))
-def test_arrays_have_each_row_once_and_numbers_that_are_allowed(rows, largest):
-    for scheduler in (Slurm(), Pbs()):
-        arrays = scheduler.arrays(rows, largest)
-        assert [row for array in arrays for row in array.rows] == rows
-        assert all(1 <= number <= largest for array in arrays for number in array.numbers)
-        assert all(len(set(array.numbers)) == len(array.rows) for array in arrays)
-
-
-@given(rows=ROWS)
-def test_ranges_name_what_they_were_made_of(rows):
-    assert list(rows_of(text_of(rows), 40)) == rows
-    named = [(int(a), int(b or a)) for a, b in re.findall(r"\{?(\d+)(?:\.\.(\d+))?\}?", bash_list(rows))]
-    assert [row for first, last in named for row in range(first, last + 1)] == rows
-
-
-@pytest.mark.parametrize("text", ["", "0", "3-2", "13", "1-13", "1,,2", "a", "1.5", "-1", "٣"])
-def test_rows_that_are_none_are_refused(text):
-    with pytest.raises(ValueError, match=r"from 1 to 12, like 1-7,9\. Received: "):
-        rows_of(text, 12)
 
 
 def test_slurm_task_that_nears_its_walltime_saves_and_goes_on_under_its_number(place, clusters):
@@ -276,20 +247,3 @@ def test_modules_and_setup_come_before_the_training_in_their_order(place, cluste
     submitted(place, scheduler, [2], modules=("none",))
     cluster.run()
     assert begun(place) == [1]
-
-
-def test_what_prints_no_job_is_an_error():
-    with pytest.raises(SchedulerError, match="Submitted batch job N"):
-        Slurm().job_of("welcome")
-    with pytest.raises(SchedulerError, match="the id of a job"):
-        Pbs().job_of("welcome to 17")
-
-
-def test_job_that_has_left_the_queue_has_no_tasks_there(clusters):
-    clusters()
-    assert Slurm().waiting("99") == Pbs().waiting("99[].fake") == set()
-
-
-def test_limit_of_arrays_is_asked_for(clusters):
-    clusters(max_array=250)
-    assert (Slurm().largest_array(), Pbs().largest_array()) == (250, 250)

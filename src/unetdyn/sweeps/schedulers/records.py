@@ -70,6 +70,14 @@ def submissions(sweep: Sweep) -> list[Submission]:
 
     Raises:
         SweepError: If a record is damaged.
+
+    Example:
+        >>> import tempfile
+        >>> from unetdyn.sweeps.table import Row, freeze
+        >>> sweep = freeze(tempfile.mkdtemp(), "rates", "", {}, {}, {}, [Row(1, 1, 0, {}, {}, "")])
+        >>> keep(Submission(new_folder(sweep), "slurm", "17", "2026-11-27T09:00:00+00:00", (1,), (1,)))
+        >>> [(each.job, each.rows, each.path.name) for each in submissions(sweep)]
+        [('17', (1,), '0001')]
     """
     found = []
     for file in sorted((sweep.path / FOLDER).glob(f"*/{FILE}")):

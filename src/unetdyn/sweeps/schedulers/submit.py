@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from unetdyn._checks import check_choice, check_count
 from unetdyn.runs.atomic import create
@@ -113,6 +112,14 @@ def jobs_of(
     Raises:
         SweepError: If a row is none of the sweep's.
         ValueError: If there is no row, or the template is wrong.
+
+    Example:
+        >>> import tempfile
+        >>> from unetdyn.sweeps.table import Row, freeze
+        >>> sweep = freeze(tempfile.mkdtemp(), "rates", "", {}, {}, {}, [Row(n, n, 0, {}, {}, "") for n in (1, 2, 3)])
+        >>> (job,) = jobs_of(sweep, scheduler_named("pbs"), JobSettings("4:00:00"), [1, 3], max_array=100)
+        >>> [line for line in job.script.splitlines() if " -J " in line], job.command
+        (['#PBS -J 1-2'], ('qsub', 'job.sh'))
     """
     rows = sorted({sweep.row(row).number for row in rows})
     if not rows:
@@ -142,7 +149,16 @@ def jobs_of(
     ]
 
 
-def submit(sweep: Sweep, scheduler: str, settings: JobSettings, rows: Sequence[int], **more: Any) -> list[Submission]:
+def submit(
+    sweep: Sweep,
+    scheduler: str,
+    settings: JobSettings,
+    rows: Sequence[int],
+    *,
+    template: Path | None = None,
+    command: Sequence[str] | None = None,
+    max_array: int | None = None,
+) -> list[Submission]:
     """Submit rows of a sweep as job arrays.
 
     Each array has a folder in `submissions/` of the sweep, with its script, the job's id and rows, and what its tasks
@@ -153,7 +169,9 @@ def submit(sweep: Sweep, scheduler: str, settings: JobSettings, rows: Sequence[i
         scheduler: `slurm` or `pbs`.
         settings: What each task asks for.
         rows: Numbers of rows, at least one; `unfinished` has those that are left.
-        **more: As `jobs_of` takes it.
+        template: See `jobs_of`, as the others.
+        command: See `jobs_of`.
+        max_array: See `jobs_of`.
 
     Returns:
         One for each array.
@@ -165,7 +183,7 @@ def submit(sweep: Sweep, scheduler: str, settings: JobSettings, rows: Sequence[i
         ValueError: If there is no row, or the template is wrong; nothing was submitted then.
     """
     chosen = scheduler_named(scheduler)
-    jobs = jobs_of(sweep, chosen, settings, rows, **more)
+    jobs = jobs_of(sweep, chosen, settings, rows, template=template, command=command, max_array=max_array)
     check_program(chosen)
     done: list[Submission] = []
     for job in jobs:
