@@ -61,7 +61,7 @@ def submit(*words):
 
 def test_array_is_submitted_signalled_requeued_and_complete(cluster, sweep):
     assert Slurm().largest_array() == 5
-    times = ("--walltime", "0:02:00", "--signal-before", "90", "--template", "mine.sh.j2")
+    times = ("--walltime", "0:02:00", "--signal-before", "59", "--template", "mine.sh.j2")
     print(submit(*times, "--rows", "1-4,6-7"))
     first, second = submissions(sweep)
     assert (first.rows, second.rows, second.numbers) == ((1, 2, 3, 4), (6, 7), (1, 2))

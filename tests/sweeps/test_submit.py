@@ -28,7 +28,7 @@ HOUR = JobSettings("1:00:00")
     [
         ({"walltime": "3:50"}, r"may be hours and minutes"),
         ({"walltime": "soon"}, r"`walltime` must be more than nothing"),
-        ({"walltime": "0:02:00"}, r"`walltime` must be longer than `signal_before`"),
+        ({"walltime": "0:03:00"}, r"`walltime` must be longer than `signal_before` by more than 60 s"),
         ({"memory": "16"}, r"with its unit, K, M, G or T.*Received: memory='16'"),
         ({"memory": "1.5G"}, r"Received: memory='1\.5G'"),
         ({"memory": "0G"}, r"Received: memory='0G'"),
@@ -115,9 +115,9 @@ def test_template_of_a_user_is_used(place, tmp_path):
     file.write_text(
         "{% for each in modules %}use {{ each }}\n{% endfor %}{{ rows }} in {{ walltime }}: {{ command }}\n"
     )
-    settings = JobSettings("90", signal_before=30, modules=("a", "b"))
+    settings = JobSettings("100", signal_before=30, modules=("a", "b"))
     (job,) = jobs_of(place, Slurm(), settings, [1, 2, 4], template=file, command=["my train", "x"])
-    assert job.script == "use a\nuse b\n1-2,4 in 00:01:30: 'my train' x --row \"$row\"\n"
+    assert job.script == "use a\nuse b\n1-2,4 in 00:01:40: 'my train' x --row \"$row\"\n"
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_what_was_submitted_is_kept(place, clusters):
 
 @pytest.mark.parametrize(
     "change",
-    [lambda found: found.pop("job"), lambda found: found.update(rows=["1"]), lambda found: found.update(numbers=[])],
+    [lambda found: found.pop("job"), lambda found: found.update(rows="13"), lambda found: found.update(numbers="1-2")],
 )
 def test_damaged_record_is_refused(place, clusters, change):
     clusters()

@@ -1,5 +1,6 @@
 """What was submitted of a sweep: a folder for each job, with its script, its record and what its tasks printed."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from unetdyn.runs.atomic import replacing
 from unetdyn.runs.strict_json import dumps, loads
+from unetdyn.sweeps.schedulers.ranges import rows_of, text_of
 from unetdyn.sweeps.table import Sweep, SweepError
 
 FOLDER = "submissions"
@@ -52,7 +54,8 @@ def new_folder(sweep: Sweep) -> Path:
 
 def keep(submission: Submission) -> None:
     """Write the record of a job that a scheduler has taken."""
-    values = {name: value for name, value in asdict(submission).items() if name != "path"}
+    values = asdict(submission) | {"rows": text_of(submission.rows), "numbers": text_of(submission.numbers)}
+    del values["path"]
     with replacing(submission.path / FILE) as temporary:
         temporary.write_text(dumps(values, indent=1) + "\n", encoding="utf-8")
 
@@ -82,7 +85,7 @@ def submissions(sweep: Sweep) -> list[Submission]:
     found = []
     for file in sorted((sweep.path / FOLDER).glob(f"*/{FILE}")):
         try:
-            found.append(_read(file.parent, loads(file.read_bytes())))
+            found.append(_read(sweep, file.parent, loads(file.read_bytes())))
         except (ValueError, TypeError, KeyError) as error:
             raise SweepError(
                 f"{file} is damaged: {type(error).__name__}: {error}. Remove {file.parent} once its job has ended."
@@ -90,8 +93,9 @@ def submissions(sweep: Sweep) -> list[Submission]:
     return found
 
 
-def _read(path: Path, values: Mapping[str, Any]) -> Submission:
-    rows, numbers = tuple(values["rows"]), tuple(values["numbers"])
-    if not all(type(number) is int for number in (*rows, *numbers)) or len(rows) != len(numbers):
-        raise ValueError("its rows and their tasks must be whole numbers, and as many")
+def _read(sweep: Sweep, path: Path, values: Mapping[str, Any]) -> Submission:
+    rows = rows_of(str(values["rows"]), len(sweep.rows))
+    numbers = rows_of(str(values["numbers"]), sys.maxsize)
+    if len(rows) != len(numbers):
+        raise ValueError("its rows and the numbers of their tasks must be as many")
     return Submission(path, str(values["scheduler"]), str(values["job"]), str(values["submitted"]), rows, numbers)

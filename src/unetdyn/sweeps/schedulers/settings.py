@@ -10,6 +10,8 @@ _MEMORY = re.compile(r"([1-9]\d*)\s*([KMGT])i?B?", re.IGNORECASE | re.ASCII)
 _NAME = re.compile(r"[\w.@:/+=,-]+", re.ASCII)
 MOST_SIGNAL_BEFORE = 65535
 """What sbatch(1) allows for `--signal`."""
+EARLY = 60
+"""So many seconds earlier SLURM may signal (sbatch(1))."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class JobSettings:
         cpus: Of each task.
         gpus: Of each task.
         max_running: How many tasks of one array may run at a time; None for as many as there is room for.
-        signal_before: How many seconds before the walltime the training is told to save and end. 120, since SLURM may
-            be up to 60 seconds early (sbatch(1)), and a step and a state have to fit in.
+        signal_before: How many seconds before the walltime the training is told to save and end. 120, in which a step
+            and a state fit with room to spare.
         max_requeues: How often a task that has reached its walltime is put back into the queue. 20, after which PBS
             would hold it (qsub(1B), `run_count`).
 
@@ -37,9 +39,9 @@ class JobSettings:
     Example:
         >>> JobSettings("4:00:00", memory="16 gb").seconds
         14400
-        >>> JobSettings("0:01:00")
+        >>> JobSettings("0:03:00")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        ValueError: `walltime` must be longer than `signal_before`. Received: walltime='0:01:00', signal_before=120.
+        ValueError: `walltime` must be longer than `signal_before` by more than 60 s, which SLURM may signal early. ...
     """
 
     walltime: str
@@ -61,9 +63,9 @@ class JobSettings:
         check_count("max_requeues", self.max_requeues, 0, "")
         if self.max_running is not None:
             check_count("max_running", self.max_running, 1, "tasks", "or None for all")
-        if self.seconds <= self.signal_before:
+        if self.seconds <= self.signal_before + EARLY:
             raise ValueError(
-                "`walltime` must be longer than `signal_before`. "
+                f"`walltime` must be longer than `signal_before` by more than {EARLY} s, which SLURM may signal early. "
                 f"Received: walltime={self.walltime!r}, signal_before={self.signal_before}."
             )
         for name, values in (("queue", [self.queue]), ("account", [self.account]), ("modules", self.modules)):
