@@ -61,7 +61,7 @@ def submit(*words):
 
 def test_array_is_submitted_signalled_requeued_and_complete(cluster, sweep):
     assert Slurm().largest_array() == 5
-    times = ("--walltime", "0:02:00", "--signal-before", "59", "--template", "mine.sh.j2")
+    times = ("--walltime", "0:02:00", "--signal-before", "59", "--max-running", "2", "--template", "mine.sh.j2")
     print(submit(*times, "--rows", "1-4,6-7"))
     first, second = submissions(sweep)
     assert (first.rows, second.rows, second.numbers) == ((1, 2, 3, 4), (6, 7), (1, 2))
@@ -92,6 +92,8 @@ def test_refusal_of_slurm_is_told(cluster, sweep):
     assert "unrecognized option '--colour=red'" in done.output
     done = CliRunner().invoke(main, [*words, "--partition", "nowhere"])
     assert "invalid partition specified: nowhere" in done.output
+    done = CliRunner().invoke(main, [*words, "--gpus", "1", "--cpus", "2", "--memory", "1M", "--account", "lab"])
+    assert "Invalid generic resource (gres) specification" in done.output  # options that it knows, of what isn't there
     assert submissions(sweep) == []
 
 
