@@ -73,13 +73,14 @@ def submit(
     if settings["walltime"] is None:
         raise click.UsageError("Missing option '--walltime': a task must know when to save and end.")
 
+    from unetdyn.sweeps.lookup import find_sweep
     from unetdyn.sweeps.schedulers import submit as submitting
     from unetdyn.sweeps.schedulers.ranges import rows_of, text_of
     from unetdyn.sweeps.schedulers.settings import JobSettings
 
     with in_sentences():
         asked = JobSettings(**settings)
-        sweep = _sweep(design)
+        sweep = find_sweep(design)
         if rows is not None:
             chosen = rows_of(rows, len(sweep.rows))
         else:
@@ -97,17 +98,6 @@ def submit(
             return
         for each in submitting.submit(sweep, scheduler, asked, chosen, **more):
             click.echo(printable(f"job {each.job}  rows {text_of(each.rows)}  {each.path}"))
-
-
-def _sweep(design: Path) -> Any:
-    from importlib import import_module
-    from importlib.util import find_spec
-
-    from unetdyn.sweeps.table import open_sweep
-
-    if find_spec("unetdyn.sweeps.lookup") is None:  # until the sweeps' plan is there
-        return open_sweep(design)
-    return import_module("unetdyn.sweeps.lookup").find_sweep(design)
 
 
 def _written(scheduler: str, template: Path | None, file: Path) -> Path:
