@@ -7,6 +7,7 @@ import click
 from unetdyn.cli.quiet import quiet_stderr
 from unetdyn.cli.sentences import in_sentences
 from unetdyn.cli.sweep_running import retry, run, status
+from unetdyn.cli.sweep_submitting import submit
 
 
 @click.group()
@@ -37,5 +38,5 @@ def plan_sweep(design: Path, variance_from: tuple[Path, ...], no_timing: bool) -
         plan(design, timed=not no_timing, variance_from=variance_from)
 
 
-for command in (run, status, retry):
+for command in (run, submit, status, retry):
     sweep.add_command(command)
