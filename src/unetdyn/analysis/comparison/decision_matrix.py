@@ -214,19 +214,19 @@ def _standings(cells: LevelCells, sign: int, confidence: float, exact: bool) -> 
     estimates = [cells.mean(place) for place in range(len(cells.levels))]
     best = max(range(len(estimates)), key=lambda place: sign * estimates[place].value)
     pairs = {} if exact else {(d.one, d.other): d for d in separate_differences(cells, confidence)}
+    untold = cells.reason if len(cells.levels) > 1 else "there is nothing to compare it with"
+    if not untold and not exact and not any(pair.determined for pair in pairs.values()):
+        untold = next(pair.reason for pair in pairs.values())
     found = {}
     for place, level in enumerate(cells.levels):
         mean, error, df = estimates[place]
         half = float(stats.t.isf((1 - confidence) / 2, df)) * error if error > 0 and not exact else nan
-        ahead = cells.levels[best]
-        pair = pairs.get((level, ahead), pairs.get((ahead, level)))
+        pair = pairs.get((level, cells.levels[best]), pairs.get((cells.levels[best], level)))
         reason = ""
         if exact:
             verdict = BEST if mean == estimates[best].value else BEHIND
-        elif len(cells.levels) == 1:
-            verdict, reason = "", "there is nothing to compare it with"
-        elif cells.reason:
-            verdict, reason = "", cells.reason
+        elif untold:
+            verdict, reason = "", untold
         elif place == best:
             verdict = BEST
         else:
