@@ -6,7 +6,7 @@ import statsmodels.formula.api as smf
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from planted_runs import FACTORS, grid, run, several
+from planted_designs import FACTORS, grid, run, several
 from unetdyn.analysis import assumptions
 
 

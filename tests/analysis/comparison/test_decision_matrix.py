@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from planted_runs import run
+from planted_designs import run
 from unetdyn.analysis import decision_matrix, recommend, summarise
 
 VALUES = {

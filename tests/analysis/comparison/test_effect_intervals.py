@@ -5,7 +5,7 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from planted_runs import FACTORS, grid, run, several
+from planted_designs import FACTORS, grid, run, several
 from unetdyn.analysis import anova, effect_intervals
 from unetdyn.analysis.comparison.effect_intervals import _eta_interval
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestRegressor
 
-from planted_runs import run
+from planted_designs import run
 from unetdyn.analysis import anova, importance
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from planted_runs import run
+from planted_designs import run
 from unetdyn.analysis import missing_cells
 
 PLAN = [

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from planted_runs import FACTORS, grid
+from planted_designs import FACTORS, grid
 from unetdyn.analysis import adjusted_tests, anova, holm, robust_tests
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestIndPower
 
-from planted_runs import grid, run, several
+from planted_designs import grid, run, several
 from unetdyn.analysis import next_runs, smallest_difference, summarise
 
 VALUES = {"a": [0.61, 0.66, 0.63], "b": [0.68, 0.66, 0.69], "c": [0.2, 0.25, 0.21]}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from planted_runs import run, several
+from planted_designs import run, several
 from unetdyn.analysis import probability_of_best, summarise
 
 

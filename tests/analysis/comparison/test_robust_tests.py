@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.oneway import anova_oneway
 
-from planted_runs import FACTORS, grid, run, several
+from planted_designs import FACTORS, grid, run, several
 from unetdyn.analysis import anova, robust_tests
 
 ALL = {"alternative": "greater", "n_resamples": np.inf, "vectorized": False}
