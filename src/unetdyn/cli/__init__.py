@@ -1,4 +1,4 @@
-"""The command line: train, carry on, predict, evaluate, show, diagnose, report and export, and a demonstration.
+"""The command line: train, carry on, predict, evaluate, show, diagnose, report, compare, sweep and export, and a demonstration.
 
 Commands import what they need when they are called, so that a run is shown without Keras.
 """
@@ -10,6 +10,7 @@ import sys
 import click
 
 from unetdyn import __version__
+from unetdyn.cli.comparing import analyse, compare
 from unetdyn.cli.evaluating import evaluate
 from unetdyn.cli.exporting import export
 from unetdyn.cli.predicting import predict
@@ -29,5 +30,11 @@ def main() -> None:
             stream.reconfigure(errors="replace")
 
 
-for command in (train, resume, demo, predict, evaluate, show, diagnose, report, export):
+@main.group()
+def sweep() -> None:
+    """Many trainings by a table of their settings, that ends in statistics."""
+
+
+for command in (train, resume, demo, predict, evaluate, show, diagnose, report, compare, export):
     main.add_command(command)
+sweep.add_command(analyse)

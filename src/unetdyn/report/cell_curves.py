@@ -90,15 +90,21 @@ class CellCurvesDisplay(Display):
             ax.grid(alpha=0.25)
         self._one_scale(found)
         if axes is None:
+            for place, ax in enumerate(found):
+                ax.tick_params(labelleft=place % _COLUMNS == 0)
             self.figure_.supxlabel("epoch", fontsize=9, color=BLACK)
             self.figure_.supylabel(escape_label(wrap(self.label, _UP)), fontsize=9)
         return self
 
     def _one_scale(self, axes: Sequence[Axes]) -> None:
-        for which in ("x", "y"):
-            ends = [getattr(ax, f"get_{which}lim")() for ax in axes]
-            for ax in axes:
-                getattr(ax, f"set_{which}lim")(min(low for low, _ in ends), max(high for _, high in ends))
+        last = max(
+            (int(curve.epochs[-1]) for curves in self.cells.values() for curve in curves if len(curve.epochs)),
+            default=0,
+        )
+        ends = [ax.get_ylim() for ax in axes]
+        for ax in axes:
+            ax.set_xlim(0.5, last + 1.5)
+            ax.set_ylim(min(low for low, _ in ends), max(high for _, high in ends))
 
 
 def curves_of_cells(table: RunTable) -> dict[str, list[Curve]]:

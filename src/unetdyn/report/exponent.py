@@ -56,7 +56,8 @@ class ExponentDisplay(Display):
             rates, sigmas = groups.setdefault(str(run.factors.get(by, "runs")), ([], []))
             rates.append(float(run.factors["learning_rate"]))
             sigmas.append(run.stability)
-        found = stability_exponent(*(sum((group[place] for group in groups.values()), []) for place in (0, 1)))
+        both = [each for group in groups.values() for each in zip(*group, strict=True)]
+        found = stability_exponent([rate for rate, _ in both], [sigma for _, sigma in both])
         return cls(groups, found, label)
 
     def plot(self, ax: Axes | None = None, **kwargs: Any) -> "ExponentDisplay":
@@ -75,7 +76,13 @@ class ExponentDisplay(Display):
             x, y = np.asarray(rates, dtype=np.float64), np.asarray(sigmas, dtype=np.float64)
             sound = np.isfinite(x) & np.isfinite(y) & (x > 0) & (y > 0)
             color, _, marker = STYLES[place % len(STYLES)]
-            look = {"color": color, "marker": marker, "markersize": 4, "linestyle": "none", "alpha": 0.7}
+            look: dict[str, Any] = {
+                "color": color,
+                "marker": marker,
+                "markersize": 4,
+                "linestyle": "none",
+                "alpha": 0.7,
+            }
             ax.plot(x[sound], y[sound], label=escape_label(abbreviate(name)), **look)
             ends += x[sound].tolist()
         found = self.found
@@ -97,4 +104,4 @@ class ExponentDisplay(Display):
         if not np.isfinite(found.exponent):
             return f"{found.runs} runs: no line, because {found.reason}"
         ends = f" ({interval(found.low, found.high)})" if np.isfinite(found.low) else ""
-        return f"σ ∝ α^β with β = {number(found.exponent)}{ends}, R² = {number(found.r_squared)}, n = {found.runs}"
+        return f"β = {number(found.exponent)}{ends}, R² = {number(found.r_squared)}, n = {found.runs}"

@@ -100,12 +100,12 @@ class InteractionsDisplay(Display):
         for ax, (pair, groups) in zip(found, self.pairs.items(), strict=True):
             self._draw(ax, pair, finite(groups), kwargs)
             ax.set_ylabel(escape_label(wrap(self.label, _UP)), fontsize=9)
-        low, high = (pick(end) for pick, end in ((min, [ax.get_ylim()[0] for ax in found]), (max, [ax.get_ylim()[1] for ax in found])))
+        lows, highs = zip(*(ax.get_ylim() for ax in found), strict=True)
         for ax in found:
-            ax.set_ylim(low, high)
+            ax.set_ylim(min(lows), max(highs))
         runs = sum(len(values) for values in next(iter(self.pairs.values())).values())
         intervals = f" with {100 * self.scatter.confidence:g} % intervals" if self.scatter.df > 0 else ""
-        panel_title(found[0], f"means of {runs} runs{intervals}; level lines beside each other: no interaction")
+        panel_title(found[0], f"means of {runs} runs{intervals}; parallel lines: no interaction")
         return self
 
     def _draw(self, ax: Axes, pair: Pair, groups: dict[Any, Any], kwargs: dict[str, Any]) -> None:
@@ -119,8 +119,10 @@ class InteractionsDisplay(Display):
             look = line_style(kwargs, color=color, linestyle=line, marker=marker, markersize=5, linewidth=1.4)
             ax.plot(x, means, label=escape_label(abbreviate(in_words(level))), **look)
             for at, mean, each in zip(x, means, values, strict=True):
-                ax.plot(np.full(len(each), at), each, color=color, marker=".", markersize=3, linestyle="none", alpha=0.5)
+                dots: dict[str, Any] = {"color": color, "marker": ".", "markersize": 3, "linestyle": "none"}
+                ax.plot(np.full(len(each), at), each, alpha=0.5, **dots)
                 draw_mean(ax, float(at), float(mean), self.scatter.half_width(len(each)), color)
         level_axis(ax, pair[0], along)
-        title = escape_label(pair[1].replace("_", " "))
+        more = f", {len(lines) - len(STYLES)} more are not drawn" if len(lines) > len(STYLES) else ""
+        title = escape_label(pair[1].replace("_", " ")) + more
         ax.legend(title=title, fontsize=8, title_fontsize=8, framealpha=0.8, edgecolor="none", ncols=min(len(lines), 2))

@@ -57,17 +57,13 @@ def level_axis(ax: Axes, name: str, levels: Sequence[Any]) -> None:
     ax.grid(alpha=0.25, axis="y")
 
 
-def spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far to the side each dot of a level stands, so that few cover each other: in the order of their values.
+def spread(count: int) -> NDArray[np.float64]:
+    """How far to the side each dot of a level stands, so that few cover each other: steps of the golden ratio.
 
-    >>> spread(np.array([0.5, 0.7, 0.6])).round(2).tolist()
-    [-0.16, 0.16, 0.0]
+    >>> spread(3).round(2).tolist()
+    [0.0, -0.12, 0.08]
     """
-    if len(values) < 2:
-        return np.zeros(len(values))
-    place = np.empty(len(values))
-    place[np.argsort(values, kind="stable")] = np.linspace(-_DOTS, _DOTS, len(values))
-    return place
+    return _DOTS * (2 * ((0.5 + np.arange(count) * (np.sqrt(5) - 1) / 2) % 1) - 1)
 
 
 def draw_mean(ax: Axes, x: float, mean: float, half: float, color: str, label: str | None = None) -> None:

@@ -111,11 +111,13 @@ class MainEffectsDisplay(Display):
     def _draw_levels(self, ax: Axes, name: str, groups: dict[Any, Any], kwargs: dict[str, Any]) -> None:
         means = [float(values.mean()) if len(values) else float("nan") for values in groups.values()]
         for place, values in enumerate(groups.values()):
-            ax.plot(place + spread(values), values, color=GREY, marker="o", markersize=3, linestyle="none", alpha=0.7)
+            ax.plot(
+                place + spread(len(values)), values, color=GREY, marker="o", markersize=3, linestyle="none", alpha=0.7
+            )
             draw_mean(ax, place, means[place], self.scatter.half_width(len(values)), BLUE)
         look = line_style(kwargs, color=BLUE, marker="D", markersize=6, linewidth=1.2)
         ax.plot(range(len(means)), means, **look)
-        level_axis(ax, name, [f"{level}" if isinstance(level, str) else level for level in groups])
+        level_axis(ax, name, list(groups))
 
     def _draw_numbers(self, ax: Axes, name: str, groups: dict[Any, Any], kwargs: dict[str, Any]) -> None:
         x = np.concatenate([np.full(len(values), float(level)) for level, values in groups.items()])

@@ -142,9 +142,7 @@ def _settings(levels: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, 
     return with_levels({names[key]: level for key, level in levels.items()})
 
 
-def _summary(
-    run: Run, label: str, factors: Mapping[str, Any], metric: str | None
-) -> tuple[RunSummary, Curve | None]:
+def _summary(run: Run, label: str, factors: Mapping[str, Any], metric: str | None) -> tuple[RunSummary, Curve | None]:
     """The numbers of a row, with the settings of the table alone: what else was recorded is the same in all rows."""
     summary, curve = read(run, label, metric, factors)
     return replace(summary, factors=dict(factors)), curve

@@ -44,15 +44,16 @@ def table_of_runs(
         >>> table.factors, table.repeated
         ({'learning_rate': (0.001, 0.005)}, 2)
     """
-    paths = [Path(path) for path in paths]
-    if not paths:
+    folders = [Path(path) for path in paths]
+    if not folders:
         raise ValueError("`paths` must be one run directory or more. Received: none.")
-    names = names_of(paths)
-    twice = [path for path in paths if [each.resolve() for each in paths].count(path.resolve()) > 1]
+    names = names_of(folders)
+    resolved = [folder.resolve() for folder in folders]
+    twice = [folder for folder, full in zip(folders, resolved, strict=True) if resolved.count(full) > 1]
     if twice:
         raise ValueError(f"`paths` must name each run once. Received: {twice[0]} twice.")
     summaries, curves, absent, places = [], {}, [], {}
-    for label, path in zip(names, paths, strict=True):
+    for label, path in zip(names, folders, strict=True):
         run = unetdyn.runs.open(path)
         places[label] = str(path)
         if (why := why_absent(run)) is not None:
@@ -113,5 +114,7 @@ def names_of(paths: Sequence[Path]) -> list[str]:
         twice = {name for name in names if names.count(name) > 1}
         if not twice:
             break
-        names = ["/".join(path.parts[-depth:]) if name in twice else name for path, name in zip(full, names, strict=True)]
+        names = [
+            "/".join(path.parts[-depth:]) if name in twice else name for path, name in zip(full, names, strict=True)
+        ]
     return names

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from unetdyn.analysis.comparison.choices import grouped
 from unetdyn.analysis.comparison.summary import RunSummary
 from unetdyn.analysis.series import Curve
@@ -81,6 +83,23 @@ class RunTable:
         """The runs as they are where only the factors count: those of one cell differ in nothing."""
         return [replace(run, factors=_without(run.factors, self.blocks)) for run in self.runs]
 
+    def cell_means(self, short: bool = False) -> list[RunSummary]:
+        """One summary a cell: the means of its runs; ill where one of them is.
+
+        Args:
+            short: Whether names are the levels alone; else (default) those of the factors too.
+        """
+        name = self.short_title if short else self.title
+        return [_mean(name(cell), runs) for cell, runs in self.cells().items()]
+
+    def short_title(self, cell: Sequence[Any]) -> str:
+        """The levels of a cell alone.
+
+        >>> RunTable("rates", (), {"learning_rate": (0.001,), "filters": (8,)}).short_title((0.001, 8))
+        '0.001 · 8'
+        """
+        return " · ".join(map(in_words, cell)) or "all runs"
+
     def title(self, cell: Sequence[Any]) -> str:
         """A cell in words.
 
@@ -134,6 +153,16 @@ def short_names(keys: Iterable[str]) -> dict[str, str]:
     keys = list(dict.fromkeys(keys))
     last = [key.rpartition(".")[2] for key in keys]
     return {key: short if last.count(short) == 1 else key for key, short in zip(keys, last, strict=True)}
+
+
+def _mean(name: str, runs: Sequence[RunSummary]) -> RunSummary:
+    ill = [run for run in runs if run.ill]
+    numbers: dict[str, Any] = {
+        key: float(np.mean([getattr(run, key) for run in runs])) for key in ("performance", "final", "stability")
+    }
+    notes = () if np.isfinite(list(numbers.values())).all() else ("one of its runs has no number there",)
+    why = f"{len(ill)} of its {len(runs)} runs, such as {ill[0].name}: {ill[0].ill}" if ill else ""
+    return replace(runs[0], name=name, **numbers, peak_epoch=None, notes=notes, ill=why)
 
 
 def _without(factors: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def write_report(runs: Any, path: str | Path, metric: str | None = None) -> Path
         >>> "<title>Training report: first</title>" in report.read_text(encoding="utf-8")
         True
     """
-    path = _checked_path(path)
+    path = checked_path(path)
     opened = _opened(runs)
     most = 1 if len(opened) > MOST_FULL else None
     contents = [
@@ -102,7 +102,8 @@ def with_code(text: str) -> Markup:
     return Markup("").join(form.format(part) for form, part in zip(code, parts, strict=True))
 
 
-def _checked_path(path: str | Path) -> Path:
+def checked_path(path: str | Path) -> Path:
+    """The file of a report, with the right ending and in a folder that is there."""
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"`path` must end in .html. Received: {path}.")

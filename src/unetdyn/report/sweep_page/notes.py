@@ -1,0 +1,47 @@
+"""What to mind when reading the page: what was asked, what was the same in all runs, what differs that should not."""
+
+from collections.abc import Iterable
+
+from unetdyn.analysis.comparison.many_runs import comparison_notes
+from unetdyn.analysis.comparison.run_table import in_words
+from unetdyn.analysis.comparison.table_statistics import TableStatistics
+from unetdyn.report.sweep_page.section import Section
+
+MOST_LEVELS = 12  # of a factor, that are written out
+
+
+def notes_of(found: TableStatistics, notes: Iterable[str]) -> list[str]:
+    """Those of one result, without what is said of all runs once, in the section of notes."""
+    common = set(comparison_notes(found.table.runs))
+    return [_sentence(note) for note in notes if note not in common]
+
+
+def notes_section(found: TableStatistics) -> Section:
+    """What was asked, what was the same in all runs, and what to mind."""
+    table = found.table
+    interactions = "no interactions" if found.order == 1 else f"interactions of up to {found.order} factors"
+    blocks = f" and in the blocks {', '.join(table.blocks)}" if table.blocks else ""
+    sentences = [
+        f"Asked about: {found.response}, with {interactions}. Runs of one cell differ in their seed alone{blocks}."
+    ]
+    levels = [
+        f"{name.replace('_', ' ')} {', '.join(map(in_words, of[:MOST_LEVELS]))}{' …' if len(of) > MOST_LEVELS else ''}"
+        for name, of in {**table.factors, **table.blocks}.items()
+    ]
+    if levels:
+        sentences.append(f"What differs: {'; '.join(levels)}.")
+    same = ", ".join(f"{name} {in_words(value)}" for name, value in table.constant.items())
+    if same:
+        sentences.append(f"The same in all runs: {same}.")
+    ill = {f"{run.name} is ill: {run.ill}" for run in table.runs if run.ill}
+    mind = [note for note in comparison_notes(table.runs) if note not in ill]
+    return Section("notes", "Notes", sentences, notes=[_sentence(note) for note in (*table.notes, *mind)])
+
+
+def _sentence(note: str) -> str:
+    """A note with a capital and a stop; a name at its beginning stays as it is.
+
+    >>> _sentence("6 tests: by chance alone one in twenty has p < 0.05"), _sentence("depth differs too")
+    ('6 tests: by chance alone one in twenty has p < 0.05.', 'depth differs too.')
+    """
+    return note if note.endswith(".") else f"{note}."
