@@ -1,4 +1,4 @@
-"""The command line: train, carry on, predict, evaluate, show, diagnose, report, compare, sweep and export, and a demonstration.
+"""The command line: train, carry on, predict, evaluate, show, diagnose, report, compare, sweep, export, and a demo.
 
 Commands import what they need when they are called, so that a run is shown without Keras.
 """

@@ -1,4 +1,4 @@
-"""The commands that end in statistics: `sweep analyse`, and `compare` of runs that no sweep made. No Keras is loaded."""
+"""The commands that end in statistics: `sweep analyse`, and `compare` of runs that no sweep made, without Keras."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -103,6 +103,7 @@ def table_of_sweep(sweep: Sweep, metric: str | None = None) -> RunTable:
         curves=curves,
         places=places,
         planned=len(sweep.rows),
+        plan=tuple(_planned(row, names, varied) for row in sweep.rows),
         sampled=sampled(list(cells), varied),
     )
 
@@ -140,6 +141,12 @@ _NOT_RECORDED = "\x00"
 
 def _settings(levels: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     return with_levels({names[key]: level for key, level in levels.items()})
+
+
+def _planned(row: Row, names: Mapping[str, str], varied: Mapping[str, Any]) -> dict[str, Any]:
+    """The level of each factor that varies, and the seed."""
+    levels = _settings(row.settings, names)
+    return {**{name: levels.get(name) for name in varied}, "seed": row.seed}
 
 
 def _summary(run: Run, label: str, factors: Mapping[str, Any], metric: str | None) -> tuple[RunSummary, Curve | None]:

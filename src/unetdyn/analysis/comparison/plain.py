@@ -28,9 +28,13 @@ def plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {key if isinstance(key, str) else " × ".join(map(str, key)): plain(each) for key, each in value.items()}
+        return {_key(key): plain(each) for key, each in value.items()}
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(each) for each in value]
     return value
+
+
+def _key(key: Any) -> str:
+    return " × ".join(map(str, key)) if isinstance(key, tuple) else str(key)

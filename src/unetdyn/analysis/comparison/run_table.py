@@ -46,6 +46,7 @@ class RunTable:
         curves: Name of the run → the metric that its performance is read from, epoch by epoch.
         places: Name of the run → where it is.
         planned: How many runs there should be.
+        plan: Of a sweep, factor → level and the seed of each of them; empty where nobody planned the runs.
         sampled: Factors of numbers, drawn so that each cell has its own: there are no groups of runs to compare.
         notes: What to mind, such as settings that change only together.
     """
@@ -59,6 +60,7 @@ class RunTable:
     curves: Mapping[str, Curve] = field(default_factory=dict)
     places: Mapping[str, str] = field(default_factory=dict)
     planned: int = 0
+    plan: tuple[Mapping[str, Any], ...] = ()
     sampled: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -111,13 +113,22 @@ class RunTable:
         return ", ".join(level_in_words(name, level) for name, level in zip(self.factors, cell, strict=True))
 
 
+def factor_in_words(name: str) -> str:
+    """The name of a factor, or of an interaction.
+
+    >>> factor_in_words("learning_rate × batch_size")
+    'learning rate × batch size'
+    """
+    return name.replace("_", " ")
+
+
 def level_in_words(name: str, level: Any) -> str:
     """A level with the name of its factor, where it does not speak for itself.
 
     >>> level_in_words("batch_size", 8), level_in_words("architecture", "UNet")
     ('batch size 8', 'UNet')
     """
-    return str(level) if name == "architecture" else f"{name.replace('_', ' ')} {in_words(level)}"
+    return str(level) if name == "architecture" else f"{factor_in_words(name)} {in_words(level)}"
 
 
 def in_words(level: Any) -> str:

@@ -1,6 +1,6 @@
 """All that a table of runs tells, in one object: what a page about a sweep shows, and what a script may read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, TypeVar
@@ -11,9 +11,13 @@ from unetdyn._checks import check_choice, check_count, check_positive
 from unetdyn.analysis.comparison.analysis_of_variance import Anova, anova
 from unetdyn.analysis.comparison.choices import Choice
 from unetdyn.analysis.comparison.components import VarianceComponents, variance_components
+from unetdyn.analysis.comparison.effect_intervals import EffectIntervals, effect_intervals
 from unetdyn.analysis.comparison.exponent import StabilityExponent, stability_exponent
+from unetdyn.analysis.comparison.missing_cells import MissingCells, missing_cells
+from unetdyn.analysis.comparison.multiplicity import holm
 from unetdyn.analysis.comparison.ranking import BestWithin, Front, best_within, pareto_front
 from unetdyn.analysis.comparison.recommendation import Recommendation, recommend
+from unetdyn.analysis.comparison.robust_tests import RobustTests, robust_tests
 from unetdyn.analysis.comparison.run_table import RunTable
 from unetdyn.analysis.comparison.slopes import Sensitivity, sensitivity
 from unetdyn.analysis.result import Result, interval, number
@@ -33,7 +37,11 @@ class TableStatistics(Result):
         response: What is asked about.
         order: How many factors an interaction has at most.
         max_sigma: The bound of σ; None where none was asked for.
+        missing: Which cells have no run, or fewer than planned; None where there are no cells.
         anova: Whether the factors make a difference.
+        sizes: How large it is, and between which levels.
+        robust: Tests beside F that suppose less.
+        adjusted: Name of the effect → p of F, adjusted by Holm for the number of effects.
         components: Where the variance comes from.
         slopes: What learning rate and batch size do, each with the other held.
         exponent: β of σ ∝ α^β.
@@ -47,7 +55,11 @@ class TableStatistics(Result):
     response: str
     order: int
     max_sigma: float | None
+    missing: MissingCells | None
     anova: Anova | str
+    sizes: EffectIntervals | str
+    robust: RobustTests | str
+    adjusted: Mapping[str, float]
     components: VarianceComponents | str
     slopes: Sensitivity | str
     exponent: StabilityExponent | str
@@ -127,12 +139,17 @@ def statistics_of(
     factors = table.grouped_by
     order = _order(table) if order is None else min(order, max(len(factors), 1))
     not_calm = _not_calm(table, max_sigma)
+    tested = _of_factors(anova, table, response, order)
     return TableStatistics(
         table=table,
         response=response,
         order=order,
         max_sigma=max_sigma,
-        anova=_anova(table, response, order),
+        missing=_missing(table, response),
+        anova=tested,
+        sizes=_of_factors(effect_intervals, table, response, order),
+        robust=_of_factors(robust_tests, table, response, order),
+        adjusted={} if isinstance(tested, str) else holm({name: effect.p for name, effect in tested.effects.items()}),
         components=_if_possible(lambda: variance_components(table.runs, response), table, ("architecture",)),
         slopes=_slopes(table, response),
         exponent=_exponent(table),
@@ -143,11 +160,20 @@ def statistics_of(
     )
 
 
-def _anova(table: RunTable, response: str, order: int) -> Anova | str:
+def _of_factors(test: Callable[..., Found], table: RunTable, response: str, order: int) -> Found | str:
+    """What a test finds of the factors that group the runs, within blocks."""
     factors = table.grouped_by
     if not factors:
         return no_groups(table)
-    return _if_possible(lambda: anova(table.runs, factors, response, order, tuple(table.blocks)), table)
+    return _if_possible(lambda: test(table.runs, factors, response, order, tuple(table.blocks)), table)
+
+
+def _missing(table: RunTable, response: str) -> MissingCells | None:
+    """Of a sweep what its table has; of other runs, of every combination of levels, where most of these were run."""
+    if not table.factors or not table.runs or (table.sampled and not table.plan):
+        return None
+    found = missing_cells(table.runs, table.plan or None, tuple(table.factors), response)
+    return None if found.inferred and len(found.empty_cells) > found.cells / 2 else found
 
 
 def no_groups(table: RunTable) -> str:

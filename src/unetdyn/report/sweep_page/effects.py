@@ -5,7 +5,6 @@ from functools import partial
 
 import numpy as np
 
-from unetdyn.analysis.comparison.analysis_of_variance import Effect
 from unetdyn.analysis.comparison.slopes import Slope
 from unetdyn.analysis.comparison.table_statistics import TableStatistics
 from unetdyn.analysis.result import interval, number
@@ -32,29 +31,6 @@ def scatter_of(found: TableStatistics) -> Scatter:
     if isinstance(anova, str) or not anova.residual_df or not anova.residual_sum_of_squares:
         return Scatter(float("nan"), 0)
     return Scatter(float(np.sqrt(anova.residual_sum_of_squares / anova.residual_df)), anova.residual_df)
-
-
-def anova_section(found: TableStatistics) -> Section:
-    """Whether each factor makes a difference, how large it is, and how sure that is."""
-    title = "What makes a difference"
-    anova = found.anova
-    if isinstance(anova, str):
-        return Section("anova", title, [anova])
-    header = ["factor", "df", "F", "p", "η²", "partial η²", "ω²", "power, large effect"]
-    rows = [_effect_row(effect) for effect in anova.effects.values()]
-    left = f"{anova.residual_df} degrees of freedom left"
-    sentence = f"Analysis of variance of {label_of(found)}, n = {anova.runs} runs, {left}."
-    return Section(
-        "anova", title, [sentence], [Table("Analysis of variance", header, rows)], notes_of(found, anova.notes)
-    )
-
-
-def _effect_row(effect: Effect) -> TableRow:
-    name = effect.name.replace("_", " ")
-    if not effect.determined:
-        return TableRow(name, [str(effect.df), effect.reason, *[""] * 5])
-    sizes = [number(each) for each in (effect.eta_squared, effect.partial_eta_squared, effect.omega_squared)]
-    return TableRow(name, [str(effect.df), number(effect.f), number(effect.p), *sizes, f"{effect.power_large:.0%}"])
 
 
 def pictures_section(found: TableStatistics) -> Iterator[Section]:

@@ -12,7 +12,8 @@ from unetdyn.analysis.comparison.table_statistics import TableStatistics
 from unetdyn.report.page.html import checked_path, with_code
 from unetdyn.report.sweep_page.choice import advice_section, components_section, front_section
 from unetdyn.report.sweep_page.curves import curves_section
-from unetdyn.report.sweep_page.effects import anova_section, pictures_section, slopes_section
+from unetdyn.report.sweep_page.differences import tests_section
+from unetdyn.report.sweep_page.effects import pictures_section, slopes_section
 from unetdyn.report.sweep_page.notes import notes_section
 from unetdyn.report.sweep_page.rows import missing_section, runs_section
 from unetdyn.report.sweep_page.section import Section
@@ -58,7 +59,7 @@ def sections_of(found: TableStatistics, folder: Path) -> list[Section]:
     return [
         *missing_section(found),
         advice_section(found),
-        anova_section(found),
+        tests_section(found),
         *pictures_section(found),
         components_section(found),
         slopes_section(found),

@@ -11,19 +11,30 @@ from unetdyn.analysis.comparison.table_statistics import TableStatistics
 from unetdyn.analysis.result import number
 from unetdyn.report.sweep_page.section import Folded, Section, Table, TableRow
 
+MOST_EMPTY = 6  # cells that are named
 MOST_OPEN = 40  # rows of a table that is not folded
 
 
 def missing_section(found: TableStatistics) -> Iterator[Section]:
-    """Which rows are not in the statistics, and why; nothing where none is missing."""
-    table = found.table
-    if not table.absent:
+    """Which rows and cells are not in the statistics, and why; nothing where none is missing."""
+    table, missing = found.table, found.missing
+    empty = [] if missing is None else [table.title(tuple(cell.values())) for cell in missing.empty_cells]
+    if not table.absent and not empty:
         return
-    count = f"{len(table.absent)} of {table.planned} runs are not in what follows (n = {len(table.runs)})."
-    empty = sorted({title for each in table.absent if (title := _cell(found, each)) and not _runs_of(found, each)})
-    sentences = [count]
+    sentences = []
+    if table.absent:
+        sentences.append(
+            f"{len(table.absent)} of {table.planned} runs are not in what follows (n = {len(table.runs)})."
+        )
     if empty:
-        sentences.append(f"Without any run: {'; '.join(empty)}. Whatever is said below is said of the other cells.")
+        more = f"; and {len(empty) - MOST_EMPTY} more" if len(empty) > MOST_EMPTY else ""
+        of = f"Cells without any run, {len(empty)} of {missing.cells if missing else 0}"
+        sentences.append(f"{of}: {'; '.join(empty[:MOST_EMPTY])}{more}. What is said below is said of the others.")
+    if missing is not None and not missing.balanced:
+        sentences.append("The cells have not as many runs each: means of levels hold effects of the other factors too.")
+    if not table.absent:
+        yield Section("missing", "What is missing", sentences)
+        return
     sentences.append(
         "Runs that fail are seldom missing by chance: where one setting fails more often, its survivors flatter it."
     )
@@ -74,12 +85,6 @@ def _cell(found: TableStatistics, absent: Absent) -> str:
     if not set(factors) <= set(absent.settings):
         return ""
     return found.table.title([absent.settings[name] for name in factors])
-
-
-def _runs_of(found: TableStatistics, absent: Absent) -> bool:
-    return any(
-        all(run.factors.get(name) == absent.settings[name] for name in found.table.factors) for run in found.table.runs
-    )
 
 
 def _open_or_folded(label: str, header: list[str], rows: list[TableRow], numbers: bool = True) -> Table | Folded:
