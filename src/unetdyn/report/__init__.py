@@ -1,13 +1,17 @@
 """Runs as pictures (matplotlib Display objects) and as one-file HTML reports."""
 
 from unetdyn.report.calibration import CalibrationDisplay
+from unetdyn.report.cell_curves import CellCurvesDisplay
 from unetdyn.report.comparison import ComparisonDisplay
 from unetdyn.report.convergence import ConvergenceDisplay
+from unetdyn.report.exponent import ExponentDisplay
 from unetdyn.report.findings import FindingsDisplay
 from unetdyn.report.flip_map import FlipMapDisplay
 from unetdyn.report.gradients import GradientDisplay
 from unetdyn.report.heatmap import BlockHeatmapDisplay
 from unetdyn.report.history import HistoryDisplay
+from unetdyn.report.interactions import InteractionsDisplay
+from unetdyn.report.main_effects import MainEffectsDisplay
 from unetdyn.report.noise_scale import NoiseScaleDisplay
 from unetdyn.report.overlay import OverlayDisplay
 from unetdyn.report.page.html import write_report
@@ -23,12 +27,16 @@ from unetdyn.report.threshold_choice import ThresholdChoiceDisplay
 __all__ = [
     "BlockHeatmapDisplay",
     "CalibrationDisplay",
+    "CellCurvesDisplay",
     "ComparisonDisplay",
     "ConvergenceDisplay",
+    "ExponentDisplay",
     "FindingsDisplay",
     "FlipMapDisplay",
     "GradientDisplay",
     "HistoryDisplay",
+    "InteractionsDisplay",
+    "MainEffectsDisplay",
     "NoiseScaleDisplay",
     "OverlayDisplay",
     "PredictionDisplay",
