@@ -1,4 +1,4 @@
-"""The levels of a factor over the same settings of all others: means that compare, whatever each setting scatters by."""
+"""The levels of a factor over the same settings of all others: means that compare, however each setting scatters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
