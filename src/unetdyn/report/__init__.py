@@ -10,12 +10,14 @@ from unetdyn.report.flip_map import FlipMapDisplay
 from unetdyn.report.gradients import GradientDisplay
 from unetdyn.report.heatmap import BlockHeatmapDisplay
 from unetdyn.report.history import HistoryDisplay
+from unetdyn.report.importance import ImportanceDisplay
 from unetdyn.report.interactions import InteractionsDisplay
 from unetdyn.report.main_effects import MainEffectsDisplay
 from unetdyn.report.noise_scale import NoiseScaleDisplay
 from unetdyn.report.overlay import OverlayDisplay
 from unetdyn.report.page.html import write_report
 from unetdyn.report.predictions import PredictionDisplay
+from unetdyn.report.residuals import ResidualsDisplay
 from unetdyn.report.schedule import ScheduleDisplay
 from unetdyn.report.section_scores import SectionScoresDisplay
 from unetdyn.report.sections import SectionsDisplay
@@ -35,11 +37,13 @@ __all__ = [
     "FlipMapDisplay",
     "GradientDisplay",
     "HistoryDisplay",
+    "ImportanceDisplay",
     "InteractionsDisplay",
     "MainEffectsDisplay",
     "NoiseScaleDisplay",
     "OverlayDisplay",
     "PredictionDisplay",
+    "ResidualsDisplay",
     "ScheduleDisplay",
     "SectionScoresDisplay",
     "SectionsDisplay",

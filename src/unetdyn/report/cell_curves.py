@@ -83,7 +83,11 @@ class CellCurvesDisplay(Display):
                 ax.plot(curve.epochs + 1, drawable(curve.values), color=SKY, linewidth=0.8, zorder=2)
             epochs, mean = mean_curve(curves)
             ax.plot(epochs + 1, drawable(mean), **line_style(kwargs, color=BLUE, linewidth=1.8, zorder=3))
-            ax.set_title(escape_label(wrap(f"{title} (n = {len(curves)})", _ACROSS)), fontsize=7, pad=3)
+            ax.set_title(
+                escape_label(wrap(f"{title} (n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{len(curves)})", _ACROSS)),
+                fontsize=7,
+                pad=3,
+            )
             ax.xaxis.set_major_locator(MaxNLocator(3, integer=True, min_n_ticks=1))
             ax.yaxis.set_major_locator(MaxNLocator(4))
             ax.tick_params(labelsize=7, length=2)

@@ -9,7 +9,7 @@ from unetdyn.analysis.comparison.table_statistics import TableStatistics
 from unetdyn.analysis.result import interval, number
 from unetdyn.report.sweep_page.effects import label_of
 from unetdyn.report.sweep_page.notes import notes_of
-from unetdyn.report.sweep_page.section import Folded, Section, Table, TableRow
+from unetdyn.report.sweep_page.section import Folded, Section, Table, TableRow, listed, percent, sentence
 
 ALPHA = 0.05
 
@@ -20,7 +20,7 @@ def tests_section(found: TableStatistics) -> Section:
     anova = found.anova
     if isinstance(anova, str):
         return Section("tests", title, [anova])
-    sizes = "" if isinstance(found.sizes, str) else f" ({2 * found.sizes.confidence - 1:.0%} interval)"
+    sizes = "" if isinstance(found.sizes, str) else f" ({percent(2 * found.sizes.confidence - 1)} interval)"
     header = ["factor", "df", "F", "p", "p by Holm", "Welch's p", "permuted", f"partial η²{sizes}", "ω²", "power"]
     rows = [_effect_row(found, effect) for effect in anova.effects.values()]
     left = f"{anova.residual_df} degrees of freedom left"
@@ -29,18 +29,14 @@ def tests_section(found: TableStatistics) -> Section:
         f"Analysis of variance of {label_of(found)}, n = {anova.runs} runs, {left}.",
     ]
     notes = [
-        "p by Holm is to be compared with 0.05 as it is, however many tests there are. Power is the probability to find "
-        "an effect of Cohen's large size, f = 0.4, with p below 0.05.",
+        "p by Holm is to be compared with 0.05 as it is, however many tests there are. Power is the probability to "
+        "find an effect of Cohen's large size, f = 0.4, with p below 0.05.",
         *notes_of(found, anova.notes),
         *([] if isinstance(found.robust, str) else notes_of(found, found.robust.notes)),
     ]
     blocks = [f"block {factor_in_words(name)}: {block.df} df, not tested" for name, block in anova.blocks.items()]
     table = Table("Analysis of variance", header, rows)
-    return Section("tests", title, sentences, [table, *_differences(found)], [*map(_stop, blocks), *notes])
-
-
-def _stop(text: str) -> str:
-    return f"{text}."
+    return Section("tests", title, sentences, [table, *_differences(found)], [*map(sentence, blocks), *notes])
 
 
 def _verdict(found: TableStatistics, anova: Anova) -> str:
@@ -52,7 +48,7 @@ def _verdict(found: TableStatistics, anova: Anova) -> str:
     if not sure:
         return f"Chance explains all of it: no p, adjusted by Holm for {len(tested)} tests, is below {ALPHA}."
     verb = "makes" if len(sure) == 1 else "make"
-    return f"{', '.join(sure)} {verb} a difference that chance does not explain (Holm, {len(tested)} tests)."
+    return sentence(f"{listed(sure)} {verb} a difference that chance does not explain (Holm, {len(tested)} tests)")
 
 
 def _effect_row(found: TableStatistics, effect: Effect) -> TableRow:
@@ -64,7 +60,7 @@ def _effect_row(found: TableStatistics, effect: Effect) -> TableRow:
     cells += ["", ""] if robust is None else [_welch(robust), number(robust.permutation_p)]
     size = None if isinstance(found.sizes, str) else found.sizes.effects[effect.name]
     ends = "" if size is None or size.reason else f" ({interval(size.low, size.high)})"
-    cells += [number(effect.partial_eta_squared) + ends, number(effect.omega_squared), f"{effect.power_large:.0%}"]
+    cells += [number(effect.partial_eta_squared) + ends, number(effect.omega_squared), percent(effect.power_large)]
     return TableRow(factor_in_words(effect.name), cells)
 
 
@@ -85,6 +81,6 @@ def _differences(found: TableStatistics) -> Iterator[Folded]:
         for pair in pairs
     ]
     if rows:
-        ends = f"{found.sizes.confidence:.0%} interval, all pairs of a factor at once"
+        ends = f"{percent(found.sizes.confidence)} interval, all pairs of a factor at once"
         header = [f"{found.sizes.method}, n = {found.sizes.runs} runs", "difference", ends, "p, adjusted for the pairs"]
         yield Folded("Differences between levels", len(rows), [Table("Differences between levels", header, rows)])

@@ -13,9 +13,9 @@ from unetdyn.report.exponent import ExponentDisplay
 from unetdyn.report.interactions import MOST_PAIRS, InteractionsDisplay
 from unetdyn.report.levels import RESPONSES, Scatter
 from unetdyn.report.main_effects import MainEffectsDisplay
-from unetdyn.report.page.pictures import picture
+from unetdyn.report.page.pictures import Picture, picture
 from unetdyn.report.sweep_page.notes import notes_of
-from unetdyn.report.sweep_page.section import Grid, Section, Table, TableRow
+from unetdyn.report.sweep_page.section import Grid, Section, Table, TableRow, percent
 
 
 def label_of(found: TableStatistics) -> str:
@@ -53,7 +53,7 @@ def pictures_section(found: TableStatistics) -> Iterator[Section]:
 def slopes_section(found: TableStatistics) -> Section:
     """What learning rate and batch size do, and how σ grows with the rate."""
     title = "Learning rate and batch size"
-    sentences, parts, notes = [], list[Table | Grid](), list[str]()
+    sentences, items, notes = list[str](), list[Table | Picture](), list[str]()
     if isinstance(found.slopes, str):
         sentences.append(found.slopes)
     else:
@@ -62,10 +62,10 @@ def slopes_section(found: TableStatistics) -> Section:
             _slope_row("learning rate × 10, dJ / d log₁₀ α", slopes.learning_rate),
             _slope_row("one more image in a batch, dJ / d b", slopes.batch_size),
         ]
-        header = [f"{label_of(found)}, for", "change", f"{slopes.confidence:.0%} interval"]
+        header = [f"{label_of(found)}, for", "change", f"{percent(slopes.confidence)} interval"]
         held = f", with {', '.join(slopes.held)} held" if slopes.held else ""
         sentences.append(f"Straight lines through n = {slopes.runs} runs{held}.")
-        parts.append(Table("Slopes", header, rows))
+        items.append(Table("Slopes", header, rows, numbers=False))
         notes += [
             "A rate has an optimum, and on both sides of it a straight line says little.",
             *notes_of(found, slopes.notes),
@@ -75,8 +75,8 @@ def slopes_section(found: TableStatistics) -> Section:
     else:
         loss = shared_name(run.watched_loss for run in found.table.runs)
         make = partial(ExponentDisplay.from_table, found.table, f"σ of the {loss}")
-        parts.append(Grid([picture(make, "σ ∝ α^β", "exponent")]))
-    return Section("slopes", title, sentences, parts, notes)
+        items.append(picture(make, "σ ∝ α^β", "exponent"))
+    return Section("slopes", title, sentences, [Grid(items)] if items else [], notes)
 
 
 def _slope_row(words: str, slope: Slope) -> TableRow:

@@ -14,7 +14,10 @@ from unetdyn.report.sweep_page.choice import advice_section, components_section,
 from unetdyn.report.sweep_page.curves import curves_section
 from unetdyn.report.sweep_page.differences import tests_section
 from unetdyn.report.sweep_page.effects import pictures_section, slopes_section
+from unetdyn.report.sweep_page.further import importance_section, next_section
+from unetdyn.report.sweep_page.matrix import matrix_section
 from unetdyn.report.sweep_page.notes import notes_section
+from unetdyn.report.sweep_page.residuals import assumptions_section
 from unetdyn.report.sweep_page.rows import missing_section, runs_section
 from unetdyn.report.sweep_page.section import Section
 
@@ -59,12 +62,16 @@ def sections_of(found: TableStatistics, folder: Path) -> list[Section]:
     return [
         *missing_section(found),
         advice_section(found),
+        matrix_section(found),
         tests_section(found),
+        assumptions_section(found),
         *pictures_section(found),
         components_section(found),
         slopes_section(found),
         *front_section(found),
+        importance_section(found),
         curves_section(found),
+        next_section(found),
         runs_section(found, folder),
         notes_section(found),
     ]

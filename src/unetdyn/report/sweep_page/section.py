@@ -46,9 +46,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Grid:
-    """Pictures beside each other where there is room."""
+    """Pictures and tables beside each other where there is room."""
 
-    pictures: Sequence[Picture]
+    items: Sequence[Picture | Table]
 
     kind = "grid"
 
@@ -62,6 +62,33 @@ class Folded:
     parts: Sequence[Table | Grid]
 
     kind = "folded"
+
+
+def percent(share: float) -> str:
+    """A share, as it stands in a sentence or table.
+
+    >>> percent(0.954)
+    '95 %'
+    """
+    return f"{100 * share:.0f} %"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a sentence.
+
+    >>> listed(["architecture", "learning rate", "batch size"])
+    'architecture, learning rate and batch size'
+    """
+    return ", ".join(names[:-1]) + (" and " if names[1:] else "") + "".join(names[-1:])
+
+
+def sentence(text: str) -> str:
+    """A text with a capital and a stop.
+
+    >>> sentence("read p of F: nothing speaks against it")
+    'Read p of F: nothing speaks against it.'
+    """
+    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
 
 
 @dataclass(frozen=True)
