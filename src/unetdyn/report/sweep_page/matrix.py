@@ -69,13 +69,13 @@ def _priorities(found: TableStatistics, matrix: DecisionMatrix) -> Iterator[Tabl
     rows = [
         TableRow(
             priority,
-            [title_of(found.table, choice.best), f"n = {len(choice.best.runs)}", choice.verdict or choice.reason],
+            [title_of(found.table, choice.best), str(len(choice.best.runs)), choice.verdict or choice.reason],
         )
         for priority, choice in matrix.choices.items()
         if choice.best is not None and priority != "sensitivity"
     ]
     if rows:
-        yield Table("What to take for which priority", ["priority", "take", "runs", "how sure"], rows, numbers=False)
+        yield Table("What to take for which priority", ["priority", "take", "n", "how sure"], rows, numbers=False)
 
 
 def _studies(matrix: DecisionMatrix) -> Folded:
