@@ -143,8 +143,8 @@ def anova(
 
     Raises:
         TypeError: As `as_summaries`.
-        ValueError: If no run has one of the factors or blocks, `response` is unknown, `order` is not from 1 to the number
-            of factors, or one of `blocks` is among them.
+        ValueError: If no run has one of the factors or blocks, `response` is unknown, `order` is not from 1 to the
+            number of factors, or a block is a factor too.
 
     Example:
         >>> from unetdyn.analysis.comparison.summary import summarise

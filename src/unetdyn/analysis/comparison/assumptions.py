@@ -115,16 +115,16 @@ def assumptions(
 
     Example:
         >>> from unetdyn.analysis.comparison.summary import summarise
-        >>> values = {"UNet": [0.61, 0.63, 0.66, 0.62], "AttentionUNet": [0.70, 0.76, 0.71, 0.74]}
+        >>> values = {"UNet": [0.61, 0.63, 0.66, 0.62], "Att": [0.70, 0.76, 0.71, 0.74]}
         >>> print(assumptions([
         ...     summarise({"val_jaccard": [value]}, f"{name} {seed}", factors={"architecture": name})
         ...     for name, several in values.items() for seed, value in enumerate(several)
         ... ], "architecture"))
         read                        F: nothing that was looked at speaks against it
-        normal                      Shapiro–Wilk 0.902, p = 0.301
-        same scatter, architecture  Brown–Forsythe 0.25, p = 0.635; standard deviations differ 1.2 times
+        normal                      Shapiro–Wilk 0.913, p = 0.379
+        same scatter, architecture  Brown–Forsythe 0.771, p = 0.414; standard deviations differ 1.3 times
         no trend                    Kendall's τ 0.143, p = 0.72
-        farthest out                AttentionUNet 1 1.7; UNet 2 1.4; AttentionUNet 0 -1.2; UNet 0 -0.96; UNet 3 -0.72
+        farthest out                Att 1 1.5; UNet 2 1.4; Att 0 -1.3; UNet 0 -0.93; Att 2 -0.82
 
     Reference:
         Shapiro and Wilk, An analysis of variance test for normality (1965); Brown and Forsythe, Robust tests for the

@@ -142,7 +142,7 @@ def importance(
         why = "there are fewer than two runs" if len(kept) < 2 else f"the {response} is the same in every run"
         return Importance(**{**vars(nothing), "reason": why})
     shares = _shares(_encoded(kept, factors), y, len(factors), trees, seed)
-    if not len(shares["higher"]):
+    if not shares:
         why = "no tree found any difference between settings"
         return Importance(**{**vars(nothing), "reason": why})
     etas = anova(kept, factors, response, min(2, len(factors))).effects
@@ -151,10 +151,11 @@ def importance(
         name, of_trees = " × ".join(factors[place] for place in term), shares[term]
         found.append(Share(name, float(of_trees.mean()), float(of_trees.std()), etas[name].eta_squared))
     found.sort(key=lambda share: -share.share)
-    higher = float(shares["higher"].mean())
+    rest = np.maximum(1.0 - sum(shares.values()), 0.0)
+    higher = float(np.mean(rest))
     importances = {share.name: share for share in found}
     notes = tuple(comparison_notes(kept))
-    return Importance(importances, higher, response, len(kept), len(shares["higher"]), excluded, "", notes)
+    return Importance(importances, higher, response, len(kept), len(rest), excluded, "", notes)
 
 
 def _encoded(runs: Sequence[RunSummary], factors: Sequence[str]) -> _Encoding:
@@ -173,16 +174,15 @@ def _encoded(runs: Sequence[RunSummary], factors: Sequence[str]) -> _Encoding:
     return _Encoding(np.column_stack(columns), of, codes)
 
 
-def _shares(encoding: _Encoding, y: NDArray[np.float64], factors: int, trees: int, seed: int) -> dict[Any, Any]:
-    """Term, a tuple of factors' indices → `(trees,)` its share of each tree; `"higher"` → what these leave."""
+def _shares(
+    encoding: _Encoding, y: NDArray[np.float64], factors: int, trees: int, seed: int
+) -> dict[tuple[int, ...], NDArray[np.float64]]:
+    """Term, a tuple of factors' indices → `(trees,)` its share of each tree that has any variation."""
     from sklearn.ensemble import RandomForestRegressor
 
     forest = RandomForestRegressor(n_estimators=trees, random_state=seed).fit(encoding.inputs, y - y.mean())
     parts = [part for estimator in forest.estimators_ if (part := _of_tree(estimator.tree_, encoding, factors))]
-    terms = list(parts[0]) if parts else []
-    found = {term: np.array([part[term] for part in parts]) for term in terms}
-    found["higher"] = np.maximum(1.0 - sum(found.values()), 0.0) if found else np.array([])
-    return found
+    return {term: np.array([part[term] for part in parts]) for term in parts[0]} if parts else {}
 
 
 def _of_tree(tree: Any, encoding: _Encoding, factors: int) -> dict[tuple[int, ...], float]:
@@ -193,7 +193,8 @@ def _of_tree(tree: Any, encoding: _Encoding, factors: int) -> dict[tuple[int, ..
     whole = float(values**2 @ sizes.prod(axis=0)) - middle**2
     if whole <= 1e-12 * float(np.max(values**2, initial=0.0)):
         return {}
-    means, found = {}, {}
+    means: dict[int, NDArray[np.float64]] = {}
+    found: dict[tuple[int, ...], float] = {}
     for one in range(factors):
         weight = values * np.delete(sizes, one, axis=0).prod(axis=0)
         means[one] = weight @ boxes[one] - middle

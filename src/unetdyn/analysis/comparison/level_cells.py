@@ -66,10 +66,10 @@ class LevelCells:
             means = np.bincount(place, weights=y, minlength=len(counts)) / counts
             squares = np.bincount(place, weights=(y - means[place]) ** 2, minlength=len(counts))
             variances = squares / np.where(counts > 1, counts - 1, np.nan)
-        common = (counts.reshape(shape) > 0).all(axis=0)
+        common: NDArray[np.bool_] = np.all(counts.reshape(shape) > 0, axis=0)
         return cls(
             tuple(known),
-            tuple(kind for kind, kept in zip(kinds, common, strict=True) if kept),
+            tuple(kind for kind, kept in zip(kinds, common.tolist(), strict=True) if kept),
             means.reshape(shape)[:, common],
             counts.reshape(shape)[:, common],
             variances.reshape(shape)[:, common],

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import optimize, stats
 
 from unetdyn.analysis.comparison.level_cells import LevelCells
 from unetdyn.analysis.comparison.linear_model import LinearModel
@@ -98,12 +98,22 @@ def _simultaneous(
 ) -> LevelDifference:
     """By the studentised range of so many means."""
     half = _range_quantile(count, df, confidence) / math.sqrt(2) * error
-    p = float(stats.studentized_range.sf(abs(value) / error * math.sqrt(2), count, df))
-    return LevelDifference(*pair, value, value - half, value + half, min(max(p, 0.0), 1.0))
+    return LevelDifference(*pair, value, value - half, value + half, _p(abs(value) / error, count, df))
+
+
+def _p(t: float, count: int, df: float) -> float:
+    """The probability of so large a difference, in standard errors, of any two of so many equal means."""
+    if count == 2:  # Student's t, and much faster
+        return float(2 * stats.t.sf(t, df))
+    return float(np.clip(stats.studentized_range.sf(t * math.sqrt(2), count, df), 0.0, 1.0))
 
 
 @lru_cache(maxsize=1024)
 def _range_quantile(count: int, df: float, confidence: float) -> float:
-    if count == 2:  # Student's t, and much faster
-        return float(stats.t.isf((1 - confidence) / 2, df)) * math.sqrt(2)
-    return float(stats.studentized_range.ppf(confidence, count, df))
+    """Of the studentised range; between those of one pair alone and of Bonferroni's, where it is looked for."""
+    tail = (1 - confidence) / 2
+    pairs = count * (count - 1) / 2
+    low, high = (math.sqrt(2) * float(stats.t.isf(each, df)) for each in (tail, tail / pairs))
+    if count == 2:
+        return low
+    return float(optimize.brentq(lambda q: stats.studentized_range.sf(q, count, df) - 2 * tail, low, high, xtol=1e-7))

@@ -105,7 +105,7 @@ class LinearModel:
     @cached_property
     def inverse(self) -> NDArray[np.float64]:
         """`(columns, runs)` pseudo-inverse of the whole design."""
-        return np.linalg.pinv(self.whole)
+        return np.asarray(np.linalg.pinv(self.whole), dtype=np.float64)
 
     @cached_property
     def fitted(self) -> NDArray[np.float64]:

@@ -73,6 +73,7 @@ def standardised_residuals(model: LinearModel) -> NDArray[np.float64]:
 
 
 def normality_of(standardised: NDArray[np.float64]) -> Check:
+    """Shapiro and Wilk's test of those that are defined."""
     values = standardised[np.isfinite(standardised)]
     if len(values) < 3:
         return Check("Shapiro–Wilk", reason="it needs three runs that the model does not fit exactly")
@@ -83,7 +84,7 @@ def normality_of(standardised: NDArray[np.float64]) -> Check:
 def spreads_of(model: LinearModel, factors: Sequence[str]) -> tuple[dict[str, Check], dict[str, float]]:
     """Of each factor whether its levels' residuals scatter alike, and by how many times the farthest differ."""
     found: dict[str, Any] = {}
-    ratios = {}
+    ratios: dict[str, float] = {}
     for factor in factors:
         index = model.indices[factor]
         groups = [model.residuals[index == level] for level in range(len(model.levels[factor]))]
@@ -108,6 +109,7 @@ def spreads_of(model: LinearModel, factors: Sequence[str]) -> tuple[dict[str, Ch
 
 
 def trend_of(standardised: NDArray[np.float64], when: NDArray[np.float64]) -> Check:
+    """Kendall's τ of residuals and times."""
     sound = np.isfinite(standardised) & np.isfinite(when)
     if sound.sum() < 4 or np.ptp(when[sound]) == 0:
         return Check("Kendall's τ", reason="it needs four runs at different times")
@@ -116,6 +118,12 @@ def trend_of(standardised: NDArray[np.float64], when: NDArray[np.float64]) -> Ch
 
 
 def quantiles_of(standardised: NDArray[np.float64]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Both axes of a QQ picture, ascending: normal quantiles, and residuals.
+
+    >>> normal, ordered = quantiles_of(np.array([1.0, -1.0, 0.0]))
+    >>> [round(value, 2) for value in normal], ordered
+    ([-0.82, 0.0, 0.82], (-1.0, 0.0, 1.0))
+    """
     values = standardised[np.isfinite(standardised)]
     if not len(values):
         return (), ()

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,16 @@ class RobustTest(Determinable):
         error = "every one" if self.exact else f"± {number(self.permutation_error, 1)}, {self.permutations} drawn"
         permutation = f"p = {number(self.permutation_p)} ({error}; {self.way})"
         return f"F: p = {number(self.p)}; Welch: {welch}; permutations: {permutation}"
+
+
+class _Permuted(NamedTuple):
+    """The part of a `RobustTest` that is of permutations."""
+
+    permutation_p: float
+    permutation_error: float
+    permutations: int
+    exact: bool
+    way: str
 
 
 @dataclass(frozen=True)
@@ -163,10 +173,13 @@ two levels
             continue
         welch = _welch(term, model, effect.df)
         found = _permuted(term, model, permutations, seed)
-        tests[effect.name] = RobustTest(effect.name, effect.f, effect.p, *welch[:2], *found, welch_reason=welch[2])
-        if found[3] and found[2] < _ENOUGH:
-            least = f"there are {found[2]} arrangements in all, so that p is {number(1 / found[2])} at least"
-            notes.append(f"{effect.name}: {least}, or twice that with two levels")
+        tests[effect.name] = RobustTest(
+            effect.name, effect.f, effect.p, *welch[:2], **found._asdict(), welch_reason=welch[2]
+        )
+        if found.exact and found.permutations < _ENOUGH:
+            all_of_them = f"there are {found.permutations} arrangements in all"
+            least = f"p is {number(1 / found.permutations)} at least, or twice that with two levels"
+            notes.append(f"{effect.name}: {all_of_them}, so that {least}")
     return RobustTests(tests, response, len(kept), excluded, tuple(notes))
 
 
@@ -190,8 +203,7 @@ def _welch(term: Term, model: LinearModel, df: int) -> tuple[float, float, str]:
     return float(found.statistic), float(found.pvalue), ""
 
 
-def _permuted(term: Term, model: LinearModel, count: int, seed: int) -> tuple[float, float, int, bool, str]:
-    """p, its standard error, of how many permutations, whether all there are, and of what."""
+def _permuted(term: Term, model: LinearModel, count: int, seed: int) -> _Permuted:
     basis, whole = linalg.orth(model.design(model.without(term))), linalg.orth(model.whole)
     columns = model.columns[term]
     own = linalg.orth(columns - basis @ (basis.T @ columns), rcond=_ROUNDING)
@@ -209,13 +221,13 @@ def _permuted(term: Term, model: LinearModel, count: int, seed: int) -> tuple[fl
     if exact:
         orders = every_arrangement(strata, model.indices[term[0]])
         p = float(np.mean(f(y[orders]) >= found))
-        return p, 0.0, len(orders), True, way
+        return _Permuted(p, 0.0, len(orders), True, way)
     rng, larger = np.random.default_rng(seed), 0
     for begin in range(0, count, _AT_ONCE):
         orders = drawn(strata, min(_AT_ONCE, count - begin), rng)
         larger += int(np.sum(f(y[orders]) >= found))
     p = (1 + larger) / (1 + count)
-    return p, math.sqrt(p * (1 - p) / count), count, False, way
+    return _Permuted(p, math.sqrt(p * (1 - p) / count), count, False, way)
 
 
 def _exchangeable(term: Term, model: LinearModel) -> tuple[NDArray[np.float64], NDArray[np.int64], int | None]:
