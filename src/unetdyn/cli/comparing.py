@@ -60,6 +60,7 @@ def analyse(design: Path, output: Path, as_json: bool, metric: str | None, **ask
     DESIGN is the sweep's folder, which may still go on: runs that are missing are told first.
     """
     with in_sentences():
+        _check(output)
         from unetdyn.sweeps.analysing import analyse as analyse_sweep
         from unetdyn.sweeps.table import open_sweep
 
@@ -79,11 +80,19 @@ def compare(
     every detail; this asks of many what their settings did.
     """
     with in_sentences():
+        _check(output)
         from unetdyn.analysis.comparison.gathering import table_of_runs
         from unetdyn.analysis.comparison.table_statistics import statistics_of
 
         wanted = None if factors is None else [name.strip() for name in factors.split(",") if name.strip()]
         _end(statistics_of(table_of_runs(run, wanted, metric), **asked), output, as_json, "Comparison")
+
+
+def _check(output: Path) -> None:
+    """Refuse a file that can't be written before anything is computed."""
+    from unetdyn.report.page.html import checked_path
+
+    checked_path(output)
 
 
 def _end(found: "TableStatistics", output: Path, as_json: bool, kind: str) -> None:

@@ -19,7 +19,9 @@ def four(folder, **more):
     paths = []
     for number, (rate, seed, jaccard) in enumerate(made):
         others = {key.replace("__", "."): values[number] for key, values in more.items()}
-        paths.append(write(folder, {"optimizer.learning_rate": rate, "model.depth": 3, **others}, seed, jaccard, number))
+        paths.append(
+            write(folder, {"optimizer.learning_rate": rate, "model.depth": 3, **others}, seed, jaccard, number)
+        )
     return paths
 
 
@@ -37,7 +39,10 @@ def test_factors_are_the_settings_that_differ_and_seeds_are_repetitions(tmp_path
     ("more", "note"),
     [
         ({"data__path": "abcd"}, "path differs in every run, and is no factor"),
-        ({"seed": (0, 1, 0, 1), "data__seed": (5, 6, 5, 6)}, "data.seed changes only together with the seed, and is no factor"),
+        (
+            {"seed": (0, 1, 0, 1), "data__seed": (5, 6, 5, 6)},
+            "data.seed changes only together with the seed, and is no factor",
+        ),
         ({"fit__batch_size": (8, 8, 4, 4)}, "batch_size changes only together with learning_rate, and can't be told"),
     ],
 )
@@ -91,7 +96,7 @@ def test_paths_that_are_none_or_twice_are_refused(tmp_path):
     paths = four(tmp_path)
     with pytest.raises(ValueError, match="`paths` must be one run directory or more"):
         table_of_runs([])
-    with pytest.raises(ValueError, match="`paths` must name each run once. Received: .*run0 twice"):
+    with pytest.raises(ValueError, match=r"`paths` must name each run once\. Received: .*run0 twice"):
         table_of_runs([*paths, tmp_path / "x" / ".." / "run0"])
     with pytest.raises(FileNotFoundError, match="`path` must be a run directory"):
         table_of_runs([tmp_path])

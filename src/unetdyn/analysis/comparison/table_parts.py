@@ -11,9 +11,10 @@ from unetdyn.analysis.comparison.importance import Importance, importance
 from unetdyn.analysis.comparison.missing_cells import MissingCells, missing_cells
 from unetdyn.analysis.comparison.next_runs import NextRuns, next_runs
 from unetdyn.analysis.comparison.ranking import BestWithin, Front, best_within, pareto_front
-from unetdyn.analysis.comparison.run_table import RunTable
+from unetdyn.analysis.comparison.run_table import RunTable, factor_in_words
 from unetdyn.analysis.comparison.slopes import Sensitivity, sensitivity
 
+MOST_LEVELS = 8  # that are compared criterion by criterion: of more, nobody reads a table of all
 FEWEST = 3  # runs, below which there is nothing to test
 
 Found = TypeVar("Found")
@@ -70,6 +71,9 @@ def matrix(table: RunTable) -> DecisionMatrix | str:
     if not factors:
         return no_groups(table)
     factor = "architecture" if "architecture" in factors else factors[0]
+    many = len(table.factors[factor])
+    if many > MOST_LEVELS:
+        return f"What is good at what is told of up to {MOST_LEVELS} levels; {factor_in_words(factor)} has {many}."
     others = tuple(name for name in table.factors if name != factor)
     return if_possible(lambda: decision_matrix(table.without_blocks(), factor, others), table)
 

@@ -10,7 +10,7 @@ from unetdyn.report.page.pictures import picture
 from unetdyn.report.sweep_page.section import Folded, Grid, Section
 
 AT_ONCE = 6  # panels of a picture
-MOST = 72  # panels in all: each takes a part of a second to draw, and some kilobytes of the page
+MOST = 36  # panels in all: each takes a part of a second to draw, and some kilobytes of the page
 
 
 def curves_section(found: TableStatistics) -> Section:
