@@ -32,6 +32,7 @@ class CellCurvesDisplay(Display):
     Args:
         cells: Title of the cell → the curves of its runs.
         label: What the curves are of, for the axis.
+        among: Other curves for which the scale has room too, so that several pictures have one. Default none.
 
     Attributes:
         figure_: The matplotlib figure, after `plot`.
@@ -48,11 +49,12 @@ class CellCurvesDisplay(Display):
         ['UNet']
     """
 
-    def __init__(self, cells: Mapping[str, Sequence[Curve]], label: str) -> None:
+    def __init__(self, cells: Mapping[str, Sequence[Curve]], label: str, among: Sequence[Curve] = ()) -> None:
         if not cells:
             raise ValueError("`cells` must be one cell or more. Received: none.")
         self.cells = cells
         self.label = label
+        self.among = among
 
     @classmethod
     def from_table(cls, table: RunTable, label: str) -> "CellCurvesDisplay":
@@ -101,14 +103,14 @@ class CellCurvesDisplay(Display):
         return self
 
     def _one_scale(self, axes: Sequence[Axes]) -> None:
-        last = max(
-            (int(curve.epochs[-1]) for curves in self.cells.values() for curve in curves if len(curve.epochs)),
-            default=0,
-        )
-        ends = [ax.get_ylim() for ax in axes]
+        curves = [*self.among, *(curve for curves in self.cells.values() for curve in curves)]
+        values = np.concatenate([curve.values[np.isfinite(curve.values)] for curve in curves] or [np.empty(0)])
+        last = max((int(epoch) for curve in curves for epoch in curve.epochs), default=0)
         for ax in axes:
             ax.set_xlim(0.5, last + 1.5)
-            ax.set_ylim(min(low for low, _ in ends), max(high for _, high in ends))
+            if len(values):
+                room = 0.06 * (float(np.ptp(values)) or abs(float(values[0])) or 1.0)
+                ax.set_ylim(values.min() - room, values.max() + room)
 
 
 def curves_of_cells(table: RunTable) -> dict[str, list[Curve]]:

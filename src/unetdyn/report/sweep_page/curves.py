@@ -20,8 +20,9 @@ def curves_section(found: TableStatistics) -> Section:
         return Section("curves", "Learning curves", ["No run has logged a metric."])
     label = shared_name(run.watched for run in found.table.runs)
     groups = [dict(cells[first : first + AT_ONCE]) for first in range(0, min(len(cells), MOST), AT_ONCE)]
+    every = [curve for _, curves in cells for curve in curves]
     pictures = [
-        picture(partial(CellCurvesDisplay, group, label), _title(place, group, len(cells)), f"curves-{place}")
+        picture(partial(CellCurvesDisplay, group, label, every), _title(place, group, len(cells)), f"curves-{place}")
         for place, group in enumerate(groups)
     ]
     runs = sum(len(curves) for _, curves in cells)

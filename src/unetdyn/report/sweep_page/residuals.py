@@ -6,6 +6,7 @@ import numpy as np
 
 from unetdyn.analysis.comparison.residual_checks import Check
 from unetdyn.analysis.comparison.run_table import factor_in_words
+from unetdyn.analysis.comparison.table_parts import FEWEST
 from unetdyn.analysis.comparison.table_statistics import TableStatistics
 from unetdyn.analysis.result import number
 from unetdyn.report.page.pictures import picture
@@ -30,16 +31,16 @@ def assumptions_section(found: TableStatistics) -> Section:
         times = "" if np.isnan(ratio) else f"; standard deviations differ {number(ratio, 2)} times"
         rows.append(_row(f"levels of {factor_in_words(factor)} scatter alike", check, times))
     rows.append(_row("no trend from the first run to the last", assumptions.trend))
-    farthest = [TableRow(each.name, [number(each.standardised)]) for each in assumptions.largest]
-    header = ["supposed", "test", "seen"]
-    parts: list[Table | Grid] = [Table("What was looked at", header, rows)]
+    table = Table("What was looked at", ["supposed", "test", "seen"], rows, numbers=False)
     sentences = [f"{_READ[assumptions.read]}: {assumptions.why} (n = {len(assumptions.residuals)} runs)."]
-    if len(sound) >= 3:
+    if len(sound) >= FEWEST:
+        far = ", ".join(f"{each.name} ({number(each.standardised, 2)})" for each in assumptions.largest)
+        sentences.append(f"Farthest from what their settings have in common, in standard deviations: {far}.")
         make = partial(ResidualsDisplay, assumptions, f"fitted {label_of(found)}")
-        table = Table("The farthest residuals", ["run", "standardised residual"], farthest)
-        parts.append(Grid([picture(make, "Residuals", "residuals"), table]))
+        parts: list[Table | Grid] = [Grid([picture(make, "Residuals", "residuals"), table])]
     else:
         sentences.append("There are too few runs for a picture of the residuals.")
+        parts = [table]
     notes = ["With few runs these checks see gross violations alone: where the three tests disagree, trust none much."]
     return Section("assumptions", title, sentences, parts, [*notes, *notes_of(found, assumptions.notes)])
 
