@@ -63,8 +63,10 @@ def next_section(found: TableStatistics) -> Section:
     rows = [_row(label, precision) for label, precision in named if precision is not None]
     header = ["after", "runs", "seeds a cell", "± of a difference of cells", "difference that is found"]
     table = Table("What more runs can tell", header, rows)
-    note = "Found: with p below 0.05 in four of five cases, between two cells."
-    return Section("next", title, sentences, [table], [note, *notes_of(found, following.notes)])
+    notes = ["Found: with p below 0.05 in four of five cases, between two cells."]
+    if found.max_sigma is not None:
+        notes.append("The best two are of all cells, whatever their σ.")
+    return Section("next", title, sentences, [table], [*notes, *notes_of(found, following.notes)])
 
 
 def _lead(following: NextRuns) -> str:

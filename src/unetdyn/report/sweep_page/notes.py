@@ -13,7 +13,7 @@ MOST_LEVELS = 12  # of a factor, that are written out
 def notes_of(found: TableStatistics, notes: Iterable[str]) -> list[str]:
     """Those of one result, without what is said of all runs once, in the section of notes."""
     common = set(comparison_notes(found.table.runs))
-    return [_sentence(note) for note in notes if note not in common]
+    return [_sentence(found, note) for note in notes if note not in common]
 
 
 def notes_section(found: TableStatistics) -> Section:
@@ -35,13 +35,13 @@ def notes_section(found: TableStatistics) -> Section:
         sentences.append(f"The same in all runs: {same}.")
     ill = {f"{run.name} is ill: {run.ill}" for run in table.runs if run.ill}
     mind = [note for note in comparison_notes(table.runs) if note not in ill]
-    return Section("notes", "Notes", sentences, notes=[_sentence(note) for note in (*table.notes, *mind)])
+    return Section("notes", "Notes", sentences, notes=[_sentence(found, note) for note in (*table.notes, *mind)])
 
 
-def _sentence(note: str) -> str:
-    """A note with a capital and a stop; a name at its beginning stays as it is.
-
-    >>> _sentence("6 tests: by chance alone one in twenty has p < 0.05"), _sentence("depth differs too")
-    ('6 tests: by chance alone one in twenty has p < 0.05.', 'depth differs too.')
-    """
-    return note if note.endswith(".") else f"{note}."
+def _sentence(found: TableStatistics, note: str) -> str:
+    """A note with a capital and a stop; the name of a setting or a run at its beginning stays as it is."""
+    table = found.table
+    names = {*table.factors, *table.blocks, *table.constant, *(run.name for run in table.runs)}
+    first = note.split(maxsplit=1)[0].rstrip(":,")
+    is_word = first.isalpha() and first not in names
+    return f"{note[:1].upper() if is_word else note[:1]}{note[1:]}".rstrip(".") + "."
