@@ -3,8 +3,8 @@
     python benchmarks/sweep_truth.py --draws 500
 
 A design is one of 3 architectures × 2 learning rates × 2 batch sizes with 3 seeds in each of the 12 cells, 36 runs;
-`σ` is the scatter over seeds. "Unequal" is a scatter of 0.5, 1 and 2 σ by architecture, "heavy tails" Student's t with 3
-degrees of freedom, "a quarter lost" 27 of the 36 runs. It needs no Keras, and takes some minutes.
+`σ` is the scatter over seeds. "Unequal" is a scatter of 0.5, 1 and 2 σ by architecture, "heavy tails" Student's t with
+3 degrees of freedom, "a quarter lost" 27 of the 36 runs. It needs no Keras, and takes some minutes.
 """
 
 import argparse

@@ -104,7 +104,8 @@ def assumptions(
         order: See `anova`. An interaction that is left out of the model is in the residuals.
         blocks: See `anova`; their levels' scatter is looked at as well.
         times: Name of a run → when it was made, in any unit. None (default): the order of `runs`. A machine that got
-            slower or a data set that grew shows as a trend.
+            slower or a data set that grew shows as a trend; not where the runs were made in the order of their
+            settings, of which it can't be told.
 
     Returns:
         An `Assumptions`. A check that the runs are too few for says so.

@@ -2,15 +2,16 @@
 
 import math
 
-from scipy import optimize, stats
+from scipy import optimize
 
 from unetdyn._checks import check_count, check_fraction, check_positive
+from unetdyn.analysis.comparison.analysis_of_variance import anova_power
 
 _MOST = 10_000  # seeds of a cell, beyond which it isn't worth the wait
 
 
 def smallest_difference(
-    sigma: float, seeds: float, cells: int = 2, confidence: float = 0.95, power: float = 0.8
+    sigma: float, seeds: int, cells: int = 2, confidence: float = 0.95, power: float = 0.8
 ) -> float:
     """The difference between two cells that a two-sided t test finds with a given probability.
 
@@ -19,7 +20,7 @@ def smallest_difference(
 
     Args:
         sigma: Standard deviation over seeds, in the unit of the response, > 0.
-        seeds: n, of each cell, above 1.
+        seeds: n, of each cell, 2 or more.
         cells: How many share that standard deviation, 2 or more; two of them are compared. Default 2.
         confidence: 1 less the probability of a false alarm. Default 0.95.
         power: The probability of finding it. Default 0.8, by convention.
@@ -38,23 +39,19 @@ def smallest_difference(
         Cohen, Statistical Power Analysis for the Behavioral Sciences (1988), chapter 2.
     """
     check_positive("sigma", sigma)
+    check_count("seeds", seeds, 2, unit="", otherwise="because one run a cell shows nothing of the scatter")
     check_count("cells", cells, 2, unit="")
     check_fraction("confidence", confidence)
     check_fraction("power", power)
-    if not seeds > 1:
-        raise ValueError(
-            f"`seeds` must be above 1: one run a cell shows nothing of the scatter. Received: seeds={seeds!r}."
-        )
     return detectable(sigma, seeds, cells * (seeds - 1), confidence, power)
 
 
-def _power(effect: float, df: float, confidence: float) -> float:
-    """Of a two-sided t test, at a difference in units of its standard error."""
-    critical = float(stats.t.isf((1 - confidence) / 2, df))
-    return float(stats.nct.sf(critical, df, effect) + stats.nct.cdf(-critical, df, effect))
+def _power(effect: float, df: int, confidence: float) -> float:
+    """Of a two-sided t test, at a difference in units of its standard error: t² is F with one degree of freedom."""
+    return anova_power(effect, runs=1, df=1, residual_df=df, alpha=1 - confidence)
 
 
-def detectable(sigma: float, seeds: float, df: float, confidence: float, power: float) -> float:
+def detectable(sigma: float, seeds: float, df: int, confidence: float, power: float) -> float:
     """The difference between two means of so many runs that is found with so much power; see `smallest_difference`."""
     most = 1.0
     while _power(most, df, confidence) < power:

@@ -145,17 +145,27 @@ def importance(
     if not shares:
         why = "no tree found any difference between settings"
         return Importance(**{**vars(nothing), "reason": why})
-    etas = anova(kept, factors, response, min(2, len(factors))).effects
+    etas, notes = _etas(kept, factors, response), comparison_notes(kept)
+    if not etas:
+        notes.append("there are too few runs for so many levels to have an analysis of variance with pairs beside it")
     found = []
     for term in [(place,) for place in range(len(factors))] + list(combinations(range(len(factors)), 2)):
         name, of_trees = " × ".join(factors[place] for place in term), shares[term]
-        found.append(Share(name, float(of_trees.mean()), float(of_trees.std()), etas[name].eta_squared))
+        found.append(Share(name, float(of_trees.mean()), float(of_trees.std()), etas.get(name, math.nan)))
     found.sort(key=lambda share: -share.share)
     rest = np.maximum(1.0 - sum(shares.values()), 0.0)
     higher = float(np.mean(rest))
     importances = {share.name: share for share in found}
-    notes = tuple(comparison_notes(kept))
-    return Importance(importances, higher, response, len(kept), len(rest), excluded, "", notes)
+    return Importance(importances, higher, response, len(kept), len(rest), excluded, "", tuple(notes))
+
+
+def _etas(runs: Sequence[RunSummary], factors: Sequence[str], response: str) -> dict[str, float]:
+    """Term → its η²; empty where its model would have more columns than there are runs."""
+    counts = [len({run.factors[name] for run in runs}) - 1 for name in factors]
+    if 1 + sum(counts) + sum(one * other for one, other in combinations(counts, 2)) > len(runs):
+        return {}
+    effects = anova(runs, factors, response, min(2, len(factors))).effects
+    return {name: effect.eta_squared for name, effect in effects.items()}
 
 
 def _encoded(runs: Sequence[RunSummary], factors: Sequence[str]) -> _Encoding:

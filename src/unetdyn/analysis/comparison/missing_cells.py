@@ -143,7 +143,7 @@ def missing_cells(
     ]
     surplus = made - due
     unplanned = []
-    for run in kept:
+    for run in reversed(kept):  # of those that repeat one, the later
         key = (tuple(run.factors[name] for name in factors), None if any_seed else run.factors.get("seed"))
         if surplus[key] > 0:
             surplus[key] -= 1
@@ -157,7 +157,7 @@ def missing_cells(
         empty_cells=tuple(cell.settings for cell in missing if not cell.finished),
         balanced=len(set(done.values())) == 1 and min(done.values()) > 0,
         without_number=without_number,
-        unplanned=tuple(unplanned),
+        unplanned=tuple(reversed(unplanned)),
         inferred=planned is None,
     )
 
