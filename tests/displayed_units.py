@@ -82,7 +82,9 @@ DISPLAYS = {
     "ImportanceDisplay": lambda: ImportanceDisplay(
         [Share("rate", 0.7, 0.1, 0.6), Share("a × b", 0.1, 0.05, np.nan)], 9
     ),
-    "InteractionsDisplay": lambda: InteractionsDisplay({("rate", "batch"): PAIRS}, Scatter(0.02, 4), "Jaccard"),
+    "InteractionsDisplay": lambda: InteractionsDisplay(
+        {("rate", "batch"): PAIRS, ("rate", "depth"): PAIRS}, Scatter(0.02, 4), "Jaccard"
+    ),
     "MainEffectsDisplay": lambda: MainEffectsDisplay({"rate": LEVELS, "depth": LEVELS}, Scatter(0.02, 4), "Jaccard"),
     "NoiseScaleDisplay": lambda: NoiseScaleDisplay.from_record(ESTIMATES),
     "OverlayDisplay": lambda: OverlayDisplay.from_runs(RUNS),

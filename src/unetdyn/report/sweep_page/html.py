@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 import unetdyn
 import unetdyn.runs
@@ -77,6 +78,15 @@ def sections_of(found: TableStatistics, folder: Path) -> list[Section]:
     ]
 
 
+def _typeset(text: str) -> Markup:
+    """With what stands between backticks as code, and no line that begins with a % sign.
+
+    >>> _typeset("95 % of `fit`")
+    Markup('95\xa0% of <code>fit</code>')
+    """
+    return with_code(text.replace(" %", "\N{NO-BREAK SPACE}%"))
+
+
 def render(sections: Sequence[Section], found: TableStatistics, kind: str) -> str:
     """The page as HTML."""
     environment = Environment(
@@ -86,7 +96,7 @@ def render(sections: Sequence[Section], found: TableStatistics, kind: str) -> st
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["with_code"] = with_code
+    environment.filters["with_code"] = _typeset
     return environment.get_template("sweep.html").render(
         sections=sections,
         kind=kind,

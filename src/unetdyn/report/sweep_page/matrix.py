@@ -13,7 +13,7 @@ from unetdyn.analysis.result import interval, number
 from unetdyn.report.sweep_page.notes import notes_of
 from unetdyn.report.sweep_page.section import Folded, Section, Table, TableRow, percent
 
-_SYMBOLS = {BEST: "✓ best", LEVEL: "≈ can't be told from the best", BEHIND: "✗ behind"}
+_SYMBOLS = {BEST: "✓ best", LEVEL: "≈ level", BEHIND: "✗ behind"}
 
 
 def matrix_section(found: TableStatistics) -> Section:
@@ -35,8 +35,8 @@ def matrix_section(found: TableStatistics) -> Section:
     criteria = Table(f"Criteria by {name}", ["criterion", *map(in_words, matrix.levels)], rows)
     reasons = {each.reason for standings in matrix.criteria.values() for each in standings.values() if each.reason}
     notes = [
-        f"Behind: the interval of the difference from the best, for all pairs at once, excludes 0. Each {name} is "
-        "averaged over settings that may not suit it; the next table is of the best settings.",
+        "Behind: the interval of the difference from the best, for all pairs at once, excludes 0; level: it does not. "
+        f"Each {name} is averaged over settings that may not suit it; the second table is of the best settings.",
         *(f"No verdict: {reason}." for reason in sorted(reasons)),
         *_together(notes_of(found, matrix.notes)),
     ]
