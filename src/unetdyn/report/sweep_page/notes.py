@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from unetdyn.analysis.comparison.many_runs import comparison_notes
 from unetdyn.analysis.comparison.run_table import in_words
 from unetdyn.analysis.comparison.table_statistics import TableStatistics
-from unetdyn.report.sweep_page.section import Section
+from unetdyn.report.sweep_page.section import Folded, Section, Table, TableRow
 
 MOST_LEVELS = 12  # of a factor, that are written out
 
@@ -30,12 +30,12 @@ def notes_section(found: TableStatistics) -> Section:
     ]
     if levels:
         sentences.append(f"What differs: {'; '.join(levels)}.")
-    same = ", ".join(f"{name} {in_words(value)}" for name, value in table.constant.items())
-    if same:
-        sentences.append(f"The same in all runs: {same}.")
+    same = [TableRow(name, [in_words(value)]) for name, value in table.constant.items()]
+    what = "What is the same in all runs"
+    parts = [Folded(what, len(same), [Table(what, ["setting", "value"], same, numbers=False)])] if same else []
     ill = {f"{run.name} is ill: {run.ill}" for run in table.runs if run.ill}
     mind = [note for note in comparison_notes(table.runs) if note not in ill]
-    return Section("notes", "Notes", sentences, notes=[_sentence(found, note) for note in (*table.notes, *mind)])
+    return Section("notes", "Notes", sentences, parts, notes=[_sentence(found, note) for note in (*table.notes, *mind)])
 
 
 def _sentence(found: TableStatistics, note: str) -> str:
