@@ -118,3 +118,16 @@ def test_decision_matrix_refuses_what_no_run_has():
     with pytest.raises(ValueError, match="No run has the factor 'depth'"):
         decision_matrix(made(), others="depth")
     assert decision_matrix([]).choices == {}
+
+
+def test_memory_is_compared_as_it_is_and_seconds_without_scatter_are_not_judged():
+    runs = [
+        summarise({"val_jaccard": [0.5 + n / 10], "seconds": [0.7]}, f"{a} {n}", {"architecture": a}, memory=memory)
+        for a, memory in (("a", 5e9), ("b", 6e9))
+        for n in range(3)
+    ]
+    found = decision_matrix(runs).criteria
+    assert {level: standing.verdict for level, standing in found["peak memory"].items()} == {"a": "best", "b": "behind"}
+    assert {s.reason for s in found["seconds"].values()} == {"repeated runs do not differ at all"}
+    assert {s.verdict for s in found["seconds"].values()} == {""}
+    assert np.isnan(found["seconds"]["b"].low)

@@ -31,6 +31,8 @@ CRITERIA = {
 }
 """Criterion → the attribute of a `RunSummary`, and 1 where more is better or −1 where less is."""
 
+EXACT = ("parameters", "memory")  # what no seed has a part in, as in `recommend`
+
 BEST, LEVEL, BEHIND = "best", "can't be told from the best", "behind"
 
 
@@ -120,7 +122,7 @@ def decision_matrix(
 
     Means are over the settings that every level was run with, each counting alike; intervals are Student's, over the
     seeds of each cell. A level is behind where the interval of its difference from the best, for all pairs at once
-    (Games–Howell), excludes 0. Numbers of parameters have no chance in them, and are compared as they are.
+    (Games–Howell), excludes 0. Memory and numbers of parameters have no chance in them, and are compared as they are.
 
     What to take is what `recommend` says for each priority, its weights 0.7 of performance and 0.3 of stability among
     them; the matrix of the studies, with what is wrong in it, stands below.
@@ -168,7 +170,7 @@ def decision_matrix(
         if sound:
             y = np.array([_value(run, attribute) for run in sound], dtype=np.float64)
             cells = LevelCells.of(sound, factor, settings, y)
-            criteria[criterion] = _standings(cells, sign, confidence, exact=attribute == "parameters")
+            criteria[criterion] = _standings(cells, sign, confidence, exact=attribute in EXACT)
             if cells.left_out and cells.settings:
                 notes.append(f"{criterion}: {cells.left_out} runs have settings that not every level was run with")
     choices = {
@@ -212,19 +214,19 @@ def _standings(cells: LevelCells, sign: int, confidence: float, exact: bool) -> 
     estimates = [cells.mean(place) for place in range(len(cells.levels))]
     best = max(range(len(estimates)), key=lambda place: sign * estimates[place].value)
     pairs = {} if exact else {(d.one, d.other): d for d in separate_differences(cells, confidence)}
+    untold = cells.reason if len(cells.levels) > 1 else "there is nothing to compare it with"
+    if not untold and not exact and not any(pair.determined for pair in pairs.values()):
+        untold = next(pair.reason for pair in pairs.values())
     found = {}
     for place, level in enumerate(cells.levels):
         mean, error, df = estimates[place]
         half = float(stats.t.isf((1 - confidence) / 2, df)) * error if error > 0 and not exact else nan
-        ahead = cells.levels[best]
-        pair = pairs.get((level, ahead), pairs.get((ahead, level)))
+        pair = pairs.get((level, cells.levels[best]), pairs.get((cells.levels[best], level)))
         reason = ""
         if exact:
             verdict = BEST if mean == estimates[best].value else BEHIND
-        elif len(cells.levels) == 1:
-            verdict, reason = "", "there is nothing to compare it with"
-        elif cells.reason:
-            verdict, reason = "", cells.reason
+        elif untold:
+            verdict, reason = "", untold
         elif place == best:
             verdict = BEST
         else:

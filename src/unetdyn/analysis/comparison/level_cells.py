@@ -65,6 +65,8 @@ class LevelCells:
         with np.errstate(invalid="ignore", divide="ignore"):
             means = np.bincount(place, weights=y, minlength=len(counts)) / counts
             squares = np.bincount(place, weights=(y - means[place]) ** 2, minlength=len(counts))
+            rounding = counts * (8 * np.finfo(np.float64).eps * float(np.abs(y).max(initial=0.0))) ** 2
+            squares = np.where(squares > rounding, squares, 0.0)
             variances = squares / np.where(counts > 1, counts - 1, np.nan)
         common: NDArray[np.bool_] = np.all(counts.reshape(shape) > 0, axis=0)
         return cls(

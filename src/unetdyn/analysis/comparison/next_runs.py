@@ -9,11 +9,10 @@ import numpy as np
 from scipy import stats
 
 from unetdyn._checks import check_count, check_fraction, check_positive
-from unetdyn.analysis.comparison.choices import grouped, settings
-from unetdyn.analysis.comparison.design import names, responses, usable
+from unetdyn.analysis.comparison.choices import cells, settings
+from unetdyn.analysis.comparison.design import LESS_IS_BETTER, names, responses, usable
 from unetdyn.analysis.comparison.detectable_differences import detectable, seeds_needed
 from unetdyn.analysis.comparison.many_runs import as_summaries, comparison_notes, left_out
-from unetdyn.analysis.comparison.probability_of_best import LESS_IS_BETTER
 from unetdyn.analysis.result import Determinable, Result, number
 
 
@@ -160,10 +159,9 @@ def next_runs(
     summaries = as_summaries(runs)
     wanted = None if factors is None else names(factors)
     kept, excluded = usable(summaries, wanted or (), response)
-    key = (lambda run: settings(run) or run.name) if wanted is None else lambda run: tuple(map(run.factors.get, wanted))
-    cells = list(grouped(kept, key).values())
-    values = [responses(cell, response) for cell in cells]
-    df = len(kept) - len(cells)
+    found = cells(kept, wanted)
+    values = [responses(cell, response) for cell in found]
+    df, count = len(kept) - len(found), len(found)
     squares = sum(float(np.sum((y - y.mean()) ** 2)) for y in values)
     recorded = [run.seconds for run in kept if run.seconds]
     each = seconds if seconds is not None else float(np.mean(recorded)) if recorded else math.nan
@@ -174,23 +172,23 @@ def next_runs(
         reason = repeated if df else "no settings were run with a second seed, so that their scatter is not known"
         nothing = (None, None, None, math.nan, None, math.nan)
         sigma = math.nan
-        return NextRuns(sigma, df, len(cells), each, per_day, *nothing, response, excluded, reason)
+        return NextRuns(sigma, df, count, each, per_day, *nothing, response, excluded, reason)
     sigma = math.sqrt(squares / df)
-    counts = {name: len({run.factors.get(name) for run in kept}) for name in _varied(cells, wanted)}
-    seeds = len(cells) / sum(1 / len(y) for y in values)
+    counts = {name: len({run.factors.get(name) for run in kept}) for name in _varied(found, wanted)}
+    seeds = count / sum(1 / len(y) for y in values)
 
     def precision(seeds: float, more: int, df: int) -> Precision:
-        sizes = {name: seeds * len(cells) / count for name, count in counts.items()}
-        found = {name: detectable(sigma, size, df, confidence, power) for name, size in sizes.items()}
+        sizes = {name: seeds * count / different for name, different in counts.items()}
+        levels = {name: detectable(sigma, size, df, confidence, power) for name, size in sizes.items()}
         half = float(stats.t.isf((1 - confidence) / 2, df)) * sigma * math.sqrt(2 / seeds)
-        return Precision(seeds, len(kept) + more, half, detectable(sigma, seeds, df, confidence, power), found)
+        return Precision(seeds, len(kept) + more, half, detectable(sigma, seeds, df, confidence, power), levels)
 
-    each_more = per_day // len(cells)
-    after_all = precision(seeds + each_more, each_more * len(cells), df + each_more * len(cells)) if per_day else None
+    each_more = per_day // count
+    after_all = precision(seeds + each_more, each_more * count, df + each_more * count) if per_day else None
     sign = -1.0 if response in LESS_IS_BETTER else 1.0
     ranked = sorted(values, key=lambda y: -sign * float(y.mean()))
     after_two, lead, needed, days = None, math.nan, None, math.nan
-    if len(cells) > 1:
+    if count > 1:
         own = 2 / (1 / len(ranked[0]) + 1 / len(ranked[1]))
         two = precision(own + per_day // 2, 2 * (per_day // 2), df + 2 * (per_day // 2))
         after_two = Precision(two.seeds, two.runs, two.half_width, two.smallest_difference, {}) if per_day else None
@@ -205,7 +203,7 @@ def next_runs(
     return NextRuns(
         sigma,
         df,
-        len(cells),
+        count,
         each,
         per_day,
         precision(seeds, 0, df),
