@@ -103,7 +103,7 @@ def read(
 
 
 def names_of(paths: Sequence[Path]) -> list[str]:
-    """The names of the folders; with as much of the path before as tells those of one name apart.
+    """The names of the folders; with as much of the path before as tells those of one name apart, or a number.
 
     >>> names_of([Path("first/0001"), Path("second/0001"), Path("third")])
     ['first/0001', 'second/0001', 'third']
@@ -117,4 +117,4 @@ def names_of(paths: Sequence[Path]) -> list[str]:
         names = [
             "/".join(path.parts[-depth:]) if name in twice else name for path, name in zip(full, names, strict=True)
         ]
-    return names
+    return [name if names[:place].count(name) == 0 else f"{name} ({place + 1})" for place, name in enumerate(names)]

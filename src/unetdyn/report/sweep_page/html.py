@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 import unetdyn
 import unetdyn.runs
 from unetdyn.analysis.comparison.table_statistics import TableStatistics
-from unetdyn.report.page.html import checked_path, with_code
+from unetdyn.report.page.html import checked_path, environment, with_code
 from unetdyn.report.sweep_page.choice import advice_section, components_section, front_section
 from unetdyn.report.sweep_page.curves import curves_section
 from unetdyn.report.sweep_page.differences import tests_section
@@ -89,18 +88,11 @@ def _typeset(text: str) -> Markup:
 
 def render(sections: Sequence[Section], found: TableStatistics, kind: str) -> str:
     """The page as HTML."""
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("unetdyn.report.sweep_page"), PackageLoader("unetdyn.report.page")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["with_code"] = _typeset
-    return environment.get_template("sweep.html").render(
+    made = environment("unetdyn.report.sweep_page", "unetdyn.report.page")
+    made.filters["with_code"] = _typeset
+    return made.get_template("sweep.html").render(
         sections=sections,
-        kind=kind,
-        title=found.table.name,
+        heading=f"{kind}: {found.table.name}",
         counted=f"{len(found.table.runs)} of {found.table.planned} runs.",
         made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         version=unetdyn.__version__,
