@@ -1,6 +1,8 @@
 """The page of many runs: what is missing first, numbers of planted effects, a sentence where there are too few runs."""
 
 import re
+import shutil
+import subprocess
 from types import SimpleNamespace
 
 import numpy as np
@@ -238,6 +240,26 @@ def test_many_cells_are_folded_and_the_rest_counted():
     assert (folded.count, folded.parts[0].items[-1].title) == (24, "Cells 31 to 36 of 38")
     assert section.notes == ["The curves of 2 cells more are left out."]
     assert all("<svg" in each.svg for each in (*grid.items, *folded.parts[0].items))
+
+
+def test_two_hundred_runs_are_folded(tmp_path):
+    sweep = planted_sweep(tmp_path / "sweep", rows_of(TWO, seeds=range(100)), effects=TWO)
+    page = page_of(analyse(sweep), tmp_path)
+    assert "All runs (200)" in page.texts("summary")
+    assert len(page.table("All runs")) == 200
+    assert "n = 200; 0 of them are ill, as unetdyn diagnose says." in page.texts("p")
+    (effect,) = page.table("Analysis of variance").values()
+    assert float(effect[2]) < 1e-10
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no Chromium to open the page with")
+def test_browser_opens_the_page_without_a_complaint(big, tmp_path):
+    path = big[0] / "report.html"
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+    flags += [f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--v=0", "--dump-dom"]
+    done = subprocess.run(["chromium", *flags, path.as_uri()], capture_output=True, text=True, timeout=60)
+    assert "CONSOLE" not in done.stderr
+    assert done.stdout.count("<svg") == path.read_text(encoding="utf-8").count("<svg") > 0
 
 
 def test_a_page_must_end_in_html_and_lie_in_a_folder(tmp_path):
