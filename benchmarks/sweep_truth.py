@@ -4,7 +4,7 @@
 
 A design is one of 3 architectures × 2 learning rates × 2 batch sizes with 3 seeds in each of the 12 cells, 36 runs;
 `σ` is the scatter over seeds. "Unequal" is a scatter of 0.5, 1 and 2 σ by architecture, "heavy tails" Student's t with
-3 degrees of freedom, "a quarter lost" 27 of the 36 runs. It needs no Keras, and takes some minutes.
+3 degrees of freedom, "a quarter lost" 27 of the 36 runs. It needs no Keras, and takes ten minutes of a core.
 """
 
 import argparse

@@ -6,7 +6,7 @@ import pytest
 from scripts_by_path import benchmarks_importable
 from unetdyn.analysis import effect_intervals, robust_tests
 
-DRAWS = 60
+DRAWS = 40
 
 
 @pytest.fixture(scope="module")
@@ -18,26 +18,26 @@ def truth():
 
 @pytest.mark.parametrize("name", ["equal", "unequal"])
 def test_without_an_effect_no_test_alarms_more_often_than_it_says(truth, name):
-    """p is uniform then: the mean of 60 has a standard error of 0.037, and the share below 0.05 one of 0.028."""
+    """p is uniform then: the mean of 40 has a standard error of 0.046, and the share below 0.05 one of 0.034."""
     rng, noise = np.random.default_rng(0), truth.SCATTERS[name][0]
     found = []
     for draw in range(DRAWS):
         runs = truth.design(rng, noise, np.zeros(3))
         test = robust_tests(runs, truth.FACTORS, permutations=99, seed=draw).tests["architecture"]
         found.append((test.p, test.welch_p, test.permutation_p))
-    assert np.mean(found, axis=0) == pytest.approx(0.5, abs=0.15)
-    assert (np.mean(np.array(found) < 0.05, axis=0) < 0.15).all()
+    assert np.mean(found, axis=0) == pytest.approx(0.5, abs=0.18)
+    assert (np.mean(np.array(found) < 0.05, axis=0) < 0.17).all()
 
 
 def test_all_intervals_hold_the_planted_differences_as_often_as_they_say(truth):
-    """Of 60 draws: 0.95 has a standard error of 0.028."""
+    """Of 40 draws: 0.95 has a standard error of 0.034."""
     rng, held = np.random.default_rng(1), []
     for _ in range(DRAWS):
         pairs = effect_intervals(truth.design(rng, truth.equal, truth.EFFECT), ["architecture"]).differences[
             "architecture"
         ]
         held.append(all(p.low <= truth.EFFECT[p.one] - truth.EFFECT[p.other] <= p.high for p in pairs))
-    assert np.mean(held) == pytest.approx(0.95, abs=0.09)
+    assert np.mean(held) == pytest.approx(0.95, abs=0.11)
 
 
 def test_designs_are_as_they_are_said_to_be(truth):

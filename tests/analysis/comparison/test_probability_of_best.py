@@ -55,11 +55,11 @@ def test_many_runs_of_two_cells_have_students_probability():
 
 
 def test_probability_is_right_as_often_as_it_says():
-    """300 designs of 6 cells with 3 seeds, true means scatter by 0.3 to 3 σ; the difference has an error of 0.03."""
+    """180 designs of 6 cells with 3 seeds, true means scatter by 0.3 to 3 σ; the difference has an error of 0.04."""
     rng = np.random.default_rng(1)
     runs = [run(0.5, f"{cell}", cell=cell, seed=seed) for cell in range(6) for seed in range(3)]
     stated, right, loss, expected = [], [], [], []
-    for ratio in np.repeat([0.3, 1.0, 3.0], 100):
+    for ratio in np.repeat([0.3, 1.0, 3.0], 60):
         true = ratio * rng.normal(size=6)
         values = np.repeat(true, 3) + rng.normal(size=18)
         drawn = [replace(r, performance=float(value)) for r, value in zip(runs, values, strict=True)]
@@ -68,9 +68,9 @@ def test_probability_is_right_as_often_as_it_says():
         right.append(true[best.settings["cell"]] == true.max())
         loss.append(true.max() - true[best.settings["cell"]])
         expected.append(best.expected_loss)
-    assert np.mean(stated) == pytest.approx(np.mean(right), abs=0.1)
+    assert np.mean(stated) == pytest.approx(np.mean(right), abs=0.12)
     sure = np.array(stated) > 0.8
-    assert sure.sum() > 50
+    assert sure.sum() > 30
     assert np.mean(np.array(right)[sure]) > 0.85
     assert np.mean(expected) == pytest.approx(np.mean(loss), abs=0.12)
 

@@ -92,7 +92,7 @@ def assumptions(
     """Looks at the residuals of `anova`'s model: are they normal, of one variance, and without a trend?
 
     Which test to read: Welch's where the levels of a factor scatter by different amounts (Brown and Forsythe's test of
-    the residuals by level, adjusted by Holm, p < 0.05), because F and permutations then err; otherwise the permutation
+    the residuals by level, adjusted by Holm, p < 0.05), because F and permutations may then err; otherwise the permutation
     test where the residuals are not normal (Shapiro and Wilk, p < 0.05) or one lies beyond 3 standard deviations, which
     costs power where it is a diverged run; otherwise F. With few runs these checks see gross violations alone: where
     the three tests disagree, trust none of them much, and say so.

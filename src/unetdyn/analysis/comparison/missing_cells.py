@@ -91,7 +91,7 @@ def missing_cells(
     """Which cells and seeds of a design have no finished run, and whether those that there are balance.
 
     An effect is compared within what there is: where cells are missing, type II sums of squares are still right for a
-    model without interactions, and the interaction of the missing cells is not tested at all. Runs that are missing
+    model without interactions, and an interaction is tested in the cells that there are alone. Runs that are missing
     because they diverged are no chance: what is left then looks better than the settings are.
 
     Args:
