@@ -70,10 +70,11 @@ def table_of_sweep(sweep: Sweep, metric: str | None = None) -> RunTable:
         A `RunTable`. Keys of a configuration are shortened to their last part where that is clear.
 
     Raises:
-        ValueError: If the metric was not logged.
+        ValueError: If no run has logged the metric.
     """
     names = short_names([*sweep.factors, *sweep.block_factors])
     summaries, curves, absent, places = [], {}, [], {}
+    refused: ValueError | None = None
     for row in sweep.rows:
         label = sweep.label(row.number)
         settings = _settings({**row.settings, **row.blocks}, names)
@@ -81,11 +82,18 @@ def table_of_sweep(sweep: Sweep, metric: str | None = None) -> RunTable:
         if isinstance(found, str):
             absent.append(Absent(label, settings, row.seed, found))
             continue
-        summary, curve = _summary(found, label, {**settings, "seed": row.seed}, metric)
+        try:
+            summary, curve = _summary(found, label, {**settings, "seed": row.seed}, metric)
+        except ValueError as error:  # it logged no metric, or not the one that was asked for
+            absent.append(Absent(label, settings, row.seed, str(error)))
+            refused = error
+            continue
         summaries.append(summary)
         places[label] = str(found.path)
         if curve is not None:
             curves[label] = curve
+    if refused is not None and not summaries:
+        raise refused
     factors = {names[key]: levels_of(with_levels({"": each})[""] for each in of) for key, of in sweep.factors.items()}
     blocks = {
         names[key]: levels_of(with_levels({"": each})[""] for each in of) for key, of in sweep.block_factors.items()

@@ -7,6 +7,7 @@ from unetdyn.analysis.comparison.gathering import names_of, table_of_runs
 from unetdyn.analysis.comparison.summary import summarise
 from unetdyn.analysis.comparison.table_statistics import statistics_of
 from unetdyn.analysis.comparison.varying import sampled, varying
+from unetdyn.runs import RunWriter
 
 
 def write(folder, settings, seed, jaccard, number):
@@ -80,6 +81,18 @@ def test_runs_that_did_not_end_well_are_told(tmp_path):
     table = table_of_runs(paths)
     assert [(each.name, each.seed, each.why) for each in table.absent] == [("cut", 2, "interrupted")]
     assert (len(table.runs), table.planned) == (4, 5)
+
+
+def test_a_run_without_the_metric_is_told_and_only_none_with_it_is_an_error(tmp_path):
+    paths = four(tmp_path)
+    writer = RunWriter(tmp_path / "bare", seed=5)
+    writer.log_epoch(0, {"loss": 0.5})
+    writer.finish()
+    table = table_of_runs([*paths, writer.path])
+    assert [(each.name, each.seed) for each in table.absent] == [("bare", 5)]
+    assert "loss" in table.absent[0].why
+    with pytest.raises(ValueError, match="'dice' was not logged"):
+        table_of_runs(paths, metric="dice")
 
 
 def test_one_run_and_two_runs_say_that_they_tell_nothing(tmp_path):

@@ -29,6 +29,7 @@ def table(values, factor="learning_rate", **kwargs):
     return RunTable("made up", tuple(runs), {factor: levels_of(values)}, planned=len(runs), **kwargs)
 
 
+PAIRS = [(0, 0), (0, 1), (1, 0), (1, 1)]
 RATES = {0.005: [0.60, 0.61, 0.62], 0.001: [0.70, 0.72, 0.71]}
 
 
@@ -94,15 +95,22 @@ def test_parts_say_why_they_have_nothing_to_tell():
     assert parts.within(found, None) == "No bound of σ was asked for (`--max-sigma`)."
 
 
+@pytest.mark.parametrize("sound", [0, 2])
+def test_runs_without_a_number_are_not_tested(sound):
+    nan = float("nan")
+    runs = [run(f"{a}{b}", 0.5, 0.1 if place < sound else nan, a=a, b=b) for place, (a, b) in enumerate(PAIRS * 2)]
+    found = statistics_of(RunTable("none", tuple(runs), {"a": (0, 1), "b": (0, 1)}), "stability", order=2)
+    assert found.anova == found.robust == f"It needs 3 runs with a number for their stability at least: n = {sound}."
+
+
 def test_interactions_are_asked_about_where_all_pairs_were_run_and_repeated():
     def made(cells, seeds):
         runs = [run(f"{a}{b}{s}", 0.5, a=a, b=b, seed=s) for a, b in cells for s in range(seeds)]
         return RunTable("pairs", tuple(runs), {"a": (0, 1), "b": (0, 1)})
 
-    whole = [(a, b) for a in (0, 1) for b in (0, 1)]
-    assert parts.default_order(made(whole, 2)) == 2
-    assert parts.default_order(made(whole, 1)) == 1
-    assert parts.default_order(made(whole[:3], 2)) == 1
+    assert parts.default_order(made(PAIRS, 2)) == 2
+    assert parts.default_order(made(PAIRS, 1)) == 1
+    assert parts.default_order(made(PAIRS[:3], 2)) == 1
 
 
 def test_statistics_are_plain_json():

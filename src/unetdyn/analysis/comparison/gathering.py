@@ -31,7 +31,7 @@ def table_of_runs(
 
     Raises:
         FileNotFoundError: If a path is no run directory.
-        ValueError: If there is no path, one is given twice, or as `varying` and `summarise`.
+        ValueError: If there is no path, one is given twice, no run has logged the metric, or as `varying`.
 
     Example:
         >>> import tempfile
@@ -53,16 +53,24 @@ def table_of_runs(
     if twice:
         raise ValueError(f"`paths` must name each run once. Received: {twice[0]} twice.")
     summaries, curves, absent, places = [], {}, [], {}
+    refused: ValueError | None = None
     for label, path in zip(names, folders, strict=True):
         run = unetdyn.runs.open(path)
         places[label] = str(path)
         if (why := why_absent(run)) is not None:
             absent.append(Absent(label, {}, run.seed, why))
             continue
-        summary, curve = read(run, label, metric)
+        try:
+            summary, curve = read(run, label, metric)
+        except ValueError as error:  # it logged no metric, or not the one that was asked for
+            absent.append(Absent(label, {}, run.seed, str(error)))
+            refused = error
+            continue
         summaries.append(summary)
         if curve is not None:
             curves[label] = curve
+    if refused is not None and not summaries:
+        raise refused
     found = varying(summaries, factors)
     kept = {*found.factors, *found.constant, *NOT_SETTINGS}
     kept |= {name for name in ("learning_rate", "batch_size") if factors is None}  # each run's own may make a slope

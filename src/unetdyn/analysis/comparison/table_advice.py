@@ -93,7 +93,8 @@ def title_of(table: RunTable, choice: Choice) -> str:
 def _sentence(table: RunTable, response: str, advice: Advice) -> str:
     found, best = advice.recommendation, advice.best
     if found is None or found.best is None:
-        return f"Nothing can be recommended: {found.reason if found else 'there are no runs'}."
+        why = "there are no runs" if found is None else "no run has a number for it"
+        return f"Nothing can be recommended: {why}."
     text = f"Take {title_of(table, found.best)}: mean {_WORDS[response]} {number(found.best.value)}"
     text += f" (n = {len(found.best.runs)})"
     if best is not None and not np.isnan(best.probability):

@@ -4,8 +4,11 @@ from collections.abc import Callable, Sequence
 from itertools import combinations, product
 from typing import TypeVar
 
+import numpy as np
+
 from unetdyn.analysis.comparison.components import VarianceComponents, variance_components
 from unetdyn.analysis.comparison.decision_matrix import DecisionMatrix, decision_matrix
+from unetdyn.analysis.comparison.design import responses
 from unetdyn.analysis.comparison.exponent import StabilityExponent, stability_exponent
 from unetdyn.analysis.comparison.importance import Importance, importance
 from unetdyn.analysis.comparison.missing_cells import MissingCells, missing_cells
@@ -54,6 +57,9 @@ def of_groups(test: Callable[..., Found], table: RunTable, response: str, order:
     factors = table.grouped_by
     if not factors:
         return no_groups(table)
+    sound = int(np.isfinite(responses(table.runs, response)).sum())
+    if sound < FEWEST <= len(table.runs):
+        return f"It needs {FEWEST} runs with a number for their {response} at least: n = {sound}."
     return if_possible(lambda: test(table.runs, factors, response, order, tuple(table.blocks)), table)
 
 

@@ -19,7 +19,8 @@ def missing_section(found: TableStatistics) -> Iterator[Section]:
     """Which rows and cells are not in the statistics, and why; nothing where none is missing."""
     table, missing = found.table, found.missing
     empty = [] if missing is None else [table.title(tuple(cell.values())) for cell in missing.empty_cells]
-    if not table.absent and not empty:
+    without = {} if missing is None else missing.without_number
+    if not table.absent and not empty and not without:
         return
     sentences = []
     if table.absent:
@@ -30,6 +31,10 @@ def missing_section(found: TableStatistics) -> Iterator[Section]:
         more = f"; and {len(empty) - MOST_EMPTY} more" if len(empty) > MOST_EMPTY else ""
         of = f"Cells without any run, {len(empty)} of {missing.cells if missing else 0}"
         sentences.append(f"{of}: {'; '.join(empty[:MOST_EMPTY])}{more}. What is said below is said of the others.")
+    if without:
+        some = "; ".join(f"{name}: {why}" for name, why in list(without.items())[:MOST_EMPTY])
+        more = f"; and {len(without) - MOST_EMPTY} more" if len(without) > MOST_EMPTY else ""
+        sentences.append(f"Finished without a number, and not in the tests: {some}{more}.")
     if missing is not None and not missing.balanced:
         sentences.append("The cells have not as many runs each: means of levels hold effects of the other factors too.")
     if not table.absent:
