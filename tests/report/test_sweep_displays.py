@@ -81,7 +81,7 @@ def test_main_effects_without_repetitions_have_no_intervals_and_say_so():
     display = MainEffectsDisplay({"depth": {2: [0.5], 3: [0.6]}}, Scatter(float("nan"), 0), "Jaccard").plot()
     assert bars(display.ax_) == []
     title = display.ax_.get_title(loc="left").replace("\n", " ")
-    assert title == "2 runs: dots and means; no repeated settings, so no intervals"
+    assert title == "2 runs: dots and means, whose intervals can't be told"
 
 
 def test_sampled_factors_stand_at_their_numbers():

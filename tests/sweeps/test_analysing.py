@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from planted_sweeps import EFFECTS, planted_sweep, rows_of, write_run
 from unetdyn.sweeps.analysing import analyse, table_of_sweep
@@ -119,6 +120,23 @@ def test_sampled_settings_are_no_groups(tmp_path):
     low, high = found.slopes.learning_rate.low, found.slopes.learning_rate.high
     assert low < 0.02 < high
     assert set(found.importance.importances) == {"learning_rate", "batch_size", "learning_rate × batch_size"}
+
+
+def test_in_a_sampled_design_groups_are_tested_on_the_means_of_cells(tmp_path):
+    """Runs of one cell share its own numbers: taken for independent, they would make chance look certain."""
+    rng = np.random.default_rng(1)
+    rows, effects = [], {"optimizer.learning_rate": {}, "model.architecture": {"UNet": 0.0, "AttentionUNet": 0.0}}
+    for cell, rate in enumerate(10 ** rng.uniform(-4, -2, 8), 1):
+        effects["optimizer.learning_rate"][rate] = 0.1 * rng.normal()
+        settings = {"optimizer.learning_rate": rate, "model.architecture": ("UNet", "AttentionUNet")[cell % 2]}
+        rows += [Row(len(rows) + 1 + seed, cell, seed, settings, {}, "") for seed in range(4)]
+    found = analyse(planted_sweep(tmp_path / "sweep", rows, effects=effects, noise=0.001))
+    assert found.table.sampled == ("learning_rate",)
+    assert (found.anova.runs, found.anova.residual_df) == (8, 6)
+    means = [mean.performance for mean in found.table.cell_means()]
+    names = [mean.factors["architecture"] for mean in found.table.cell_means()]
+    groups = [[mean for mean, of in zip(means, names, strict=True) if of == name] for name in set(names)]
+    assert found.anova.effects["architecture"].p == pytest.approx(stats.f_oneway(*groups).pvalue)
 
 
 def test_a_bound_of_sigma_leaves_out_whole_cells(tmp_path):

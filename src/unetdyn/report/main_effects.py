@@ -106,7 +106,7 @@ class MainEffectsDisplay(Display):
 
     def _caption(self, runs: int) -> str:
         told = f"{runs} runs: dots; means with {100 * self.scatter.confidence:g} % intervals"
-        return told if self.scatter.df > 0 else f"{runs} runs: dots and means; no repeated settings, so no intervals"
+        return told if self.scatter.df > 0 else f"{runs} runs: dots and means, whose intervals can't be told"
 
     def _draw_levels(self, ax: Axes, name: str, groups: dict[Any, Any], kwargs: dict[str, Any]) -> None:
         means = [float(values.mean()) if len(values) else float("nan") for values in groups.values()]

@@ -74,6 +74,18 @@ class RunTable:
         """How many runs there are beyond the first of each cell: what chance can be told from."""
         return len(self.runs) - len(self.cells())
 
+    @property
+    def units(self) -> tuple[RunSummary, ...]:
+        """What a test of groups may take for independent: the runs; of a sampled design, where those of one cell have
+        its own numbers in common, the means of the cells.
+        """
+        return tuple(self.cell_means()) if self.sampled else self.runs
+
+    @property
+    def units_in_words(self) -> str:
+        """What `units` are."""
+        return "means of cells" if self.sampled else "runs"
+
     def cells(self) -> dict[tuple[Any, ...], list[RunSummary]]:
         """The level of each factor → its runs, in the order of the levels."""
         place = {name: {level: at for at, level in enumerate(levels)} for name, levels in self.factors.items()}

@@ -57,10 +57,11 @@ def of_groups(test: Callable[..., Found], table: RunTable, response: str, order:
     factors = table.grouped_by
     if not factors:
         return no_groups(table)
-    sound = int(np.isfinite(responses(table.runs, response)).sum())
+    sound = int(np.isfinite(responses(table.units, response)).sum())
     if sound < FEWEST <= len(table.runs):
-        return f"It needs {FEWEST} runs with a number for their {response} at least: n = {sound}."
-    return if_possible(lambda: test(table.runs, factors, response, order, tuple(table.blocks)), table)
+        return f"It needs {FEWEST} {table.units_in_words} with a number for their {response} at least: n = {sound}."
+    blocks = () if table.sampled else tuple(table.blocks)  # which a cell's mean is over
+    return if_possible(lambda: test(table.units, factors, response, order, blocks), table)
 
 
 def missing(table: RunTable, response: str) -> MissingCells | None:

@@ -1,6 +1,6 @@
 """Whether each factor makes a difference: the tests, how large the effects are, and between which levels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from unetdyn.analysis.comparison.analysis_of_variance import Anova, Effect
 from unetdyn.analysis.comparison.robust_tests import RobustTest
@@ -26,7 +26,7 @@ def tests_section(found: TableStatistics) -> Section:
     left = f"{anova.residual_df} degrees of freedom left"
     sentences = [
         _verdict(found, anova),
-        f"Analysis of variance of {label_of(found)}, n = {anova.runs} runs, {left}.",
+        f"Analysis of variance of {label_of(found)}, n = {anova.runs} {found.table.units_in_words}, {left}.",
     ]
     notes = [
         "p by Holm is to be compared with 0.05 as it is, however many tests there are. Power is the probability to "
@@ -46,9 +46,13 @@ def _verdict(found: TableStatistics, anova: Anova) -> str:
         return "Nothing could be tested: the table says why."
     sure = [factor_in_words(effect.name) for effect in tested if found.adjusted[effect.name] < ALPHA]
     if not sure:
-        return f"Chance explains all of it: no p, adjusted by Holm for {len(tested)} tests, is below {ALPHA}."
+        return f"Chance explains all of it: no p ({_counted(tested)}) is below {ALPHA}."
     verb = "makes" if len(sure) == 1 else "make"
-    return sentence(f"{listed(sure)} {verb} a difference that chance does not explain (Holm, {len(tested)} tests)")
+    return sentence(f"{listed(sure)} {verb} a difference that chance does not explain ({_counted(tested)})")
+
+
+def _counted(tested: Sequence[Effect]) -> str:
+    return "one test" if len(tested) == 1 else f"Holm, {len(tested)} tests"
 
 
 def _effect_row(found: TableStatistics, effect: Effect) -> TableRow:
@@ -82,5 +86,10 @@ def _differences(found: TableStatistics) -> Iterator[Folded]:
     ]
     if rows:
         ends = f"{percent(found.sizes.confidence)} interval, all pairs of a factor at once"
-        header = [f"{found.sizes.method}, n = {found.sizes.runs} runs", "difference", ends, "p, adjusted for the pairs"]
+        header = [
+            f"{found.sizes.method}, n = {found.sizes.runs} {found.table.units_in_words}",
+            "difference",
+            ends,
+            "p, adjusted for the pairs",
+        ]
         yield Folded("Differences between levels", len(rows), [Table("Differences between levels", header, rows)])

@@ -26,9 +26,9 @@ def label_of(found: TableStatistics) -> str:
 
 
 def scatter_of(found: TableStatistics) -> Scatter:
-    """What runs of equal settings differ by: the residual of the analysis of variance."""
+    """What runs of equal settings differ by: the residual of the analysis of variance, if that is of runs."""
     anova = found.anova
-    if isinstance(anova, str) or not anova.residual_df or not anova.residual_sum_of_squares:
+    if found.table.sampled or isinstance(anova, str) or not anova.residual_df or not anova.residual_sum_of_squares:
         return Scatter(float("nan"), 0)
     return Scatter(float(np.sqrt(anova.residual_sum_of_squares / anova.residual_df)), anova.residual_df)
 

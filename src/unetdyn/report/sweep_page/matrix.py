@@ -26,6 +26,10 @@ def matrix_section(found: TableStatistics) -> Section:
         TableRow(criterion, [_cell(standings.get(level)) for level in matrix.levels])
         for criterion, standings in matrix.criteria.items()
     ]
+    if all(np.isnan(each.mean) for standings in matrix.criteria.values() for each in standings.values()):
+        n = len(found.table.runs)
+        why = f"No table of criteria: no settings of the other factors were run with every {name} (n = {n})."
+        return Section("matrix", f"Which {name} for what", [why], [*_priorities(found, matrix), _studies(matrix)])
     counts = {each.runs for standings in matrix.criteria.values() for each in standings.values() if each.runs}
     per = f"n = {min(counts)} to {max(counts)}" if len(counts) > 1 else f"n = {max(counts, default=0)}"
     sentence = (

@@ -32,7 +32,9 @@ def assumptions_section(found: TableStatistics) -> Section:
         rows.append(_row(f"levels of {factor_in_words(factor)} scatter alike", check, times))
     rows.append(_row("no trend from the first run to the last", assumptions.trend))
     table = Table("What was looked at", ["supposed", "test", "seen"], rows, numbers=False)
-    sentences = [f"{_READ[assumptions.read]}: {assumptions.why} (n = {len(assumptions.residuals)} runs)."]
+    sentences = [
+        f"{_READ[assumptions.read]}: {assumptions.why} (n = {len(assumptions.residuals)} {found.table.units_in_words})."
+    ]
     if len(sound) >= FEWEST:
         far = ", ".join(f"{each.name} ({number(each.standardised, 2)})" for each in assumptions.largest)
         sentences.append(f"Farthest from what their settings have in common, in standard deviations: {far}.")
