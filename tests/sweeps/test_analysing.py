@@ -137,6 +137,7 @@ def test_in_a_sampled_design_groups_are_tested_on_the_means_of_cells(tmp_path):
     names = [mean.factors["architecture"] for mean in found.table.cell_means()]
     groups = [[mean for mean, of in zip(means, names, strict=True) if of == name] for name in set(names)]
     assert found.anova.effects["architecture"].p == pytest.approx(stats.f_oneway(*groups).pvalue)
+    assert found.exponent.runs == 8
 
 
 def test_a_bound_of_sigma_leaves_out_whole_cells(tmp_path):

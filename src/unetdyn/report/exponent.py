@@ -47,14 +47,14 @@ class ExponentDisplay(Display):
         """The picture of a table of runs with learning rates.
 
         Args:
-            table: Of the runs.
+            table: Of the runs; of a sampled design, the means of its cells are drawn.
             label: See `ExponentDisplay`.
             by: A factor: its levels are told apart. Runs without it are one group.
         """
         groups: dict[str, tuple[list[float], list[float]]] = {}
-        for run in table.runs:
+        for run in table.units:
             rates, sigmas = groups.setdefault(str(run.factors.get(by, "runs")), ([], []))
-            rates.append(float(run.factors["learning_rate"]))
+            rates.append(float(run.factors.get("learning_rate") or "nan"))  # none of an optimizer without one
             sigmas.append(run.stability)
         both = [each for group in groups.values() for each in zip(*group, strict=True)]
         found = stability_exponent([rate for rate, _ in both], [sigma for _, sigma in both])

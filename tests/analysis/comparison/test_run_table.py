@@ -118,7 +118,7 @@ def test_statistics_are_plain_json():
     again = loads(dumps(plain(found)))
     assert again["table"]["runs"]["0.001-1"]["performance"] == 0.72
     assert again["anova"]["effects"]["learning_rate"]["p"] == pytest.approx(found.anova.effects["learning_rate"].p)
-    assert again["components"] == "It needs several architectures and another factor."
+    assert again["components"] == "It needs several architectures, and another factor that groups the runs."
     assert again["advice"]["recommendation"]["best"]["runs"] == ["0.001-0", "0.001-1", "0.001-2"]
 
 

@@ -188,7 +188,7 @@ def test_a_whole_sweep_has_nothing_about_missing(tmp_path):
     assert page.headings[0] == "What to take"
     assert "6 of 6 runs." in page.texts("p")[0]
     assert "σ ∝ α^β" in page.texts("figcaption")
-    assert "It needs several architectures and another factor." in page.texts("p")
+    assert "It needs several architectures, and another factor that groups the runs." in page.texts("p")
     assert "No bound of σ was asked for ( --max-sigma )." in page.texts("p")
 
 

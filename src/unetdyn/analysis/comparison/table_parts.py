@@ -89,7 +89,7 @@ def components(table: RunTable, response: str) -> VarianceComponents | str:
     """Where the variance comes from: architecture, all other factors, chance."""
     settings = tuple(name for name in table.grouped_by if name != "architecture")
     if "architecture" not in table.factors or not settings:
-        return "It needs several architectures and another factor."
+        return "It needs several architectures, and another factor that groups the runs."
     return if_possible(lambda: variance_components(table.runs, response, settings=settings), table)
 
 
@@ -97,15 +97,15 @@ def slopes(table: RunTable, response: str) -> Sensitivity | str:
     """What learning rate and batch size do."""
     if not any(_numbers(table, name) for name in ("learning_rate", "batch_size")):
         return "It needs numbers as learning rate or batch size, and these runs have none that differ."
-    return if_possible(lambda: sensitivity(table.runs, response), table, ("learning_rate", "batch_size"))
+    return if_possible(lambda: sensitivity(table.units, response), table, ("learning_rate", "batch_size"))
 
 
 def exponent(table: RunTable) -> StabilityExponent | str:
     """How σ grows with the learning rate."""
     if not _numbers(table, "learning_rate"):
         return "σ ∝ α^β needs several learning rates, and these runs have one or none."
-    rates = [run.factors.get("learning_rate", float("nan")) for run in table.runs]
-    return if_possible(lambda: stability_exponent(rates, [run.stability for run in table.runs]), table)
+    rates = [run.factors.get("learning_rate", float("nan")) for run in table.units]
+    return if_possible(lambda: stability_exponent(rates, [run.stability for run in table.units]), table)
 
 
 def front(table: RunTable) -> Front | str:

@@ -117,7 +117,7 @@ def statistics_of(
         >>> round(statistics.anova.effects["learning_rate"].p, 3)
         0.011
         >>> statistics.components
-        'It needs several architectures and another factor.'
+        'It needs several architectures, and another factor that groups the runs.'
     """
     check_choice("response", response, RESPONSES)
     if max_sigma is not None:

@@ -54,6 +54,7 @@ def slopes_section(found: TableStatistics) -> Section:
     """What learning rate and batch size do, and how σ grows with the rate."""
     title = "Learning rate and batch size"
     sentences, items, notes = list[str](), list[Table | Picture](), list[str]()
+    table = found.table
     if isinstance(found.slopes, str):
         sentences.append(found.slopes)
     else:
@@ -64,7 +65,7 @@ def slopes_section(found: TableStatistics) -> Section:
         ]
         header = [f"{label_of(found)}, for", "change", f"{percent(slopes.confidence)} interval"]
         held = f", with {', '.join(slopes.held)} held" if slopes.held else ""
-        sentences.append(f"Straight lines through n = {slopes.runs} runs{held}.")
+        sentences.append(f"Straight lines through n = {slopes.runs} {table.units_in_words}{held}.")
         items.append(Table("Slopes", header, rows, numbers=False))
         notes += [
             "A rate has an optimum, and on both sides of it a straight line says little.",
