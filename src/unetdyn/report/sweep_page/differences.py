@@ -14,7 +14,7 @@ from unetdyn.report.sweep_page.section import Folded, Section, Table, TableRow, 
 ALPHA = 0.05
 
 
-def tests_section(found: TableStatistics) -> Section:
+def differences_section(found: TableStatistics) -> Section:
     """Whether each factor makes a difference, how large it is, and how sure that is."""
     title = "What makes a difference"
     anova = found.anova

@@ -12,7 +12,7 @@ from unetdyn.analysis.comparison.table_statistics import TableStatistics
 from unetdyn.report.page.html import checked_path, environment, with_code
 from unetdyn.report.sweep_page.choice import advice_section, components_section, front_section
 from unetdyn.report.sweep_page.curves import curves_section
-from unetdyn.report.sweep_page.differences import tests_section
+from unetdyn.report.sweep_page.differences import differences_section
 from unetdyn.report.sweep_page.effects import pictures_section, slopes_section
 from unetdyn.report.sweep_page.further import importance_section, next_section
 from unetdyn.report.sweep_page.matrix import matrix_section
@@ -63,7 +63,7 @@ def sections_of(found: TableStatistics, folder: Path) -> list[Section]:
         *missing_section(found),
         advice_section(found),
         matrix_section(found),
-        tests_section(found),
+        differences_section(found),
         assumptions_section(found),
         *pictures_section(found),
         components_section(found),
