@@ -10,8 +10,8 @@ from unetdyn.analysis.comparison.table_advice import title_of
 from unetdyn.analysis.comparison.table_statistics import TableStatistics
 from unetdyn.analysis.quoted_table import QuotedTable
 from unetdyn.analysis.result import interval, number
-from unetdyn.report.sweep_page.notes import notes_of
-from unetdyn.report.sweep_page.section import Folded, Section, Table, TableRow, percent
+from unetdyn.report.sweep_page.notes import own_notes
+from unetdyn.report.sweep_page.section import Folded, Section, Table, TableRow, percent, sentence
 
 _SYMBOLS = {BEST: "✓ best", LEVEL: "≈ level", BEHIND: "✗ behind"}
 
@@ -32,7 +32,7 @@ def matrix_section(found: TableStatistics) -> Section:
         return Section("matrix", f"Which {name} for what", [why], [*_priorities(found, matrix), _studies(matrix)])
     counts = {each.runs for standings in matrix.criteria.values() for each in standings.values() if each.runs}
     per = f"n = {min(counts)} to {max(counts)}" if len(counts) > 1 else f"n = {max(counts, default=0)}"
-    sentence = (
+    said = (
         f"Each {name} over the settings that all of them were run with, {per} runs each; in brackets "
         f"{percent(matrix.confidence)} intervals over seeds."
     )
@@ -42,17 +42,17 @@ def matrix_section(found: TableStatistics) -> Section:
         "Behind: the interval of the difference from the best, for all pairs at once, excludes 0; level: it does not. "
         f"Each {name} is averaged over settings that may not suit it; the second table is of the best settings.",
         *(f"No verdict: {reason}." for reason in sorted(reasons)),
-        *_together(notes_of(found, matrix.notes)),
+        *map(sentence, _together(own_notes(found, matrix.notes))),
     ]
     title = f"Which {name} for what"
-    return Section("matrix", title, [sentence], [criteria, *_priorities(found, matrix), _studies(matrix)], notes)
+    return Section("matrix", title, [said], [criteria, *_priorities(found, matrix), _studies(matrix)], notes)
 
 
 def _together(notes: Iterable[str]) -> list[str]:
     """What is said of several criteria, once.
 
-    >>> _together(["seconds: 5 runs are left out.", "σ: 5 runs are left out."])
-    ['seconds, σ: 5 runs are left out.']
+    >>> _together(["seconds: 5 runs are left out", "σ: 5 runs are left out"])
+    ['seconds, σ: 5 runs are left out']
     """
     names: dict[str, list[str]] = {}
     for note in notes:

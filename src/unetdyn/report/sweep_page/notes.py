@@ -12,8 +12,13 @@ MOST_LEVELS = 12  # of a factor, that are written out
 
 def notes_of(found: TableStatistics, notes: Iterable[str]) -> list[str]:
     """Those of one result, without what is said of all runs once, in the section of notes."""
+    return [_sentence(found, note) for note in own_notes(found, notes)]
+
+
+def own_notes(found: TableStatistics, notes: Iterable[str]) -> list[str]:
+    """The same, as they were."""
     common = set(comparison_notes(found.table.runs))
-    return [_sentence(found, note) for note in notes if note not in common]
+    return [note for note in notes if note not in common]
 
 
 def notes_section(found: TableStatistics) -> Section:
@@ -43,5 +48,5 @@ def _sentence(found: TableStatistics, note: str) -> str:
     table = found.table
     names = {*table.factors, *table.blocks, *table.constant, *(run.name for run in table.runs)}
     first = note.split(maxsplit=1)[0].rstrip(":,")
-    is_word = first.isalpha() and first not in names
+    is_word = first.isalpha() and first.isascii() and first not in names
     return f"{note[:1].upper() if is_word else note[:1]}{note[1:]}".rstrip(".") + "."
