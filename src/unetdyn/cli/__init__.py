@@ -1,4 +1,4 @@
-"""The command line: train, carry on, predict, evaluate, show, diagnose, report, export and sweep, and a demonstration.
+"""The command line: train, carry on, predict, evaluate, show, diagnose, report, compare, sweep, export, and a demo.
 
 Commands import what they need when they are called, so that a run is shown without Keras.
 """
@@ -10,6 +10,7 @@ import sys
 import click
 
 from unetdyn import __version__
+from unetdyn.cli.comparing import compare
 from unetdyn.cli.evaluating import evaluate
 from unetdyn.cli.exporting import export
 from unetdyn.cli.predicting import predict
@@ -30,5 +31,5 @@ def main() -> None:
             stream.reconfigure(errors="replace")
 
 
-for command in (train, resume, demo, predict, evaluate, show, diagnose, report, export, sweep):
+for command in (train, resume, demo, predict, evaluate, show, diagnose, report, compare, export, sweep):
     main.add_command(command)

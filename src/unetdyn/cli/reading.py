@@ -79,7 +79,10 @@ def diagnose(run: tuple[Path, ...], as_json: bool, metric: str | None) -> None:
 )
 @click.option("--metric", help="The metric that performance is read from; the Jaccard where it was logged.")
 def report(run: tuple[Path, ...], output: Path, metric: str | None) -> None:
-    """Write a report of the RUN, or of several side by side, as one HTML file."""
+    """Write a report of the RUN, or of several side by side, as one HTML file.
+
+    What made the difference between many runs, and how sure that is, `unetdyn compare` says.
+    """
     from unetdyn.report import write_report
 
     with in_sentences():

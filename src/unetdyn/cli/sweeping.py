@@ -1,9 +1,10 @@
-"""The command `sweep`: plan, and the commands that work off what was planned."""
+"""The command `sweep`: plan here, the commands that work off what was planned in files of their own."""
 
 from pathlib import Path
 
 import click
 
+from unetdyn.cli.comparing import analyse
 from unetdyn.cli.quiet import quiet_stderr
 from unetdyn.cli.sentences import in_sentences
 from unetdyn.cli.sweep_running import retry, run, status
@@ -38,5 +39,5 @@ def plan_sweep(design: Path, variance_from: tuple[Path, ...], no_timing: bool) -
         plan(design, timed=not no_timing, variance_from=variance_from)
 
 
-for command in (run, submit, status, retry):
+for command in (run, submit, status, retry, analyse):
     sweep.add_command(command)

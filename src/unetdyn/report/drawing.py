@@ -185,7 +185,7 @@ def few_points(marker: str, points: Any) -> str:
 
 
 def add_legend(
-    ax: Axes, loc: Literal["best", "upper left", "upper right", "lower center"] = "best", ncols: int = 1
+    ax: Axes, loc: Literal["best", "upper left", "upper right", "lower right", "lower center"] = "best", ncols: int = 1
 ) -> None:
     """The legend of a panel, through which the curves below it can be seen."""
     ax.legend(loc=loc, ncols=ncols, fontsize=8, framealpha=0.8, edgecolor="none")

@@ -144,6 +144,10 @@ def comparison_of(contents: Sequence[RunContent]) -> Comparison:
         ]
         notes += [f"{name} has no score: {why}." for name, why in display.ranking.excluded.items()]
         notes += display.ranking.notes
+    if len(contents) > 2:
+        notes.append(
+            "What made the difference between them, and how sure that is, says unetdyn compare of the same runs."
+        )
     if len(contents) > MOST_FULL:
         notes.append(f"Of more than {MOST_FULL} runs, each has its curves only; a report of fewer has every picture.")
     rows = [Row(content.anchor, content.name, content.diagnosis, _cells(content)) for content in contents]

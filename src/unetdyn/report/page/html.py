@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 import unetdyn
 import unetdyn.runs
+from unetdyn.analysis.comparison.gathering import names_of
 from unetdyn.analysis.diagnosis import rules_in_words
 from unetdyn.report.page.content import MOST_FULL, Comparison, RunContent, comparison_of, content_of
 from unetdyn.runs import Run
@@ -54,12 +55,12 @@ def write_report(runs: Any, path: str | Path, metric: str | None = None) -> Path
         >>> "<title>Training report: first</title>" in report.read_text(encoding="utf-8")
         True
     """
-    path = _checked_path(path)
+    path = checked_path(path)
     opened = _opened(runs)
     most = 1 if len(opened) > MOST_FULL else None
     contents = [
         content_of(run, metric, name, f"run{place}", most)
-        for place, (name, run) in enumerate(zip(_names(opened), opened, strict=True), start=1)
+        for place, (name, run) in enumerate(zip(names_of([run.path for run in opened]), opened, strict=True), start=1)
     ]
     comparison = comparison_of(contents) if len(contents) > 1 else None
     page = render(contents, comparison)
@@ -70,23 +71,32 @@ def write_report(runs: Any, path: str | Path, metric: str | None = None) -> Path
 
 def render(contents: Sequence[RunContent], comparison: Comparison | None) -> str:
     """The page as HTML."""
-    environment = Environment(
-        loader=PackageLoader("unetdyn.report.page"),
+    return (
+        environment("unetdyn.report.page")
+        .get_template("report.html")
+        .render(
+            runs=contents,
+            comparison=comparison,
+            many=len(contents) > MOST_FULL,
+            rules=rules_in_words(),
+            heading=f"Training report: {contents[0].name if len(contents) == 1 else f'{len(contents)} runs'}",
+            made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+            version=unetdyn.__version__,
+        )
+    )
+
+
+def environment(*packages: str) -> Environment:
+    """What makes a page of the templates of some packages, where whatever a run holds is text."""
+    made = Environment(
+        loader=ChoiceLoader([PackageLoader(package) for package in packages]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["with_code"] = with_code
-    return environment.get_template("report.html").render(
-        runs=contents,
-        comparison=comparison,
-        many=len(contents) > MOST_FULL,
-        rules=rules_in_words(),
-        title=contents[0].name if len(contents) == 1 else f"{len(contents)} runs",
-        made=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        version=unetdyn.__version__,
-    )
+    made.filters["with_code"] = with_code
+    return made
 
 
 def with_code(text: str) -> Markup:
@@ -102,7 +112,8 @@ def with_code(text: str) -> Markup:
     return Markup("").join(form.format(part) for form, part in zip(code, parts, strict=True))
 
 
-def _checked_path(path: str | Path) -> Path:
+def checked_path(path: str | Path) -> Path:
+    """The file of a report, with the right ending and in a folder that is there."""
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"`path` must end in .html. Received: {path}.")
@@ -126,15 +137,3 @@ def _opened(runs: Any) -> list[Run]:
                 "none: its first epoch has not ended."
             )
     return opened
-
-
-def _names(runs: Sequence[Run]) -> list[str]:
-    """The names of the folders; of folders with one name, with as much of the path before as tells them apart."""
-    paths = [run.path.resolve() for run in runs]
-    names = [path.name for path in paths]
-    for depth in range(2, max(len(path.parts) for path in paths)):
-        twice = {name for name in names if names.count(name) > 1}
-        names = [
-            "/".join(path.parts[-depth:]) if name in twice else name for path, name in zip(paths, names, strict=True)
-        ]
-    return [name if names[:place].count(name) == 0 else f"{name} ({place + 1})" for place, name in enumerate(names)]
