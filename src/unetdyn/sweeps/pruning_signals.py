@@ -174,8 +174,8 @@ def reason_to_prune(
     if trial.best + gain >= incumbent:
         return None
     reach = (
-        f"the best value is {_number(trial.best)}, that of another trial {_number(incumbent)}, and none has gained more "
-        f"than {_number(gain)} from this epoch on."
+        f"the best value is {_number(trial.best)}, that of another trial {_number(incumbent)}, and none has gained "
+        f"more than {_number(gain)} from this epoch on."
     )
     longest = max(each.epochs for each in finished)
     level = rule.rate / max(1, rule.looks(longest))
