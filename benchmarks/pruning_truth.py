@@ -76,12 +76,12 @@ def overfitting(rng: np.random.Generator) -> Curves:
 
 
 def restless(rng: np.random.Generator) -> Curves:
-    """Noise from calm to wild; three in ten diverge, of which half come back."""
+    """Noise from calm to wild; three in ten diverge, of which half come back after one to eight epochs."""
     sigma = np.exp(rng.uniform(np.log(0.003), np.log(0.15), TRIALS))
     values, losses = noisy(rise(rng.normal(0.72, 0.05, TRIALS), rng.uniform(5, 30, TRIALS)), rng, sigma)
     for trial in np.flatnonzero(rng.random(TRIALS) < 0.3):
         begins = int(rng.integers(8, EPOCHS - 5))
-        ends = begins + int(rng.integers(1, 6)) if rng.random() < 0.5 else EPOCHS
+        ends = begins + int(rng.integers(1, 9)) if rng.random() < 0.5 else EPOCHS
         values[trial, begins:ends] = rng.uniform(0, 0.1, ends - begins)
         losses[trial, begins:ends] = rng.uniform(4, 30, ends - begins)
     return values, losses

@@ -241,7 +241,7 @@ def test_several_objectives_end_early_only_what_diverges(tmp_path):
     for trial in study.trials:
         if trial.state.name == "PRUNED":
             assert trial.params["fit.batch_size"] == 4
-            assert len(runs.open(tmp_path / f"searches/search/runs/{trial.number + 1:04d}").epochs) == 23
+            assert len(runs.open(tmp_path / f"searches/search/runs/{trial.number + 1:04d}").epochs) == 25
     assert all(trial.state.name == "COMPLETE" for trial in late if trial.params["fit.batch_size"] == 8)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from unetdyn._checks import check_count, check_fraction
 from unetdyn.analysis.divergence import DEVIATIONS, LEAST_DEVIATION, divergence_limits
@@ -17,8 +17,8 @@ Array = NDArray[np.float64]
 
 RATE = 0.05
 WARMUP, EVERY, FINISHED = 15, 5, 5
-DIVERGED_FOR = 3
-"""Epochs in a row: single wild ones come back."""
+DIVERGED_FOR = 5
+"""Epochs in a row: from few wild ones a training comes back."""
 NOT_RISEN, WAITED_FOR = 0.1, 0.5
 """Of the way to the best finished trial, and of the epochs: a net may answer "background" everywhere, and take off."""
 _NEVER_DIVERGED = 1 + DEVIATIONS * LEAST_DEVIATION
@@ -124,7 +124,7 @@ def reason_to_prune(
 
     A trial that is the best so far is never ended. Of the others:
 
-    - *divergence*: the loss has diverged by `unetdyn.analysis.divergence` for three epochs in a row, or value or loss
+    - *divergence*: the loss has diverged by `unetdyn.analysis.divergence` for five epochs in a row, or value or loss
       is not finite.
     - *instability*: the class of the validation loss's σ over the last ten epochs, without its descent, is worse than
       that of each of the better half of the finished trials at the same epoch; and the value is out of reach.
@@ -132,12 +132,14 @@ def reason_to_prune(
       deviation from the curve so far on top, lies below the best finished trial; and that is out of reach. A curve that
       has not yet left its beginning is waited for until half of the epochs are over.
 
-    *Out of reach*: with the largest gain that any finished trial still made from this epoch on, the best value so far
-    would stay below the best finished trial's. So a drop of the learning rate, which lifts all trials at one epoch, is
-    waited for; the asymptote is what slower curves than any before are waited for by.
+    *Out of reach*: with the largest gain that is to be expected by what the finished trials gained from this epoch on
+    (`largest_gain`), the best value so far would stay below the best finished trial's. So a drop of the learning rate,
+    which lifts all trials at one epoch, is waited for; the asymptote is what slower curves than any before are waited
+    for by.
 
-    The upper bound is one-sided at level `rate` / looks (Bonferroni), by the normal quantile from the half width of the
-    95 % interval. How often all of it ends an eventual winner is measured: `benchmarks/pruning_truth.py`.
+    Each bound is one-sided at level `rate` / looks (Bonferroni); that of the asymptote is made of the half width of its
+    95 % interval by the normal quantile. How often all of it ends an eventual winner is measured:
+    `benchmarks/pruning_truth.py`.
 
     Args:
         trial: As far as it has come.
@@ -170,15 +172,15 @@ def reason_to_prune(
     epochs = trial.epochs
     if front or epochs < rule.warmup or (epochs - rule.warmup) % rule.every:
         return None
-    gain = max((each.best - each.until(epochs).best for each in finished if each.epochs > epochs), default=0.0)
+    longest = max(each.epochs for each in finished)
+    level = rule.rate / max(1, rule.looks(longest))
+    gain = largest_gain([each.best - each.until(epochs).best for each in finished if each.epochs > epochs], level)
     if trial.best + gain >= incumbent:
         return None
     reach = (
-        f"the best value is {_number(trial.best)}, that of another trial {_number(incumbent)}, and none has gained "
-        f"more than {_number(gain)} from this epoch on."
+        f"the best value is {_number(trial.best)}, that of another trial {_number(incumbent)}, and hardly any "
+        f"gains more than {_number(gain)} from this epoch on, by those that are finished."
     )
-    longest = max(each.epochs for each in finished)
-    level = rule.rate / max(1, rule.looks(longest))
     if (unstable := _unstable(trial, finished)) and _highest_to_come(trial, longest, level) < incumbent:
         return Signal("instability", f"{unstable}; {reach}")
     first = float(np.nanmax(trial.values[:3]))
@@ -188,6 +190,30 @@ def reason_to_prune(
     if bound is not None and bound < incumbent:
         return Signal("convergence", f"the curve is heading to at most {_number(bound)} (level {level:.2g}); {reach}")
     return None
+
+
+def largest_gain(gains: Sequence[float], level: float) -> float:
+    """What one more trial will hardly gain, by the gains of others: the upper limit of a prediction interval.
+
+    Mean + t · s · sqrt(1 + 1/n), with the quantile of Student's t of n − 1 degrees of freedom, and at least the largest
+    gain that was seen.
+
+    Args:
+        gains: Of n trials, from one epoch on.
+        level: One-sided, between 0 and 0.5.
+
+    Returns:
+        The limit; infinite for fewer than two gains.
+
+    Example:
+        >>> round(largest_gain([0.1, 0.2, 0.3], 0.05), 3)
+        0.537
+    """
+    n = len(gains)
+    if n < 2:
+        return np.inf
+    limit = np.mean(gains) + t.isf(level, n - 1) * np.std(gains, ddof=1) * np.sqrt(1 + 1 / n)
+    return float(max(limit, *gains))
 
 
 def upper_bound(values: ArrayLike, level: float) -> float | None:

@@ -1,5 +1,6 @@
 """What the file of an adaptive search says: its parameters, what is wanted of them, and how they are looked for."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -85,9 +86,11 @@ class Search(Part):
         for key, space in parameters.items():
             if key in ("seed", "run_directory", "name"):
                 raise ValueError(f"`{key}` is no parameter: each trial has its own. Received: parameters.{key}")
-            texts = [dumps(each) for each in space] if isinstance(space, tuple) else []
-            if len(set(texts)) < len(texts):
-                raise ValueError(f"`parameters.{key}` must name each choice once. Received: {list(space)}")
+            if isinstance(space, tuple) and len(labels(space)) < len(space):
+                raise ValueError(
+                    f"`parameters.{key}` must name each choice once; 1, 1.0 and true are one to Optuna. Received: "
+                    f"{list(space)}"
+                )
         return parameters
 
     @model_validator(mode="after")
@@ -186,13 +189,15 @@ def settings(search: Search, params: Mapping[str, Any]) -> dict[str, Any]:
 def _keys(error: Any) -> tuple[Any, ...]:
     """Where an error is; pydantic adds which kind of space it is."""
     keys = error["loc"]
+    if unknown := re.match(r"Value error, unknown key '(.*?)'", error["msg"]):
+        keys = (*keys, unknown[1])
     return (*keys[:2], *keys[3:]) if keys[:1] == ("parameters",) else keys
 
 
 def _sentence(error: Any) -> str:
-    where = ".".join(map(str, _keys(error)))
     message = error["msg"].removeprefix("Value error, ")
-    received = "" if "Received:" in message or "nknown key" in message else f". Received: {error['input']!r:.100}"
-    if error["type"] == "missing":
-        received = ""
+    is_unknown = message.startswith("unknown key")
+    where = ".".join(map(str, _keys(error)[:-1] if is_unknown else _keys(error)))
+    told = is_unknown or error["type"] == "missing" or "Received:" in message
+    received = "" if told else f". Received: {error['input']!r:.100}"
     return f"`{where}`: {message[:1].lower()}{message[1:]}{received}" if where else message
