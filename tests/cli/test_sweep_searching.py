@@ -13,7 +13,6 @@ from unetdyn.cli.signals import Signalled
 from unetdyn.cli.sweep_searching import search
 from unetdyn.sweeps import search as searching
 
-
 SMALL = SEARCH.replace("12", "2")
 
 
