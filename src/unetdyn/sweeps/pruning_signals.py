@@ -10,6 +10,7 @@ from scipy.stats import norm, t
 from unetdyn._checks import check_count, check_fraction
 from unetdyn.analysis.divergence import DEVIATIONS, LEAST_DEVIATION, divergence_limits
 from unetdyn.analysis.fitting.asymptote import fit_convergence
+from unetdyn.analysis.fitting.result import ConvergenceFit
 from unetdyn.analysis.scatter import scatter_about_descent
 from unetdyn.analysis.stability_classes import STABILITY_CLASSES, WINDOW, Stability, stability
 
@@ -235,6 +236,7 @@ def upper_bound(values: ArrayLike, level: float) -> float | None:
     """
     values = np.asarray(values, dtype=np.float64)
     found = fit_convergence(values, confidence=_CONFIDENCE, draws=_DRAWS)
+    assert isinstance(found, ConvergenceFit), "of one history"
     if not found.determined:
         return None
     epochs = np.arange(len(values))

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, TextIO
 
 from unetdyn.experiment.run import tell
+from unetdyn.runs import Run
 from unetdyn.sweeps.optional import optuna
 from unetdyn.sweeps.pruning_reports import PruningReports
 from unetdyn.sweeps.pruning_signals import PruningRule, reason_to_prune
@@ -113,9 +114,9 @@ def _worked_off(asked: Search, folder: Path, study: Any, trial: Any, train: Trai
     return error
 
 
-def _trainings(asked: Search, folder: Path, study: Any, trial: Any, train: Train) -> tuple[list[Any], str]:
+def _trainings(asked: Search, folder: Path, study: Any, trial: Any, train: Train) -> tuple[list[Run], str]:
     """The runs of a trial, one a seed; after one that was ended early no other begins."""
-    finished = []
+    finished: list[Run] = []
     for seed, number in enumerate(trial.user_attrs[RUNS]):
         config = config_of(folder / BASE, asked, trial.params, run_path(folder, number), seed)
         run = train(config, [_reports(asked, folder, study, trial)] if seed == 0 and asked.pruner else [])
