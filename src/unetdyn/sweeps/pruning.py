@@ -17,8 +17,9 @@ class StabilityPruner(optuna.pruners.BasePruner):
     own pruners, which compare values of one epoch, it asks where a curve is heading to: one that rises slowly and ends
     high is left alone.
 
-    *How often it ends an eventual winner* is its `rate`, at most. Measured on planted learning curves of eight families
-    (`benchmarks/pruning_truth.py`; `docs/sweeps_search.md` has the table beside `MedianPruner` and `HyperbandPruner`).
+    *How often it ends an eventual winner* is its `rate`, at most: at 0.05, 4 of 520 searches of planted learning curves
+    of eight families (0.8 %; 95 % interval 0.2 to 2.0 %), and a fifth of the epochs is saved. On the same curves
+    `MedianPruner` ends 48 % and `HyperbandPruner` 52 % of the winners, and saves 64 and 62 % (docs/sweeps_search.md).
 
     Args:
         rate: The most often that an eventual winner may be ended. Default 0.05.
@@ -50,6 +51,9 @@ class StabilityPruner(optuna.pruners.BasePruner):
         >>> study.optimize(objective, n_trials=12)
         >>> [each.number for each in study.trials if each.state.name == "PRUNED"]
         [5, 6, 9, 10, 11]
+
+    Reference:
+        The rate: measured by `benchmarks/pruning_truth.py`.
     """
 
     def __init__(
