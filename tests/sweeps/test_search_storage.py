@@ -82,3 +82,40 @@ def test_links_are_followed_to_the_file_system_that_they_lead_to(tmp_path, monke
     monkeypatch.setattr(search_storage, "MOUNTS", tmp_path / "mounts")
     with pytest.raises(SweepError, match="nfs4"):
         local_file(tmp_path / "link/study.db", "SQLite")
+
+
+def test_search_works_through_the_grpc_proxy(tmp_path):
+    """Two workers in turn, on Optuna's own server in a process of its own."""
+    pytest.importorskip("grpc")
+    pytest.importorskip("google.protobuf")
+    import io
+    import socket
+    import subprocess
+    import sys
+
+    from planted_search import SEARCH, Planted, write
+    from unetdyn.sweeps.search import search
+
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    code = (
+        "import optuna; storage = optuna.storages.InMemoryStorage(); "
+        f"optuna.storages.run_grpc_proxy_server(storage, host='localhost', port={port})"
+    )
+    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", code], stderr=subprocess.DEVNULL) as server:
+        try:
+            path = write(tmp_path, SEARCH)
+            for trials in (2, 4):
+                study = search(path, trials, f"grpc://localhost:{port}", stream=io.StringIO(), train=Planted())
+            assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 4
+            assert not (tmp_path / "searches/search/study.journal").exists()
+        finally:
+            server.kill()
+
+
+def test_proxy_that_does_not_answer_is_one_sentence(tmp_path, monkeypatch):
+    pytest.importorskip("grpc")
+    monkeypatch.setattr(search_storage, "ANSWERS_WITHIN", 0.01)
+    with pytest.raises(SweepError, match=r"grpc://localhost:1 does not answer within 0\.01 seconds"):
+        open_storage("grpc://localhost:1", tmp_path)

@@ -1,5 +1,6 @@
 """Where a search keeps its trials, and which places several writers would damage."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ from unetdyn.sweeps.optional import optuna
 from unetdyn.sweeps.table import SweepError
 
 JOURNAL = "study.journal"
+ANSWERS_WITHIN = 60.0
+"""Seconds, in which a proxy that was just started is ready."""
 MOUNTS = Path("/proc/self/mounts")
 SHARED = {
     *("nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "afs", "9p", "glusterfs", "orangefs"),
@@ -127,7 +130,16 @@ def _grpc(address: str) -> Any:
     if not host or not port.isdigit():
         raise SweepError(f"`storage` of a gRPC proxy must be grpc://HOST:PORT. Received: grpc://{address}.")
     try:
-        return optuna.storages.GrpcStorageProxy(host=host, port=int(port))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            proxy = optuna.storages.GrpcStorageProxy(host=host, port=int(port))
+        proxy.wait_server_ready(timeout=ANSWERS_WITHIN)
+        return proxy
+    except ConnectionError:
+        raise SweepError(
+            f"The gRPC proxy grpc://{address} does not answer within {ANSWERS_WITHIN:g} seconds: is it started there, "
+            "by optuna.storages.run_grpc_proxy_server, and can this machine reach the port?"
+        ) from None
     except ImportError as error:
         raise SweepError(
             f"grpc://{address} needs grpcio and protobuf: pip install grpcio protobuf. ({error})"
