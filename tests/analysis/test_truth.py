@@ -28,6 +28,7 @@ ANSWERS = {
     "Overfitting": ({"onset": 0}, {"onset": None}),
     "DoubleDescent": ({"p_value": 0.001, "alpha": 0.01}, {"p_value": 0.2, "alpha": 0.01}),
     "Collapses": ({"events": (1,), "epochs": 9}, {"events": (), "epochs": 9}),
+    "MissingCells": ({"missing": ("a cell",)}, {"missing": ()}),
     "BestWithin": ({"best": "a run"}, {"best": None}),
 }
 """By name, what a result holds whose answer is yes, and one whose answer is no. Those that are not here have none."""

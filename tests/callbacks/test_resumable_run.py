@@ -6,6 +6,7 @@ import shutil
 import signal
 import threading
 import time
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -404,6 +405,35 @@ def test_second_signal_ends_the_process_at_once(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(tmp_path, more=[Impatient()])
     assert not StateStore(tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("apart", [0.0, 3.0])
+def test_sigterm_that_was_passed_on_is_the_one_that_came(tmp_path, monkeypatch, apart):
+    """A scheduler sends it to all processes of a job, and who has started this one passes it on."""
+    clock = [100.0]
+    monkeypatch.setattr("unetdyn.callbacks.resumable_run.time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    class Twice(Cut):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 1:  # there is a step to be saved
+                signal.raise_signal(signal.SIGTERM)
+                clock[0] += apart
+                signal.raise_signal(signal.SIGTERM)
+
+    came = []
+
+    def end(number, frame):
+        came.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path, more=[Twice()])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert came == [signal.SIGTERM]
+    assert StateStore(tmp_path / "state").exists() == (apart < 2)
 
 
 class LastMoment(Cut):

@@ -9,8 +9,8 @@ from planted_search import SEARCH, Planted, write
 pytest.importorskip("optuna")
 
 from unetdyn.callbacks.resumable_run import WalltimeReached
-from unetdyn.cli.signals import Signalled
 from unetdyn.cli.sweep_searching import search
+from unetdyn.runs.signals import Signalled
 from unetdyn.sweeps import search as searching
 
 SMALL = SEARCH.replace("12", "2")

@@ -1,6 +1,7 @@
 """What can't be carried on is refused in a sentence, and left as it is; tests/cli/test_resume.py carries on."""
 
 import io
+import json
 import os
 import platform
 
@@ -43,6 +44,24 @@ def refusal(path, epochs=None):
         resume_experiment(path, epochs, stream=io.StringIO())
     assert {file: file.read_bytes() for file in path.rglob("*") if file.is_file()} == before
     return str(caught.value)
+
+
+def test_run_that_was_killed_before_its_test_is_tested(tmp_path):
+    split = {"train": [0, 1], "validation": [3, 3], "test": [5, 5]}
+    data = {"kind": "synthetic", "sections": 6, "size": 64, "tile": 32, "split": split}
+    model = {"architecture": "UNet", "filters": 2, "depth": 1}
+    values = {"data": data, "model": model, "fit": {"epochs": 1}, "run_directory": str(tmp_path / "run")}
+    whole = run_experiment(parse_config(values), stream=io.StringIO())
+    tested = {name: value for name, value in whole.summary.items() if name.startswith("test_")}
+    assert sorted(tested) == ["test_jaccard", "test_loss"]
+    file = whole.path / "run.json"
+    header = json.loads(file.read_text())
+    for name in tested:  # as a kill between the end of the training and its test leaves it
+        del header["summary"][name]
+    file.write_text(json.dumps(header))
+    found = resume_experiment(whole.path, stream=io.StringIO())
+    assert found.summary == whole.summary
+    assert (found.status, found.epochs, found.resumed) == ("finished", whole.epochs, [])
 
 
 def test_resume_of_no_run_says_what_a_run_is(tmp_path):

@@ -151,6 +151,11 @@ def test_end_of_the_walltime_goes_on_and_nothing_else_does(job, tmp_path, schedu
     assert said(tmp_path, "scheduler.log") == asked
 
 
+def test_task_of_an_array_goes_on_alone(job, tmp_path):
+    assert job("SBATCH", CODE="75", SLURM_ARRAY_JOB_ID="17", SLURM_ARRAY_TASK_ID="3").wait(PATIENCE) == 75
+    assert said(tmp_path, "scheduler.log") == ["scontrol requeue 17_3"]
+
+
 @pytest.mark.parametrize(("scheduler", "place"), [("SBATCH", 0), ("SBATCH", 1), ("PBS", 0)])
 def test_first_start_trains_and_every_other_one_carries_on(job, tmp_path, scheduler, place):
     for _ in range(2):

@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from unetdyn.runs import replacing
-from unetdyn.runs.atomic import remove_leftovers, remove_leftovers_of
+from unetdyn.runs.atomic import create, remove_leftovers, remove_leftovers_of
 
 
 def test_replacing_puts_the_new_content_in_place(tmp_path):
@@ -85,3 +85,19 @@ def test_leftovers_of_one_file_are_removed_and_those_of_others_stay(tmp_path):
         (tmp_path / name).touch()
     remove_leftovers_of(tmp_path / "a[1].json")
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted(kept)
+
+
+def test_create_succeeds_where_only_the_answer_was_lost(tmp_path, monkeypatch):
+    """A client of NFS asks again when it hears nothing, and then the name is there already: its own."""
+    link = os.link
+
+    def link_twice(source, target):
+        link(source, target)
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", link_twice)
+    create(tmp_path / "claim", "mine")
+    assert [file.name for file in tmp_path.iterdir()] == ["claim"]
+    with pytest.raises(FileExistsError):
+        create(tmp_path / "claim", "theirs")
+    assert (tmp_path / "claim").read_text() == "mine"

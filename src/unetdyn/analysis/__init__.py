@@ -9,12 +9,22 @@ from unetdyn._lazy import load_when_asked
 
 if TYPE_CHECKING:
     from unetdyn.analysis.collapse_events import Collapse, Collapses, collapses
-    from unetdyn.analysis.comparison.analysis_of_variance import Anova, Effect, anova, anova_power
+    from unetdyn.analysis.comparison.analysis_of_variance import Anova, Block, Effect, anova, anova_power
+    from unetdyn.analysis.comparison.assumptions import Assumptions, assumptions
     from unetdyn.analysis.comparison.choices import Choice
     from unetdyn.analysis.comparison.components import Component, VarianceComponents, variance_components
+    from unetdyn.analysis.comparison.decision_matrix import DecisionMatrix, Standing, decision_matrix
+    from unetdyn.analysis.comparison.detectable_differences import smallest_difference
+    from unetdyn.analysis.comparison.effect_intervals import EffectInterval, EffectIntervals, effect_intervals
     from unetdyn.analysis.comparison.exponent import StabilityExponent, stability_exponent
+    from unetdyn.analysis.comparison.importance import Importance, Share, importance
     from unetdyn.analysis.comparison.improvement import Improvement, improvement_factor
+    from unetdyn.analysis.comparison.level_differences import LevelDifference
     from unetdyn.analysis.comparison.many_runs import as_summaries
+    from unetdyn.analysis.comparison.missing_cells import MissingCells, MissingRun, missing_cells
+    from unetdyn.analysis.comparison.multiplicity import AdjustedTests, adjusted_tests, holm
+    from unetdyn.analysis.comparison.next_runs import NextRuns, Precision, next_runs
+    from unetdyn.analysis.comparison.probability_of_best import Candidate, ProbabilityOfBest, probability_of_best
     from unetdyn.analysis.comparison.ranking import (
         BestWithin,
         Front,
@@ -25,6 +35,8 @@ if TYPE_CHECKING:
         pareto_front,
     )
     from unetdyn.analysis.comparison.recommendation import Recommendation, recommend
+    from unetdyn.analysis.comparison.residual_checks import Check, Residual
+    from unetdyn.analysis.comparison.robust_tests import RobustTest, RobustTests, robust_tests
     from unetdyn.analysis.comparison.slopes import Sensitivity, Slope, sensitivity
     from unetdyn.analysis.comparison.summary import RunSummary, summarise
     from unetdyn.analysis.convergence_summary import Convergence, convergence
@@ -91,9 +103,14 @@ if TYPE_CHECKING:
 __all__ = [
     "STABILITY_CLASSES",
     "STUDIES_TABLES",
+    "AdjustedTests",
     "Anova",
+    "Assumptions",
     "BestWithin",
+    "Block",
+    "Candidate",
     "ChangeCriterion",
+    "Check",
     "Choice",
     "Collapse",
     "Collapses",
@@ -103,32 +120,47 @@ __all__ = [
     "Criterion",
     "Curve",
     "Curves",
+    "DecisionMatrix",
     "Diagnosis",
     "DoubleDescent",
     "DoubleDescentFit",
     "Effect",
+    "EffectInterval",
+    "EffectIntervals",
     "Finding",
     "Front",
     "GradientCriterion",
     "HeldOutTail",
+    "Importance",
     "Improvement",
     "ImprovementCriterion",
     "JaccardSensitivity",
     "KeyedResult",
+    "LevelDifference",
+    "MissingCells",
+    "MissingRun",
+    "NextRuns",
     "Oscillation",
     "Overfitting",
+    "Precision",
+    "ProbabilityOfBest",
     "QuotedTable",
     "Ranking",
     "Recommendation",
+    "Residual",
     "Result",
+    "RobustTest",
+    "RobustTests",
     "RunSummary",
     "Sensitivity",
+    "Share",
     "Slope",
     "SlopeCriterion",
     "Stability",
     "StabilityClass",
     "StabilityCriterion",
     "StabilityExponent",
+    "Standing",
     "ThresholdCurve",
     "TrainingHealth",
     "TrainingPhases",
@@ -136,10 +168,12 @@ __all__ = [
     "TrainingStability",
     "UpdateVarianceRatio",
     "VarianceComponents",
+    "adjusted_tests",
     "analyze_training_stability",
     "anova",
     "anova_power",
     "as_summaries",
+    "assumptions",
     "batch_gradient_variance",
     "batch_size_for_data",
     "best_within",
@@ -154,25 +188,34 @@ __all__ = [
     "converged_by_slope",
     "converged_by_stability",
     "convergence",
+    "decision_matrix",
     "diagnose",
     "double_descent",
+    "effect_intervals",
     "fit_convergence",
     "fit_double_descent",
+    "holm",
+    "importance",
     "improvement_factor",
     "jaccard_sensitivity",
     "learning_rate_for_noise_and_curvature",
     "learning_rate_for_size",
     "min_max_score",
+    "missing_cells",
+    "next_runs",
     "optimal_momentum",
     "oscillation",
     "overfitting",
     "pareto_front",
     "patience",
+    "probability_of_best",
     "read_history",
     "recommend",
+    "robust_tests",
     "scale_learning_rate",
     "sensitivity",
     "sliding_stability",
+    "smallest_difference",
     "stability",
     "stability_class",
     "stability_exponent",
@@ -191,7 +234,51 @@ __all__ = [
 
 _NAMES = {
     "collapse_events": ("Collapse", "Collapses", "collapses"),
-    "comparison.analysis_of_variance": ("Anova", "Effect", "anova", "anova_power"),
+    "comparison.analysis_of_variance": ("Anova", "Block", "Effect", "anova", "anova_power"),
+    "comparison.assumptions": ("Assumptions", "assumptions"),
+    "comparison.decision_matrix": (
+        "DecisionMatrix",
+        "Standing",
+        "decision_matrix",
+    ),
+    "comparison.detectable_differences": ("smallest_difference",),
+    "comparison.effect_intervals": (
+        "EffectInterval",
+        "EffectIntervals",
+        "effect_intervals",
+    ),
+    "comparison.importance": (
+        "Importance",
+        "Share",
+        "importance",
+    ),
+    "comparison.level_differences": ("LevelDifference",),
+    "comparison.missing_cells": (
+        "MissingCells",
+        "MissingRun",
+        "missing_cells",
+    ),
+    "comparison.multiplicity": (
+        "AdjustedTests",
+        "adjusted_tests",
+        "holm",
+    ),
+    "comparison.next_runs": (
+        "NextRuns",
+        "Precision",
+        "next_runs",
+    ),
+    "comparison.probability_of_best": (
+        "Candidate",
+        "ProbabilityOfBest",
+        "probability_of_best",
+    ),
+    "comparison.residual_checks": ("Check", "Residual"),
+    "comparison.robust_tests": (
+        "RobustTest",
+        "RobustTests",
+        "robust_tests",
+    ),
     "comparison.choices": ("Choice",),
     "comparison.components": ("Component", "VarianceComponents", "variance_components"),
     "comparison.exponent": ("StabilityExponent", "stability_exponent"),

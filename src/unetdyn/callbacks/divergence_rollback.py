@@ -91,7 +91,7 @@ class DivergenceRollback(EpochControl):
         >>> import keras
         >>> keras.utils.set_random_seed(0)
         >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-        >>> model.compile(keras.optimizers.SGD(1e4), "mse")
+        >>> model.compile(keras.optimizers.SGD(3e3), "mse")
         >>> x = np.linspace(-1, 1, 32)[:, None]
         >>> rollback = DivergenceRollback(verbose=0)
         >>> history = model.fit(x, 2 * x, batch_size=4, epochs=20, verbose=0, callbacks=[rollback]).history

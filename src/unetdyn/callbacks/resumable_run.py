@@ -1,6 +1,7 @@
 """A training that survives being killed: started again in the same way, it is the same training."""
 
 import sys
+import time
 import warnings
 import weakref
 from pathlib import Path
@@ -30,6 +31,9 @@ from unetdyn.runs.state_store import StateStore
 from unetdyn.runs.walltime import seconds_of
 
 FOR_EVER = 10.0**6  # seconds
+TWICE = 2.0
+"""Seconds in which a second SIGTERM is the first: a scheduler sends it to every process of a job, and a process that
+has started others passes it on to them."""
 NO_EPOCH = sys.maxsize  # behind the last one, whatever `epochs` is
 EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: try again
 
@@ -53,7 +57,8 @@ class ResumableRun(keras.callbacks.Callback):
     It is saved at the end of each epoch, by a thread, while the next one runs; an end that comes while the one before
     is still being written is left out, but for the last. And within a step where a signal asks the process to end
     (SIGTERM, SIGHUP, SIGINT, SIGUSR1 and SIGUSR2, SIGXCPU), or the walltime is nearly over: then the signal does what
-    it did before. During a validation that is at its end. A second signal ends the process at once. Two generations are
+    it did before. During a validation that is at its end. A second signal ends the process at once, but for a SIGTERM
+    within two seconds of the first: schedulers signal all processes of a job, and these each other. Two generations are
     kept, so that there is always a whole one.
 
     Give it to `fit` as any callback, wherever in the list; beside a `RunRecorder` both have one path::
@@ -137,6 +142,7 @@ class ResumableRun(keras.callbacks.Callback):
         self._epoch = 0
         self._epoch_random: dict[str, Any] = {}
         self._asked: str | None = None
+        self._asked_at = 0.0
 
     def __getstate__(self) -> dict[str, Any]:
         """Of a copy, as tuners make them: it is of another training, of which nothing is kept."""
@@ -179,8 +185,8 @@ class ResumableRun(keras.callbacks.Callback):
         if self._resumption is not None:  # it is not there yet, and what is on the disk is what there is to save
             return False
         if self._asked not in (None, "walltime"):
-            return False
-        self._asked = name
+            return name == self._asked == "SIGTERM" and time.monotonic() - self._asked_at < TWICE
+        self._asked, self._asked_at = name, time.monotonic()
         return True
 
     def on_signal(self, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The command line: train, carry on, predict, evaluate, show, diagnose, report and export, and a demonstration.
+"""The command line: train, carry on, predict, evaluate, show, diagnose, report, export and sweep, and a demonstration.
 
 Commands import what they need when they are called, so that a run is shown without Keras.
 """
@@ -14,6 +14,7 @@ from unetdyn.cli.evaluating import evaluate
 from unetdyn.cli.exporting import export
 from unetdyn.cli.predicting import predict
 from unetdyn.cli.reading import diagnose, report, show
+from unetdyn.cli.sweeping import sweep
 from unetdyn.cli.training import demo, resume, train
 
 # TensorFlow greets a machine without a GPU with lines that look like errors. What goes wrong still raises.
@@ -29,5 +30,5 @@ def main() -> None:
             stream.reconfigure(errors="replace")
 
 
-for command in (train, resume, demo, predict, evaluate, show, diagnose, report, export):
+for command in (train, resume, demo, predict, evaluate, show, diagnose, report, export, sweep):
     main.add_command(command)

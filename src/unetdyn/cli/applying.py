@@ -10,7 +10,7 @@ import click
 
 from unetdyn._checks import memory_ran_out
 from unetdyn.cli.sentences import Failure, in_sentences
-from unetdyn.cli.signals import Signalled, signals_raise
+from unetdyn.runs.signals import Signalled, signals_raise
 
 
 class Numbers(click.ParamType):

@@ -8,8 +8,8 @@ import click
 
 from unetdyn.cli.quiet import quiet_stderr
 from unetdyn.cli.sentences import in_sentences, printable, with_notes
-from unetdyn.cli.signals import Signalled, signals_raise
 from unetdyn.cli.training import TRY_AGAIN, Walltime
+from unetdyn.runs.signals import Signalled, signals_raise
 
 
 @click.command()

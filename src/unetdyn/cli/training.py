@@ -12,7 +12,7 @@ from unetdyn import runs
 from unetdyn.cli.backend import take_backend_of
 from unetdyn.cli.quiet import quiet_stderr
 from unetdyn.cli.sentences import Failure, in_sentences, told_in_a_sentence, with_notes
-from unetdyn.cli.signals import Signalled, signals_raise
+from unetdyn.runs.signals import Signalled, signals_raise
 from unetdyn.runs.walltime import seconds_of
 
 TRY_AGAIN = 75

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveInt, create_model
 
+from unetdyn._part import Fraction, Part
 from unetdyn.experiment.monitors import section_fields
-from unetdyn.experiment.part import Fraction, Part
 
 
 class EarlyStoppingConfig(Part):

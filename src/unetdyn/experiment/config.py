@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from unetdyn._checks import unknown_choice
+from unetdyn._part import Part
 from unetdyn.analysis.declarations import STABILITY
 from unetdyn.experiment.callbacks_config import CallbacksConfig
 from unetdyn.experiment.data_config import FetchData, FolderData, SyntheticData
@@ -21,7 +22,6 @@ from unetdyn.experiment.inherit import inherited
 from unetdyn.experiment.loss_config import OF_CLASSES, OF_MASKS, LossConfig
 from unetdyn.experiment.monitors import watched_names
 from unetdyn.experiment.optimizer_config import OptimizerConfig
-from unetdyn.experiment.part import Part
 from unetdyn.experiment.paths import UserPath
 from unetdyn.experiment.schedule_config import SCHEDULE_KINDS
 

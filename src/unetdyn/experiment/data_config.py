@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from unetdyn.experiment.part import Fraction, Part
+from unetdyn._part import Fraction, Part
 from unetdyn.experiment.paths import InnerPath, UserPath
 
 Sections = tuple[int, int]  # first and last, both included

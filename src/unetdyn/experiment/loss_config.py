@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
-from unetdyn.experiment.part import Part
+from unetdyn._part import Part
 
 OF_MASKS = ("binary_focal", "binary_crossentropy", "soft_jaccard")
 """Kinds for a model with one class."""

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from unetdyn._part import Part
 from unetdyn.analysis import scale_learning_rate
-from unetdyn.experiment.part import Part
 from unetdyn.experiment.schedule_config import RISING, ConstantSchedule, Schedule
 
 Share = Annotated[float, Field(ge=0, lt=1)]

@@ -11,11 +11,12 @@ import keras
 from unetdyn import callbacks, runs
 from unetdyn.experiment.config import Config
 from unetdyn.experiment.load import ConfigError, parse_config
-from unetdyn.experiment.run import assembled_for, carry_out, tell
+from unetdyn.experiment.run import assembled_for, carry_out, tell, test_finished
 from unetdyn.experiment.schedule_config import OVER_ALL_EPOCHS
 from unetdyn.experiment.stages import CutOff
 from unetdyn.runs.process import in_words, is_alive
 from unetdyn.runs.state_store import STATE, StateStore
+from unetdyn.runs.tested import lacks_its_test
 from unetdyn.runs.waiting import has_only_begun
 
 
@@ -55,6 +56,9 @@ def resume_experiment(
     config = configuration_of(opened)
     done = len(opened.epochs)
     if opened.status == "finished" and (epochs is None or epochs <= done):
+        if lacks_its_test(opened):
+            tell(stream, f"Testing {opened.path}, which was ended between its last epoch and its test")
+            return test_finished(opened, config)
         tell(stream, f"Nothing is left to do: {opened.path} is finished, with {done} epochs.")
         return opened
     state = None if _was_ended_before_a_state(opened, config) else state_of(opened, config)

@@ -18,7 +18,7 @@ from unetdyn.experiment.assembled import Assembled, Record, assemble
 from unetdyn.experiment.build import precision_of
 from unetdyn.experiment.config import Config
 from unetdyn.experiment.load import ConfigError
-from unetdyn.experiment.prepare import Prepared
+from unetdyn.experiment.prepare import Prepared, prepare
 from unetdyn.experiment.stages import CutOff, train
 from unetdyn.report import HistoryDisplay
 from unetdyn.runs.claim import siblings
@@ -115,6 +115,27 @@ def carry_out(made: Assembled, cut_off: CutOff | None = None) -> runs.Run:
         raise
     _draw(path)
     return runs.open(path)
+
+
+def test_finished(run: runs.Run, config: Config) -> runs.Run:
+    """Test a finished run that was killed before its test.
+
+    Args:
+        run: Whose `lacks_its_test` is true.
+        config: What it was made from.
+
+    Returns:
+        The run, with the figures in its summary.
+
+    Raises:
+        ConfigError: If the data is not there any more, or the run is another process's now.
+    """
+    try:
+        figures = _test(run.path, config, prepare(config))
+        runs.RunWriter.reopen(run.path).finish("finished", figures)
+    except (ValueError, OSError, ImportError) as error:
+        raise ConfigError(str(error)) from error
+    return runs.open(run.path)
 
 
 def _draw(path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, model_validator
 
-from unetdyn.experiment.part import Fraction, Part
+from unetdyn._part import Fraction, Part
 
 Floor = Annotated[float, Field(ge=0, lt=1, description="last rate over the largest")]
 Momentum = Annotated[float, Field(ge=0, lt=1)]

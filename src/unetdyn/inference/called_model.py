@@ -8,13 +8,16 @@ import keras
 import numpy as np
 
 from unetdyn._checks import is_count, memory_ran_out
+from unetdyn.inference.started import starter
 
 Model = keras.Model | Callable[[np.ndarray], Any]
 _MULTIPLE = 16  # what is proposed where a network refuses a tile: most halve four times at most
 
 
 class CalledModel:
-    """Calls a Keras model through `predict_on_batch`, and anything else as it is.
+    """Calls a Keras model as `predict_on_batch` does, and anything else as it is.
+
+    A Keras model may go on computing after `start` has returned; `finish` waits for it.
 
     Args:
         model: A `keras.Model` with one input and one output, or a function of `(batch, *tile, channels)`.
@@ -31,7 +34,7 @@ class CalledModel:
                 f"directory. Received: a {type(model).__name__}."
             )
         self.model = model
-        self._call = model.predict_on_batch if isinstance(model, keras.Model) else model
+        self._start: Callable[[np.ndarray], Any] | None = None if isinstance(model, keras.Model) else model
         self.input_shape = self._input_shape()
 
     def hash(self) -> str:
@@ -86,12 +89,12 @@ class CalledModel:
         """
         tile = batch[1:-1]
         try:
-            outputs = self._call(np.zeros(batch, np.float32))
+            fetched = keras.tree.map_structure(self._fetch, self.start(np.zeros(batch, np.float32)))
         except Exception as error:  # each backend has its own
             if memory_ran_out(error):
                 raise
             raise self._does_not_take(tile, error) from error
-        outputs = _one(outputs)
+        outputs = _one(fetched)
         if outputs.shape[:-1] != batch[:-1]:
             raise ValueError(
                 f"`model` must give a value for each pixel of a tile: {(*batch[:-1], 'classes')}. Received: outputs of "
@@ -99,9 +102,21 @@ class CalledModel:
             )
         return outputs.shape[-1]
 
-    def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """What the model gives, in `float32`."""
-        return _one(self._call(batch))
+    def start(self, batch: np.ndarray) -> Any:
+        """Outputs that may still be computed."""
+        if self._start is None:
+            if not self.model.built:
+                self.model.predict_on_batch(batch)
+            self._start = starter(self.model)
+        return self._start(batch)
+
+    def finish(self, outputs: Any) -> np.ndarray:
+        """What the model gave, in `float32`, once it is there; in any thread."""
+        return self._fetch(_one(outputs))
+
+    def _fetch(self, outputs: Any) -> np.ndarray:
+        found = keras.ops.convert_to_numpy(outputs) if isinstance(self.model, keras.Model) else np.asarray(outputs)
+        return found.astype(np.float32, copy=False)
 
     def _input_shape(self) -> tuple[int | None, ...] | None:
         """(*sides, channels); None where it is not known."""
@@ -127,13 +142,13 @@ class CalledModel:
         )
 
 
-def _one(outputs: Any) -> np.ndarray:
+def _one(outputs: Any) -> Any:
     if isinstance(outputs, dict | list | tuple):
         raise ValueError(
             f"`model` must have one output. Received: a model with {len(outputs)} outputs. Pass one of them: "
             "keras.Model(model.inputs, model.outputs[0])."
         )
-    return np.asarray(outputs).astype(np.float32, copy=False)
+    return outputs
 
 
 def _words(sides: Sequence[int | None]) -> str:

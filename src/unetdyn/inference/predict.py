@@ -20,7 +20,7 @@ from unetdyn.inference.sinks import ArraySink, check_fits, kind_of
 from unetdyn.inference.source import Source, normalised, open_source
 from unetdyn.inference.symmetries import CHOICES, symmetries
 from unetdyn.inference.unfinished import Unfinished, check_free
-from unetdyn.inference.work import Behind, Plan, ahead
+from unetdyn.inference.work import Behind, Piece, Plan, ahead
 from unetdyn.runs.input_recipe import InputRecipe, Normalise, checked_normalise
 
 
@@ -177,12 +177,16 @@ def predict_tiled(
 
 
 def _run(plan: Plan, called: CalledModel, sections: Any, assembly: Assembly, told: Told) -> None:
-    """Predict what is left; while one batch is predicted, the next is made and the last is added up."""
+    """Predict what is left; while one batch is predicted, the next is made and the last is fetched and added up."""
+
+    def take(outputs: Any, pieces: Sequence[Piece]) -> None:
+        assembly.take(called.finish(outputs), pieces)
+
     skipped = plan.batches_before(assembly.first_row)
     done = skipped * plan.batch_size
-    with closing(ahead(plan.batches(sections, skipped))) as batches, Behind(assembly.take) as adding:
+    with closing(ahead(plan.batches(sections, skipped))) as batches, Behind(take) as adding:
         for batch, pieces in batches:
-            adding.submit(called(batch), pieces)
+            adding.submit(called.start(batch), pieces)
             done += len(pieces)
             told(done, plan.pieces)
         adding.wait()

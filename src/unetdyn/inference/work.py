@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice, product
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -140,7 +141,7 @@ def ahead(batches: Iterator[tuple[np.ndarray, list[Piece]]]) -> Generator[tuple[
 class Behind:
     """Calls a function in a thread, while the next batch is predicted; one call at a time, in their order."""
 
-    def __init__(self, function: Callable[[np.ndarray, Sequence[Piece]], None]) -> None:
+    def __init__(self, function: Callable[[Any, Sequence[Piece]], None]) -> None:
         self._function = function
         self._pool = ThreadPoolExecutor(1, "last-batch")
         self._last = self._pool.submit(lambda: None)
@@ -151,7 +152,7 @@ class Behind:
     def __exit__(self, *error: object) -> None:
         self._pool.shutdown()
 
-    def submit(self, outputs: np.ndarray, pieces: Sequence[Piece]) -> None:
+    def submit(self, outputs: Any, pieces: Sequence[Piece]) -> None:
         """Wait for the call before, and raise what it has raised."""
         self.wait()
         self._last = self._pool.submit(self._function, outputs, pieces)

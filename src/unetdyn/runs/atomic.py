@@ -72,7 +72,8 @@ def create(path: Path, text: str) -> None:
         try:
             os.link(temporary, path)
         except FileExistsError:
-            raise
+            if temporary.stat().st_nlink < 2:  # else it is ours: NFS repeats what it had no answer to; see open(2)
+                raise
         except OSError:  # a file system without hard links: there the file is empty for a moment
             with path.open("x", encoding="utf-8") as file:
                 file.write(text)

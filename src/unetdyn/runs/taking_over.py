@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from typing import Any
 
 from unetdyn.runs.atomic import create, remove
 from unetdyn.runs.claim import TOKEN
+from unetdyn.runs.file_clock import now_in
 from unetdyn.runs.process import identity, in_words, is_alive
 
 HELD_FOR = 60.0
@@ -105,14 +105,14 @@ def _holder(lock: Path) -> tuple[dict[str, Any] | None, bool]:
     Raises:
         FileNotFoundError: If it is gone.
     """
-    age = time.time() - lock.stat().st_mtime
+    made = lock.stat().st_mtime
     try:
         held = json.loads(lock.read_bytes())
     except ValueError:
         held = None
     held = held if isinstance(held, dict) else None
     alive = is_alive(held)
-    return held, alive or (alive is None and age < HELD_FOR)
+    return held, alive or (alive is None and now_in(lock.parent) - made < HELD_FOR)
 
 
 def _plain(token: Any) -> str:

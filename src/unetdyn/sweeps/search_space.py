@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, PositiveInt, Tag, ValidationError, field_validator, model_validator
 
 from unetdyn._checks import unknown_choice
-from unetdyn.experiment.part import Part
+from unetdyn._part import Part
+from unetdyn._yaml_file import Document, YamlError
 from unetdyn.experiment.paths import UserPath
-from unetdyn.experiment.yaml_file import Document, YamlError
 from unetdyn.runs.strict_json import dumps
 from unetdyn.sweeps.table import SweepError, hash_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from unetdyn.runs.atomic import create
-from unetdyn.runs.strict_json import dumps, loads
+from unetdyn.runs.strict_json import dumps
 
 FILE = "sweep.json"
 FORMAT = 1
@@ -183,7 +183,7 @@ def open_sweep(path: str | Path) -> Sweep:
             f"{'has none' if path.is_dir() else 'is not there'}."
         )
     try:
-        found = loads(file.read_bytes())
+        found = json.loads(file.read_bytes())  # a level may be the text NaN, and none is the number
         if found["format"] > FORMAT:
             raise SweepError(
                 f"{file} was written by a newer version of unetdyn (form {found['format']}, known up to {FORMAT}): "
@@ -203,7 +203,7 @@ def open_sweep(path: str | Path) -> Sweep:
         )
     except SweepError:
         raise
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise SweepError(f"{file} is damaged: {type(error).__name__}: {error}. Nothing was changed.") from None
 
 

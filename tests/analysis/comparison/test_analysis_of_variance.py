@@ -178,3 +178,32 @@ def test_anova_raises_no_more_false_alarms_than_it_says_and_finds_what_its_power
             kept.append(anova(runs).effects["architecture"].p < 0.05)
     assert np.mean(alarms) == pytest.approx(0.05, abs=0.035)
     assert np.mean(hits) == pytest.approx(anova_power(0.4, 18, 2, 12), abs=0.065)
+
+
+@pytest.mark.parametrize("lost", [0, 9])
+@pytest.mark.parametrize("order", [1, 2])
+def test_anova_within_blocks_against_statsmodels(lost, order):
+    frame, runs = grid(lost=lost)
+    power = "" if order == 1 else "**2"
+    formula = f"y ~ C(batch_size) + (C(architecture) + C(learning_rate)){power}"
+    table = sm.stats.anova_lm(smf.ols(formula, frame).fit(), typ=2)
+    found = anova(runs, ["architecture", "learning_rate"], order=order, blocks="batch_size")
+    for name, effect in found.effects.items():
+        row = table.loc[":".join(f"C({part})" for part in name.split(" × "))]
+        assert (effect.df, effect.f, effect.p) == pytest.approx((row.df, row.F, row["PR(>F)"]), rel=1e-7)
+    block = found.blocks["batch_size"]
+    assert (block.df, block.sum_of_squares) == pytest.approx((1, table.loc["C(batch_size)"].sum_sq))
+    assert "batch_size" not in found.effects
+    assert "block batch_size" in str(found)
+    assert found.residual_df == table.loc["Residual"].df
+
+
+def test_anova_tests_no_factor_that_is_its_block():
+    runs = [run(value, filters=n, day=n) for n, value in ((8, 0.1), (8, 0.2), (16, 0.5), (16, 0.6))]
+    found = anova(runs, "filters", blocks="day").effects["filters"]
+    assert found.reason == "its values change only together with those of the others"
+    with pytest.raises(ValueError, match=r"`blocks` must be other than `factors`.*Received: 'filters' in both"):
+        anova(runs, "filters", blocks="filters")
+    with pytest.raises(ValueError, match=r"No run has the factor 'dya'; they have filters, day. Did you mean 'day'"):
+        anova(runs, "filters", blocks="dya")
+    assert anova([], "filters", blocks="day").blocks == {}

@@ -2,15 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
-from unetdyn.analysis.comparison.design import dummies, fit, levels, names, responses, usable
+from unetdyn.analysis.comparison.design import fit, names, usable
+from unetdyn.analysis.comparison.linear_model import LinearModel, Term, check_blocks, check_order
 from unetdyn.analysis.comparison.many_runs import as_summaries, comparison_notes, left_out
 from unetdyn.analysis.result import Determinable, Result, number
 
@@ -60,6 +58,24 @@ class Effect(Determinable):
 
 
 @dataclass(frozen=True)
+class Block(Result):
+    """A line of an `Anova` that is allowed for, and not tested.
+
+    Attributes:
+        name: The block factor.
+        df: Degrees of freedom that it takes.
+        sum_of_squares: Type II, as that of the effects.
+    """
+
+    name: str
+    df: int
+    sum_of_squares: float
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [(f"block {self.name}", f"{self.df} df, sum of squares {number(self.sum_of_squares)}; not tested")]
+
+
+@dataclass(frozen=True)
 class Anova(Result):
     """What `anova` found.
 
@@ -72,6 +88,7 @@ class Anova(Result):
         total_sum_of_squares: Around the mean.
         excluded: Name → why a run was left out.
         notes: What to mind when reading it.
+        blocks: Name → `Block`, of what is allowed for.
     """
 
     effects: dict[str, Effect]
@@ -82,16 +99,24 @@ class Anova(Result):
     total_sum_of_squares: float
     excluded: dict[str, str]
     notes: tuple[str, ...]
+    blocks: dict[str, Block] = field(default_factory=dict)
 
     def _rows(self) -> list[tuple[str, str]]:
         rows = [("analysed", f"{self.response} of {self.runs} runs")]
+        rows += [row for block in self.blocks.values() for row in block._rows()]
         rows += [row for effect in self.effects.values() for row in effect._rows()]
         left = f"{self.residual_df} df, sum of squares {number(self.residual_sum_of_squares)}"
         rows.append(("residual", f"{left} of {number(self.total_sum_of_squares)}"))
         return rows + left_out(self.excluded, self.notes)
 
 
-def anova(runs: Any, factors: str | Sequence[str] = FACTORS, response: str = "performance", order: int = 1) -> Anova:
+def anova(
+    runs: Any,
+    factors: str | Sequence[str] = FACTORS,
+    response: str = "performance",
+    order: int = 1,
+    blocks: str | Sequence[str] = (),
+) -> Anova:
     """Analysis of variance of runs over their settings, with type II sums of squares.
 
     For a term T: SS_T = RSS(all terms that don't contain T, without T) − RSS(the same with T), by least squares with
@@ -109,13 +134,17 @@ def anova(runs: Any, factors: str | Sequence[str] = FACTORS, response: str = "pe
         response: `"performance"` (default), `"final"`, `"stability"`, `"coefficient_of_variation"` or `"seconds"`.
         order: How many factors an interaction may have at most. 1 (default): none, because each interaction of a small
             set of runs uses up the degrees of freedom that the test lives on.
+        blocks: A name, or several, of what was varied but is not asked about, such as the machine or the fold: always
+            in the model, so that the factors are tested within blocks, and not tested themselves. `"seed"`, where every
+            cell was trained with the same seeds, allows for seeds that are good or bad everywhere. None by default.
 
     Returns:
         An `Anova`. A term that can't be told from others, or that nothing is left to test against, says so.
 
     Raises:
         TypeError: As `as_summaries`.
-        ValueError: If no run has one of the factors, `response` is unknown or `order` is not from 1 to their number.
+        ValueError: If no run has one of the factors or blocks, `response` is unknown, `order` is not from 1 to the
+            number of factors, or a block is a factor too.
 
     Example:
         >>> from unetdyn.analysis.comparison.summary import summarise
@@ -131,26 +160,16 @@ def anova(runs: Any, factors: str | Sequence[str] = FACTORS, response: str = "pe
         Fisher, Statistical Methods for Research Workers (1925); ω²: Hays, Statistics for Psychologists (1963); medium
         and large: Cohen, Statistical Power Analysis for the Behavioral Sciences (1988).
     """
-    factors = names(factors)
-    if not factors or not 1 <= order <= len(factors):
-        raise ValueError(
-            "`order` must be from 1 to the number of factors, of which there must be one at least. "
-            f"Received: order={order!r}, factors={factors!r}."
-        )
-    kept, excluded = usable(as_summaries(runs), factors, response)
-    y = responses(kept, response)
-    indices = {factor: levels(run.factors[factor] for run in kept)[0] for factor in factors}
-    terms = [term for size in range(1, order + 1) for term in combinations(factors, size)]
-    columns = _columns(terms, indices)
-    rank, residual = fit(_design(columns, terms, len(y)), y) if len(y) else (0, 0.0)
-    total = float(np.sum((y - y.mean()) ** 2)) if len(y) else 0.0
-    residual_df = len(y) - rank
-    effects = {}
-    for term in terms:
-        others = [other for other in terms if not set(term) <= set(other)]
-        effects[" × ".join(term)] = _effect(term, others, columns, y, (residual, residual_df, total))
-    notes = (*comparison_notes(kept), *_caveats(effects, len(y)))
-    return Anova(effects, response, len(y), residual_df, residual, total, excluded, notes)
+    factors, blocks = names(factors), names(blocks)
+    check_order(order, factors)
+    check_blocks(blocks, factors)
+    kept, excluded = usable(as_summaries(runs), [*factors, *blocks], response)
+    model = LinearModel.of(kept, factors, response, order, blocks)
+    effects = {" × ".join(term): _effect(term, model) for term in model.terms}
+    allowed = {term[0]: Block(term[0], *_added(term, model)) for term in model.blocks} if kept else {}
+    notes = (*comparison_notes(kept), *_caveats(effects, len(kept)))
+    squares = (model.residual_squares, model.total_squares)
+    return Anova(effects, response, len(kept), model.residual_df, *squares, excluded, notes, allowed)
 
 
 def anova_power(f: float, runs: int, df: int, residual_df: int, alpha: float = 0.05) -> float:
@@ -181,53 +200,28 @@ def anova_power(f: float, runs: int, df: int, residual_df: int, alpha: float = 0
     return float(stats.ncf.sf(critical, df, residual_df, f * f * runs)) if f else alpha
 
 
-def _columns(
-    terms: Sequence[tuple[str, ...]], indices: dict[str, NDArray[np.int64]]
-) -> dict[tuple[str, ...], NDArray[np.float64]]:
-    """Of each term the products of its factors' dummies."""
-    columns = {}
-    for term in terms:
-        product = dummies(indices[term[0]])
-        for factor in term[1:]:
-            product = (product[:, :, None] * dummies(indices[factor])[:, None, :]).reshape(len(product), -1)
-        columns[term] = product
-    return columns
+def _added(term: Term, model: LinearModel) -> tuple[int, float]:
+    """The degrees of freedom and the sum of squares that a term adds to those that don't contain it."""
+    others = model.without(term)
+    rank, without = fit(model.design(others), model.y)
+    rank_with, with_it = fit(model.design([*others, term]), model.y)
+    return rank_with - rank, max(without - with_it, 0.0)
 
 
-def _design(
-    columns: dict[tuple[str, ...], NDArray[np.float64]], terms: Sequence[tuple[str, ...]], count: int
-) -> NDArray[np.float64]:
-    return np.hstack([np.ones((count, 1)), *(columns[term] for term in terms)])
-
-
-def _effect(
-    term: tuple[str, ...],
-    others: Sequence[tuple[str, ...]],
-    columns: dict[tuple[str, ...], NDArray[np.float64]],
-    y: NDArray[np.float64],
-    whole: tuple[float, int, float],
-) -> Effect:
-    residual, residual_df, total = whole
-    name = " × ".join(term)
-    if len(y) == 0 or columns[term].shape[1] == 0:
-        why = "it has the same value in every run" if len(y) else "there are no runs to analyse"
+def _effect(term: Term, model: LinearModel) -> Effect:
+    residual, residual_df, total = model.residual_squares, model.residual_df, model.total_squares
+    name, count = " × ".join(term), len(model.y)
+    if count == 0 or model.columns[term].shape[1] == 0:
+        why = "it has the same value in every run" if count else "there are no runs to analyse"
         return Effect(name, 0, 0.0, residual_df, reason=why)
-    rank, without = fit(_design(columns, others, len(y)), y)
-    rank_with, with_it = fit(_design(columns, [*others, term], len(y)), y)
-    df, squares = rank_with - rank, max(without - with_it, 0.0)
+    df, squares = _added(term, model)
     eta = squares / total if total else math.nan
-    reason = ""
-    if df == 0:
-        reason = "its values change only together with those of the others"
-    elif residual_df == 0:
-        reason = "no run is left over to measure the scatter: repeat settings with other seeds"
-    elif residual == 0:
-        reason = "runs with the same settings do not differ at all"
+    reason = "its values change only together with those of the others" if df == 0 else model.untestable
     if reason:
         return Effect(name, df, squares, residual_df, eta_squared=eta, reason=reason)
     mean = residual / residual_df
     f = squares / df / mean
-    medium, large = (anova_power(size, len(y), df, residual_df) for size in (MEDIUM, LARGE))
+    medium, large = (anova_power(size, count, df, residual_df) for size in (MEDIUM, LARGE))
     omega = (squares - df * mean) / (total + mean)
     p = float(stats.f.sf(f, df, residual_df))
     return Effect(name, df, squares, residual_df, f, p, eta, squares / (squares + residual), omega, medium, large)

@@ -88,6 +88,20 @@ def grouped(runs: Iterable[RunSummary], key: Callable[[RunSummary], Any]) -> dic
     return groups
 
 
+def cells(runs: Iterable[RunSummary], factors: Sequence[str] | None = None) -> list[list[RunSummary]]:
+    """Runs that differ in their seed alone, or in anything but some factors, in the order in which each first appears.
+
+    >>> from unetdyn.analysis.comparison.summary import summarise
+    >>> made = [(8, 2), (8, 3), (16, 2)]
+    >>> runs = [summarise({"val_jaccard": [0.5]}, factors={"filters": f, "depth": d}) for f, d in made]
+    >>> len(cells(runs)), len(cells(runs, ["filters"]))
+    (3, 2)
+    """
+    if factors is None:
+        return list(grouped(runs, lambda run: settings(run) or run.name).values())
+    return list(grouped(runs, lambda run: tuple(run.factors[name] for name in factors)).values())
+
+
 def good_enough(
     found: Sequence[Choice],
     tolerance: float,

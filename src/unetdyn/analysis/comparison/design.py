@@ -10,6 +10,7 @@ from unetdyn._checks import check_choice, nearest
 from unetdyn.analysis.comparison.summary import RunSummary
 
 RESPONSES = ("performance", "final", "stability", "coefficient_of_variation", "seconds")
+LESS_IS_BETTER = ("stability", "coefficient_of_variation", "seconds")
 
 _ROUNDING = 1e-12  # of the total sum of squares: below it a residual is float rounding
 

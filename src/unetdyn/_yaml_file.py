@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Hashable, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -62,6 +63,40 @@ class Document:
                 named, node = found
                 line = named.start_mark.line + 1
         return line
+
+
+def read_mapping(path: Path, what: str, example: str) -> tuple[Document, dict[str, Any]]:
+    """A YAML file that holds keys and values.
+
+    Args:
+        path: The file.
+        what: What it is, for errors: "configuration".
+        example: What it may hold, for errors.
+
+    Returns:
+        The document, and its values.
+
+    Raises:
+        YamlError: If it is no file, can't be read, is no YAML, or holds something else.
+    """
+    why = "is a folder" if path.is_dir() else "is no file" if path.exists() else "is not there"
+    if not path.is_file():
+        raise YamlError(f"The {what} must be a YAML file. Received: {path}, which {why}.")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise YamlError(f"The {what} must be a YAML file. Received: {path}, which can't be read: {error}.") from error
+    try:
+        document = Document(content)
+    except YamlError as error:
+        raise YamlError(f"{path} is not valid YAML: {error}.") from None
+    values = document.values
+    if values is None:
+        raise YamlError(f"{path} must hold keys and values, such as {example}. It is empty.")
+    if not isinstance(values, dict):
+        kind = "a list" if isinstance(values, list) else f"the single value {str(values)[:40]!r}"
+        raise YamlError(f"{path}, line 1: it must hold keys and values. Received: {kind}.")
+    return document, values
 
 
 class _Loader(yaml.SafeLoader):

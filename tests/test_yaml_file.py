@@ -2,8 +2,8 @@
 
 import pytest
 
+from unetdyn._yaml_file import Document, YamlError
 from unetdyn.experiment import ConfigError, load_config
-from unetdyn.experiment.yaml_file import Document, YamlError
 
 DATA = "data: {kind: synthetic}\n"
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
