@@ -50,7 +50,10 @@ def test_compare_takes_wanted_factors_and_writes_json(invoke, paths, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["sweep", "analyse", "nowhere"], "A sweep must be its design file, or the folder that `unetdyn sweep plan` made of it"),
+        (
+            ["sweep", "analyse", "nowhere"],
+            "A sweep must be its design file, or the folder that `unetdyn sweep plan` made of it",
+        ),
         (["sweep", "analyse", "sweep", "-o", "page.pdf"], "`path` must end in .html"),
         (["sweep", "analyse", "sweep", "--response", "speed"], "'speed' is not one of 'performance', 'final'"),
         (["sweep", "analyse", "sweep", "--metric", "dice"], "'dice' was not logged"),

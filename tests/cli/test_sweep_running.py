@@ -159,3 +159,30 @@ def test_backend_is_that_of_the_sweep(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     _take_backend(made)
     assert os.environ["KERAS_BACKEND"] == "torch"
+
+
+def test_ray_gets_the_rows_and_what_each_needs(invoke, sweep, monkeypatch):
+    asked = []
+
+    def run_ray(found, **options):
+        asked.append((found.path.name, options))
+        return {1: 0, 2: 75, 3: 0}
+
+    monkeypatch.setattr("unetdyn.sweeps.ray_engine.run_ray", run_ray)
+    told = invoke("sweep", "run", "s", "--engine", "ray", "--gpus-per-row", "0.5", "--address", "auto")
+    assert told.exit_code == 75
+    assert "Of 3 rows, 2 are done." in told.output
+    assert asked == [("s", {"gpus_per_row": 0.5, "address": "auto"})]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--engine", "ray", "--row", "1"), "--engine ray hands out all rows by itself. Received: --row."),
+        (("--jobs", "1", "--gpus-per-row", "1"), "--gpus-per-row goes with --engine ray. Received: --engine local."),
+    ],
+)
+def test_options_of_engines_are_not_mixed(invoke, sweep, arguments, words):
+    refused = invoke("sweep", "run", "s", *arguments)
+    assert refused.exit_code == 2
+    assert words in " ".join(refused.output.split())

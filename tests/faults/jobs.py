@@ -7,7 +7,8 @@ with suppress(ImportError):
 
 from faults.by_hand import drive, drive_alone
 from faults.killed_prediction import predict
+from faults.killed_search import search
 from faults.killed_training import train
 from faults.stopped_writers import drive_until
 
-__all__ = ["drive", "drive_alone", "drive_until", "predict", "train"]
+__all__ = ["drive", "drive_alone", "drive_until", "predict", "search", "train"]

@@ -6,7 +6,7 @@ import sys
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
@@ -48,7 +48,15 @@ class RowNumber(click.ParamType):
 @click.option("--row", type=RowNumber(), help="One row, as a job array calls it; or the next that is free.")
 @_jobs
 @_walltime
-def run(design: Path, row: int | str | None, jobs: int | None, walltime: float | None) -> None:
+@click.option(
+    "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Who runs rows."
+)
+@click.option("--address", help="Of a Ray cluster, such as auto; by default what RAY_ADDRESS says, or this machine.")
+@click.option("--gpus-per-row", type=click.FloatRange(min=0), help="With Ray; by default 1 where there are any.")
+@click.option("--cpus-per-row", type=click.FloatRange(min=0), help="With Ray; by default 1.")
+def run(
+    design: Path, row: int | str | None, jobs: int | None, walltime: float | None, engine: str, **of_ray: Any
+) -> None:
     """Train rows of the sweep of a DESIGN, which is a design file or the sweep's folder.
 
     A row that somebody has begun goes on from its last state; one that is done is left alone.
@@ -57,9 +65,17 @@ def run(design: Path, row: int | str | None, jobs: int | None, walltime: float |
     1 if a training failed; 2 if it can't be done as asked; 3 if somebody else works on the row now; after a signal, 128
     and its number.
     """
+    of_ray = {name: value for name, value in of_ray.items() if value is not None}
+    if engine == "ray":
+        if given := [f"--{name}" for name, value in (("row", row), ("jobs", jobs), ("walltime", walltime)) if value]:
+            raise click.UsageError(f"--engine ray hands out all rows by itself. Received: {', '.join(given)}.")
+        _run_ray(design, of_ray)
+    if of_ray:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in of_ray)
+        raise click.UsageError(f"{named} goes with --engine ray. Received: --engine local.")
     if (row is None) == (jobs is None):
-        given = "neither" if row is None else "both"
-        raise click.UsageError(f"Say either --row N (or --row next) or --jobs N. Received: {given}.")
+        missing = "neither" if row is None else "both"
+        raise click.UsageError(f"Say either --row N (or --row next) or --jobs N. Received: {missing}.")
     sweep = _find(design)
     _take_backend(sweep)
     if jobs is not None:
@@ -104,6 +120,16 @@ def retry(design: Path, failed: bool, jobs: int | None, walltime: float | None) 
     if jobs is not None:
         _take_backend(sweep)
         _end_local(_local(sweep, jobs, walltime))
+
+
+def _run_ray(design: Path, options: dict[str, Any]) -> NoReturn:
+    from unetdyn.sweeps.ray_engine import run_ray
+
+    sweep = _find(design)
+    _take_backend(sweep)
+    with in_sentences():
+        codes = run_ray(sweep, **options)
+    _exit(max(codes.values(), default=0), f"Of {len(codes)} rows, {sum(not code for code in codes.values())} are done.")
 
 
 def _find(design: Path) -> "Sweep":

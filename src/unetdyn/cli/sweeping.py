@@ -8,6 +8,7 @@ from unetdyn.cli.comparing import analyse
 from unetdyn.cli.quiet import quiet_stderr
 from unetdyn.cli.sentences import in_sentences
 from unetdyn.cli.sweep_running import retry, run, status
+from unetdyn.cli.sweep_searching import search
 from unetdyn.cli.sweep_submitting import submit
 
 
@@ -39,5 +40,5 @@ def plan_sweep(design: Path, variance_from: tuple[Path, ...], no_timing: bool) -
         plan(design, timed=not no_timing, variance_from=variance_from)
 
 
-for command in (run, submit, status, retry, analyse):
+for command in (run, submit, status, retry, search, analyse):
     sweep.add_command(command)

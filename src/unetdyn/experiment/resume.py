@@ -1,7 +1,7 @@
 """An experiment that was ended before its end, carried on from its last state."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -21,7 +21,11 @@ from unetdyn.runs.waiting import has_only_begun
 
 
 def resume_experiment(
-    run: runs.Run | str | Path, epochs: int | None = None, stream: TextIO | None = None, walltime: float | None = None
+    run: runs.Run | str | Path,
+    epochs: int | None = None,
+    stream: TextIO | None = None,
+    walltime: float | None = None,
+    also: Sequence[keras.callbacks.Callback] = (),
 ) -> runs.Run:
     """Carry on the training of a run that `run_experiment` made, exactly as if it had never been ended.
 
@@ -35,6 +39,7 @@ def resume_experiment(
             what is more. Default None: as planned.
         stream: Where progress is shown; standard output by default.
         walltime: As of `run_experiment`.
+        also: As of `run_experiment`, and as they were there.
 
     Returns:
         The finished run.
@@ -70,7 +75,7 @@ def resume_experiment(
     made = assembled_for(config, stream, walltime, record)
     if made.resumable is not None and cut_off is not None:
         made.resumable.fits = cut_off.stage
-    made.watching.append(_noting(made.recorder, config))
+    made.watching.extend([*also, _noting(made.recorder, config)])
     return carry_out(made, cut_off)
 
 

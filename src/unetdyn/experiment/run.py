@@ -1,7 +1,7 @@
 """One experiment from its configuration to its run directory."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import chain
@@ -27,7 +27,12 @@ from unetdyn.runs.state_store import STATE, StateStore
 from unetdyn.runs.waiting import WaitingWriter
 
 
-def run_experiment(config: Config, stream: TextIO | None = None, walltime: float | None = None) -> runs.Run:
+def run_experiment(
+    config: Config,
+    stream: TextIO | None = None,
+    walltime: float | None = None,
+    also: Sequence[keras.callbacks.Callback] = (),
+) -> runs.Run:
     """Train as configured, and leave a run directory with the history, the best model and a picture.
 
     What ends the training before its end, a signal or the walltime, leaves a state from which `resume_experiment`
@@ -38,6 +43,8 @@ def run_experiment(config: Config, stream: TextIO | None = None, walltime: float
         stream: Where progress is shown; standard output by default.
         walltime: Seconds that the process may run, from its start. Before they are over the state is saved, and
             `unetdyn.callbacks.resumable_run.WalltimeReached` ends it. Default None: as long as it takes.
+        also: Further callbacks, which see `logs` when the run has them; one whose attribute `ends_training` is true
+            after a stage ends all of them. Default none.
 
     Returns:
         The finished run.
@@ -54,7 +61,9 @@ def run_experiment(config: Config, stream: TextIO | None = None, walltime: float
 
         return make(config.run_directory) if config.run_directory else _in_new_directory(make, config.name)
 
-    return carry_out(assembled_for(config, stream, walltime, record))
+    made = assembled_for(config, stream, walltime, record)
+    made.watching.extend(also)
+    return carry_out(made)
 
 
 def tell(stream: TextIO, text: str) -> None:

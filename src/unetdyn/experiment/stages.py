@@ -102,7 +102,7 @@ def train(
     """Train all stages, or the one piece that there is.
 
     Early stopping ends its stage, with the weights that it restores, and the next begins: Keras' callbacks begin anew
-    with each `fit`. Monitors and recorder carry on.
+    with each `fit`. Monitors and recorder carry on. A callback whose attribute `ends_training` is true ends them all.
 
     Args:
         model: Compiled for the first stage.
@@ -146,6 +146,8 @@ def train(
                 *([early_stopping(stopping, first)] if stopping is not None else []),
             ],
         )
+        if any(getattr(each, "ends_training", False) for each in watching):
+            return
 
 
 def _check_momentum(cycle: MomentumCycle | None, model: keras.Model) -> None:

@@ -1,0 +1,14 @@
+"""A worker of an adaptive search, in a process that is killed; what it trains is planted."""
+
+import io
+from contextlib import suppress
+from pathlib import Path
+
+from planted_search import Planted
+
+with suppress(ImportError):  # without Optuna its tests are skipped
+    from unetdyn.sweeps.search import search as work
+
+
+def search(path, tell):
+    work(Path(path), stream=io.StringIO(), train=Planted(interrupt=lambda trained, epoch: tell("epoch")))
