@@ -55,6 +55,19 @@ def test_signal_is_told_and_handed_on(heard, name):
     assert (records.told, heard) == ([name] * 2, [name] * 3)
 
 
+def test_second_training_is_told_where_the_first_has_left_another_handler_behind(heard):
+    mine, first, second = signal.getsignal(signal.SIGTERM), Records(), Records()
+    endings.attend(first)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # as who had set `mine` does, while the first training was on
+    endings.leave(first)
+    signal.signal(signal.SIGTERM, mine)
+    endings.attend(second)
+    signal.raise_signal(signal.SIGTERM)
+    assert (first.told, second.told, heard) == ([], ["SIGTERM"], ["SIGTERM"])
+    endings.leave(second)
+    assert signal.getsignal(signal.SIGTERM) is mine
+
+
 def test_what_is_ignored_stays_ignored(heard):
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     records = Records()

@@ -171,12 +171,10 @@ def test_images_are_not_replaced_by_their_masks(invoke, model, folder):
     "error", [RuntimeError("RESOURCE_EXHAUSTED: no 8 GiB"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
 )
 def test_memory_that_runs_out_in_the_first_batch_is_one_sentence(invoke, model, folder, monkeypatch, error):
-    import keras
-
     def failing(*_arguments):
         raise error
 
-    monkeypatch.setattr(keras.Model, "predict_on_batch", failing)
+    monkeypatch.setattr("unetdyn.inference.called_model.CalledModel.start", failing)
     result = invoke("predict", str(model), "images", "-o", "masks")
     assert result.exit_code == 2
     assert f"Error: Memory ran out; a smaller --batch-size or --tile needs less. {error}" in result.output

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from unetdyn.sweeps.table import FILE, Row, SweepError, freeze, hash_of, open_sweep
 
-LEVELS = st.none() | st.booleans() | st.integers(-10, 10) | st.floats(allow_nan=False) | st.text(max_size=5)
+LEVELS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-10, 10)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5)
+)
 ONE = Row(1, 1, 0, {"fit.batch_size": 8}, {"data.seed": 1}, "abc")
 
 

@@ -69,8 +69,8 @@ def attend(attendant: Attendant) -> None:
         if number is None:
             continue
         before = signal.getsignal(number)
-        if number in _before and callable(before):  # ours, or a later one, which may hand on to it
-            continue
+        if number in _before and callable(before) and before is not _before[number]:
+            continue  # ours, or a later one, which may hand on to it; not that in whose place ours was, and is no more
         if callable(before) or (before is signal.SIG_DFL and not _caught_below(number)):
             signal.signal(number, _handle)
             _before[number] = before
