@@ -47,7 +47,7 @@ def command(folder, monkeypatch):
 
     def call(*arguments, at=None):
         """Has SIGTERM sent before a step, or at the end of an epoch: its epoch and its number from 0, or None."""
-        for left in list(endings._attending):  # by a `fit` that an exception ended, in this process
+        for left in [*endings._attending, call]:  # by a `fit` that an exception ended, in this process; or by none
             endings.leave(left)
         before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
         end_epoch = Progress.on_epoch_end
