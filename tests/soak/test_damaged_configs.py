@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from damage import VALUES, Bearing, damaged, reshaped, seeds, tries
 from unetdyn.experiment import ConfigError, load_config, parse_config
+from unetdyn.sweeps.design import read_design
+from unetdyn.sweeps.table import SweepError
 
 OVERRIDES = (
     "fit.epochs=3",
@@ -24,7 +26,8 @@ OVERRIDES = (
 
 @pytest.fixture(scope="module")
 def recipes(repository):
-    return {path.name: path.read_bytes() for path in sorted((repository / "configs").glob("*.yaml"))}
+    found = sorted((repository / "configs").glob("*.yaml"))
+    return {path.name: path.read_bytes() for path in found if not path.name.startswith("sweep_")}
 
 
 def test_damaged_configuration_is_taken_or_refused(recipes, tmp_path):
@@ -43,6 +46,21 @@ def test_damaged_configuration_is_taken_or_refused(recipes, tmp_path):
         overrides = [chance.choice(OVERRIDES)] if chance.random() < 0.1 else []
         with bearing.of(f"seed {seed}: {name} {overrides}", ConfigError):
             load_config(path, overrides)
+    assert bearing.counts["read"] > 0.1 * bearing.counts["tries"]
+
+
+def test_damaged_design_is_taken_or_refused(repository, tmp_path):
+    bearing = Bearing()
+    content, path = (repository / "configs/sweep_studies.yaml").read_bytes(), tmp_path / "sweep.yaml"
+    for seed in seeds(0.06, cheap=20):
+        chance = random.Random(seed)
+        if chance.random() < 0.6:
+            values = reshaped(chance, yaml.safe_load(content))
+            path.write_bytes(yaml.safe_dump(values, allow_unicode=True).encode(errors="surrogatepass"))
+        else:
+            path.write_bytes(damaged(chance, content))
+        with bearing.of(f"seed {seed}", SweepError):
+            read_design(path)
     assert bearing.counts["read"] > 0.1 * bearing.counts["tries"]
 
 
