@@ -68,6 +68,14 @@ def test_second_training_is_told_where_the_first_has_left_another_handler_behind
     assert signal.getsignal(signal.SIGTERM) is mine
 
 
+def test_handlers_are_those_of_before_where_a_training_is_gone_without_leaving(heard):
+    mine, records = signal.getsignal(signal.SIGTERM), Records()
+    endings.attend(records)
+    assert signal.getsignal(signal.SIGTERM) is not mine
+    del records
+    assert signal.getsignal(signal.SIGTERM) is mine
+
+
 def test_what_is_ignored_stays_ignored(heard):
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     records = Records()

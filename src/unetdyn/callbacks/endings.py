@@ -63,7 +63,9 @@ def attend(attendant: Attendant) -> None:
     if _process != os.getpid():
         _attending.clear()
         _process, _postponed = os.getpid(), None
-    _attending.add(attendant)
+    if attendant not in _attending:
+        _attending.add(attendant)
+        weakref.finalize(attendant, _put_back).atexit = False
     for name in (*SIGNALS, "SIGINT") if hasattr(attendant, "postpone") else SIGNALS:
         number = getattr(signal, name, None)
         if number is None:
@@ -79,7 +81,13 @@ def attend(attendant: Attendant) -> None:
 def leave(attendant: Attendant) -> None:
     """Tell it no more; after the last, handlers are what they were, unless somebody has put others in their place."""
     _attending.discard(attendant)
-    if _attending or threading.current_thread() is not threading.main_thread():
+    _put_back()
+
+
+def _put_back() -> None:
+    """Where nobody is told any more, give signals the handlers back in whose place ours are."""
+    nobody = not any(True for _ in _attending)  # `len` counts who is just going
+    if not nobody or threading.current_thread() is not threading.main_thread():
         return
     for number, before in list(_before.items()):
         if signal.getsignal(number) is _handle:
