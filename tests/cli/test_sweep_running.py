@@ -147,17 +147,17 @@ def test_retry_runs_at_once_if_asked(invoke, sweep):
 def test_backend_is_that_of_the_sweep(monkeypatch):
     import sys
 
-    from unetdyn.cli.sweep_running import _take_backend
+    from unetdyn.sweeps.row_training import take_backend
 
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     monkeypatch.delitem(sys.modules, "keras")
     made = type("S", (), {"versions": {"unetdyn": "1", "jax": "0.6"}})
-    _take_backend(made)
+    take_backend(made)
     import os
 
     assert os.environ["KERAS_BACKEND"] == "jax"
     monkeypatch.setenv("KERAS_BACKEND", "torch")
-    _take_backend(made)
+    take_backend(made)
     assert os.environ["KERAS_BACKEND"] == "torch"
 
 

@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import FTestAnovaPower, TTestIndPower, TTestPower
 
-from unetdyn.sweeps.detectable import detectable, smallest_difference
+from unetdyn.analysis.comparison.detectable_differences import found_difference
+from unetdyn.sweeps.detectable import detectable
 from unetdyn.sweeps.levels import Range
 from unetdyn.sweeps.table import Row
 
@@ -32,9 +33,9 @@ def test_two_levels_are_a_two_sample_t_test(each, sigma, power, alpha):
 
 
 @pytest.mark.parametrize("df", [1, 4, 30])
-def test_smallest_difference_is_that_of_a_one_sample_t_test(df):
+def test_found_difference_is_that_of_a_one_sample_t_test(df):
     expected = TTestPower().solve_power(nobs=df + 1, alpha=0.05, power=0.8)
-    assert smallest_difference(1 / math.sqrt(df + 1), df) == pytest.approx(expected, rel=1e-5)
+    assert found_difference(1 / math.sqrt(df + 1), df, 0.95, 0.8) == pytest.approx(expected, rel=1e-5)
 
 
 def test_difference_is_found_as_often_as_is_said():
@@ -74,7 +75,7 @@ def test_range_is_a_slope_from_one_end_to_the_other():
     found = detectable(rows, 0.5, {"rate": Range(low=1e-4, high=1e-2, log=True)})["rate"]
     x = np.log(rates) / np.log(100)  # one from end to end
     error = 0.5 / math.sqrt(np.sum((x - x.mean()) ** 2))
-    assert found.difference == pytest.approx(smallest_difference(error, 18), rel=1e-9)
+    assert found.difference == pytest.approx(found_difference(error, 18, 0.95, 0.8), rel=1e-9)
     assert found.levels == 0
     assert "between the ends of its range" in str(found)
 
@@ -84,7 +85,7 @@ def test_unbalanced_design_is_told_by_its_worst_pair():
     levels = [level for level, count in enumerate(counts) for _ in range(count)]
     rows = [Row(n, level + 1, n, {"a": level}, {}, "") for n, level in enumerate(levels, 1)]
     error = 1.5 * math.sqrt(1 / 2 + 1 / 5)
-    assert detectable(rows, 1.5)["a"].difference == pytest.approx(smallest_difference(error, 13), rel=1e-9)
+    assert detectable(rows, 1.5)["a"].difference == pytest.approx(found_difference(error, 13, 0.95, 0.8), rel=1e-9)
 
 
 def test_design_without_a_run_left_over_says_so():

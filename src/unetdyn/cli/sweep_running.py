@@ -1,6 +1,5 @@
 """The commands that work off a sweep: run, status and retry. Only what trains loads Keras."""
 
-import os
 import signal
 import sys
 import traceback
@@ -13,13 +12,12 @@ import click
 from unetdyn.cli.quiet import quiet_stderr
 from unetdyn.cli.sentences import Failure, in_sentences, printable, told_in_a_sentence
 from unetdyn.cli.training import Walltime
+from unetdyn.sweeps.row_training import take_backend
 
 if TYPE_CHECKING:
     from unetdyn.sweeps.local import LocalOutcome
     from unetdyn.sweeps.table import Sweep
     from unetdyn.sweeps.work import Outcome
-
-BACKENDS = ("tensorflow", "jax", "torch")
 
 _design = click.argument("design", type=click.Path(path_type=Path))
 _jobs = click.option("--jobs", type=click.IntRange(min=1), help="Rows at once on this machine, a process each.")
@@ -77,7 +75,7 @@ def run(
         missing = "neither" if row is None else "both"
         raise click.UsageError(f"Say either --row N (or --row next) or --jobs N. Received: {missing}.")
     sweep = _find(design)
-    _take_backend(sweep)
+    take_backend(sweep)
     if jobs is not None:
         _end_local(_local(sweep, jobs, walltime))
     _end_row(_next(sweep, walltime) if isinstance(row, str) else _row(sweep, row or 0, walltime), sweep)
@@ -118,7 +116,7 @@ def retry(design: Path, failed: bool, jobs: int | None, walltime: float | None) 
     with in_sentences():
         click.echo(str(free_rows(sweep, failed)))
     if jobs is not None:
-        _take_backend(sweep)
+        take_backend(sweep)
         _end_local(_local(sweep, jobs, walltime))
 
 
@@ -126,7 +124,7 @@ def _run_ray(design: Path, options: dict[str, Any]) -> NoReturn:
     from unetdyn.sweeps.ray_engine import run_ray
 
     sweep = _find(design)
-    _take_backend(sweep)
+    take_backend(sweep)
     with in_sentences():
         codes = run_ray(sweep, **options)
     _exit(max(codes.values(), default=0), f"Of {len(codes)} rows, {sum(not code for code in codes.values())} are done.")
@@ -137,13 +135,6 @@ def _find(design: Path) -> "Sweep":
 
     with in_sentences():
         return find_sweep(design)
-
-
-def _take_backend(sweep: "Sweep") -> None:
-    """Have Keras take the backend that the sweep was frozen with, unless the environment names one."""
-    backend = next((name for name in BACKENDS if name in sweep.versions), None)
-    if backend is not None and "keras" not in sys.modules:
-        os.environ.setdefault("KERAS_BACKEND", backend)
 
 
 def _row(sweep: "Sweep", number: int, walltime: float | None) -> "Outcome":

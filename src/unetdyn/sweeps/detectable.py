@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
 
-from unetdyn._checks import check_count, check_fraction, check_positive
+from unetdyn._checks import check_fraction, check_positive
 from unetdyn.analysis.comparison.analysis_of_variance import LARGE, MEDIUM, anova_power
+from unetdyn.analysis.comparison.detectable_differences import found_difference
 from unetdyn.analysis.result import Determinable, number
 from unetdyn.sweeps.levels import Range, same
 from unetdyn.sweeps.table import Row
@@ -112,43 +112,14 @@ def detectable(
         else:
             error = sigma * math.sqrt(max(weight @ covariance @ weight for weight in weights))
             sizes = (
-                smallest_difference(error, df, alpha, power),
-                smallest_difference(error / math.sqrt(2), df + len(rows), alpha, power),
+                found_difference(error, df, 1 - alpha, power),
+                found_difference(error / math.sqrt(2), df + len(rows), 1 - alpha, power),
             )
             medium, large = (anova_power(size, len(rows), own.shape[1], df, alpha) for size in (MEDIUM, LARGE))
             found[key] = Detectable(key, levels, df, *sizes, medium, large)
             continue
         found[key] = Detectable(key, levels, df, reason=reason)
     return found
-
-
-def smallest_difference(error: float, df: int, alpha: float = 0.05, power: float = 0.8) -> float:
-    """The true difference that a two-sided t-test finds with a given probability.
-
-    Args:
-        error: Standard error of the estimated difference, above 0.
-        df: Degrees of freedom of the noise, at least 1.
-        alpha: Below which p counts as found.
-        power: The probability, above `alpha`.
-
-    Returns:
-        A difference above 0, in the unit of `error`.
-
-    Example:
-        >>> round(smallest_difference(1.0, df=1000), 3)  # 1.962 + 0.842
-        2.804
-    """
-    check_positive("error", error)
-    check_count("df", df, least=1, unit="")
-    critical = float(stats.f.isf(alpha, 1, df))
-
-    def missing(size: float) -> float:  # T² is noncentral F; SciPy's noncentral t is NaN at one degree of freedom
-        return float(stats.ncf.sf(critical, 1, df, size * size)) - power
-
-    upper = 2 * math.sqrt(critical)
-    while missing(upper) < 0:
-        upper *= 2
-    return error * float(optimize.brentq(missing, 1e-6, upper, xtol=1e-10))
 
 
 def _columns(levels: Sequence[Any], of_range: Range | None) -> NDArray[np.float64]:

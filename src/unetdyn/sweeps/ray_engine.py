@@ -9,12 +9,11 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, TextIO
 
-from unetdyn import runs
 from unetdyn._checks import check_count, check_range
+from unetdyn.sweeps.row_training import is_done, run_of, take_backend
 from unetdyn.sweeps.table import Sweep, SweepError, open_sweep
+from unetdyn.sweeps.work import DONE, FAILED, TAKEN, TRY_AGAIN, work_row
 
-DONE, FAILED, TAKEN, TRY_AGAIN = 0, 1, 3, 75
-"""Exit codes of a row, as of `unetdyn sweep run --row`; after a signal it is 128 and its number."""
 RETRIES = 3
 PATIENCE, POLL = 900.0, 30.0
 """Seconds that a row is waited for which somebody else has, and between two looks.
@@ -71,7 +70,7 @@ def run_ray(
     check_range("gpus_per_row", 0 if gpus_per_row is None else gpus_per_row, 0)
     stream = sys.stdout if stream is None else stream
     asked = [row.number for row in sweep.rows] if rows is None else list(rows)
-    numbers = [number for number in asked if not _is_finished(sweep, sweep.row(number).number)]
+    numbers = [number for number in asked if not is_done(run_of(sweep, sweep.row(number).number))]
     found = dict.fromkeys(set(asked) - set(numbers), DONE)
     if not numbers:
         return found
@@ -135,11 +134,7 @@ def _row(folder: str, number: int, work: Work | None) -> tuple[int, str]:
 
 
 def _work_row(sweep: Sweep, number: int) -> int:
-    from unetdyn.sweeps.work import work_row
-
-    for backend in ("tensorflow", "jax", "torch"):
-        if backend in sweep.versions and "keras" not in sys.modules:
-            os.environ.setdefault("KERAS_BACKEND", backend)
+    take_backend(sweep)
     outcome = work_row(sweep, number)
     print(outcome.text)
     return int(outcome.code)
@@ -215,13 +210,6 @@ def _needs(ray: Any, gpus: float | None, cpus: float) -> dict[str, float]:
             f"the nodes have {there or 'nothing'}. Ask for less, or add a node."
         )
     return {"num_cpus": cpus, "num_gpus": wanted}
-
-
-def _is_finished(sweep: Sweep, number: int) -> bool:
-    try:
-        return runs.open(sweep.run_path(number)).status == "finished"
-    except (OSError, ValueError):
-        return False
 
 
 def _say(stream: TextIO, text: str) -> None:

@@ -1,5 +1,7 @@
 """The training of one row: begun, carried on, or begun again, whatever an earlier process has left of it."""
 
+import os
+import sys
 from itertools import count
 from pathlib import Path
 from typing import TextIO
@@ -15,6 +17,16 @@ from unetdyn.sweeps.table import Sweep, SweepError
 
 class OutOfTime(Exception):
     """A training has saved its state and ended before its walltime."""
+
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def take_backend(sweep: Sweep) -> None:
+    """Have Keras, if it is not loaded yet, take the backend of the planning, unless the environment names one."""
+    backend = next((name for name in BACKENDS if name in sweep.versions), None)
+    if backend is not None and "keras" not in sys.modules:
+        os.environ.setdefault("KERAS_BACKEND", backend)
 
 
 def run_of(sweep: Sweep, number: int) -> runs.Run | None:

@@ -51,13 +51,32 @@ def _power(effect: float, df: int, confidence: float) -> float:
     return anova_power(effect, runs=1, df=1, residual_df=df, alpha=1 - confidence)
 
 
-def detectable(sigma: float, seeds: float, df: int, confidence: float, power: float) -> float:
-    """The difference between two means of so many runs that is found with so much power; see `smallest_difference`."""
+def found_difference(error: float, df: int, confidence: float, power: float) -> float:
+    """The true difference that a two-sided t test finds with a given probability.
+
+    Args:
+        error: Standard error of the estimated difference, above 0.
+        df: Degrees of freedom of the noise, at least 1.
+        confidence: 1 less the probability of a false alarm.
+        power: The probability of finding it, above that of a false alarm.
+
+    Returns:
+        A difference above 0, in the unit of `error`.
+
+    Example:
+        >>> round(found_difference(1.0, 1000, 0.95, 0.8), 3)  # 1.962 + 0.842
+        2.804
+    """
     most = 1.0
     while _power(most, df, confidence) < power:
         most *= 2
     effect = optimize.brentq(lambda size: _power(size, df, confidence) - power, 0.0, most)
-    return float(effect) * sigma * math.sqrt(2 / seeds)
+    return error * float(effect)
+
+
+def detectable(sigma: float, seeds: float, df: int, confidence: float, power: float) -> float:
+    """The difference between two means of so many runs that is found with so much power; see `smallest_difference`."""
+    return found_difference(sigma * math.sqrt(2 / seeds), df, confidence, power)
 
 
 def seeds_needed(lead: float, sigma: float, df: int, made: int, confidence: float, power: float) -> int | None:
