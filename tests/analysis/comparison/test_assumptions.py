@@ -59,7 +59,8 @@ def test_a_trend_is_seen_in_the_order_or_in_the_times():
     drift = [run(0.1 * n + 0.05 * rng.normal(), str(n), side=n % 2) for n in range(16)]
     found = assumptions(drift, "side")
     assert found.trend.failed
-    assert "the residuals change with time: randomise the order of runs, or block by it" in found.notes
+    assert any("with the seed; as a block, that is allowed for" in note for note in found.notes)
+    assert found.why.endswith("but the residuals change from the first run to the last, which no test here allows for")
     shuffled = {str(n): float(place) for place, n in enumerate(rng.permutation(16))}
     assert not assumptions(drift, "side", times=shuffled).trend.failed
     with pytest.raises(ValueError, match=r"`times` must have every run by its name, .*Received: none for '3'"):
