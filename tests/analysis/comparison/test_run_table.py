@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from unetdyn.analysis import anova
 from unetdyn.analysis.comparison import table_parts as parts
 from unetdyn.analysis.comparison.plain import plain
 from unetdyn.analysis.comparison.run_table import RunTable, level_in_words, levels_of, short_names
@@ -127,3 +128,34 @@ def test_statistics_show_themselves():
     assert text.startswith("runs ")
     assert "n = 6 runs" in text
     assert summarise({"val_jaccard": [0.5]}).name not in text
+
+
+def test_seeds_that_cells_share_are_allowed_for():
+    assert table({0.001: [0.5, 0.6, 0.7], 0.005: [0.4, 0.5]}).held == ("seed",)
+    assert table({0.001: [0.5], 0.005: [0.4]}).held == ()  # one seed tells nothing of seeds
+    assert table({0.001: [0.5, 0.6]}).held == ()  # nor does one cell
+    runs = [run(str(n), 0.5, learning_rate=rate, seed=n) for n, rate in enumerate([0.001, 0.001, 0.005, 0.005])]
+    assert RunTable("own seeds", tuple(runs), {"learning_rate": (0.001, 0.005)}).held == ()
+
+
+def test_seeds_are_held_beside_blocks_that_they_do_not_stand_for():
+    made = [(rate, seed, fold) for rate in (0.001, 0.005) for seed in (0, 1) for fold in (0, 1)]
+    runs = tuple(
+        run(str(n), 0.5, learning_rate=rate, seed=seed, fold=fold) for n, (rate, seed, fold) in enumerate(made)
+    )
+    factors, blocks = {"learning_rate": (0.001, 0.005)}, {"fold": (0, 1)}
+    assert RunTable("crossed", runs, factors, blocks).held == ("fold", "seed")
+    own = tuple(each for each in runs if each.factors["seed"] == each.factors["fold"])
+    assert RunTable("a fold a seed", own, factors, blocks).held == ("fold",)
+
+
+def test_good_and_bad_seeds_hide_no_effect_and_make_none():
+    rng = np.random.default_rng(0)
+
+    def p(effect):
+        good = rng.normal(0, 0.1, 3)
+        values = {level: effect * level + good + rng.normal(0, 0.01, 3) for level in range(4)}
+        return parts.of_groups(anova, table(values), "performance", 1).effects["learning_rate"].p
+
+    assert np.mean([p(0.02) < 0.05 for _ in range(60)]) > 0.8
+    assert np.mean([p(0.0) < 0.05 for _ in range(200)]) < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 200)

@@ -1,5 +1,6 @@
 """Many runs as a table: each with its level of every factor, what else it was made with, and who is not in it."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -85,6 +86,25 @@ class RunTable:
     def units_in_words(self) -> str:
         """What `units` are."""
         return "means of cells" if self.sampled else "runs"
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """What tests of groups allow for: blocks, and seeds, where most cells share two or more.
+
+        A seed draws the order of the data, synthetic data and weights: it is good or bad for every cell. Left to
+        chance, it hides what it has nothing to do with. Where each seed has a block of its own, the block is enough.
+        """
+        if self.sampled:  # a cell's mean is over both
+            return ()
+        cells = self.cells().values()
+        often = Counter(seed for runs in cells for seed in {run.factors.get("seed") for run in runs})
+        shared = sum(2 * count > len(cells) > 1 for seed, count in often.items() if seed is not None)
+        of_seed = grouped(self.runs, lambda run: run.factors.get("seed")).values()
+        crossed = all(
+            len({tuple(run.factors.get(name) for name in self.blocks) for run in runs}) > 1 for runs in of_seed
+        )
+        hold = shared > 1 and None not in often and (crossed or not self.blocks)
+        return (*self.blocks, *(["seed"] if hold else []))
 
     def cells(self) -> dict[tuple[Any, ...], list[RunSummary]]:
         """The level of each factor → its runs, in the order of the levels."""

@@ -53,15 +53,14 @@ def no_groups(table: RunTable) -> str:
 
 
 def of_groups(test: Callable[..., Found], table: RunTable, response: str, order: int) -> Found | str:
-    """What a test finds of the factors that group the runs, within blocks."""
+    """What a test finds of the factors that group the runs, within blocks and seeds."""
     factors = table.grouped_by
     if not factors:
         return no_groups(table)
     sound = int(np.isfinite(responses(table.units, response)).sum())
     if sound < FEWEST <= len(table.runs):
         return f"It needs {FEWEST} {table.units_in_words} with a number for their {response} at least: n = {sound}."
-    blocks = () if table.sampled else tuple(table.blocks)  # which a cell's mean is over
-    return if_possible(lambda: test(table.units, factors, response, order, blocks), table)
+    return if_possible(lambda: test(table.units, factors, response, order, table.held), table)
 
 
 def missing(table: RunTable, response: str) -> MissingCells | None:

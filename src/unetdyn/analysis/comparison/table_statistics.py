@@ -115,7 +115,7 @@ def statistics_of(
         >>> table = RunTable("rates", tuple(runs), {"learning_rate": (0.001, 0.005)}, planned=4)
         >>> statistics = statistics_of(table)
         >>> round(statistics.anova.effects["learning_rate"].p, 3)
-        0.011
+        0.03
         >>> statistics.components
         'It needs several architectures, and another factor that groups the runs.'
     """
