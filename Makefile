@@ -21,7 +21,8 @@ PYTEST := TF_CPP_MIN_LOG_LEVEL=2 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BI
 
 # Each of these gets processes of its own: one that has trained for many minutes holds gigabytes, and gets slow.
 TRAINING := tests/callbacks tests/contracts tests/dynamics tests/experiment
-# These load no backend, which `make imports` holds them to: what they give on one they give on all.
+# What these give on one backend they give on all: the first three load none, which `make imports` holds them to, and in
+# sweeps nothing trains but `experiment`, which is tested on each.
 WITHOUT_BACKEND := tests/analysis tests/evaluation tests/report tests/sweeps
 # $(call test,backend,rooms that are left out)
 define test
