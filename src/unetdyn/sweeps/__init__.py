@@ -8,6 +8,7 @@ A sweep is a folder:
 | `claims/NNNN.json` | who works on a row | made exclusively, replaced atomically |
 | `runs/NNNN/` | the run directory of a row | as `unetdyn.runs` |
 | `logs/NNNN.txt` | what a row's process printed | appended |
+| `submissions/NNNN/` | a job that a scheduler has taken: script, id, rows, output | made exclusively |
 
 Table and status are read without Keras.
 """
