@@ -130,8 +130,8 @@ def ask(study: Any, distributions: dict[str, Any], trials: int) -> Any | None:
     if not waiting and len(study.get_trials(deepcopy=False)) >= given_away():
         return None
     trial = study.ask(distributions)
-    trial.set_user_attr(_PROCESS, identity())  # who is killed before is missed after ten minutes only
     if trial.number < given_away():
+        trial.set_user_attr(_PROCESS, identity())  # who is killed before is missed after ten minutes only
         return trial
     trial.set_user_attr(SURPLUS, True)
     study.tell(trial, state=optuna.trial.TrialState.FAIL)
