@@ -15,6 +15,21 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+def pytest_configure(config) -> None:
+    """On JAX, what was compiled is kept for the next test, room and run: they train the same small models again and again.
+
+    Each process has a folder of its own, and what tests start has none: JAX writes there without a lock.
+    """
+    if os.environ.get("KERAS_BACKEND") != "jax":
+        return
+    import jax
+
+    compiled = config.cache.mkdir("compiled-by-jax") / os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    jax.config.update("jax_compilation_cache_dir", str(compiled))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
 def pytest_collection_finish() -> None:
     """What was imported stays for good: the garbage collector need not go through it again with each model."""
     gc.collect()
