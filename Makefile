@@ -21,12 +21,14 @@ PYTEST := TF_CPP_MIN_LOG_LEVEL=2 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 $(BI
 
 # Each of these gets processes of its own: one that has trained for many minutes holds gigabytes, and gets slow.
 TRAINING := tests/callbacks tests/contracts tests/dynamics tests/experiment
-# What these give on one backend they give on all: the first three load none, which `make imports` holds them to, and in
-# sweeps nothing trains but `experiment`, which is tested on each.
-WITHOUT_BACKEND := tests/analysis tests/evaluation tests/report tests/sweeps
-# $(call test,backend,rooms that are left out)
+OTHERS := tests $(addprefix --ignore=,$(TRAINING))
+# What JAX and PyTorch are tested with beside those. The rest loads no backend, or makes files, data, pages and commands
+# of what these rooms do: what it gives on TensorFlow it gives on all.
+COMPUTING := $(addprefix tests/,faults inference losses metrics models optimizers schedules) \
+	$(addprefix --ignore=tests/faults/test_,killed_search.py ray.py scripts.py slurm.py sweep_workers.py)
+# $(call test,backend,the rooms of the first processes)
 define test
-	@status=0; for rooms in "tests $(addprefix --ignore=,$(TRAINING) $(2))" $(TRAINING); do \
+	@status=0; for rooms in "$(2)" $(TRAINING); do \
 		KERAS_BACKEND=$(1) $(PYTEST) $$rooms || status=1; done; exit $$status
 endef
 
@@ -67,18 +69,20 @@ demo: .venv/.runtime
 
 test: .venv/.test
 	@echo "Testing on TensorFlow"
-	$(call test,tensorflow)
+	$(call test,tensorflow,$(OTHERS))
 
 # Minutes, and for the trainings hours. Each run of the tests has a cheap share of it.
 soak: .venv/.test
 	@echo "Reading $(TRIES) damaged runs, logs, configurations and images"
 	@UNETDYN_SOAK=$(TRIES) UNETDYN_SOAK_FROM=$(FIRST) KERAS_BACKEND=tensorflow $(PYTEST) tests/soak
+	@echo "Drawing planted sweeps more often"
+	@UNETDYN_SOAK=$(TRIES) KERAS_BACKEND=tensorflow $(PYTEST) tests/analysis/comparison
 	@echo "Killing and resuming trainings on $(BACKEND)"
 	@UNETDYN_SOAK=$(TRIES) UNETDYN_SOAK_FROM=$(FIRST) KERAS_BACKEND=$(BACKEND) $(PYTEST) -rP tests/faults
 
 check: test check-rest
 
-check-rest: lint types imports test-grid test-jax test-torch examples
+check-rest: lint types imports test-jax test-torch examples
 
 lint: .venv/.check
 	@echo "Checking style"
@@ -93,16 +97,16 @@ imports: .venv/.check
 	@$(BIN)/lint-imports
 
 test-grid: .venv/.test
-	@echo "Testing every monitor and control in every way to train, on TensorFlow"
-	@KERAS_BACKEND=tensorflow UNETDYN_GRID=1 $(PYTEST) tests/contracts/test_monitor_contract.py
+	@echo "Testing every monitor and control in every way to train, on $(BACKEND)"
+	@KERAS_BACKEND=$(BACKEND) UNETDYN_GRID=1 $(PYTEST) tests/contracts/test_monitor_contract.py
 
 test-jax: .venv/.check
 	@echo "Testing on JAX"
-	$(call test,jax,$(WITHOUT_BACKEND))
+	$(call test,jax,$(COMPUTING))
 
 test-torch: .venv/.check
 	@echo "Testing on PyTorch"
-	$(call test,torch,$(WITHOUT_BACKEND))
+	$(call test,torch,$(COMPUTING))
 
 # Docstrings, the README and the docs are run as they stand; so are the example script and the notebooks.
 examples: .venv/.check

@@ -25,7 +25,7 @@ NOT_SUPPORTED = {
 
 
 WHOLE_GRID = bool(os.environ.get("UNETDYN_GRID"))
-"""`make test-grid`: all units meet all ways. Elsewhere each meets the plain way and one other, another on each backend."""
+"""`make test-grid`: all units meet all ways. Else each meets the plain way and one other, another on each backend."""
 
 
 def met_by(units):
@@ -36,6 +36,12 @@ def met_by(units):
     for place, unit in enumerate(units):
         for way in ("plain", *others) if WHOLE_GRID else ("plain", others[(place + first) % len(others)]):
             yield pytest.param((unit, way), id=f"{unit}-{way}")
+
+
+def ways_of_all():
+    """Parameters of a test of all units at once. XLA compiles all of them on TensorFlow for a minute."""
+    few = keras.config.backend() == "tensorflow" and not WHOLE_GRID
+    return [supported(way) for way in WAYS_TO_TRAIN if not (few and way == "jit")]
 
 
 def supported(way):

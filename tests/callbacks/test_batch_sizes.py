@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from unetdyn.callbacks import NoiseScaleMonitor
 from unetdyn.callbacks.batch_sizes import batch_size_from, batch_size_of, batch_sizes
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 MODEL = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
 
 

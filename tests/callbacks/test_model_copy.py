@@ -10,6 +10,8 @@ import pytest
 
 from unetdyn.callbacks.model_copy import FreshState, ModelCopy
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 X = np.random.default_rng(0).random((8, 8, 8, 1)).astype("float32")
 Y = (X > 0.5).astype("float32")
 

@@ -13,6 +13,8 @@ from unetdyn.callbacks.non_finite_guard import NonFiniteGuard
 from unetdyn.dynamics import detach_all
 from unetdyn.dynamics.training_state import copied, put_back
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 BACKEND = keras.backend.backend()
 
 

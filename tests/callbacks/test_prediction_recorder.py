@@ -10,6 +10,8 @@ from unetdyn.callbacks import PredictionRecorder, RunRecorder, ThresholdFlipMoni
 from unetdyn.callbacks.prediction_recorder import with_gates
 from unetdyn.models import AttentionUNet, UNet, attention_model
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 X, Y = images(8)
 
 

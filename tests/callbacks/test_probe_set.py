@@ -13,6 +13,8 @@ from unetdyn.callbacks import ThresholdFlipMonitor, TrainInferenceGapMonitor
 from unetdyn.callbacks.probe_set import NoProbeError, Probe, validation_probe
 from unetdyn.data import TileDataset
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 X, Y = images(10)
 
 

@@ -13,6 +13,8 @@ from unetdyn.analysis.diagnosis.finding import Finding
 from unetdyn.callbacks import Monitor, ResumableRun, RunRecorder, StabilityMonitor, Watch, endings
 from unetdyn.callbacks.watched_monitors import monitor_kinds
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 X = np.linspace(0, 1, 8).reshape(8, 1)
 
 

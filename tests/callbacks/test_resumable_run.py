@@ -19,6 +19,8 @@ from unetdyn.data import Augmentation, TileDataset
 from unetdyn.dynamics.training_state import copied
 from unetdyn.runs.state_store import StateStore
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 BACKEND = keras.config.backend()
 X = np.random.default_rng(0).random((10, 4, 4, 1)).astype("float32")
 Y = (X > 0.5).astype("float32")

@@ -10,6 +10,8 @@ from unetdyn import runs
 from unetdyn.callbacks import RunRecorder
 from unetdyn.callbacks.setup import setup
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 layers, optimizers = keras.layers, keras.optimizers
 PARAMS = {"epochs": 3, "steps": 4}
 KEYS = {

@@ -12,6 +12,8 @@ from tap_models import conv_data, conv_model, dense_data, fit, weights_of_traina
 from unetdyn.callbacks import RunRecorder, UpdateMonitor
 from unetdyn.dynamics import blocks
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 
 def joined(arrays):
     return np.concatenate([array.ravel().astype("float64") for array in arrays])

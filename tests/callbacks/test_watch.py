@@ -22,6 +22,8 @@ from unetdyn.callbacks import (
 from unetdyn.callbacks.live_findings import LiveFindings, evidence_so_far
 from unetdyn.metrics import ThresholdedJaccard
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 RNG = np.random.default_rng(0)
 X = RNG.random((8, 4, 4, 1), dtype="float32")
 Y = (X > 0.5).astype("float32")

@@ -115,6 +115,7 @@ data = np.load(folder / "data.npz")
 values = {{}}
 for path in sorted(folder.glob("*.keras")):
     model = keras.saving.load_model(path)
+    model.run_eagerly = True  # nothing is traced for one evaluation of a few samples
     y = [data[name] for name in sorted(data) if name.startswith("y" + path.stem)] or data["y"]
     values[path.stem] = model.evaluate(data["x"], y, batch_size=2, verbose=0, return_dict=True)
     values[path.stem]["rate"] = float(model.optimizer.learning_rate)
@@ -129,6 +130,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     for number, (name, model) in enumerate(compiled_models()):
         y = [targets(each) for each in LOSSES] if name == "losses" else Y
         arrays |= {f"y{number:02}-{place:02}": each for place, each in enumerate(y) if name == "losses"}
+        model.run_eagerly = True
         figures = model.evaluate(X, y, batch_size=2, verbose=0, return_dict=True)
         values[f"{number:02}"] = figures | {"name": name, "rate": float(model.optimizer.learning_rate)}
         model.save(folder / f"{number:02}.keras")

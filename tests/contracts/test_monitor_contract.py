@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from monitored_units import CONTROLS, MONITORS
-from ways_to_train import WAYS_TO_TRAIN, met_by, supported
+from ways_to_train import WAYS_TO_TRAIN, met_by, ways_of_all
 
 BACKEND = keras.config.backend()
 UNITS = MONITORS | CONTROLS
@@ -128,7 +128,7 @@ def units(name, folders):
     return [UNITS[name](folders())] if name else []
 
 
-@pytest.fixture(params=map(supported, WAYS_TO_TRAIN), scope="session")
+@pytest.fixture(params=ways_of_all(), scope="session")
 def way(request):
     return request.param
 

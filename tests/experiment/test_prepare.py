@@ -13,6 +13,8 @@ from unetdyn.experiment.data_config import FetchData
 from unetdyn.experiment.prepare import check_classes, prepare
 from unetdyn.report import FlipMapDisplay
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 
 def folder(path, sections=6, size=32, mask=None):
     """Images and masks on disk; `mask(i)` gives the i-th mask."""

@@ -13,6 +13,8 @@ from unetdyn.experiment.monitors import offered
 from unetdyn.experiment.resume import configuration_of
 from unetdyn.runs.state_store import StateStore
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 COSINE = {"schedule": "cosine"}
 TWO_STAGES = [{"name": "coarse", "epoch": 0, "setup": {}}, {"name": "fine", "epoch": 2, "setup": {}}]
 

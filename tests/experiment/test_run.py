@@ -18,6 +18,8 @@ from unetdyn.experiment.assembled import assemble
 from unetdyn.experiment.monitors import offered
 from unetdyn.runs.input_recipe import InputRecipe, input_of
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 SMALL = {
     "name": "small",
     "data": {
@@ -228,6 +230,7 @@ def test_rollback_comes_before_the_averages_and_the_other_controls_after_the_mon
     assert {"rollback", "stability_control", "convergence"} <= {each.name for each in made.recorder.monitors}
 
 
+@pytest.mark.usefixtures("traced")
 def test_run_experiment_trains_on_the_real_sections(vnc_mito, tmp_path):
     config = {
         "data": {

@@ -15,6 +15,8 @@ from unetdyn.experiment.progress import Progress
 from unetdyn.experiment.stages import check_stages, freeze, momentum_cycles, train
 from unetdyn.models import AttentionUNet
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 SMALL = {
     "data": {
         "kind": "synthetic",

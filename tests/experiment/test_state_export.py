@@ -15,6 +15,8 @@ from unetdyn.experiment.monitors import offered
 from unetdyn.experiment.prepare import prepare
 from unetdyn.runs.state_store import StateStore
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 SMALL = {
     "data": {
         "kind": "synthetic",

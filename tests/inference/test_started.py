@@ -10,6 +10,7 @@ import pytest
 
 from unetdyn.inference import predict_tiled
 from unetdyn.inference.started import starter
+from ways_to_train import WAYS_TO_TRAIN, supported
 
 BATCHES = np.random.default_rng(0).random((3, 2, 8, 8, 1), dtype=np.float32)
 
@@ -29,11 +30,11 @@ def network(kind=keras.Model):
 
 
 @pytest.mark.parametrize("kind", [keras.Model, Doubled])
-@pytest.mark.parametrize("compiled", [{}, {"jit_compile": True}, {"run_eagerly": True}], ids=["bare", "jit", "eager"])
-def test_outputs_are_those_of_predict_on_batch(kind, compiled):
+@pytest.mark.parametrize("way", [None, *(supported(way) for way in ("plain", "jit", "eager"))])
+def test_outputs_are_those_of_predict_on_batch(kind, way):
     model = network(kind)
-    if compiled:
-        model.compile("sgd", "mse", **compiled)
+    if way:
+        model.compile("sgd", "mse", **WAYS_TO_TRAIN[way])
     expected = [model.predict_on_batch(batch) for batch in BATCHES]
     start = starter(model)
     begun = [start(batch) for batch in BATCHES]  # none is fetched before all have begun
