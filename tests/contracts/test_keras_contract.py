@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -115,7 +116,7 @@ data = np.load(folder / "data.npz")
 values = {{}}
 for path in sorted(folder.glob("*.keras")):
     model = keras.saving.load_model(path)
-    model.run_eagerly = True  # nothing is traced for one evaluation of a few samples
+    model.run_eagerly = keras.config.backend() == "tensorflow"  # tracing takes seconds, a few samples none
     y = [data[name] for name in sorted(data) if name.startswith("y" + path.stem)] or data["y"]
     values[path.stem] = model.evaluate(data["x"], y, batch_size=2, verbose=0, return_dict=True)
     values[path.stem]["rate"] = float(model.optimizer.learning_rate)
@@ -130,7 +131,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     for number, (name, model) in enumerate(compiled_models()):
         y = [targets(each) for each in LOSSES] if name == "losses" else Y
         arrays |= {f"y{number:02}-{place:02}": each for place, each in enumerate(y) if name == "losses"}
-        model.run_eagerly = True
+        model.run_eagerly = keras.config.backend() == "tensorflow"
         figures = model.evaluate(X, y, batch_size=2, verbose=0, return_dict=True)
         values[f"{number:02}"] = figures | {"name": name, "rate": float(model.optimizer.learning_rate)}
         model.save(folder / f"{number:02}.keras")
@@ -138,11 +139,22 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     return folder, values
 
 
+def what_jax_compiled() -> dict[str, str]:
+    """The variables by which a process that JAX runs in finds what it compiled in this one."""
+    if keras.config.backend() != "jax":
+        return {}
+    import jax
+
+    names = ("compilation_cache_dir", "persistent_cache_min_compile_time_secs", "persistent_cache_min_entry_size_bytes")
+    return {f"JAX_{name.upper()}": str(getattr(jax.config, f"jax_{name}")) for name in names}
+
+
 @pytest.mark.parametrize("imports", ["import unetdyn, keras", "import keras, unetdyn"])
 def test_a_fresh_process_loads_everything_without_custom_objects(saved: tuple[Path, dict], imports: str) -> None:
     folder, expected = saved
     command = [sys.executable, "-c", LOAD.format(imports=imports), str(folder)]
-    process = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    environment = os.environ | what_jax_compiled()
+    process = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
     assert process.returncode == 0, process.stderr[-3000:]
     loaded = json.loads((folder / "loaded.json").read_text())
     assert set(loaded) == set(expected)
