@@ -121,11 +121,17 @@ def coverage(draws: int, rng: np.random.Generator) -> Iterator[Row]:
 
 def probabilities(draws: int, rng: np.random.Generator) -> Iterator[Row]:
     """Whether the best is the best as often as is said, by what was said, and whether its loss is as expected."""
-    for seeds, noise, name in ((3, equal, "equal"), (2, equal, "equal"), (3, unequal, "unequal")):
+    for seeds, noise, name, of_seed in (
+        (3, equal, "equal", 0.0),
+        (2, equal, "equal", 0.0),
+        (3, unequal, "unequal", 0.0),
+        (3, equal, "equal, each seed with an effect of 2 σ on all", 2.0),
+    ):
         stated, right, losses, expected, naive = [], [], [], [], []
         for ratio in np.repeat([0.0, 0.3, 1.0, 3.0], draws):
             true = ratio * rng.normal(size=len(CELLS))
-            values = [[m + noise(rng, cell[0]) for _ in range(seeds)] for m, cell in zip(true, CELLS, strict=True)]
+            added = of_seed * rng.normal(size=seeds) if of_seed else np.zeros(seeds)
+            values = [[m + noise(rng, cell[0]) + more for more in added] for m, cell in zip(true, CELLS, strict=True)]
             runs = [
                 replace(
                     RUN,
@@ -136,7 +142,7 @@ def probabilities(draws: int, rng: np.random.Generator) -> Iterator[Row]:
                 for place, cell in enumerate(CELLS)
                 for seed, value in enumerate(values[place])
             ]
-            best = probability_of_best(runs, draws=2000).best
+            best = probability_of_best(runs, draws=2000, blocks="seed" if of_seed else ()).best
             stated.append(best.probability)
             right.append(true[int(best.name)] == true.max())
             losses.append(true.max() - true[int(best.name)])

@@ -1,5 +1,6 @@
 """`unetdyn sweep submit`, as a shell would call it."""
 
+import json
 import shutil
 from types import SimpleNamespace
 
@@ -43,6 +44,15 @@ def test_submit_says_which_job_has_which_rows(invoke, cluster, sweep):
     assert done.exit_code == 0, done.output
     assert done.output == "job 17  rows 1-2,4  rates/submissions/0001\n"
     assert [it["number"] for it in cluster.tasks.values()] == [1, 2, 4]
+
+
+def test_status_names_the_jobs(invoke, cluster, sweep):
+    assert "submitted" not in invoke("sweep", "status", "rates").output
+    invoke("sweep", "submit", "rates", *SLURM, "--rows", "1-2,4")
+    last = invoke("sweep", "status", "rates").output.splitlines()[-1]
+    assert last.endswith("to slurm: job 17, rows 1-2,4  rates/submissions/0001")
+    (job,) = json.loads(invoke("sweep", "status", "rates", "--json").output)["submissions"]
+    assert (job["job"], job["rows"], job["numbers"]) == ("17", "1-2,4", "1-2,4")
 
 
 def test_submit_takes_what_is_left_and_says_what_waits(invoke, cluster, sweep, states):

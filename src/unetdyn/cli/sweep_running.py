@@ -87,15 +87,21 @@ def run(
 def status(design: Path, as_json: bool) -> None:
     """Show how far the rows of a sweep are: done, running, dead, stopped, failed or missing.
 
-    It looks at run directories and claims alone, from any machine that sees them.
+    It looks at run directories and claims alone, from any machine that sees them, and names the jobs that were
+    submitted, whatever became of them.
     """
     from unetdyn.runs.strict_json import dumps
+    from unetdyn.sweeps.schedulers.records import submissions
     from unetdyn.sweeps.status import status as status_of
     from unetdyn.sweeps.status_table import describe_status
 
     with in_sentences():
         found = status_of(_find(design))
-    click.echo(dumps(found.to_dict(), indent=2) if as_json else printable(describe_status(found)))
+        jobs = submissions(found.sweep)
+    if as_json:
+        click.echo(dumps(found.to_dict() | {"submissions": [job.to_dict() for job in jobs]}, indent=2))
+        return
+    click.echo(printable("\n".join([describe_status(found), *map(str, jobs)])))
 
 
 @click.command()

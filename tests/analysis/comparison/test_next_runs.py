@@ -1,7 +1,9 @@
 """What more runs buy, against statsmodels and counting."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import statsmodels.formula.api as smf
 from scipy import stats
 from statsmodels.stats.power import TTestIndPower
 
@@ -40,6 +42,25 @@ def test_precision_now_and_after_a_day():
     assert (found.after_two.seeds, found.after_two.runs) == (9, 21)
     assert found.after_two.half_width == pytest.approx(stats.t.ppf(0.975, 18) * SIGMA * np.sqrt(2 / 9))
     assert found.lead == pytest.approx(np.mean(VALUES["b"]) - np.mean(VALUES["a"]))
+
+
+def test_seeds_that_all_cells_share_are_no_scatter():
+    """σ is that of cell + seed by statsmodels; a further seed costs one of the degrees of freedom that it brings."""
+    added = {0: 0.3, 1: -0.2, 2: 0.05}
+    runs = [
+        run(value + added[seed], f"{name} {seed}", group=name, seed=seed)
+        for name, of in VALUES.items()
+        for seed, value in enumerate(of)
+    ]
+    frame = pd.DataFrame([{"y": r.performance, **r.factors} for r in runs])
+    fitted = smf.ols("y ~ C(group) + C(seed)", frame).fit()
+    found = next_runs(runs, seconds=3600, day=12 * 3600, blocks="seed")
+    assert (found.sigma, found.df) == (pytest.approx(np.sqrt(fitted.mse_resid)), fitted.df_resid)
+    assert found.after_all.half_width == pytest.approx(stats.t.ppf(0.975, 4 + 8) * found.sigma * np.sqrt(2 / 7))
+    assert found.after_two.half_width == pytest.approx(stats.t.ppf(0.975, 4 + 6) * found.sigma * np.sqrt(2 / 9))
+    assert found.lead == pytest.approx(np.mean(VALUES["b"]) - np.mean(VALUES["a"]))
+    assert found.seeds_to_tell < next_runs(runs, seconds=3600).seeds_to_tell
+    assert found.now.of_levels.keys() == {"group"}
 
 
 def test_levels_are_told_apart_better_than_cells():

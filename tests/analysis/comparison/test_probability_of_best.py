@@ -75,6 +75,65 @@ def test_probability_is_right_as_often_as_it_says():
     assert np.mean(expected) == pytest.approx(np.mean(loss), abs=0.12)
 
 
+def with_seed_effects(values, effects):
+    """Runs of cells by seed, each with what its seed adds to all."""
+    return [
+        run(value + effects[seed], f"{cell} {seed}", cell=cell, seed=seed)
+        for cell, of in enumerate(values)
+        for seed, value in enumerate(of)
+    ]
+
+
+def test_what_a_seed_adds_to_all_cells_is_no_chance():
+    """The probabilities are those without it, to rounding; left to chance it hides the best."""
+    values = np.random.default_rng(2).normal(0.6, 0.01, (4, 3)) + 0.03 * np.arange(4)[:, None]
+    plain = probability_of_best(with_seed_effects(values, np.zeros(3)), blocks="seed")
+    moved = probability_of_best(with_seed_effects(values, [0.3, -0.2, 0.1]), blocks="seed")
+    assert [c.settings for c in moved.candidates] == [{"cell": n} for n in (3, 2, 1, 0)]
+    assert [c.probability for c in moved.candidates] == pytest.approx([c.probability for c in plain.candidates])
+    assert moved.best.expected_loss == pytest.approx(plain.best.expected_loss)
+    assert moved.best.probability > 0.9
+    assert probability_of_best(with_seed_effects(values, [0.3, -0.2, 0.1])).best.probability < 0.5
+
+
+def test_two_cells_with_the_same_seeds_have_the_probability_of_pairs():
+    rng = np.random.default_rng(3)
+    values = np.stack([rng.normal(0.6, 1, 150), rng.normal(0.5, 1, 150), rng.normal(-30, 1, 150)])
+    found = probability_of_best(with_seed_effects(values, rng.normal(0, 20, 150)), blocks="seed")
+    left = values - values.mean(axis=0)
+    squares = np.sum((left - left.mean(axis=1, keepdims=True)) ** 2)
+    ranked = np.sort(values.mean(axis=1))
+    t = (ranked[2] - ranked[1]) / np.sqrt(squares / 298 * 2 / 150)
+    assert found.best.probability == pytest.approx(stats.t.cdf(t, 298), abs=0.02)
+
+
+def test_probability_with_shared_seeds_is_right_as_often_as_it_says():
+    """120 designs of 6 cells with the same 3 seeds, which scatter three times as much; an error of 0.04."""
+    rng = np.random.default_rng(4)
+    stated, right = [], []
+    for ratio in np.repeat([0.3, 1.0, 3.0], 40):
+        true = ratio * rng.normal(size=6)
+        drawn = with_seed_effects(true[:, None] + rng.normal(size=(6, 3)), 3 * rng.normal(size=3))
+        best = probability_of_best(drawn, draws=500, blocks="seed").best
+        stated.append(best.probability)
+        right.append(true[best.settings["cell"]] == true.max())
+    assert np.mean(stated) == pytest.approx(np.mean(right), abs=0.13)
+    assert np.mean(np.array(right)[np.array(stated) > 0.8]) > 0.8
+
+
+def test_blocks_that_cannot_be_allowed_for_are_told():
+    apart = [run(0.5 + n / 10, f"{n}", cell=n // 2, seed=n) for n in range(4)]
+    found = probability_of_best(apart, blocks="seed")
+    assert found.notes == ("seed is not allowed for: the cells fall into groups that share none",)
+    assert found.best.probability == probability_of_best(apart).best.probability
+    few = [run(value, f"{n}", cell=n // 2, seed=n % 2) for n, value in enumerate((0.5, 0.6, 0.7))]
+    assert "would leave nothing to tell chance from" in probability_of_best(few, blocks="seed").notes[0]
+    even = probability_of_best(with_seed_effects([[0.5, 0.5], [0.6, 0.6]], [0.1, 0.2]), blocks="seed")
+    assert even.reason == "repeated runs do not differ at all, which tells nothing"
+    with pytest.raises(ValueError, match=r"No run has the factor 'sed'; they have cell, seed\. Did you mean 'seed'"):
+        probability_of_best(apart, blocks="sed")
+
+
 def test_cells_that_hardly_differ_are_not_called_sure():
     found = probability_of_best(several({n: [0.5 + 0.001 * n, 0.6, 0.4] for n in range(10)}))
     assert found.best.probability < 0.3

@@ -88,8 +88,10 @@ def grouped(runs: Iterable[RunSummary], key: Callable[[RunSummary], Any]) -> dic
     return groups
 
 
-def cells(runs: Iterable[RunSummary], factors: Sequence[str] | None = None) -> list[list[RunSummary]]:
-    """Runs that differ in their seed alone, or in anything but some factors, in the order in which each first appears.
+def cells(
+    runs: Iterable[RunSummary], factors: Sequence[str] | None = None, but: Container[str] = ()
+) -> list[list[RunSummary]]:
+    """Runs that differ in their seed alone and in what `but` names, or in anything but some factors, as each appears.
 
     >>> from unetdyn.analysis.comparison.summary import summarise
     >>> made = [(8, 2), (8, 3), (16, 2)]
@@ -98,7 +100,7 @@ def cells(runs: Iterable[RunSummary], factors: Sequence[str] | None = None) -> l
     (3, 2)
     """
     if factors is None:
-        return list(grouped(runs, lambda run: settings(run) or run.name).values())
+        return list(grouped(runs, lambda run: settings(run, but) or run.name).values())
     return list(grouped(runs, lambda run: tuple(run.factors[name] for name in factors)).values())
 
 

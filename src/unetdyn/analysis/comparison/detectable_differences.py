@@ -79,11 +79,23 @@ def detectable(sigma: float, seeds: float, df: int, confidence: float, power: fl
     return found_difference(sigma * math.sqrt(2 / seeds), df, confidence, power)
 
 
-def seeds_needed(lead: float, sigma: float, df: int, made: int, confidence: float, power: float) -> int | None:
-    """The least number of seeds of two cells at which their lead is found; None beyond 10,000."""
+def seeds_needed(
+    lead: float, sigma: float, df: int, made: int, confidence: float, power: float, held: bool = False
+) -> int | None:
+    """The least number of seeds of two cells at which their lead is found; None beyond 10,000.
+
+    Args:
+        lead: Of the one cell before the other.
+        sigma: Of the seeds.
+        df: Its degrees of freedom.
+        made: How many runs the two cells have together.
+        confidence: Of the interval.
+        power: How often the lead is to be found.
+        held: Whether seeds are a block, so that of two runs with a new seed one is for its own effect.
+    """
 
     def found(seeds: int) -> bool:
-        more = max(2 * seeds - made, 0)
+        more = max(2 * seeds - made, 0) // (1 + held)
         return _power(lead / (sigma * math.sqrt(2 / seeds)), df + more, confidence) >= power
 
     low, high = 1, 2

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 from unetdyn._checks import check_count, check_fraction, check_positive
+from unetdyn.analysis.comparison.block_effects import without_block_effects
 from unetdyn.analysis.comparison.choices import cells, settings
 from unetdyn.analysis.comparison.design import LESS_IS_BETTER, names, responses, usable
 from unetdyn.analysis.comparison.detectable_differences import detectable, seeds_needed
@@ -108,6 +109,7 @@ def next_runs(
     day: float = 86_400.0,
     confidence: float = 0.95,
     power: float = 0.8,
+    blocks: str | Sequence[str] = (),
 ) -> NextRuns:
     """What one more day of runs would buy, all cells alike or the best two alone, and when these two are told apart.
 
@@ -124,6 +126,8 @@ def next_runs(
         day: The seconds of it: of a night give 8 · 3600.
         confidence: Of the intervals.
         power: See `smallest_difference`.
+        blocks: As in `probability_of_best`: what adds the same to all cells is no scatter between them. Further seeds
+            are taken to be the same in all cells too.
 
     Returns:
         A `NextRuns`. Without a second seed anywhere nothing can be told; without a time it says what there is now, and
@@ -131,7 +135,8 @@ def next_runs(
 
     Raises:
         TypeError: As `as_summaries`.
-        ValueError: If an argument is out of range, `response` is unknown or no run has one of `factors`.
+        ValueError: If an argument is out of range, `response` is unknown or no run has one of `factors` or
+            `blocks`.
 
     Example:
         >>> from unetdyn.analysis.comparison.summary import summarise
@@ -158,23 +163,25 @@ def next_runs(
     check_fraction("power", power)
     summaries = as_summaries(runs)
     wanted = None if factors is None else names(factors)
-    kept, excluded = usable(summaries, wanted or (), response)
-    found = cells(kept, wanted)
-    values = [responses(cell, response) for cell in found]
-    df, count = len(kept) - len(found), len(found)
+    blocks = names(blocks)
+    kept, excluded = usable(summaries, (*(wanted or ()), *blocks), response)
+    found = cells(kept, wanted, blocks)
+    left = without_block_effects(found, [responses(cell, response) for cell in found], blocks)
+    values = left.values
+    df, count = len(kept) - len(found) - left.df, len(found)
     squares = sum(float(np.sum((y - y.mean()) ** 2)) for y in values)
     recorded = [run.seconds for run in kept if run.seconds]
     each = seconds if seconds is not None else float(np.mean(recorded)) if recorded else math.nan
     per_day = 0 if math.isnan(each) else int(day * jobs / each)
     reason = ""
-    if df == 0 or squares == 0:
+    if df == 0 or all(np.ptp(y) <= 1e-12 * np.abs(y).max() for y in values):
         repeated = "repeated runs do not differ at all"
         reason = repeated if df else "no settings were run with a second seed, so that their scatter is not known"
         nothing = (None, None, None, math.nan, None, math.nan)
         sigma = math.nan
         return NextRuns(sigma, df, count, each, per_day, *nothing, response, excluded, reason)
     sigma = math.sqrt(squares / df)
-    counts = {name: len({run.factors.get(name) for run in kept}) for name in _varied(found, wanted)}
+    counts = {name: len({run.factors.get(name) for run in kept}) for name in _varied(found, wanted, blocks)}
     seeds = count / sum(1 / len(y) for y in values)
 
     def precision(seeds: float, more: int, df: int) -> Precision:
@@ -183,19 +190,20 @@ def next_runs(
         half = float(stats.t.isf((1 - confidence) / 2, df)) * sigma * math.sqrt(2 / seeds)
         return Precision(seeds, len(kept) + more, half, detectable(sigma, seeds, df, confidence, power), levels)
 
-    each_more = per_day // count
-    after_all = precision(seeds + each_more, each_more * count, df + each_more * count) if per_day else None
+    each_more, held = per_day // count, left.df > 0
+    gained = each_more * (count - held)  # a further block has an effect of its own
+    after_all = precision(seeds + each_more, each_more * count, df + gained) if per_day else None
     sign = -1.0 if response in LESS_IS_BETTER else 1.0
     ranked = sorted(values, key=lambda y: -sign * float(y.mean()))
     after_two, lead, needed, days = None, math.nan, None, math.nan
     if count > 1:
         own = 2 / (1 / len(ranked[0]) + 1 / len(ranked[1]))
-        two = precision(own + per_day // 2, 2 * (per_day // 2), df + 2 * (per_day // 2))
+        two = precision(own + per_day // 2, 2 * (per_day // 2), df + (2 - held) * (per_day // 2))
         after_two = Precision(two.seeds, two.runs, two.half_width, two.smallest_difference, {}) if per_day else None
         lead = sign * float(ranked[0].mean() - ranked[1].mean())
-        needed = seeds_needed(lead, sigma, df, len(ranked[0]) + len(ranked[1]), confidence, power)
+        needed = seeds_needed(lead, sigma, df, len(ranked[0]) + len(ranked[1]), confidence, power, held)
         days = max(2 * needed - len(ranked[0]) - len(ranked[1]), 0) / per_day if needed and per_day else math.nan
-    notes = comparison_notes(kept)
+    notes = comparison_notes(kept) + ([left.note] if left.note else [])
     if needed is not None:
         notes.append("the lead of the best of several is mostly too large: it may take more seeds")
     if math.isnan(each):
@@ -219,7 +227,7 @@ def next_runs(
     )
 
 
-def _varied(cells: Any, wanted: tuple[str, ...] | None) -> list[str]:
+def _varied(cells: Any, wanted: tuple[str, ...] | None, blocks: tuple[str, ...]) -> list[str]:
     """The names of settings in which the cells differ."""
-    known = wanted or names(name for cell in cells for name, _ in settings(cell[0]))
+    known = wanted or names(name for cell in cells for name, _ in settings(cell[0], blocks))
     return [name for name in known if len({repr(cell[0].factors.get(name)) for cell in cells}) > 1]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetdyn._checks import check_count, check_positive
+from unetdyn.analysis.comparison.block_effects import without_block_effects
 from unetdyn.analysis.comparison.choices import cells, settings
 from unetdyn.analysis.comparison.design import LESS_IS_BETTER, names, responses, usable
 from unetdyn.analysis.comparison.many_runs import as_summaries, comparison_notes, left_out
@@ -95,6 +96,7 @@ def probability_of_best(
     factors: str | Sequence[str] | None = None,
     draws: int = 20_000,
     seed: int = 0,
+    blocks: str | Sequence[str] = (),
 ) -> ProbabilityOfBest:
     """The cell with the best mean over its seeds, the probability that it is the best, and what choosing it may cost.
 
@@ -116,14 +118,17 @@ def probability_of_best(
         factors: The settings that make a cell. None (default): all that are recorded but seed, name and directory.
         draws: From the posterior. Default 20,000: a probability is then within ± 0.007.
         seed: Of the draws.
+        blocks: What adds the same to all cells, such as `"seed"` where all were run with the same seeds: a seed that
+            is good or bad everywhere is then no chance between them. Its effect is taken out by least squares, exactly
+            where every cell has every block once. Intervals are of means over these blocks. Default: nothing.
 
     Returns:
         A `ProbabilityOfBest`. Where no cell has a second run, it names the best and no probability.
 
     Raises:
         TypeError: As `as_summaries`.
-        ValueError: If `response` is unknown, no run has one of `factors`, `max_sigma` is not above 0, or `draws` is
-            below 100.
+        ValueError: If `response` is unknown, no run has one of `factors` or `blocks`, `max_sigma` is not above 0, or
+            `draws` is below 100.
 
     Example:
         >>> from unetdyn.analysis.comparison.summary import summarise
@@ -147,26 +152,29 @@ def probability_of_best(
     check_count("draws", draws, 100, unit="")
     summaries = as_summaries(runs)
     wanted = None if factors is None else names(factors)
-    kept, excluded = usable(summaries, wanted or (), response)
-    found_cells = [cell for cell in cells(kept, wanted) if _keeps(cell, max_sigma, excluded)]
+    blocks = names(blocks)
+    kept, excluded = usable(summaries, (*(wanted or ()), *blocks), response)
+    found_cells = [cell for cell in cells(kept, wanted, blocks) if _keeps(cell, max_sigma, excluded)]
     sign = -1.0 if response in LESS_IS_BETTER else 1.0
     found_cells.sort(key=lambda cell: -sign * float(responses(cell, response).mean()))
     values = [responses(cell, response) for cell in found_cells]
     found = [
-        Candidate(cell[0].name, _settings(cell, wanted), len(cell), float(y.mean()), _mean_sigma(cell))
+        Candidate(cell[0].name, _settings(cell, wanted, blocks), len(cell), float(y.mean()), _mean_sigma(cell))
         for cell, y in zip(found_cells, values, strict=True)
     ]
-    reason = _reason(values)
+    left = without_block_effects(found_cells, [sign * y for y in values], blocks)
+    reason = _reason(values) or _reason(left.values)
     notes = comparison_notes([run for cell in found_cells for run in cell])
     if not reason:
-        found = _judged(found, _posterior([sign * y for y in values], draws, np.random.default_rng(seed)), sign)
+        notes += [left.note] if left.note else []
+        found = _judged(found, _posterior(left.values, left.df, draws, np.random.default_rng(seed)), sign)
         alone = sum(len(y) == 1 for y in values)
         notes += [f"{alone} cells have one run; their scatter is taken from the others"] if alone else []
     return ProbabilityOfBest(tuple(found), response, max_sigma, excluded, reason, tuple(notes))
 
 
-def _settings(cell: Sequence[RunSummary], factors: Sequence[str] | None) -> dict[str, Any]:
-    known = [name for name, _ in settings(cell[0])] if factors is None else factors
+def _settings(cell: Sequence[RunSummary], factors: Sequence[str] | None, blocks: Sequence[str]) -> dict[str, Any]:
+    known = [name for name, _ in settings(cell[0], blocks)] if factors is None else factors
     return {name: cell[0].factors[name] for name in known}
 
 
@@ -191,22 +199,24 @@ def _reason(values: Sequence[NDArray[np.float64]]) -> str:
         return "there is nothing to compare it with"
     if max(map(len, values)) == 1:
         return "no settings were run with a second seed, so that chance can't be told from them"
-    if all(np.ptp(y) == 0 for y in values):
+    if all(np.ptp(y) <= 1e-12 * np.abs(y).max() for y in values):
         return "repeated runs do not differ at all, which tells nothing"
     return ""
 
 
-def _posterior(values: Sequence[NDArray[np.float64]], draws: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def _posterior(
+    values: Sequence[NDArray[np.float64]], lost: int, draws: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
     """`(draws, cells)` true means. The ratio ρ of the cells' variance to σ² is on a grid, all else in closed form.
 
     With n₀ the harmonic mean of the counts, the shrinkage 1 / (1 + n₀ ρ) is uniform a priori, σ² ∝ 1 / σ², the common
     mean flat. Given ρ: w = 1 / (ρ + 1 / n), SS = Σ (y − ȳ)² + Σ w (ȳ − μ̂)², μ̂ = Σ w ȳ / Σ w, and with N runs
-    p(ρ | y) ∝ √(Π w / Σ w) · SS^(−(N − 1) / 2), σ² = SS / χ²_{N − 1}.
+    p(ρ | y) ∝ √(Π w / Σ w) · SS^(−(N − 1) / 2), σ² = SS / χ²_{N − 1}. What blocks have cost, `lost`, N is less.
     """
     counts = np.array([len(y) for y in values], dtype=np.float64)
     means = np.array([y.mean() for y in values])
     within = sum(float(np.sum((y - y.mean()) ** 2)) for y in values)
-    total = int(counts.sum())
+    total = int(counts.sum()) - lost
     ratio = (1.0 / _SHRINKAGES - 1.0) * np.mean(1.0 / counts)
     w = 1.0 / (ratio[:, None] + 1.0 / counts)
     middle = w @ means / w.sum(axis=1)

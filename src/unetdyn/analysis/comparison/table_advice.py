@@ -63,7 +63,7 @@ def advise(table: RunTable, response: str, max_sigma: float | None) -> Advice:
         ... ]
         >>> table = RunTable("rates", tuple(runs), {"learning_rate": (0.001, 0.005)})
         >>> print(advise(table, "performance", None).sentence)
-        Take learning rate 0.001: mean performance 0.71 (n = 2), the best with 94 %. It is 0.105 more than learning \
+        Take learning rate 0.001: mean performance 0.71 (n = 2), the best with 89 %. It is 0.105 more than learning \
 rate 0.005 (n = 2, 95 % interval 0.0358 to 0.174). The difference is larger than the scatter over seeds explains.
     """
     if len(table.runs) < 2:
@@ -79,8 +79,9 @@ rate 0.005 (n = 2, 95 % interval 0.0358 to 0.174). The difference is larger than
     if response == "final":
         runs = [replace(run, performance=run.final) for run in runs]
     found = recommend(runs, "stability" if response == "stability" else "performance")
-    eligible = [run for run in runs if run.name not in found.excluded]
-    probability = probability_of_best(eligible, None, response, names)
+    whole = {run.name: run.factors for run in table.runs}
+    eligible = [replace(run, factors=whole[run.name]) for run in runs if run.name not in found.excluded]
+    probability = probability_of_best(eligible, None, response, names, blocks=table.held)
     advice = Advice("", found, probability, not_calm)
     return replace(advice, sentence=_sentence(table, response, advice))
 

@@ -128,7 +128,7 @@ def shares(table: RunTable, response: str) -> Importance | str:
 
 def more_runs(table: RunTable, response: str) -> NextRuns | str:
     """What one more day of runs would buy."""
-    return if_possible(lambda: next_runs(table.without_blocks(), response, tuple(table.factors)), table)
+    return if_possible(lambda: next_runs(table.runs, response, tuple(table.factors), blocks=table.held), table)
 
 
 def default_order(table: RunTable) -> int:
