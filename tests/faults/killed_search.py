@@ -11,8 +11,10 @@ with suppress(ImportError):  # without Optuna its tests are skipped
     from unetdyn.sweeps.search import search as work
 
 
-def search(path, tell, silent=None):
+def search(path, tell, silent=None, storage=None):
     """The last worker need not wait ten minutes for those who were killed before they had said who they are."""
     if silent is not None:
         search_trials.SILENT = silent
-    work(Path(path), stream=io.StringIO(), train=Planted(interrupt=lambda trained, epoch: tell("epoch")))
+    work(
+        Path(path), storage=storage, stream=io.StringIO(), train=Planted(interrupt=lambda trained, epoch: tell("epoch"))
+    )

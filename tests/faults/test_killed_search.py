@@ -1,4 +1,7 @@
-"""Workers of one search, killed at random moments: each trial is told once, and no run is lost or shared."""
+"""Workers of one search, killed at random moments: each trial is told once, and no run is lost or shared.
+
+The trials are in a journal; with UNETDYN_STORAGE, a URL of Optuna's, where that says, such as in PostgreSQL.
+"""
 
 import os
 import random
@@ -14,6 +17,7 @@ pytest.importorskip("optuna")
 
 ROUNDS = max(2, int(os.environ.get("UNETDYN_SOAK", 0)) // 200)
 WORKERS, TRIALS = 3, 12 * ROUNDS
+STORAGE = os.environ.get("UNETDYN_STORAGE")
 
 
 @pytest.mark.skipif(os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow", reason="no backend has a part in it")
@@ -23,7 +27,7 @@ def test_search_survives_kills_of_its_workers(forks, tmp_path):
 
     path = write(tmp_path, SEARCH.replace("trials: 12", f"trials: {TRIALS}"))
     draw = random.Random(int(os.environ.get("UNETDYN_SOAK_FROM", 1)))
-    worker = {"job": "search", "arguments": {"path": str(path)}}
+    worker = {"job": "search", "arguments": {"path": str(path), "storage": STORAGE}}
     kill = {"signal": signal.SIGKILL, "mark": "epoch"}
     killed = 0
     for _ in range(ROUNDS):
@@ -31,10 +35,10 @@ def test_search_survives_kills_of_its_workers(forks, tmp_path):
         ended = forks.ended()
         assert {each["status"] for each in ended} <= {0, -signal.SIGKILL}, ended
         killed += sum(each["status"] != 0 for each in ended)
-    last = forks.run(job="search", arguments={"path": str(path), "silent": 0.0})
+    last = forks.run(job="search", arguments={"path": str(path), "silent": 0.0, "storage": STORAGE})
     assert last["status"] == 0, last
 
-    study = open_study(read_search(path), tmp_path / "searches/search")
+    study = open_study(read_search(path), tmp_path / "searches/search", STORAGE)
     states = Counter(trial.state.name for trial in study.trials)
     assert states.keys() <= {"COMPLETE", "PRUNED", "FAIL"}
     assert not [trial for trial in study.trials if "error" in trial.user_attrs]

@@ -119,3 +119,35 @@ def test_proxy_that_does_not_answer_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(search_storage, "ANSWERS_WITHIN", 0.01)
     with pytest.raises(SweepError, match=r"grpc://localhost:1 does not answer within 0\.01 seconds"):
         open_storage("grpc://localhost:1", tmp_path)
+
+
+@pytest.mark.parametrize("fails", [2, 99])
+def test_database_whose_tables_another_worker_is_making_is_opened_again(monkeypatch, tmp_path, fails):
+    """As PostgreSQL and MariaDB say it of two workers that begin at once on an empty database."""
+
+    class IntegrityError(Exception):
+        pass
+
+    said = [IntegrityError("duplicate key"), Exception('relation "studies" already exists')]
+    opened = []
+
+    def database(url):
+        opened.append(url)
+        if len(opened) <= fails:
+            raise said[len(opened) % 2]
+        return "storage"
+
+    monkeypatch.setattr("unetdyn.sweeps.search_storage.optuna.storages.RDBStorage", database)
+    monkeypatch.setattr("unetdyn.sweeps.search_storage._PAUSE", 0.0)
+    if fails == 2:
+        assert open_storage("postgresql://host/x", tmp_path) == "storage"
+        assert len(opened) == 3
+    else:
+        with pytest.raises(SweepError, match="can't be opened: IntegrityError: duplicate key"):
+            open_storage("postgresql://host/x", tmp_path)
+        assert len(opened) == 10
+
+
+def test_driver_that_is_missing_is_named(tmp_path):
+    with pytest.raises(SweepError, match=r"can't be opened: ImportError: .*No module named 'pg8000'"):
+        open_storage("postgresql+pg8000://host/x", tmp_path)

@@ -1,5 +1,6 @@
 """Where a search keeps its trials, and which places several writers would damage."""
 
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from unetdyn.sweeps.table import SweepError
 JOURNAL = "study.journal"
 ANSWERS_WITHIN = 60.0
 """Seconds, in which a proxy that was just started is ready."""
+_TRIES, _PAUSE = 10, 0.5
+"""How often, and after how many seconds, a database is opened again whose tables another worker is making."""
 MOUNTS = Path("/proc/self/mounts")
 SHARED = {
     *("nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "afs", "9p", "glusterfs", "orangefs"),
@@ -51,12 +54,7 @@ def open_storage(storage: str | None, folder: Path) -> Any:
         return _grpc(rest)
     if kind.startswith("sqlite"):
         local_file(Path(rest.partition("?")[0].removeprefix("/")), "SQLite")
-    try:
-        return optuna.storages.RDBStorage(storage)
-    except Exception as error:  # of SQLAlchemy, of the driver that is missing, or of the server
-        raise SweepError(
-            f"The storage {kind}://… can't be opened: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        ) from error
+    return _database(storage, kind)
 
 
 def local_file(path: Path, what: str, mounts: str | None = None) -> Path:
@@ -123,6 +121,21 @@ def _journal(path: Path) -> Any:
     return optuna.storages.JournalStorage(
         journal.JournalFileBackend(str(path), lock_obj=journal.JournalFileOpenLock(str(path)))
     )
+
+
+def _database(url: str, kind: str) -> Any:
+    """Of workers that begin at once on an empty database one makes its tables; the others find that they exist."""
+    tries = 0
+    while True:
+        try:
+            return optuna.storages.RDBStorage(url)
+        except Exception as error:  # of SQLAlchemy, of the driver that is missing, or of the server
+            tries += 1
+            made = "already exists" in str(error) or type(error).__name__ == "IntegrityError"
+            if not made or tries == _TRIES:
+                why = "; ".join(" ".join(str(each).split())[:300] for each in (error, error.__cause__) if each)
+                raise SweepError(f"The storage {kind}://… can't be opened: {type(error).__name__}: {why}") from error
+        time.sleep(_PAUSE)
 
 
 def _grpc(address: str) -> Any:
