@@ -107,6 +107,10 @@ def folders(tmp_path_factory):
     return lambda: tmp_path_factory.mktemp("contract")
 
 
+recent = functools.lru_cache(24)
+"""A unit's tests follow each other, and what all compare with is asked for again and again: other models are let go."""
+
+
 @functools.cache
 def initial_weights(way, folders):
     """A file of the weights of a model of no one's concern."""
@@ -115,7 +119,7 @@ def initial_weights(way, folders):
     return path
 
 
-@functools.cache
+@recent
 def training(name, way, folders):
     """With the monitor or control of that name, or None, of a model that begins with other weights and loads those."""
     own, files = units(name, folders), Files(folders(), initial_weights(way, folders))
@@ -203,14 +207,19 @@ def test_record_needs_no_pickle(pair, tmp_path):
         assert [back[name].dtype for name in back.files] == [np.asarray(leaf).dtype for leaf in flat]
 
 
-def test_monitor_bears_a_second_fit_that_carries_on(name, tmp_path):
-    unit, models = UNITS[name](tmp_path), [make_model(), make_model()]
-    histories = []
-    for model, callbacks in zip(models, ([unit], []), strict=True):
-        fit(model, callbacks)
-        histories.append(fit(model, callbacks, epochs=3, initial_epoch=2).history)
-    assert_same(*map(state, models))
-    assert_same([histories[0][key] for key in histories[1]], histories[1].values())
+@recent
+def carried_on(name, folders):
+    """Two fits, the second from where the first ended; with the same object of that name, or None."""
+    callbacks, model = units(name, folders), make_model()
+    fit(model, callbacks)
+    history = fit(model, callbacks, epochs=3, initial_epoch=2).history
+    return SimpleNamespace(state=state(model), history=history)
+
+
+def test_monitor_bears_a_second_fit_that_carries_on(name, folders):
+    with_it, without = carried_on(name, folders), carried_on(None, folders)
+    assert_same(with_it.state, without.state)
+    assert_same([with_it.history[key] for key in without.history], without.history.values())
 
 
 class Stop(keras.callbacks.Callback):
@@ -221,7 +230,7 @@ class Stop(keras.callbacks.Callback):
             raise RuntimeError("stopped by another callback")
 
 
-@functools.cache
+@recent
 def broken_off(names, way, folders):
     """Keras calls no callback when training raises: the model must be of use all the same, and be watched again."""
     model = make_model(**WAYS_TO_TRAIN[way])
