@@ -102,12 +102,13 @@ test-grid: .venv/.check
 	@KERAS_BACKEND=$(BACKEND) UNETDYN_GRID=1 $(PYTEST) tests/contracts/test_monitor_contract.py
 
 # XLA compiles in two thirds of the time what it optimises less, as in JAX's own tests. Where tests compare what it
-# makes of two programs, and where we are in them, it does what it does for users.
+# makes of two programs, or hold what trainings measure against references, it does what it does for users.
 test-jax: .venv/.check
 	@echo "Testing on JAX"
 	@status=0; \
-	for rooms in tests/contracts tests/dynamics; do KERAS_BACKEND=jax $(PYTEST) $$rooms || status=1; done; \
-	for rooms in "$(COMPUTING)" tests/callbacks tests/experiment; do \
+	for rooms in tests/callbacks tests/contracts tests/dynamics; do \
+		KERAS_BACKEND=jax $(PYTEST) $$rooms || status=1; done; \
+	for rooms in "$(COMPUTING)" tests/experiment; do \
 		KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(PYTEST) $$rooms || status=1; done; exit $$status
 
 test-torch: .venv/.check
