@@ -115,11 +115,12 @@ test-torch: .venv/.check
 	@echo "Testing on PyTorch"
 	$(call test,torch,"$(COMPUTING)" $(TRAINING))
 
-# Docstrings, the README and the docs are run as they stand; so are the example script and the notebooks.
+# Docstrings, the README and the docs are run as they stand, a page's blocks one after the other in one process; so are
+# the example script and the notebooks.
 examples: .venv/.check
 	@echo "Running the docstrings, the README, the docs and the examples"
 	@$(PYTEST) --doctest-modules src/unetdyn
-	@$(PYTEST) README.md docs examples
+	@$(PYTEST) --dist loadfile README.md docs examples
 
 # The notebooks are kept with their outputs, so that who reads them in a browser sees the pictures.
 notebooks: .venv/.check
