@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from unetdyn.analysis.comparison.design import dummies, levels
+from unetdyn.analysis.comparison.design import dummies, fit, levels
 from unetdyn.analysis.comparison.summary import RunSummary
 
 
@@ -40,9 +40,9 @@ def without_block_effects(
     Example:
         >>> from unetdyn.analysis.comparison.summary import summarise
         >>> runs = [[summarise({"val_jaccard": [0.5]}, factors={"seed": seed}) for seed in range(3)] for _ in range(2)]
-        >>> found = without_block_effects(runs, [np.array([0.1, 0.3, 0.5]), np.array([0.3, 0.5, 0.7])], ["seed"])
+        >>> found = without_block_effects(runs, [np.array([0.1, 0.3, 0.5]), np.array([0.3, 0.5, 0.9])], ["seed"])
         >>> [value.round(3).tolist() for value in found.values], found.df
-        ([[0.3, 0.3, 0.3], [0.5, 0.5, 0.5]], 2)
+        ([[0.333, 0.333, 0.233], [0.533, 0.533, 0.633]], 2)
     """
     own = [np.asarray(each, dtype=np.float64) for each in values]
     if not blocks or not cells:
@@ -57,7 +57,7 @@ def without_block_effects(
     names = " and ".join(blocks)
     if rank < len(cells) + len(different) - 1:
         return WithoutBlocks(own, 0, f"{names} is not allowed for: the cells fall into groups that share none")
-    if len(y) <= rank:
+    if len(y) <= rank or fit(design, y)[1] == 0:
         return WithoutBlocks(own, 0, f"{names} is not allowed for: it would leave nothing to tell chance from")
     effect = of_blocks @ solution[len(cells) :]
     left = y - (effect - effect.mean())
