@@ -76,8 +76,6 @@ test: .venv/.test
 soak: .venv/.test
 	@echo "Reading $(TRIES) damaged runs, logs, configurations and images"
 	@UNETDYN_SOAK=$(TRIES) UNETDYN_SOAK_FROM=$(FIRST) KERAS_BACKEND=tensorflow $(PYTEST) tests/soak
-	@echo "Drawing planted sweeps more often"
-	@UNETDYN_SOAK=$(TRIES) KERAS_BACKEND=tensorflow $(PYTEST) tests/analysis/comparison
 	@echo "Killing and resuming trainings on $(BACKEND)"
 	@UNETDYN_SOAK=$(TRIES) UNETDYN_SOAK_FROM=$(FIRST) KERAS_BACKEND=$(BACKEND) $(PYTEST) -rP tests/faults
 

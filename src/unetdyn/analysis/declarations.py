@@ -7,7 +7,7 @@ own declares itself in the same way. Nothing of it needs Keras, so that a finish
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Literal, cast
 
 Direction = Literal["up", "down", "none"]
@@ -120,8 +120,12 @@ class Declaration:
 
     def direction_of(self, key: str) -> Direction | None:
         """That of a key in `logs`; None where it is none of these."""
-        own = self.named().keys.items()
-        return next((direction for pattern, direction in own if _fits(pattern, key)), None)
+        return next((direction for pattern, direction in self._own_keys.items() if _fits(pattern, key)), None)
+
+    @cached_property
+    def _own_keys(self) -> Mapping[str, Direction]:
+        """Those of a monitor with its own name: asked for each logged value of each run."""
+        return self.named().keys
 
     def holds(self, array: str) -> bool:
         """Whether it is an array of the record."""

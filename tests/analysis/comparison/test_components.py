@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -6,7 +7,6 @@ import pytest
 import statsmodels.formula.api as smf
 from scipy import stats
 
-from damage import tries
 from unetdyn.analysis import summarise, variance_components
 from unetdyn.analysis.comparison.component_cells import Cells
 from unetdyn.analysis.comparison.component_estimates import _Likelihood
@@ -30,9 +30,12 @@ def planted(rng, shape, crossed=False, lost=0.0):
 
 
 def as_runs(frame):
+    one = summarise({"val_jaccard": [0.5]})  # reading a history takes longer than what is tested
     return [
-        summarise(
-            {"val_jaccard": [row.y]},
+        replace(
+            one,
+            name=str(row.Index),
+            performance=row.y,
             factors={"architecture": row.architecture, "batch_size": row.batch_size, "seed": row.seed},
         )
         for row in frame.itertuples()
@@ -79,14 +82,13 @@ def test_stochastic_interval_against_its_closed_form():
 
 
 def test_components_cover_what_was_planted_and_are_unbiased():
-    """Of 500 draws (`make soak`) 0.95 has a standard error of 0.01, and a mean of the largest ratio one of 0.035."""
-    rng, draws = np.random.default_rng(4), tries(0.05, 100)
-    found = [variance_components(as_runs(planted(rng, (6, 4, 2)))) for _ in range(draws)]
+    """500 draws: 0.95 has a standard error of 0.01; a mean of the largest ratio has about 0.035."""
+    rng = np.random.default_rng(4)
+    found = [variance_components(as_runs(planted(rng, (6, 4, 2)))) for _ in range(500)]
     for name, true in PLANTED.items():
         parts = [getattr(one, name) for one in found]
-        wider = np.sqrt(500 / draws)
-        assert np.mean([part.raw for part in parts]) == pytest.approx(true, rel=0.11 * wider)
-        assert abs(np.mean([part.low <= true <= part.high for part in parts]) - 0.95) <= 0.03 * wider
+        assert np.mean([part.raw for part in parts]) == pytest.approx(true, rel=0.11)
+        assert 0.92 <= np.mean([part.low <= true <= part.high for part in parts]) <= 0.98
 
 
 def test_reml_covers_what_was_planted():
