@@ -47,3 +47,21 @@ def test_what_no_data_can_tell_stays():
     np.testing.assert_array_equal(np.concatenate(apart.values), np.concatenate(values))
     assert without_block_effects(cells, values, []) == (values, 0, "")
     assert without_block_effects([], [], ["seed"]) == ([], 0, "")
+
+
+def test_several_blocks_add_up_as_in_anova():
+    """Also where one follows from the other, and costs nothing more."""
+    rng = np.random.default_rng(1)
+    places = [(cell, seed, day) for cell in range(3) for seed in range(3) for day in range(2)]
+    cells = [
+        [run(rng.normal(), cell=n, seed=seed, day=day, of_seed=-seed) for cell, seed, day in places if cell == n]
+        for n in range(3)
+    ]
+    values = [np.array([each.performance for each in cell]) for cell in cells]
+    frame = pd.DataFrame([{"y": each.performance, **each.factors} for cell in cells for each in cell])
+    fitted = smf.ols("y ~ C(cell) + C(seed) + C(day)", frame).fit()
+    for blocks in (["seed", "day"], ["seed", "of_seed", "day"]):
+        found = without_block_effects(cells, values, blocks)
+        left = np.concatenate([value - value.mean() for value in found.values])
+        np.testing.assert_allclose(left, fitted.resid, atol=1e-12)
+        assert (found.df, found.note) == (3, "")

@@ -27,15 +27,15 @@ class WithoutBlocks(NamedTuple):
 def without_block_effects(
     cells: Sequence[Sequence[RunSummary]], values: Sequence[NDArray[np.float64]], blocks: Sequence[str]
 ) -> WithoutBlocks:
-    """Values of cells without the effect of blocks: least squares of cell + block, which add up.
+    """Values of cells without the effect of blocks, by least squares of cell + block + block…, as in `anova`.
 
     A block's effect is only known where cells share it. Where cells fall into groups that have no block in common, or
     nothing would be left to tell chance from, the values stay as they are.
 
     Args:
-        cells: The runs of each.
+        cells: The runs of each, which have the blocks.
         values: `(runs,)` of each cell.
-        blocks: Names of factors.
+        blocks: Names of factors, whose effects add up.
 
     Example:
         >>> from unetdyn.analysis.comparison.summary import summarise
@@ -47,18 +47,17 @@ def without_block_effects(
     own = [np.asarray(each, dtype=np.float64) for each in values]
     if not blocks or not cells:
         return WithoutBlocks(own, 0)
-    place = np.repeat(np.arange(len(cells)), [len(each) for each in own])
-    of_cells = (place[:, None] == np.arange(len(cells))).astype(np.float64)
-    index, different = levels(tuple(run.factors[name] for name in blocks) for cell in cells for run in cell)
-    of_blocks = dummies(index)
-    design = np.column_stack([of_cells, of_blocks])
-    y = np.concatenate(own)
-    solution, _, rank, _ = np.linalg.lstsq(design, y)
+    runs, sizes = [run for cell in cells for run in cell], [len(each) for each in own]
+    of_cells = np.repeat(np.eye(len(cells)), sizes, axis=0)
+    of_blocks = np.hstack([dummies(levels(run.factors[name] for run in runs)[0]) for name in blocks])
+    design, y = np.hstack([of_cells, of_blocks]), np.concatenate(own)
+    rank, squares = fit(design, y)
     names = " and ".join(blocks)
-    if rank < len(cells) + len(different) - 1:
+    alone = np.linalg.matrix_rank(np.hstack([np.ones((len(y), 1)), of_blocks]))
+    if rank < len(cells) - 1 + alone:
         return WithoutBlocks(own, 0, f"{names} is not allowed for: the cells fall into groups that share none")
-    if len(y) <= rank or fit(design, y)[1] == 0:
+    if len(y) == rank or squares == 0:
         return WithoutBlocks(own, 0, f"{names} is not allowed for: it would leave nothing to tell chance from")
-    effect = of_blocks @ solution[len(cells) :]
+    effect = of_blocks @ np.linalg.lstsq(design, y)[0][len(cells) :]
     left = y - (effect - effect.mean())
-    return WithoutBlocks(np.split(left, np.cumsum([len(each) for each in own])[:-1]), int(rank) - len(cells))
+    return WithoutBlocks(np.split(left, np.cumsum(sizes)[:-1]), rank - len(cells))

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from unetdyn._checks import check_count, check_fraction, check_positive
@@ -54,6 +55,8 @@ class NextRuns(Determinable):
         cells: How many there are.
         seconds_per_run: The mean, as recorded or given; NaN where neither.
         runs_per_day: How many that makes, `jobs` at once.
+        response: What was analysed.
+        excluded: Name → why a run was left out.
         now: The precision of the runs there are; None where there is none.
         after_all: With a day of further seeds for all cells alike.
         after_two: With a day of further seeds for the best and the second alone.
@@ -61,8 +64,6 @@ class NextRuns(Determinable):
         seeds_to_tell: How many seeds the best two need in all, if the lead is as large as it looks; None where not
             defined, or more than 10,000.
         days_to_tell: How long that takes from now; NaN where not defined.
-        response: What was analysed.
-        excluded: Name → why a run was left out.
         reason: In words, why nothing can be told; empty where it can.
         notes: What to mind when reading it.
     """
@@ -72,14 +73,14 @@ class NextRuns(Determinable):
     cells: int
     seconds_per_run: float
     runs_per_day: int
-    now: Precision | None
-    after_all: Precision | None
-    after_two: Precision | None
-    lead: float
-    seeds_to_tell: int | None
-    days_to_tell: float
     response: str
     excluded: dict[str, str]
+    now: Precision | None = None
+    after_all: Precision | None = None
+    after_two: Precision | None = None
+    lead: float = math.nan
+    seeds_to_tell: int | None = None
+    days_to_tell: float = math.nan
     reason: str = ""
     notes: tuple[str, ...] = ()
 
@@ -167,64 +168,84 @@ def next_runs(
     kept, excluded = usable(summaries, (*(wanted or ()), *blocks), response)
     found = cells(kept, wanted, blocks)
     left = without_block_effects(found, [responses(cell, response) for cell in found], blocks)
-    values = left.values
-    df, count = len(kept) - len(found) - left.df, len(found)
-    squares = sum(float(np.sum((y - y.mean()) ** 2)) for y in values)
+    df, count, squares = len(kept) - len(found) - left.df, len(found), _within(left.values)
     recorded = [run.seconds for run in kept if run.seconds]
     each = seconds if seconds is not None else float(np.mean(recorded)) if recorded else math.nan
     per_day = 0 if math.isnan(each) else int(day * jobs / each)
-    reason = ""
-    if df == 0 or all(np.ptp(y) <= 1e-12 * np.abs(y).max() for y in values):
+    told = NextRuns(math.nan, df, count, each, per_day, response, excluded)
+    if df == 0 or squares == 0:
         repeated = "repeated runs do not differ at all"
-        reason = repeated if df else "no settings were run with a second seed, so that their scatter is not known"
-        nothing = (None, None, None, math.nan, None, math.nan)
-        sigma = math.nan
-        return NextRuns(sigma, df, count, each, per_day, *nothing, response, excluded, reason)
-    sigma = math.sqrt(squares / df)
-    counts = {name: len({run.factors.get(name) for run in kept}) for name in _varied(found, wanted, blocks)}
-    seeds = count / sum(1 / len(y) for y in values)
-
-    def precision(seeds: float, more: int, df: int) -> Precision:
-        sizes = {name: seeds * count / different for name, different in counts.items()}
-        levels = {name: detectable(sigma, size, df, confidence, power) for name, size in sizes.items()}
-        half = float(stats.t.isf((1 - confidence) / 2, df)) * sigma * math.sqrt(2 / seeds)
-        return Precision(seeds, len(kept) + more, half, detectable(sigma, seeds, df, confidence, power), levels)
-
-    each_more, held = per_day // count, left.df > 0
-    gained = each_more * (count - held)  # a further block has an effect of its own
-    after_all = precision(seeds + each_more, each_more * count, df + gained) if per_day else None
-    sign = -1.0 if response in LESS_IS_BETTER else 1.0
-    ranked = sorted(values, key=lambda y: -sign * float(y.mean()))
-    after_two, lead, needed, days = None, math.nan, None, math.nan
+        unknown = "no settings were run with a second seed, so that their scatter is not known"
+        return replace(told, reason=repeated if df else unknown)
+    varied = {name: len({run.factors.get(name) for run in kept}) for name in _varied(found, wanted, blocks)}
+    scatter = _Scatter(math.sqrt(squares / df), df, len(kept), count, varied, left.df > 0, confidence, power)
+    seeds, more = count / sum(1 / len(y) for y in left.values), per_day // count
+    told = replace(told, sigma=scatter.sigma, now=scatter.precision(seeds))
+    if per_day:
+        told = replace(told, after_all=scatter.precision(seeds + more, count, more))
     if count > 1:
-        own = 2 / (1 / len(ranked[0]) + 1 / len(ranked[1]))
-        two = precision(own + per_day // 2, 2 * (per_day // 2), df + (2 - held) * (per_day // 2))
-        after_two = Precision(two.seeds, two.runs, two.half_width, two.smallest_difference, {}) if per_day else None
-        lead = sign * float(ranked[0].mean() - ranked[1].mean())
-        needed = seeds_needed(lead, sigma, df, len(ranked[0]) + len(ranked[1]), confidence, power, held)
-        days = max(2 * needed - len(ranked[0]) - len(ranked[1]), 0) / per_day if needed and per_day else math.nan
+        sign = -1.0 if response in LESS_IS_BETTER else 1.0
+        told = replace(told, **_best_two(left.values, scatter, per_day, sign))
     notes = comparison_notes(kept) + ([left.note] if left.note else [])
-    if needed is not None:
+    if told.seeds_to_tell is not None:
         notes.append("the lead of the best of several is mostly too large: it may take more seeds")
     if math.isnan(each):
         notes.append("no time of a run is recorded: give `seconds` to see what a day buys")
-    return NextRuns(
-        sigma,
-        df,
-        count,
-        each,
-        per_day,
-        precision(seeds, 0, df),
-        after_all,
-        after_two,
-        lead,
-        needed,
-        days,
-        response,
-        excluded,
-        reason,
-        tuple(notes),
-    )
+    return replace(told, notes=tuple(notes))
+
+
+@dataclass(frozen=True)
+class _Scatter:
+    """Over the seeds of a cell, and what that lets further seeds tell.
+
+    Attributes:
+        sigma: Its standard deviation.
+        df: Degrees of freedom of that.
+        runs: How many there are.
+        cells: In how many cells.
+        varied: Setting → how many levels it has.
+        held: Whether seeds are a block, so that each further one costs a degree of freedom.
+        confidence: Of the intervals.
+        power: See `smallest_difference`.
+    """
+
+    sigma: float
+    df: int
+    runs: int
+    cells: int
+    varied: dict[str, int]
+    held: bool
+    confidence: float
+    power: float
+
+    def precision(self, seeds: float, cells: int = 0, more: int = 0) -> Precision:
+        """That of `seeds`, of which `more` are further ones, in so many cells."""
+        df = self.df + more * (cells - self.held)
+        sizes = {name: seeds * self.cells / levels for name, levels in self.varied.items()}
+        of_levels = {name: detectable(self.sigma, n, df, self.confidence, self.power) for name, n in sizes.items()}
+        half = float(stats.t.isf((1 - self.confidence) / 2, df)) * self.sigma * math.sqrt(2 / seeds)
+        least = detectable(self.sigma, seeds, df, self.confidence, self.power)
+        return Precision(seeds, self.runs + more * cells, half, least, of_levels)
+
+
+def _best_two(values: Sequence[NDArray[np.float64]], scatter: _Scatter, per_day: int, sign: float) -> dict[str, Any]:
+    """What `NextRuns` says of the best and the second."""
+    best, second = sorted(values, key=lambda y: -sign * float(y.mean()))[:2]
+    made, more = len(best) + len(second), per_day // 2
+    two = scatter.precision(2 / (1 / len(best) + 1 / len(second)) + more, 2, more)
+    lead = sign * float(best.mean() - second.mean())
+    needed = seeds_needed(lead, scatter.sigma, scatter.df, made, scatter.confidence, scatter.power, scatter.held)
+    return {
+        "after_two": replace(two, of_levels={}) if per_day else None,
+        "lead": lead,
+        "seeds_to_tell": needed,
+        "days_to_tell": max(2 * needed - made, 0) / per_day if needed and per_day else math.nan,
+    }
+
+
+def _within(values: Sequence[NDArray[np.float64]]) -> float:
+    """The sum of squares around the mean of each cell; exactly 0 where no cell has different values."""
+    return sum(float(np.sum((y - y.mean()) ** 2)) for y in values if np.ptp(y) > 0)
 
 
 def _varied(cells: Any, wanted: tuple[str, ...] | None, blocks: tuple[str, ...]) -> list[str]:

@@ -163,7 +163,7 @@ def probability_of_best(
         for cell, y in zip(found_cells, values, strict=True)
     ]
     left = without_block_effects(found_cells, [sign * y for y in values], blocks)
-    reason = _reason(values) or _reason(left.values)
+    reason = _reason(values)
     notes = comparison_notes([run for cell in found_cells for run in cell])
     if not reason:
         notes += [left.note] if left.note else []
@@ -199,7 +199,7 @@ def _reason(values: Sequence[NDArray[np.float64]]) -> str:
         return "there is nothing to compare it with"
     if max(map(len, values)) == 1:
         return "no settings were run with a second seed, so that chance can't be told from them"
-    if all(np.ptp(y) <= 1e-12 * np.abs(y).max() for y in values):
+    if all(np.ptp(y) == 0 for y in values):
         return "repeated runs do not differ at all, which tells nothing"
     return ""
 

@@ -71,17 +71,16 @@ rate 0.005 (n = 2, 95 % interval 0.0358 to 0.174). The difference is larger than
         return Advice(f"Nothing can be recommended: {what}.")
     means = zip(table.cells(), table.cell_means(), strict=True)
     restless = [cell for cell, mean in means if max_sigma is not None and not mean.stability < max_sigma]
-    names = tuple(table.factors)
-    runs = [run for run in table.without_blocks() if tuple(run.factors.get(name) for name in names) not in restless]
-    not_calm = tuple(map(table.title, restless))
-    if not runs:
+    names, not_calm = tuple(table.factors), tuple(map(table.title, restless))
+    calm = [run for run in table.runs if tuple(run.factors.get(name) for name in names) not in restless]
+    if not calm:
         return Advice("Nothing can be recommended: no cell has a mean σ below the bound.", not_calm=not_calm)
     if response == "final":
-        runs = [replace(run, performance=run.final) for run in runs]
-    found = recommend(runs, "stability" if response == "stability" else "performance")
-    whole = {run.name: run.factors for run in table.runs}
-    eligible = [replace(run, factors=whole[run.name]) for run in runs if run.name not in found.excluded]
-    probability = probability_of_best(eligible, None, response, names, blocks=table.held)
+        calm = [replace(run, performance=run.final) for run in calm]
+    eligible = replace(table, runs=tuple(calm))
+    found = recommend(eligible.without_blocks(), "stability" if response == "stability" else "performance")
+    left = [run for run in calm if run.name not in found.excluded]
+    probability = probability_of_best(left, None, response, names, blocks=eligible.held)
     advice = Advice("", found, probability, not_calm)
     return replace(advice, sentence=_sentence(table, response, advice))
 
