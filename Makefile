@@ -28,7 +28,7 @@ OTHERS := tests $(addprefix --ignore=,$(TRAINING))
 # of what these rooms do: what it gives on TensorFlow it gives on all.
 COMPUTING := $(addprefix tests/,faults inference losses metrics models optimizers schedules) \
 	$(addprefix --ignore=tests/faults/test_,killed_search.py ray.py scripts.py slurm.py sweep_workers.py)
-# $(call test,backend,room of the first processes,of the second,...)
+# $(call test,backend and what else is set,room of the first processes,of the second,...)
 define test
 	@status=0; for rooms in $(2); do KERAS_BACKEND=$(1) $(PYTEST) $$rooms || status=1; done; exit $$status
 endef
@@ -103,15 +103,13 @@ test-grid: .venv/.check
 # makes of two programs, or hold what trainings measure against references, it does what it does for users.
 test-jax: .venv/.check
 	@echo "Testing on JAX"
-	@status=0; \
-	for rooms in tests/callbacks tests/contracts tests/dynamics; do \
-		KERAS_BACKEND=jax $(PYTEST) $$rooms || status=1; done; \
-	for rooms in "$(COMPUTING)" tests/experiment; do \
-		KERAS_BACKEND=jax JAX_DISABLE_MOST_OPTIMIZATIONS=1 $(PYTEST) $$rooms || status=1; done; exit $$status
+	$(call test,jax,tests/callbacks tests/contracts tests/dynamics)
+	$(call test,jax JAX_DISABLE_MOST_OPTIMIZATIONS=1,"$(COMPUTING)" tests/experiment)
 
+# Here nothing is compiled, so that every monitor and control meets every way to train.
 test-torch: .venv/.check
 	@echo "Testing on PyTorch"
-	$(call test,torch,"$(COMPUTING)" $(TRAINING))
+	$(call test,torch UNETDYN_GRID=1,"$(COMPUTING)" $(TRAINING))
 
 # Docstrings, the README and the docs are run as they stand, a page's blocks one after the other in one process; so are
 # the example script and the notebooks.

@@ -1,6 +1,5 @@
 """`unetdyn sweep submit`, as a shell would call it."""
 
-import json
 import shutil
 from types import SimpleNamespace
 
@@ -51,8 +50,11 @@ def test_status_names_the_jobs(invoke, cluster, sweep):
     invoke("sweep", "submit", "rates", *SLURM, "--rows", "1-2,4")
     last = invoke("sweep", "status", "rates").output.splitlines()[-1]
     assert last.endswith("to slurm: job 17, rows 1-2,4  rates/submissions/0001")
-    (job,) = json.loads(invoke("sweep", "status", "rates", "--json").output)["submissions"]
-    assert (job["job"], job["rows"], job["numbers"]) == ("17", "1-2,4", "1-2,4")
+    (sweep.path / FOLDER / "0001/submission.json").write_text("{")
+    damaged = invoke("sweep", "status", "rates")
+    assert damaged.exit_code == 2
+    assert "0 of 4 rows done" in damaged.output
+    assert "submission.json is damaged" in damaged.output
 
 
 def test_submit_takes_what_is_left_and_says_what_waits(invoke, cluster, sweep, states):

@@ -149,5 +149,5 @@ def test_database_whose_tables_another_worker_is_making_is_opened_again(monkeypa
 
 
 def test_driver_that_is_missing_is_named(tmp_path):
-    with pytest.raises(SweepError, match=r"can't be opened: ImportError: .*No module named 'pg8000'"):
+    with pytest.raises(SweepError, match=r"can't be opened: ModuleNotFoundError: No module named 'pg8000'"):
         open_storage("postgresql+pg8000://host/x", tmp_path)

@@ -87,8 +87,8 @@ def run(
 def status(design: Path, as_json: bool) -> None:
     """Show how far the rows of a sweep are: done, running, dead, stopped, failed or missing.
 
-    It looks at run directories and claims alone, from any machine that sees them, and names the jobs that were
-    submitted, whatever became of them.
+    It looks at run directories and claims alone, from any machine that sees them; the jobs that were submitted are named
+    below, whatever became of them.
     """
     from unetdyn.runs.strict_json import dumps
     from unetdyn.sweeps.schedulers.records import submissions
@@ -97,11 +97,10 @@ def status(design: Path, as_json: bool) -> None:
 
     with in_sentences():
         found = status_of(_find(design))
-        jobs = submissions(found.sweep)
-    if as_json:
-        click.echo(dumps(found.to_dict() | {"submissions": [job.to_dict() for job in jobs]}, indent=2))
-        return
-    click.echo(printable("\n".join([describe_status(found), *map(str, jobs)])))
+        click.echo(dumps(found.to_dict(), indent=2) if as_json else printable(describe_status(found)))
+        if not as_json:
+            for job in submissions(found.sweep):  # last: a damaged record hides no row
+                click.echo(printable(str(job)))
 
 
 @click.command()

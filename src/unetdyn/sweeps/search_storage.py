@@ -125,16 +125,17 @@ def _journal(path: Path) -> Any:
 
 def _database(url: str, kind: str) -> Any:
     """Of workers that begin at once on an empty database one makes its tables; the others find that they exist."""
-    tries = 0
+    left = _TRIES
     while True:
         try:
             return optuna.storages.RDBStorage(url)
         except Exception as error:  # of SQLAlchemy, of the driver that is missing, or of the server
-            tries += 1
-            made = "already exists" in str(error) or type(error).__name__ == "IntegrityError"
-            if not made or tries == _TRIES:
-                why = "; ".join(" ".join(str(each).split())[:300] for each in (error, error.__cause__) if each)
-                raise SweepError(f"The storage {kind}://… can't be opened: {type(error).__name__}: {why}") from error
+            left -= 1
+            being_made = "already exists" in str(error) or type(error).__name__ == "IntegrityError"
+            if not (being_made and left):
+                said = error.__cause__ or error  # the driver's own words
+                why = f"{type(said).__name__}: {' '.join(str(said).split())[:300]}"
+                raise SweepError(f"The storage {kind}://… can't be opened: {why}") from error
         time.sleep(_PAUSE)
 
 

@@ -36,11 +36,6 @@ class Submission:
     rows: tuple[int, ...]
     numbers: tuple[int, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON has it; rows and numbers as `1-3,7`."""
-        texts = {"path": str(self.path), "rows": text_of(self.rows), "numbers": text_of(self.numbers)}
-        return asdict(self) | texts
-
     def __str__(self) -> str:
         return f"submitted {self.submitted} to {self.scheduler}: job {self.job}, rows {text_of(self.rows)}  {self.path}"
 
@@ -62,7 +57,7 @@ def new_folder(sweep: Sweep) -> Path:
 
 def keep(submission: Submission) -> None:
     """Write the record of a job that a scheduler has taken."""
-    values = submission.to_dict()
+    values = asdict(submission) | {"rows": text_of(submission.rows), "numbers": text_of(submission.numbers)}
     del values["path"]
     with replacing(submission.path / FILE) as temporary:
         temporary.write_text(dumps(values, indent=1) + "\n", encoding="utf-8")
