@@ -5,10 +5,8 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-import contextlib
 import errno
 import gc
-import signal
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def pytest_configure(config) -> None:
     """On JAX, what was compiled is kept for the next test, room and run: they train the same small models all the time.
 
-    Each process has a folder of its own, and what tests start has none: JAX writes there without a lock.
+    Each process has a folder of its own, and what tests start has none: JAX writes there without a lock. `make clean`
+    removes them.
     """
     if os.environ.get("KERAS_BACKEND") != "jax":
         return
@@ -45,33 +44,13 @@ def _seeded() -> None:
     keras.utils.set_random_seed(0)
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _heard_interrupts():
-    """A shell ignores Ctrl-C for what it starts in the background, and tests that send it would wait for nothing."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 @pytest.fixture(scope="module")
 def untraced():
     """On TensorFlow, functions run as they stand: tracing a training takes seconds, and the few steps of a test none.
 
     For tests of what happens around the steps. That steps come out the same when they are traced is for the contracts
-    and for tests/dynamics, and each other backend compiles them here too.
+    and for tests/dynamics; JAX compiles them here too.
     """
-    with _functions_eager(True):
-        yield
-
-
-@pytest.fixture
-def traced(untraced):
-    """For the one test of a module that is `untraced` which takes many steps."""
-    with _functions_eager(False):
-        yield
-
-
-@contextlib.contextmanager
-def _functions_eager(yes):
     import keras
 
     if keras.config.backend() != "tensorflow":
@@ -79,10 +58,9 @@ def _functions_eager(yes):
         return
     import tensorflow as tf
 
-    before = tf.config.functions_run_eagerly()
-    tf.config.run_functions_eagerly(yes)
+    tf.config.run_functions_eagerly(True)
     yield
-    tf.config.run_functions_eagerly(before)
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture

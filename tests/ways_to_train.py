@@ -25,7 +25,7 @@ NOT_SUPPORTED = {
 
 
 WHOLE_GRID = bool(os.environ.get("UNETDYN_GRID"))
-"""`make test-grid`: all units meet all ways. Else each meets the plain way and one other, another on each backend."""
+"""`make test-grid`, and PyTorch in `make check`: all units meet all ways. Else each meets the plain one and another."""
 
 
 def met_by(units):

@@ -87,8 +87,8 @@ def run(
 def status(design: Path, as_json: bool) -> None:
     """Show how far the rows of a sweep are: done, running, dead, stopped, failed or missing.
 
-    It looks at run directories and claims alone, from any machine that sees them; the jobs that were submitted are named
-    below, whatever became of them.
+    It looks at run directories and claims alone, from any machine that sees them. Below are the jobs that were
+    submitted, whatever became of them.
     """
     from unetdyn.runs.strict_json import dumps
     from unetdyn.sweeps.schedulers.records import submissions
