@@ -97,9 +97,17 @@ class StabilityMonitor(Monitor):
     @property
     def record(self) -> dict[str, NDArray[Any]]:
         """What was seen, as arrays with one element an epoch."""
-        arrays: dict[str, NDArray[Any]] = {"epoch": np.array(self._epochs, dtype=np.int64)}
+        return self._since(0)
+
+    def record_since(self, row: int) -> tuple[int, dict[str, NDArray[Any]]]:
+        """The epochs from one on."""
+        first = row if row <= len(self._epochs) else 0
+        return first, self._since(first)
+
+    def _since(self, row: int) -> dict[str, NDArray[Any]]:
+        arrays: dict[str, NDArray[Any]] = {"epoch": np.array(self._epochs[row:], dtype=np.int64)}
         for name, rows in self._rows.items():
-            columns = np.array(rows, dtype=np.float64).reshape(-1, 3).T
+            columns = np.array(rows[3 * row :], dtype=np.float64).reshape(-1, 3).T
             arrays |= dict(zip((name, f"{name}_sigma", f"{name}_cv"), columns, strict=True))
         return arrays
 
@@ -119,14 +127,14 @@ class StabilityMonitor(Monitor):
             if name in logs:
                 self._observe(name, _scalar(name, logs[name]), logs)
             else:
-                self._rows[name].append((np.nan, np.nan, np.nan))
+                self._rows[name].extend((np.nan, np.nan, np.nan))
                 self._warn_once(name, available)
 
     def _observe(self, name: str, value: float, logs: dict[str, Any]) -> None:
-        self._values[name].append(value)
+        self._values[name] = [*self._values[name], value][-self.window :]
         before, now = self.results[name], stability(self._values[name], self.window, self.ddof)
         self.results[name] = now
-        self._rows[name].append((value, now.sigma, now.coefficient_of_variation))
+        self._rows[name].extend((value, now.sigma, now.coefficient_of_variation))
         key = self.name if name == "val_loss" else f"{name}_{self.name}"
         scalars = {key: now.sigma, f"{key}_cv": now.coefficient_of_variation}
         self._put_into_logs(logs, scalars)
@@ -144,7 +152,9 @@ class StabilityMonitor(Monitor):
         self.val_losses: list[float] = []
         self._epochs: list[int] = []
         self._values: dict[str, list[float]] = {name: [] for name in self.monitor}
-        self._rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in self.monitor}
+        self._rows: dict[str, list[float]] = {
+            name: [] for name in self.monitor
+        }  # value, σ, CV of one epoch after another
         self.results = {name: stability([], self.window, self.ddof) for name in self.monitor}
 
     def get_state(self) -> dict[str, Any]:
