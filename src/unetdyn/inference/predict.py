@@ -177,18 +177,23 @@ def predict_tiled(
 
 
 def _run(plan: Plan, called: CalledModel, sections: Any, assembly: Assembly, told: Told) -> None:
-    """Predict what is left; while one batch is predicted, the next is made and the last is fetched and added up."""
+    """Predict what is left: while one batch is predicted, the next is made, the last fetched and that before added up.
 
-    def take(outputs: Any, pieces: Sequence[Piece]) -> None:
-        assembly.take(called.finish(outputs), pieces)
+    Each takes a few milliseconds, as a card does for a batch: done one after another they would let it wait.
+    """
+
+    def fetch(outputs: Any, pieces: Sequence[Piece]) -> None:
+        adding.submit(called.finish(outputs), pieces)
 
     skipped = plan.batches_before(assembly.first_row)
     done = skipped * plan.batch_size
-    with closing(ahead(plan.batches(sections, skipped))) as batches, Behind(take) as adding:
+    batches = ahead(plan.batches(sections, skipped))
+    with closing(batches), Behind(assembly.take) as adding, Behind(fetch) as fetching:
         for batch, pieces in batches:
-            adding.submit(called.start(batch), pieces)
+            fetching.submit(called.start(batch), pieces)
             done += len(pieces)
             told(done, plan.pieces)
+        fetching.wait()
         adding.wait()
     assembly.close()
 
