@@ -60,7 +60,7 @@ def step_of(model: keras.Model, options: argparse.Namespace) -> Step:
         model.optimizer.variables,
         model.metrics_variables,
     )
-    state = [[variable.value for variable in variables] for variables in kept]
+    state = tuple([variable.value for variable in variables] for variables in kept)
 
     def step() -> Any:
         nonlocal state
