@@ -7,6 +7,7 @@ import keras
 
 from unetdyn.models.layers import CropLike, LinearUpsampling
 from unetdyn.models.options import Options
+from unetdyn.models.transposed import Conv2DTranspose, Conv3DTranspose
 
 # Group norm's authors use 32 groups, which narrow levels do not have; 8 is what 3D U-Nets use (Wolny et al., 2020).
 GROUPS = 8
@@ -105,7 +106,8 @@ def upsample_like(x: Any, reference: Any, options: Options, block: str) -> Any:
     name = f"{block}_up"
     if options.upsample == "transpose":
         kernel_initializer = initializer("relu", options, name)
-        layer = layer_class("Conv{}DTranspose", options)(
+        transposed = Conv2DTranspose if options.rank == 2 else Conv3DTranspose
+        layer = transposed(
             x.shape[-1] // 2,
             2,
             strides=2,
