@@ -6,8 +6,8 @@ images with the channels last as they are: seen as `(batch, channels, height, wi
 
 A class here computes what Keras' class of the same name does, to rounding, with the same configuration and the same
 variables; float64 stays float64, which Keras' norms round to float32. So in a file it *is* Keras' class: who loads it
-needs neither this package nor PyTorch. That is what `__module__` says, which is all that Keras writes of a class besides
-its name.
+needs neither this package nor PyTorch. That is what `__module__` says, which is all that Keras writes of a class
+besides its name.
 
 Whatever else Keras' layer can do (other axes, masks, renormalisation, asymmetric padding) is left to it.
 """
