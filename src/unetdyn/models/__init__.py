@@ -9,6 +9,7 @@ of one's own is the layer `encoder`, whose layers keep their names. Records and 
 import keras  # noqa: F401  # isort: skip
 
 from unetdyn.models.attention_unets import AttentionResUNet, AttentionUNet
+from unetdyn.models.compiled import compile_forward
 from unetdyn.models.deep_supervision import without_deep_supervision
 from unetdyn.models.gates import attention_model
 from unetdyn.models.layers import CropLike, LinearUpsampling, PadToMultiple
@@ -22,5 +23,6 @@ __all__ = [
     "PadToMultiple",
     "UNet",
     "attention_model",
+    "compile_forward",
     "without_deep_supervision",
 ]

@@ -6,7 +6,7 @@ import keras
 
 
 def compile_forward(model: keras.Model, **options: Any) -> keras.Model:
-    """Compile a model's `call`, and with it the gradient, by `torch.compile`; on other backends Keras compiles by itself.
+    """Compile a model's `call`, and with it the gradient, by `torch.compile`; on other backends Keras does it itself.
 
     `model.compile(jit_compile=True)` compiles the whole train step, which falls into many pieces on PyTorch, or fails
     (https://github.com/keras-team/keras/issues/22282). The forward pass of our models is one piece: convolution, norm,
@@ -50,9 +50,8 @@ def compile_forward(model: keras.Model, **options: Any) -> keras.Model:
         plain, compiled = model.call, compiler(model.call, **options)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            """In a scope of Keras' variables have other values than their own, which a compiled call does not see."""
-            chosen = plain if in_stateless_scope() or keras.src.backend.torch.core.get_device() == "meta" else compiled
-            return chosen(*args, **kwargs)
+            """In such a scope of Keras' variables have other values than their own, and shapes may be all there is."""
+            return (plain if in_stateless_scope() else compiled)(*args, **kwargs)
 
         model.call = call
     return model
