@@ -5,9 +5,10 @@ back again), and normalises in some ten operations, each of which goes through m
 images with the channels last as they are: seen as `(batch, channels, height, width)`, with the strides that they have.
 
 A class here computes what Keras' class of the same name does, to rounding, with the same configuration and the same
-variables; float64 stays float64, which Keras' norms round to float32. So in a file it *is* Keras' class: who loads it
-needs neither this package nor PyTorch. That is what `__module__` says, which is all that Keras writes of a class
-besides its name.
+variables; float64 stays float64, which Keras' norms round to float32. **In a file it is Keras' class**: paths of
+weights are made of class names, and `keras.layers` is where the file says that it comes from. So files from before
+open, and who opens a new one needs neither this package nor PyTorch. Where both are there, `registered_name` gives
+this class back.
 
 Whatever else Keras' layer can do (other axes, masks, renormalisation, asymmetric padding) is left to it.
 """
@@ -33,13 +34,18 @@ def _channels_last(x: Tensor) -> Tensor:
     return x.movedim(1, -1)
 
 
+def _named_as_keras_own(layer: Any) -> Any:
+    layer.__module__ = keras.layers.__name__
+    keras.saving.get_custom_objects()[layer.__name__] = layer
+    return layer
+
+
+@_named_as_keras_own
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch norm over the last axis as one call, and its gradient as another; statistics and sums are float32 inside.
 
     PyTorch's own update of moving statistics takes the unbiased variance; Keras' the biased one, and so does this.
     """
-
-    __module__ = "keras.layers"
 
     def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None) -> Tensor:
         """As `keras.layers.BatchNormalization`."""
@@ -65,10 +71,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return plain and rank > 2 and (mixed or inputs.dtype == own in _WHOLE)
 
 
+@_named_as_keras_own
 class GroupNormalization(keras.layers.GroupNormalization):
     """Group and instance norm over the last axis as one call, in float32 at least."""
-
-    __module__ = "keras.layers"
 
     def call(self, inputs: Tensor) -> Tensor:
         """As `keras.layers.GroupNormalization`."""
@@ -105,10 +110,9 @@ def _padding(layer: Any, sizes: Sequence[int]) -> list[int] | None:
     return None if any(total % 2 for total in totals) else [total // 2 for total in totals]
 
 
+@_named_as_keras_own
 class Conv2D(keras.layers.Conv2D):
     """A convolution that PyTorch can pad by itself: equally on both sides, or not at all."""
-
-    __module__ = "keras.layers"
 
     def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
         """As `keras.layers.Conv2D`, on `(batch, height, width, channels)`."""
@@ -116,10 +120,9 @@ class Conv2D(keras.layers.Conv2D):
         return super().convolution_op(inputs, kernel) if y is None else y
 
 
+@_named_as_keras_own
 class Conv3D(keras.layers.Conv3D):
     """As `Conv2D`, of volumes."""
-
-    __module__ = "keras.layers"
 
     def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
         """As `keras.layers.Conv3D`, on `(batch, depth, height, width, channels)`."""
@@ -132,10 +135,9 @@ def _side_by_side(layer: Any) -> bool:
     return layer.padding == "same" and layer.pool_size == layer.strides and layer.data_format == "channels_last"
 
 
+@_named_as_keras_own
 class MaxPooling2D(keras.layers.MaxPooling2D):
     """The maximum of windows side by side."""
-
-    __module__ = "keras.layers"
 
     def call(self, inputs: Tensor) -> Tensor:
         """As `keras.layers.MaxPooling2D`."""
@@ -144,10 +146,9 @@ class MaxPooling2D(keras.layers.MaxPooling2D):
         return _channels_last(functional.max_pool2d(_channels_first(inputs), self.pool_size, ceil_mode=True))
 
 
+@_named_as_keras_own
 class MaxPooling3D(keras.layers.MaxPooling3D):
     """As `MaxPooling2D`, of volumes."""
-
-    __module__ = "keras.layers"
 
     def call(self, inputs: Tensor) -> Tensor:
         """As `keras.layers.MaxPooling3D`."""
