@@ -44,7 +44,8 @@ def _log_probabilities(y_pred: Tensor, from_logits: bool) -> tuple[Tensor, Tenso
     """ln p and ln(1 − p)."""
     if from_logits:
         return -ops.softplus(-y_pred), -ops.softplus(y_pred)
-    p = ops.clip(y_pred, SMALLEST_PROBABILITY, LARGEST_PROBABILITY)
+    one = ops.ones((), y_pred.dtype)  # a bound that is a number would be copied to the GPU, and the host wait for it
+    p = ops.clip(y_pred, SMALLEST_PROBABILITY * one, LARGEST_PROBABILITY * one)
     return ops.log(p), ops.log1p(-p)
 
 

@@ -96,22 +96,22 @@ def _foreground(y_pred: Tensor, rule: CountingRule) -> Tensor:
     threshold = rule.threshold
     if rule.from_logits and threshold is not None:  # σ(z) > t is z > ln(t / (1 − t)), without σ's rounding
         threshold = _logit(threshold)
-    return ops.greater(y_pred, threshold) if rule.comparison == ">" else ops.greater_equal(y_pred, threshold)
+    return y_pred > threshold if rule.comparison == ">" else y_pred >= threshold
 
 
 def _class_maps(batch: Batch, rule: CountingRule) -> tuple[Tensor, Tensor]:
     """Boolean maps of labels and predictions, `(batch, ..., classes)`."""
     channels, ids = batch.y_pred.shape[-1], rule.class_ids
     if ids is None and not batch.sparse and rule.threshold is not None:
-        return ops.greater(batch.y_true, LABEL_THRESHOLD), _foreground(batch.y_pred, rule)
+        return batch.y_true > LABEL_THRESHOLD, _foreground(batch.y_pred, rule)
     if channels == 1 and ids is not None:
-        true, pred = ops.greater(batch.y_true, LABEL_THRESHOLD), _foreground(batch.y_pred, rule)
+        true, pred = batch.y_true > LABEL_THRESHOLD, _foreground(batch.y_pred, rule)
         return _background_and_foreground(true, ids), _background_and_foreground(pred, ids)
     numbers = ops.convert_to_tensor(list(range(channels) if ids is None else ids), dtype="int32")
     if batch.sparse:
         true = ops.equal(batch.y_true, ops.cast(numbers, batch.y_true.dtype))
     else:
-        true = ops.greater(ops.take(batch.y_true, numbers, axis=-1), LABEL_THRESHOLD)
+        true = ops.take(batch.y_true, numbers, axis=-1) > LABEL_THRESHOLD
     if rule.threshold is None:
         pred = ops.equal(ops.cast(ops.argmax(batch.y_pred, axis=-1, keepdims=True), "int32"), numbers)
     else:

@@ -3,6 +3,9 @@
 A float32 sum stops counting at 2²⁴, an int32 sum wraps at 2³¹, and JAX has no int64 unless asked for it. So a total
 is kept as `high · 2²⁰ + low`. Both limbs hold whole numbers below 2²⁴, which float32 adds without rounding, up to a
 total of 2⁴⁴ (1.7·10¹³ pixels). float32 and not int32, because TensorFlow keeps int32 variables off the accelerator.
+
+Numbers meet tensors by operators here and in the other files of this room: of a number that `keras.ops` is given, Keras
+makes a tensor, and on PyTorch that copy makes the host wait for all that the GPU was told before (Keras 3.15).
 """
 
 from collections.abc import Sequence
@@ -28,14 +31,14 @@ def limbs_of_sum(counts: Tensor) -> Tensor:
     Returns:
         High limb and low limb as float32, `(2, ...)`.
     """
-    low = ops.sum(ops.mod(counts, LIMB), axis=0)
-    high = ops.sum(ops.floor_divide(counts, LIMB), axis=0) + ops.floor_divide(low, LIMB)
-    return ops.cast(ops.stack([high, ops.mod(low, LIMB)]), "float32")
+    low = ops.sum(counts % LIMB, axis=0)
+    high = ops.sum(counts // LIMB, axis=0) + low // LIMB
+    return ops.cast(ops.stack([high, low % LIMB]), "float32")
 
 
 def limbs_of(counts: Tensor) -> Tensor:
     """Whole numbers from 0 to 2³¹, int32 `(...)`, as limbs, float32 `(2, ...)`."""
-    return ops.cast(ops.stack([ops.floor_divide(counts, LIMB), ops.mod(counts, LIMB)]), "float32")
+    return ops.cast(ops.stack([counts // LIMB, counts % LIMB]), "float32")
 
 
 def weighted(limbs: Tensor, weights: Sequence[int]) -> Tensor:
@@ -48,8 +51,7 @@ def weighted(limbs: Tensor, weights: Sequence[int]) -> Tensor:
     Returns:
         Limbs, `(2, ..., scores)`; exact where the sum is below 2⁴⁴.
     """
-    factors = ops.expand_dims(ops.convert_to_tensor(weights, dtype="float32"), axis=-1)
-    high_and_low = ops.sum(limbs * factors, axis=-2)
+    high_and_low = sum(weight * limbs[..., place, :] for place, weight in enumerate(weights) if weight)
     return _carried(high_and_low[0], high_and_low[1])
 
 

@@ -52,25 +52,26 @@ def raise_flags(batch: Batch, rule: CountingRule) -> Tensor:
     """What the counted pixels of a batch give for each of `FLAGS`: float32, at least 0."""
     y_true, y_pred = batch.y_true, batch.y_pred
     probabilities = not rule.from_logits and rule.threshold is not None
-    outside = ops.logical_or(ops.less(y_pred, 0), ops.greater(y_pred, 1))
-    background = ops.less_equal(y_true, LABEL_THRESHOLD)
+    outside = ops.logical_or(y_pred < 0, y_pred > 1)
+    background = y_true <= LABEL_THRESHOLD
     exclusive = rule.threshold is None and not batch.sparse
     raised = [
         background,
         ops.logical_not(ops.isfinite(y_true)),
         ops.all(background, axis=-1, keepdims=True) if exclusive else ops.zeros_like(background),
-        ops.not_equal(y_pred, 1),
+        y_pred != 1,
         outside if probabilities else ops.zeros_like(y_pred, dtype="bool"),
         ops.isnan(y_pred),
     ]
-    labels = ops.cast(ops.where(ops.isfinite(y_true), y_true, 0), "float32")
+    zero = ops.zeros((), "float32")
+    labels = ops.where(ops.isfinite(y_true), ops.cast(y_true, "float32"), zero)
     if batch.counted is not None:
         raised = [ops.logical_and(pixels, batch.counted) for pixels in raised]
-        labels = ops.where(batch.counted, labels, 0.0)
-    positive = ops.greater(labels, 0)
-    extremes = [labels, -labels, ops.where(positive, 1 / ops.where(positive, labels, 1.0), 0.0)]
+        labels = ops.where(batch.counted, labels, zero)
+    positive = labels > 0
+    extremes = [labels, -labels, ops.where(positive, 1 / ops.where(positive, labels, zero + 1), zero)]
     flags = [ops.cast(ops.any(pixels), "float32") for pixels in raised]
-    return ops.stack(flags + [ops.maximum(ops.max(values), 0.0) for values in extremes])
+    return ops.stack(flags + [ops.maximum(ops.max(values), zero) for values in extremes])
 
 
 def warnings_due(flags: np.ndarray, *, channels: int, sparse: bool) -> list[tuple[str, str]]:

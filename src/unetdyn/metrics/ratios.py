@@ -68,10 +68,10 @@ def update(batch: Batch, rule: CountingRule, ratio: Ratio) -> Tensor:
 def _score_sums(limbs: Tensor, rule: CountingRule, ratio: Ratio) -> Tensor:
     """Sum of scores in units of 2⁻²², and their number, of counts `(2, images, 4, scores)`: `(2, 2, scores)`."""
     above, below, subject = _parts(limbs, ratio)
-    filled = ops.greater(subject, 0)
+    filled = subject > 0
     value = 0.0 if rule.empty == "skip" else rule.empty
-    scores = ops.where(filled, ops.divide_no_nan(above, below), value)
-    included = ops.greater(counts.to_float(counts.weighted(limbs, ALL)), 0)
+    scores = ops.where(filled, ops.divide_no_nan(above, below), value + ops.zeros_like(below))
+    included = counts.to_float(counts.weighted(limbs, ALL)) > 0
     if rule.empty == "skip":
         included = ops.logical_and(included, filled)
     included = ops.cast(included, "int32")
@@ -91,11 +91,11 @@ def compute(totals: Tensor, rule: CountingRule, ratio: Ratio) -> Tensor:
     else:
         sums = counts.to_float(totals)
         above, below, subject = sums[0] / SCORE_UNITS, sums[1], sums[1]
-    defined, scores = ops.greater(subject, 0), ops.divide_no_nan(above, below)
+    defined, scores = subject > 0, ops.divide_no_nan(above, below)
     if rule.empty != "skip":
-        return ops.mean(ops.where(defined, scores, rule.empty))
+        return ops.mean(ops.where(defined, scores, rule.empty + ops.zeros_like(scores)))
     number = ops.sum(ops.cast(defined, "float32"))
-    return ops.where(number > 0, ops.sum(scores) / ops.maximum(number, 1.0), float("nan"))
+    return ops.sum(scores) / number  # of none it is 0 / 0
 
 
 def score(y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None, rule: CountingRule, ratio: Ratio) -> Tensor:

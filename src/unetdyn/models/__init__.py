@@ -6,13 +6,17 @@ of one's own is the layer `encoder`, whose layers keep their names. Records and 
 """
 
 # Keras first: it fires the registration hook before our own modules are half imported.
-import keras  # noqa: F401  # isort: skip
+import keras  # isort: skip
 
 from unetdyn.models.attention_unets import AttentionResUNet, AttentionUNet
+from unetdyn.models.compiled import compile_forward
 from unetdyn.models.deep_supervision import without_deep_supervision
 from unetdyn.models.gates import attention_model
 from unetdyn.models.layers import CropLike, LinearUpsampling, PadToMultiple
 from unetdyn.models.unet import UNet
+
+if keras.backend.backend() == "torch":
+    import unetdyn.models.torch_layers  # noqa: F401 - for files that name them
 
 __all__ = [
     "AttentionResUNet",
@@ -22,5 +26,6 @@ __all__ = [
     "PadToMultiple",
     "UNet",
     "attention_model",
+    "compile_forward",
     "without_deep_supervision",
 ]

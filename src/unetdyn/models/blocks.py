@@ -14,8 +14,13 @@ GROUPS = 8
 
 
 def layer_class(template: str, options: Options) -> Any:
-    """Keras' layer for 2D or 3D images: `"Conv{}D"` is `Conv2D` or `Conv3D`."""
-    return getattr(keras.layers, template.format(options.rank))
+    """Keras' layer for 2D or 3D images: `"Conv{}D"` is `Conv2D` or `Conv3D`; on PyTorch one that copies less."""
+    name = template.format(options.rank)
+    if keras.backend.backend() == "torch":
+        from unetdyn.models import torch_layers
+
+        return getattr(torch_layers, name, None) or getattr(keras.layers, name)
+    return getattr(keras.layers, name)
 
 
 def convolve(
@@ -52,11 +57,11 @@ def normalise(x: Any, options: Options, name: str) -> Any:
     if options.norm is None:
         return x
     if options.norm == "batch":
-        return keras.layers.BatchNormalization(momentum=options.momentum, name=name)(x)
+        return layer_class("BatchNormalization", options)(momentum=options.momentum, name=name)(x)
     if options.norm == "layer":
         return keras.layers.LayerNormalization(name=name)(x)
     groups = -1 if options.norm == "instance" else gcd(GROUPS, x.shape[-1])
-    return keras.layers.GroupNormalization(groups=groups, name=name)(x)
+    return layer_class("GroupNormalization", options)(groups=groups, name=name)(x)
 
 
 def activate(x: Any, options: Options, name: str) -> Any:
