@@ -157,6 +157,14 @@ class Backend(Protocol):
     def write_row(self, table: keras.Variable, place: Tensor, row: Tensor) -> None:
         """Overwrite row number `place`, an integer scalar, of a `(rows, width)` variable with `row`, `(width,)`."""
 
+    def read_rows(self, table: Tensor, places: np.ndarray) -> np.ndarray:
+        """The rows with these numbers of the value of a `(rows, width)` variable, as a new array on the host.
+
+        Example:
+            >>> backend.read_rows(keras.ops.array([[1.0], [2.0], [3.0]]), np.array([2, 0])).tolist()
+            [[3.0], [1.0]]
+        """
+
     def copy_into(self, variables: Sequence[keras.Variable], tensors: Sequence[Tensor]) -> None:
         """Assign a tensor to each variable, in the variable's own type."""
 

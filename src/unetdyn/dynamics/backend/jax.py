@@ -154,6 +154,11 @@ def write_row(table: keras.Variable, place: Tensor, row: Tensor) -> None:
     table.assign(ops.slice_update(table.value, (place, 0), row[None]))
 
 
+def read_rows(table: Tensor, places: np.ndarray) -> np.ndarray:
+    """The whole table goes to the host: a slice would be compiled anew for each number of rows."""
+    return np.asarray(table)[places]
+
+
 def copy_into(variables: Sequence[keras.Variable], tensors: Sequence[Tensor]) -> None:
     """One assignment for each."""
     for variable, tensor in zip(variables, tensors, strict=True):

@@ -250,6 +250,11 @@ def write_row(table: keras.Variable, place: Tensor, row: Tensor) -> None:
     table.value.scatter_update(tf.IndexedSlices(row[None], place[None]))
 
 
+def read_rows(table: Tensor, places: np.ndarray) -> np.ndarray:
+    """The whole table goes to the host."""
+    return ops.convert_to_numpy(table)[places]
+
+
 def copy_into(variables: Sequence[keras.Variable], tensors: Sequence[Tensor]) -> None:
     """One assignment for each."""
     for variable, tensor in zip(variables, tensors, strict=True):

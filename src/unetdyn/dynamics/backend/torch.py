@@ -119,6 +119,11 @@ def write_row(table: keras.Variable, place: Tensor, row: Tensor) -> None:
     table.value.detach().index_copy_(0, place.reshape(1).long(), row.detach()[None])
 
 
+def read_rows(table: Tensor, places: np.ndarray) -> np.ndarray:
+    """Only these go to the host."""
+    return table.detach()[torch.from_numpy(places).to(table.device)].cpu().numpy()
+
+
 def copy_into(variables: Sequence[keras.Variable], tensors: Sequence[Tensor]) -> None:
     """One call for all; an `assign` for each costs the host more than the copying."""
     if variables:
