@@ -61,7 +61,7 @@ class Ring:
         """Put `row`, of shape `(width,)`, in place `count mod capacity`; called inside the compiled step."""
         place = self.count.value % self.capacity
         backend.write_row(self.table, place, row)
-        self.count.assign_add(1)
+        backend.count_up(self.count)
 
     def take(self, table: Any, count: Any) -> tuple[np.ndarray, np.ndarray]:
         """The rows written since the last `take`, in order.
