@@ -1,4 +1,4 @@
-"""What of an epoch's end is the host's? Milliseconds in which monitors read and digest an epoch of short steps, by part.
+"""What of an epoch's end is the host's? Milliseconds in which monitors read and digest an epoch's steps, by part.
 
     KERAS_BACKEND=jax python benchmarks/epoch_reading.py
     KERAS_BACKEND=torch python benchmarks/epoch_reading.py --epochs 8
@@ -8,9 +8,9 @@ steps, not on their size), trains with GradientMonitor, UpdateMonitor, NoiseScal
 of an epoch everything that the device was told is waited for before the first of them is called: what is measured is
 no step. The functions of each part are timed from inside. Medians over epochs, with quartiles, after three to warm up.
 
-Parts: `ring`, from the device to arrays on the host; `rows`, what the taps make of these; a line for each monitor, which
-makes numbers, arrays and findings of its rows; `rest`, the hooks around it. `handed over`, which is not in the sum, is
-what JAX' trainer takes to put the values into all variables at an epoch's end, and how many these are.
+Parts: `ring`, from the device to arrays on the host; `rows`, what the taps make of these; a line for each monitor,
+which makes numbers, arrays and findings of its rows; `rest`, the hooks around it. `handed over`, which is not in the
+sum, is what JAX' trainer takes to put the values into all variables at an epoch's end, and how many these are.
 With `--record` a RunRecorder writes all of it down, too, as `recorder`. `--cpu` counts the seconds in which this thread
 computes instead of those that pass: of a machine that others use, but without any waiting for a device.
 """

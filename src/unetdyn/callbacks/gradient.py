@@ -172,9 +172,7 @@ class GradientMonitor(StepMonitor):
         self._look_for_explosions(rows, by_block)
         self._look_for_vanishing(rows, medians)
         if self.is_new("spike", {"whole"} if spiking.any() else set()):
-            self.report(
-                messages.gradient_spikes(rows.step, rows.grad_norm, by_block, spiking, self.spike, self.window)
-            )
+            self.report(messages.gradient_spikes(rows.step, rows.grad_norm, by_block, spiking, self.spike, self.window))
         return self._scalars(rows, medians, spiking)
 
     def _spikes(self, norms: NDArray[np.float64]) -> NDArray[np.bool_]:

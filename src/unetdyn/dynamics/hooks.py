@@ -225,7 +225,7 @@ def keep_finite_in(model: keras.Model, overrides: Overrides) -> None:
     """
     keep_finite(model.non_trainable_variables)
     whole_step = backend.finite_after_step(model)
-    if whole_step is not None:
+    if whole_step is not None and not hasattr(vars(model).get("train_step"), _MARK):
         overrides.set(model, "train_step", _checked_once(model, model.train_step, whole_step))
     for layer in model._flatten_layers():
         if not layer.built:
@@ -245,23 +245,22 @@ def _checked_once(
     model: keras.Model, train_step: Callable[..., Any], whole_step: Callable[[Sequence[keras.Variable]], Any]
 ) -> Callable[..., Any]:
     """The train step, after which all that is kept finite is looked at together, and not at each assignment in it."""
-    kept: dict[int, tuple[keras.Variable, Any]] = {}
+    assigns = [(variable, vars(variable).get("assign")) for variable in model.non_trainable_variables]
+    kept = [(variable, assign) for variable, assign in assigns if hasattr(assign, _MARK)]
 
     @functools.wraps(train_step)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        if not kept:
-            assigns = [(v, vars(v).get("assign")) for v in model.non_trainable_variables]
-            kept.update({id(v): (v, assign) for v, assign in assigns if hasattr(assign, _MARK)})
+        now = [(variable, assign) for variable, assign in kept if vars(variable).get("assign") is assign]
         inside = Overrides()
-        with whole_step([variable for variable, _ in kept.values()]):
-            for variable, assign in kept.values():
-                if vars(variable).get("assign") is assign:
-                    inside.set(variable, "assign", getattr(assign, _MARK))
+        with whole_step([variable for variable, _ in now]):
+            for variable, assign in now:
+                inside.set(variable, "assign", getattr(assign, _MARK))
             try:
                 return train_step(*args, **kwargs)
             finally:
                 inside.restore()
 
+    setattr(checked, _MARK, train_step)
     return checked
 
 

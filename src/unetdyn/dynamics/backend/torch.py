@@ -47,7 +47,8 @@ def snapshot(variables: Sequence[keras.Variable]) -> list[Tensor]:
     """Copies, in one call: PyTorch updates weights in place."""
     values = [v.value.detach() for v in variables]
     copies = [torch.empty_like(value) for value in values]
-    torch._foreach_copy_(copies, values)
+    if values:  # PyTorch takes no empty lists
+        torch._foreach_copy_(copies, values)
     return copies
 
 
@@ -83,7 +84,7 @@ def norms_and_nonfinite(tensors: Sequence[Tensor | None]) -> tuple[Tensor, Tenso
     owners = [owner for owner, tensor in enumerate(tensors) if tensor is not None]
     if _on_host(squares) or not owners:
         return squares, count_nonfinite(tensors, squares)
-    bad = _joined([tensors[owner] for owner in owners]).mul_(0).ne_(0)
+    bad = _joined([tensors[owner] for owner in owners]).mul_(0).ne(0).to(torch.float32)
     counts = torch._foreach_norm(bad.split([tensors[owner].numel() for owner in owners]), ord=1)
     return squares, _totals(torch.stack(counts), owners, len(tensors))
 
@@ -94,8 +95,8 @@ def _on_host(tensor: Tensor) -> bool:
 
 
 def _joined(tensors: Sequence[Tensor]) -> Tensor:
-    """All entries in one float32 vector of its own."""
-    return torch.cat([tensor.detach().reshape(-1) for tensor in tensors]).to(torch.float32)
+    """All entries in one vector, a copy."""
+    return torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
 
 
 def weight_and_change_norms(
@@ -115,7 +116,7 @@ def times(gradient: Tensor, factor: Tensor) -> Tensor:
 def scalar_product(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     """`sum(left * right)` would allocate a copy of each. Beside the host, one call for all takes the least time."""
     if pairs and not _on_host(pairs[0][0]):
-        return torch.dot(*map(_joined, zip(*pairs, strict=True)))
+        return torch.dot(*(_joined(tensors).to(torch.float32) for tensors in zip(*pairs, strict=True)))
     pairs = [(ops.cast(left, "float32"), ops.cast(right, "float32")) for left, right in pairs]
     products = [torch.dot(left.detach().reshape(-1), right.detach().reshape(-1)) for left, right in pairs]
     return ops.sum(ops.stack(products)) if products else ops.zeros((), "float32")
@@ -134,7 +135,7 @@ def _finite_after(variables: Sequence[keras.Variable]) -> Iterator[None]:
     finally:
         values = [v.value.detach() for v in variables]
         if values:
-            now, old = (torch.cat([tensor.reshape(-1) for tensor in tensors]) for tensors in (values, before))
+            now, old = _joined(values), _joined(before)
             finite = torch.where(now.abs() < float("inf"), now, old).split([value.numel() for value in values])
             torch._foreach_copy_(values, [part.view_as(value) for part, value in zip(finite, values, strict=True)])
 
