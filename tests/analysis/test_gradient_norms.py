@@ -45,7 +45,10 @@ def test_spikes_equal_the_definition(seed, window, factor):
     rng = np.random.default_rng(seed)
     norms = np.exp(rng.standard_t(2, size=60))
     norms[rng.integers(0, 60, 4)] = [0.0, np.nan, np.inf, 1e9]
-    assert spikes(norms, factor, window).tolist() == by_loop(norms, factor, window)
+    expected = by_loop(norms, factor, window)
+    assert spikes(norms, factor, window).tolist() == expected
+    since = int(rng.integers(0, 61))
+    assert spikes(norms, factor, window, since).tolist() == expected[since:]
 
 
 def test_no_false_alarm_on_stationary_noise():

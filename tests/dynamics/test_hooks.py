@@ -2,8 +2,9 @@
 
 import keras
 import numpy as np
+import pytest
 
-from unetdyn.dynamics.hooks import keep_finite, release
+from unetdyn.dynamics.hooks import Overrides, keep_finite, keep_finite_in, release
 
 
 def norm():
@@ -71,3 +72,45 @@ def test_keep_finite_leaves_integers_alone():
     variable = keras.Variable([1], dtype="int32", trainable=False)
     keep_finite([variable])
     assert "assign" not in vars(variable)
+
+
+def trained_on(*batches):
+    """Two layers' statistics after a training step on each batch with all kept finite, and the model."""
+    model = keras.Sequential([keras.Input((2,)), norm(), norm(), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    overrides = Overrides()
+    keep_finite_in(model, overrides)
+    for batch in batches:
+        model.train_on_batch(np.array(batch, "float32"), np.zeros((2, 1)))
+        assert all("assign" in vars(variable) for variable in model.layers[0].non_trainable_variables)
+    overrides.restore()
+    release(model.variables)
+    return [statistics(layer) for layer in model.layers[:2]], model
+
+
+def test_a_whole_step_judges_entry_by_entry_and_leaves_no_trace():
+    good = [[1.0, 2.0], [3.0, 6.0]]
+    (first, second), model = trained_on(good, [[np.nan, 2.0], [3.0, 6.0]])
+    (after_good, _), _ = trained_on(good)
+    (all_good, _), _ = trained_on(good, [[0.0, 2.0], [3.0, 6.0]])
+    assert [[row[0] for row in first], [row[1] for row in first]] == [
+        [row[0] for row in after_good],
+        [row[1] for row in all_good],
+    ]
+    assert np.isfinite(second).all()
+    assert "train_step" not in vars(model)
+    assert not any("assign" in vars(variable) for variable in model.variables)
+
+
+def test_a_step_that_raises_leaves_what_is_kept_finite_kept():
+    def fails(truth, predicted):
+        raise OSError("no loss today")
+
+    model = keras.Sequential([keras.Input((2,)), norm(), keras.layers.Dense(1)])
+    model.compile("sgd", fails, run_eagerly=True)
+    overrides = Overrides()
+    keep_finite_in(model, overrides)
+    before = [vars(variable)["assign"] for variable in model.layers[0].non_trainable_variables]
+    with pytest.raises(OSError, match="no loss today"):
+        model.train_on_batch(np.ones((2, 2)), np.zeros((2, 1)))
+    assert [vars(variable)["assign"] for variable in model.layers[0].non_trainable_variables] == before

@@ -60,6 +60,28 @@ def test_tap_measures_what_a_second_pass_does_and_leaves_training_undisturbed(na
     assert not rows.nonfinite.any()
 
 
+@pytest.mark.skipif(BACKEND != "torch", reason="elsewhere a device does what the host does")
+def test_a_device_measures_what_the_host_does(monkeypatch):
+    model, rows = trained(OPTIMIZERS["clipnorm"](), tapped=True)
+    monkeypatch.setattr("unetdyn.dynamics.backend.torch._on_host", lambda tensor: False)
+    there, found = trained(OPTIMIZERS["clipnorm"](), tapped=True)
+    assert_same_weights(weights_of(model), weights_of(there))
+    for name in ("grad_norm_sq", "weight_norm_sq", "update_norm_sq", "nonfinite", "applied_grad_norm", "iteration"):
+        np.testing.assert_allclose(getattr(found, name), getattr(rows, name), rtol=1e-5)
+
+
+def test_what_is_kept_of_rows_keeps_no_table():
+    model = dense_model()
+    model.compile("sgd", "mse")
+    tap = OptimizerTap(model, lambda step: {"rate": step.learning_rate})
+    fit(model, dense_data(20))
+    rows = tap.read()
+    assert rows.learning_rate.base is None
+    assert rows.extra["rate"].base is None
+    with pytest.raises(ValueError, match="read-only"):
+        rows.grad_norm_sq[0] = 0  # other taps have the same array
+
+
 def test_tap_returns_every_step_once_whatever_the_capacity():
     model = dense_model()
     model.compile("sgd", "mse")

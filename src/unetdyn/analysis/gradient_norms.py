@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unetdyn._checks import check_count, check_positive
-from unetdyn.analysis.robust import finite_median, scaled_mad
+from unetdyn.analysis.robust import MAD_TO_SIGMA, finite_median, finite_medians
 
 SPIKE_FACTOR = 6.0
 SPIKE_WINDOW = 100
@@ -15,7 +15,9 @@ SPIKE_WINDOW = 100
 _LEAST_RISE = 2.0  # in a nearly noiseless history six robust standard deviations would be a few per cent
 
 
-def spikes(norms: ArrayLike, factor: float = SPIKE_FACTOR, window: int = SPIKE_WINDOW) -> NDArray[np.bool_]:
+def spikes(
+    norms: ArrayLike, factor: float = SPIKE_FACTOR, window: int = SPIKE_WINDOW, since: int = 0
+) -> NDArray[np.bool_]:
     """Which norms are far above the running median of those before.
 
     Step t is a spike where log nₜ − m > factor · s and nₜ > 2 exp(m), with m the median of the logarithms of the last
@@ -31,9 +33,10 @@ def spikes(norms: ArrayLike, factor: float = SPIKE_FACTOR, window: int = SPIKE_W
             by 30 %, nine in ten of the steps with ten times the usual norm are found.
         window: How many steps are usual, ≥ 4. Default 100: long enough for a scale to within 10 %, short enough to
             follow a learning-rate schedule.
+        since: The first step that is looked at; those before it only say what is usual. Default 0.
 
     Returns:
-        `(steps,)` bool.
+        `(steps − since,)` bool.
 
     Raises:
         ValueError: If `factor` or `window` is out of range.
@@ -51,16 +54,16 @@ def spikes(norms: ArrayLike, factor: float = SPIKE_FACTOR, window: int = SPIKE_W
     norms = np.asarray(norms, dtype=np.float64)
     found = np.zeros(len(norms), dtype=bool)
     usable = np.flatnonzero(np.isfinite(norms) & (norms > 0))
-    first = max(window // 4, 1)
+    first = max(window // 4, 1, int(np.searchsorted(usable, since)))
     if len(usable) <= first:
-        return found
+        return found[since:]
     logs = np.log(norms[usable])
     padded = np.concatenate([np.full(window, np.nan), logs[:-1]])
     past = np.lib.stride_tricks.sliding_window_view(padded, window)[first:]
-    centre = np.nanmedian(past, axis=1)
-    scale = scaled_mad(past, centre[:, None])[:, 0]
+    centre = finite_medians(past)
+    scale = MAD_TO_SIGMA * finite_medians(np.abs(past - centre[:, None]))
     found[usable[first:]] = logs[first:] - centre > np.maximum(factor * scale, np.log(_LEAST_RISE))
-    return found
+    return found[since:]
 
 
 def check_spike(factor: float, window: int) -> None:

@@ -18,6 +18,27 @@ def finite_median(values: ArrayLike) -> float:
     return float(np.median(finite)) if finite.size else float("nan")
 
 
+def finite_medians(values: NDArray) -> NDArray[np.float64]:
+    """`finite_median` of each row, all at once.
+
+    Args:
+        values: `(rows, n)`.
+
+    Returns:
+        `(rows,)` float64, NaN where a row has no finite value.
+
+    Example:
+        >>> finite_medians(np.array([[1.0, np.nan, 3.0], [np.inf, 5.0, np.nan]])).tolist()
+        [2.0, 5.0]
+    """
+    if not values.shape[1]:
+        return np.full(len(values), np.nan)
+    finite = np.isfinite(values)
+    ordered = np.sort(np.where(finite, values, np.nan), axis=1)  # NaN come last
+    rows, count = np.arange(len(values)), finite.sum(axis=1)
+    return (ordered[rows, (count - 1) // 2] + ordered[rows, count // 2]) / 2.0
+
+
 def scaled_mad(values: NDArray[np.float64], centre: NDArray[np.float64] | float | None = None) -> NDArray[np.float64]:
     """The median absolute deviation times 1.4826: the standard deviation, where the values are normal.
 

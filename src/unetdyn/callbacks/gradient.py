@@ -14,8 +14,8 @@ from unetdyn.analysis.diagnosis.causes.vanishing import VANISH
 from unetdyn.analysis.diagnosis.messages import gradient as messages
 from unetdyn.analysis.diagnosis.messages.gradient import NonFinite
 from unetdyn.analysis.gradient_norms import SPIKE_FACTOR, SPIKE_WINDOW, Profile, check_spike, profile, spikes
-from unetdyn.analysis.robust import finite_median
-from unetdyn.analysis.update_ratios import norm
+from unetdyn.analysis.robust import finite_median, finite_medians
+from unetdyn.analysis.update_ratios import norm, norms
 from unetdyn.callbacks.step_callbacks import StepMonitor
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Rows
@@ -154,43 +154,44 @@ class GradientMonitor(StepMonitor):
         )
 
     def _measure(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
-        norms = rows.grad_norm
-        by_block = {name: norm(rows.grad_norm_sq[:, columns]) for name, columns in blocks.items()}
-        spiking = self._spikes(norms)
+        of_blocks = norms(rows.grad_norm_sq, list(blocks.values()))
+        by_block = dict(zip(blocks, of_blocks, strict=True))
+        medians = dict(zip(blocks, finite_medians(of_blocks).tolist(), strict=True))
+        spiking = self._spikes(rows.grad_norm)
         self._series.append(
             step=rows.step,
             epoch=np.full(len(rows), self._epoch),
-            grad_norm=norms.astype(np.float32),
+            grad_norm=rows.grad_norm.astype(np.float32),
             applied_grad_norm=rows.applied_grad_norm,
             applied=rows.applied,
             nonfinite=rows.nonfinite.sum(axis=1),
             spike=spiking,
-            block_grad_norm={name: values.astype(np.float32) for name, values in by_block.items()},
+            block_grad_norm=dict(zip(blocks, of_blocks.astype(np.float32), strict=True)),
         )
         self._look_for_nonfinite(rows, blocks)
-        self._look_for_trouble(rows, by_block, spiking)
-        return self._scalars(rows, by_block, spiking)
+        self._look_for_explosions(rows, by_block)
+        self._look_for_vanishing(rows, medians)
+        if self.is_new("spike", {"whole"} if spiking.any() else set()):
+            self.report(messages.gradient_spikes(rows.step, rows.grad_norm, by_block, spiking, self.spike, self.window))
+        return self._scalars(rows, medians, spiking)
 
     def _spikes(self, norms: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Of these steps, with those before them as what is usual."""
         if self.spike is None:
             return np.zeros(len(norms), bool)
         known = np.concatenate([self._usual, norms])
-        found = spikes(known, self.spike, self.window)[len(self._usual) :]
+        found = spikes(known, self.spike, self.window, since=len(self._usual))
         self._usual = known[np.isfinite(known) & (known > 0)][-self.window :]
         return found
 
-    def _scalars(
-        self, rows: Rows, by_block: dict[str, NDArray[np.float64]], spiking: NDArray[np.bool_]
-    ) -> dict[str, float]:
-        norms = rows.grad_norm
-        medians = {name: finite_median(values) for name, values in by_block.items()}
+    def _scalars(self, rows: Rows, medians: dict[str, float], spiking: NDArray[np.bool_]) -> dict[str, float]:
+        whole = rows.grad_norm
         scalars = {
-            "grad_norm": finite_median(norms),
-            "grad_norm_max": float(np.fmax.reduce(norms)),
-            "grad_nonfinite": float((rows.nonfinite > 0).any(axis=1).sum()),
-            "grad_exploding": float((_of_finite(rows, norms) > self.explode).sum()),
-            "grad_vanishing": float((norms < self.vanish).sum()),
+            "grad_norm": finite_median(whole),
+            "grad_norm_max": float(np.fmax.reduce(whole)),
+            "grad_nonfinite": float((~rows.finite).sum()),
+            "grad_exploding": float((whole[rows.finite] > self.explode).sum()),
+            "grad_vanishing": float((whole < self.vanish).sum()),
             "grad_vanishing_blocks": float(sum(median < self.vanish for median in medians.values())),
             "grad_clipped": float(_clipped(rows).sum()),
         }
@@ -201,7 +202,7 @@ class GradientMonitor(StepMonitor):
         return scalars
 
     def _look_for_nonfinite(self, rows: Rows, blocks: dict[str, list[int]]) -> None:
-        where = np.flatnonzero((rows.nonfinite > 0).any(axis=1))
+        where = np.flatnonzero(~rows.finite)
         if not len(where):
             self.is_new("nonfinite", set())
             return
@@ -228,30 +229,27 @@ class GradientMonitor(StepMonitor):
             applied=not rows.skipped[row],
         )
 
-    def _look_for_trouble(
-        self, rows: Rows, by_block: dict[str, NDArray[np.float64]], spiking: NDArray[np.bool_]
-    ) -> None:
-        norms = rows.grad_norm
-        self._look_for_explosions(rows, by_block)
-        medians = {"the whole gradient": finite_median(norms)}
-        medians |= {f"block {name}": finite_median(values) for name, values in by_block.items()}
-        below = {where: median for where, median in medians.items() if median < self.vanish}
+    def _look_for_vanishing(self, rows: Rows, medians: dict[str, float]) -> None:
+        named = {"the whole gradient": finite_median(rows.grad_norm)}
+        named |= {f"block {name}": median for name, median in medians.items()}
+        below = {where: median for where, median in named.items() if median < self.vanish}
         if self.is_new("vanishing", set(below)):
-            self.report(messages.vanishing_gradients(below, len(by_block), self.vanish, len(rows)))
-        if self.is_new("spike", {"whole"} if spiking.any() else set()):
-            self.report(messages.gradient_spikes(rows.step, norms, by_block, spiking, self.spike, self.window))
+            self.report(messages.vanishing_gradients(below, len(medians), self.vanish, len(rows)))
 
     def _look_for_explosions(self, rows: Rows, by_block: dict[str, NDArray[np.float64]]) -> None:
-        norms = _of_finite(rows, rows.grad_norm)
+        if not (rows.grad_norm[rows.finite] > self.explode).any():
+            self.is_new("exploding", set())
+            return
         by_block = {name: _of_finite(rows, values) for name, values in by_block.items()}
         blocks_above = [name for name, values in by_block.items() if (values > self.explode).any()]
-        if self.is_new("exploding", {"whole", *blocks_above} if (norms > self.explode).any() else set()):
-            self.report(messages.exploding_gradients(rows.step, norms, by_block, self.explode))
+        if self.is_new("exploding", {"whole", *blocks_above}):
+            whole = _of_finite(rows, rows.grad_norm)
+            self.report(messages.exploding_gradients(rows.step, whole, by_block, self.explode))
 
 
 def _of_finite(rows: Rows, norms: NDArray[np.float64]) -> NDArray[np.float64]:
     """NaN at steps whose gradient has entries that are not finite: the infinite norm of such a step is no explosion."""
-    return np.where((rows.nonfinite > 0).any(axis=1), np.nan, norms)
+    return np.where(rows.finite, norms, np.nan)
 
 
 def _clipped(rows: Rows) -> NDArray[np.bool_]:

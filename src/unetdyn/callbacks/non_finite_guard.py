@@ -130,7 +130,7 @@ class NonFiniteGuard(StepControl):
         return StepRecord(step=number, variable=text, block=text, entries=number, variables=number)
 
     def _measure(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
-        bad = np.flatnonzero(rows.nonfinite.any(axis=1))
+        bad = np.flatnonzero(~rows.finite)
         counts = rows.nonfinite[bad]
         # Blocks are in the order of the network, and NaN travels from the loss towards the input.
         ordered = [(name, column) for name, columns in blocks.items() for column in columns]
@@ -197,7 +197,7 @@ class _Watch:
 
     def count(self, rows: Rows) -> None:
         """Go on with the run of skipped updates, and stop training where it is too long."""
-        bad = np.any(rows.nonfinite > 0, axis=1)
+        bad = ~rows.finite
         counted = bad & (rows.extra["loss_scale"][:, 0] <= _LARGEST_SCALE_THAT_NEEDS_NO_LOWERING)
         for step, is_bad, counts in zip(rows.step, bad, counted, strict=True):
             self.run = self.run + int(counts) if is_bad else 0

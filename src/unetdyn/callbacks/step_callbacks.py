@@ -261,6 +261,8 @@ def _trained(found: Blocks, rows: Rows, variables: list[keras.Variable]) -> Bloc
     A variable that received a gradient counts as trained, even if it is frozen now.
     """
     reached = np.any(rows.grad_norm_sq, axis=0).tolist()
+    if all(reached):
+        return found
     trained = {place for place, variable in enumerate(variables) if variable.trainable or reached[place]}
     kept = {name: [place for place in places if place in trained] for name, places in found.items()}
     return {name: places for name, places in kept.items() if places}

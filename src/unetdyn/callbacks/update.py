@@ -1,8 +1,9 @@
 """Watch how far each update moves the weights, block by block."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,8 +12,8 @@ from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.causes.updates import HIGH, LOW
 from unetdyn.analysis.diagnosis.messages import update as messages
 from unetdyn.analysis.diagnosis.messages.update import IN_WARMUP, WARMUP
-from unetdyn.analysis.robust import finite_median
-from unetdyn.analysis.update_ratios import angular_update, effective_learning_rate, norm, update_ratio
+from unetdyn.analysis.robust import finite_medians
+from unetdyn.analysis.update_ratios import angular_update, effective_learning_rate, norms, update_ratio
 from unetdyn.callbacks.step_callbacks import StepMonitor
 from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Rows
@@ -93,6 +94,11 @@ class UpdateMonitor(StepMonitor):
         self.warmup = plain(warmup)
         super().__init__(name, verbose)
 
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Attach the tap; which weights are of which kind is looked up at the first reading."""
+        super().on_train_begin(logs)
+        self._kinds: tuple[set[int], set[int], set[int]] | None = None
+
     @property
     def _settings(self) -> dict[str, Any]:
         return {"low": np.array(self.low), "high": np.array(self.high)}
@@ -113,43 +119,41 @@ class UpdateMonitor(StepMonitor):
 
     def _measure(self, rows: Rows, blocks: dict[str, list[int]]) -> dict[str, float]:
         updates, weights, applied = rows.update_norm_sq, rows.weight_norm_sq, rows.applied
-        kernels = {i for i, variable in enumerate(self.variables) if is_kernel(variable)}
-        others = set(range(len(self.variables))) - kernels
-        invariant = set(scale_invariant(self.model, self.variables))
-        ratios = {name: update_ratio(updates[:, c], weights[:, c], applied) for name, c in _of(blocks, kernels)}
-        rest = {name: update_ratio(updates[:, c], weights[:, c], applied) for name, c in _of(blocks, others)}
-        moved = {name: np.where(applied, norm(updates[:, c]), np.nan) for name, c in blocks.items()}
-        turned = {name: angular_update(updates[:, c], weights[:, c], applied) for name, c in _of(blocks, invariant)}
-        rates = {
-            name: effective_learning_rate(rows.learning_rate, weights[:, c], applied)
-            for name, c in _of(blocks, invariant)
-        }
+        if self._kinds is None:
+            self._kinds = _kinds(self.model, self.variables)
+        kernels, others, invariant = (_of(blocks, kind) for kind in self._kinds)
+        ratios = update_ratio(updates, weights, applied, list(kernels.values()))
+        rest = update_ratio(updates, weights, applied, list(others.values()))
+        moved = np.where(applied, norms(updates, list(blocks.values())), np.nan)
+        turned = angular_update(updates, weights, applied, list(invariant.values()))
+        rates = effective_learning_rate(rows.learning_rate, weights, applied, list(invariant.values()))
         self._series.append(
             step=rows.step,
             epoch=np.full(len(rows), self._epoch),
             learning_rate=rows.learning_rate,
             applied=applied,
-            update_ratio=_narrow(ratios),
-            update_ratio_other=_narrow(rest),
-            update_norm=_narrow(moved),
-            effective_rate=_narrow(turned),
-            effective_learning_rate=_narrow(rates),
+            update_ratio=_narrow(kernels, ratios),
+            update_ratio_other=_narrow(others, rest),
+            update_norm=_narrow(blocks, moved),
+            effective_rate=_narrow(invariant, turned),
+            effective_learning_rate=_narrow(invariant, rates),
         )
-        self._look_at_the_band(ratios, rows)
-        return _scalars(ratios)
+        medians = finite_medians(ratios)
+        self._look_at_the_band(list(kernels), ratios, medians, rows)
+        return _scalars(medians)
 
-    def _look_at_the_band(self, ratios: Mapping[str, NDArray], rows: Rows) -> None:
+    def _look_at_the_band(self, names: list[str], ratios: NDArray, all_medians: NDArray, rows: Rows) -> None:
         micro_batches = inner(self.model.optimizer).gradient_accumulation_steps or 1
         updates = rows.iteration // micro_batches  # the optimizer's own count before the step
         warm = rows.applied & (updates >= self.warmup)
         if 2 * warm.sum() < rows.applied.sum():
             warm = np.zeros_like(warm)  # an epoch of warm-up, for the most part
-        medians = {name: finite_median(values[warm]) for name, values in ratios.items()}
+        medians = dict(zip(names, finite_medians(ratios[:, warm]).tolist(), strict=True))
         high, steps, judged = self.high, int(warm.sum()), medians
         warmup: int | None = self.warmup
         if not warm.any():
             high, steps, warmup = IN_WARMUP * self.high, int(rows.applied.sum()), None
-            judged = {name: finite_median(values) for name, values in ratios.items()}
+            judged = dict(zip(names, all_medians.tolist(), strict=True))
         above = {name: median for name, median in judged.items() if median > high}
         if self.is_new("above", set(above)):
             self.report(messages.updates_too_large(above, steps, high, warmup))
@@ -158,20 +162,26 @@ class UpdateMonitor(StepMonitor):
             self.report(messages.updates_too_small(below, int(warm.sum()), self.low, self.warmup))
 
 
-def _of(blocks: Mapping[str, list[int]], wanted: set[int]) -> list[tuple[str, list[int]]]:
+def _kinds(model: keras.Model, variables: list[keras.Variable]) -> tuple[set[int], set[int], set[int]]:
+    """The columns of kernels, of all others, and of the kernels that are scale-invariant."""
+    kernels = {i for i, variable in enumerate(variables) if is_kernel(variable)}
+    return kernels, set(range(len(variables))) - kernels, set(scale_invariant(model, variables))
+
+
+def _of(blocks: Mapping[str, list[int]], wanted: set[int]) -> dict[str, list[int]]:
     """The wanted columns of each block that has any."""
-    chosen = [(name, [column for column in columns if column in wanted]) for name, columns in blocks.items()]
-    return [(name, columns) for name, columns in chosen if columns]
+    chosen = {name: [column for column in columns if column in wanted] for name, columns in blocks.items()}
+    return {name: columns for name, columns in chosen.items() if columns}
 
 
-def _narrow(series: Mapping[str, NDArray]) -> Series:
-    return {name: values.astype(np.float32) for name, values in series.items()}
+def _narrow(names: Iterable[str], series: NDArray) -> Series:
+    return dict(zip(names, series.astype(np.float32), strict=True))
 
 
-def _scalars(ratios: Mapping[str, NDArray]) -> dict[str, float]:
-    medians = [finite_median(values) for values in ratios.values()]
+def _scalars(medians: NDArray) -> dict[str, float]:
+    """Of the blocks' medians."""
     with np.errstate(divide="ignore"):  # an update of zero is -inf on this scale
-        logs = np.log10([median for median in medians if not np.isnan(median)])
+        logs = np.log10(medians[~np.isnan(medians)])
     if not len(logs):
         return dict.fromkeys(("update_ratio_log10", "update_ratio_log10_min", "update_ratio_log10_max"), float("nan"))
     return {

@@ -221,9 +221,12 @@ def keep_finite_in(model: keras.Model, overrides: Overrides) -> None:
 
     Args:
         model: Any Keras model.
-        overrides: Where it notes the layers whose `build` it has shadowed; restore them, and `release`, to undo it.
+        overrides: Where it notes what it has shadowed; restore it, and `release`, to undo it.
     """
     keep_finite(model.non_trainable_variables)
+    whole_step = backend.finite_after_step(model)
+    if whole_step is not None and not hasattr(vars(model).get("train_step"), _MARK):
+        overrides.set(model, "train_step", _checked_once(model, model.train_step, whole_step))
     for layer in model._flatten_layers():
         if not layer.built:
             overrides.set(layer, "build", _keeping_finite_once_built(layer, layer.build))
@@ -236,6 +239,29 @@ def _keeping_finite_once_built(layer: keras.Layer, build: Callable[..., None]) -
         keep_finite(layer.non_trainable_variables)
 
     return build_and_keep
+
+
+def _checked_once(
+    model: keras.Model, train_step: Callable[..., Any], whole_step: Callable[[Sequence[keras.Variable]], Any]
+) -> Callable[..., Any]:
+    """The train step, after which all that is kept finite is looked at together, and not at each assignment in it."""
+    assigns = [(variable, vars(variable).get("assign")) for variable in model.non_trainable_variables]
+    kept = [(variable, assign) for variable, assign in assigns if hasattr(assign, _MARK)]
+
+    @functools.wraps(train_step)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        now = [(variable, assign) for variable, assign in kept if vars(variable).get("assign") is assign]
+        inside = Overrides()
+        with whole_step([variable for variable, _ in now]):
+            for variable, assign in now:
+                inside.set(variable, "assign", getattr(assign, _MARK))
+            try:
+                return train_step(*args, **kwargs)
+            finally:
+                inside.restore()
+
+    setattr(checked, _MARK, train_step)
+    return checked
 
 
 def release(variables: Sequence[keras.Variable]) -> None:
@@ -253,5 +279,5 @@ def _keeping(variable: keras.Variable, assign: Callable[[Any], Tensor]) -> Calla
         value = ops.convert_to_tensor(value, variable.dtype)
         return assign(ops.where(ops.isfinite(value), value, ops.convert_to_tensor(variable.value)))
 
-    setattr(assign_finite, _MARK, True)
+    setattr(assign_finite, _MARK, assign)
     return assign_finite

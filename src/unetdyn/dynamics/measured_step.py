@@ -90,7 +90,7 @@ class MeasuredStep:
         values["weight_norm_sq"], values["update_norm_sq"] = sums
         values["skipped"] = self._skipped(skip, iteration, seen)
         values["applied"] = self._applied(values["skipped"], iteration)
-        values["applied_grad_norm_sq"] = ops.where(values["applied"], values["applied_grad_norm_sq"], float("nan"))
+        values["applied_grad_norm_sq"] = _where(values["applied"], values["applied_grad_norm_sq"])
         with backend.behind(seen.grad_norm_sq):
             self.ring.write(self.columns.pack(values))
         return result
@@ -157,7 +157,7 @@ class MeasuredStep:
             sums = backend.snapshot(self.inner._accumulated_gradients)
             parts = [None if g is None else (g + s) / steps for g, s in zip(parts, sums, strict=True)]
             squares = backend.squared_norms(backend.sum_over_replicas(parts))
-            values["accumulated_grad_norm_sq"] = ops.where((iteration + 1) % steps == 0, squares, float("nan"))
+            values["accumulated_grad_norm_sq"] = _where((iteration + 1) % steps == 0, squares)
         if self.inner.clipnorm or self.inner.global_clipnorm or self.inner.clipvalue:
             squares = backend.squared_norms(backend.sum_over_replicas(self.inner._clip_gradients(parts)))
         values["applied_grad_norm_sq"] = ops.sum(squares)
@@ -176,6 +176,11 @@ class MeasuredStep:
         applied = ops.logical_not(skipped)
         steps = self.inner.gradient_accumulation_steps
         return ops.logical_and(applied, (iteration + 1) % steps == 0) if steps else applied
+
+
+def _where(known: Tensor, values: Tensor) -> Tensor:
+    """NaN elsewhere: as a product, since PyTorch's host would wait for a constant to arrive on the device."""
+    return ops.where(known, values, values * float("nan"))
 
 
 def _differ(before: Tensor, after: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -29,7 +30,7 @@ class Columns:
         )
 
     def unpack(self, table: np.ndarray) -> dict[str, np.ndarray]:
-        """Rows `(steps, width)` to one array `(steps, columns)` for each name."""
+        """Rows `(steps, width)` to one array `(steps, columns)` for each name: parts of `table`, not to be changed."""
         ends = np.cumsum(list(self.widths.values()))
         return dict(zip(self.widths, np.split(table, ends[:-1], axis=1), strict=True))
 
@@ -60,7 +61,7 @@ class Ring:
         """Put `row`, of shape `(width,)`, in place `count mod capacity`; called inside the compiled step."""
         place = self.count.value % self.capacity
         backend.write_row(self.table, place, row)
-        self.count.assign_add(1)
+        backend.count_up(self.count)
 
     def take(self, table: Any, count: Any) -> tuple[np.ndarray, np.ndarray]:
         """The rows written since the last `take`, in order.
@@ -85,7 +86,9 @@ class Ring:
         numbers = np.arange(oldest, newest, dtype=np.int64)
         if not len(numbers):
             return numbers, np.zeros((0, self.table.shape[1]), np.float32)
-        return numbers, keras.ops.convert_to_numpy(table)[numbers % self.capacity]
+        rows = backend.read_rows(table, numbers % self.capacity)
+        rows.flags.writeable = False  # all taps are given parts of it
+        return numbers, rows
 
 
 @dataclass(frozen=True)
@@ -138,24 +141,26 @@ class Rows:
     def __len__(self) -> int:
         return len(self.step)
 
-    @property
+    @cached_property
     def grad_norm(self) -> np.ndarray:
         """`(steps,)` norm of the whole gradient before clipping, summed in float64."""
         return np.sqrt(self.grad_norm_sq.sum(axis=1, dtype=np.float64))
+
+    @cached_property
+    def finite(self) -> np.ndarray:
+        """`(steps,)` bool. Whether all entries of the gradient were."""
+        return ~self.nonfinite.any(axis=1)
 
 
 def rows_from(chunks: list[Chunk], prefix: str, variables: int) -> Rows:
     """One `Rows` from what was read in several goes; `prefix` marks the columns of the tap's own probe."""
     if not chunks:
         return _empty_rows(variables)
-    steps = np.concatenate([numbers for numbers, _ in chunks])
-    # A tap attached later can bring new columns; a name is read where every chunk has it.
-    names = set.intersection(*(set(columns) for _, columns in chunks))
-    joined = {name: np.concatenate([columns[name] for _, columns in chunks]) for name in names}
+    steps, joined = chunks[0] if len(chunks) == 1 else _joined(chunks)
     return Rows(
         step=steps,
         iteration=steps - joined["skipped_before"][:, 0].astype(np.int64),
-        learning_rate=joined["learning_rate"][:, 0],
+        learning_rate=joined["learning_rate"][:, 0].copy(),  # who keeps it keeps no table
         skipped=joined["skipped"][:, 0] > 0,
         applied=joined["applied"][:, 0] > 0,
         grad_norm_sq=joined["grad_norm_sq"],
@@ -166,8 +171,15 @@ def rows_from(chunks: list[Chunk], prefix: str, variables: int) -> Rows:
         applied_grad_norm=np.sqrt(joined["applied_grad_norm_sq"][:, 0]),
         accumulated_grad_norm_sq=joined.get("accumulated_grad_norm_sq"),
         replica_grad_norm_sq=joined.get("replica_grad_norm_sq"),
-        extra={name.removeprefix(prefix): joined[name] for name in sorted(names) if name.startswith(prefix)},
+        extra={name.removeprefix(prefix): joined[name].copy() for name in sorted(joined) if name.startswith(prefix)},
     )
+
+
+def _joined(chunks: list[Chunk]) -> Chunk:
+    """A tap attached later can bring new columns; a name is read where every chunk has it."""
+    names = set.intersection(*(set(columns) for _, columns in chunks))
+    columns = {name: np.concatenate([columns[name] for _, columns in chunks]) for name in names}
+    return np.concatenate([numbers for numbers, _ in chunks]), columns
 
 
 def _empty_rows(variables: int) -> Rows:

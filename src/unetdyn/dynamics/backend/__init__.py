@@ -129,6 +129,14 @@ class Backend(Protocol):
             11.0
         """
 
+    def finite_after_step(
+        self, model: keras.Model
+    ) -> Callable[[Sequence[keras.Variable]], AbstractContextManager] | None:
+        """What a train step runs in, so that no entry of some variables is overwritten with one that is not finite.
+
+        It looks once, at the step's end. None where each assignment is looked at: a compiler makes one kernel of both.
+        """
+
     def apply_unless(
         self,
         skip: Tensor | None,
@@ -169,6 +177,17 @@ class Backend(Protocol):
 
     def write_row(self, table: keras.Variable, place: Tensor, row: Tensor) -> None:
         """Overwrite row number `place`, an integer scalar, of a `(rows, width)` variable with `row`, `(width,)`."""
+
+    def count_up(self, variable: keras.Variable) -> None:
+        """Add 1 to an integer variable."""
+
+    def read_rows(self, table: Tensor, places: np.ndarray) -> np.ndarray:
+        """The rows with these numbers of the value of a `(rows, width)` variable, as a new array on the host.
+
+        Example:
+            >>> backend.read_rows(keras.ops.array([[1.0], [2.0], [3.0]]), np.array([2, 0])).tolist()
+            [[3.0], [1.0]]
+        """
 
     def copy_into(self, variables: Sequence[keras.Variable], tensors: Sequence[Tensor]) -> None:
         """Assign a tensor to each variable, in the variable's own type."""

@@ -115,6 +115,11 @@ def scalar_product(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     return ops.sum(joint_sums([[left * right] for left, right in wide])) if wide else ops.zeros((), "float32")
 
 
+def finite_after_step(model: keras.Model) -> None:
+    """XLA fuses the look at a value with its assignment."""
+    del model
+
+
 def apply_unless(
     skip: Tensor | None,
     apply: Callable[[Gradients], Any],
@@ -185,6 +190,16 @@ def _on_device(tensor: Tensor) -> bool:
 def write_row(table: keras.Variable, place: Tensor, row: Tensor) -> None:
     """XLA writes it in place."""
     table.assign(ops.slice_update(table.value, (place, 0), row[None]))
+
+
+def count_up(variable: keras.Variable) -> None:
+    """An assignment."""
+    variable.assign_add(1)
+
+
+def read_rows(table: Tensor, places: np.ndarray) -> np.ndarray:
+    """The whole table goes to the host: a slice would be compiled anew for each number of rows."""
+    return np.asarray(table)[places]
 
 
 def copy_into(variables: Sequence[keras.Variable], tensors: Sequence[Tensor]) -> None:
