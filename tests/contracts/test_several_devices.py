@@ -151,7 +151,7 @@ UNEVEN = """
 def run(*parts: str) -> None:
     tests = Path(__file__).resolve().parents[1]
     path = os.pathsep.join([str(tests.parent / "src"), str(tests)])
-    options = {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_force_host_platform_device_count=2", "PYTHONPATH": path}
+    options = {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0", "PYTHONPATH": path}
     done = subprocess.run(
         [sys.executable, "-c", "".join(map(textwrap.dedent, parts))],
         env={**os.environ, **options},
