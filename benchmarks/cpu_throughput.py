@@ -2,7 +2,7 @@
 
     python benchmarks/cpu_throughput.py
     python benchmarks/cpu_throughput.py --net AttentionResUNet --repeats 5
-    python benchmarks/cpu_throughput.py --filters 2 --size 16 --batch 1 --steps 1 --repeats 2 --who peer,tensorflow
+    python benchmarks/cpu_throughput.py --filters 2 --size 32 --batch 2 --steps 1 --repeats 2 --who peer,jax
 
 How it measures. Each has a process of its own with `--threads` threads, which waits at a pipe until it is told to do
 one block: `--steps` training steps, or as many predictions. Only one runs at a time, each round has one block of each,
@@ -11,8 +11,8 @@ the host, as somebody would train; predictions are `predict_on_batch`. A ratio i
 same round: median and quartiles. `cpu` are the seconds of all threads together, a step: on a machine that does other
 work too, they tell more than the clock. Peaks are those of the processes.
 
-What else there is and runs with Keras 3 or PyTorch takes part: `segmentation_models_pytorch` (its U-Net with the same
-sizes of features, no encoder of its own), by name, where it is installed.
+`--who ...,keras_unet_collection` adds the `unet_2d` of that package, with the same levels, batch norm and upsampling, on
+TensorFlow, where it is installed. It has other weights than ours: its upsampling has a convolution more.
 """
 
 import argparse
@@ -35,8 +35,10 @@ KERAS = {
     "tensorflow_plain": ("tensorflow", {}, {"TF_ENABLE_ONEDNN_OPTS": "0"}),
     "jax": ("jax", {}, {}),
     "torch": ("torch", {}, {}),
+    "keras_unet_collection": ("tensorflow", {}, {}),
 }
 """By name: the backend, what `compile` is told, and the environment."""
+OTHERS = ("keras_unet_collection",)
 PEERS = ("peer", "peer_compiled")
 DEFAULT = "peer,tensorflow,tensorflow_xla,tensorflow_plain,jax,torch"
 
@@ -55,11 +57,25 @@ def batch_of(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     return x, (rng.random(x.shape) < 0.2).astype("float32")
 
 
+def network(options: argparse.Namespace) -> Any:
+    """A Keras model, not compiled."""
+    shape = (options.size, options.size, 1)
+    if options.child in OTHERS:
+        from keras_unet_collection import models as others
+
+        levels = [options.filters * 2**level for level in range(5)]
+        kinds = {"batch_norm": True, "pool": "max", "unpool": "nearest", "output_activation": "Sigmoid"}
+        return others.unet_2d(shape, levels, n_labels=1, **kinds)
+    from unetdyn import models
+
+    return getattr(models, options.net)(shape, filters=options.filters, depth=4)
+
+
 class Orders:
     """The child's end of the pipe."""
 
     def next(self) -> str:
-        """"train", "predict", or nothing when it is over."""
+        """ "train", "predict", or nothing when it is over."""
         return sys.stdin.readline().strip()
 
     def timed(self, block: Callable[[], None]) -> None:
@@ -117,7 +133,6 @@ def keras_child(options: argparse.Namespace, orders: Orders) -> None:
     import keras
     from tap_overhead import feed, synchronise
 
-    from unetdyn import models
     from unetdyn.losses import BinaryFocalLoss
     from unetdyn.metrics import ThresholdedJaccard
 
@@ -132,7 +147,7 @@ def keras_child(options: argparse.Namespace, orders: Orders) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(options.inter or options.threads)
     keras.utils.set_random_seed(0)
     x, y = batch_of(options)
-    model = getattr(models, options.net)((options.size, options.size, 1), filters=options.filters, depth=4)
+    model = network(options)
     model.compile(keras.optimizers.Adam(), BinaryFocalLoss(gamma=2), metrics=[ThresholdedJaccard()], **compiled)
 
     def predict() -> None:
@@ -170,7 +185,8 @@ class Child:
     """A process that does blocks when it is told to."""
 
     def __init__(self, name: str, options: argparse.Namespace) -> None:
-        size = [f"--{key}={getattr(options, key)}" for key in ("net", "filters", "size", "batch", "steps", "threads", "inter")]
+        keys = ("net", "filters", "size", "batch", "steps", "threads", "inter")
+        size = [f"--{key}={getattr(options, key)}" for key in keys]
         command = [sys.executable, str(Path(__file__).resolve()), "--child", name, *size]
         self.name, self.found = name, {"train": [], "predict": []}
         self.process = subprocess.Popen(
@@ -211,9 +227,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         shift = turn % len(children)
         for child in [*children[shift:], *children[:shift]]:
             child.do(order)
-    return {
-        child.name: {"weights": child.weights, "blocks": child.found, "peak": child.close()} for child in children
-    }
+    return {child.name: {"weights": child.weights, "blocks": child.found, "peak": child.close()} for child in children}
 
 
 def line(name: str, found: dict[str, Any], reference: dict[str, Any] | None, steps: int) -> str:
@@ -255,6 +269,8 @@ def parse() -> argparse.Namespace:
     options = parser.parse_args()
     options.who = options.who.split(",")
     unknown = set(options.who) - {*PEERS, *KERAS}
+    if options.net != "UNet" and set(options.who) & set(OTHERS):
+        parser.error(f"--net must be UNet with {', '.join(OTHERS)}. Received: --net {options.net}")
     if unknown:
         parser.error(f"--who knows {', '.join([*PEERS, *KERAS])}. Received: {', '.join(sorted(unknown))}")
     return options
@@ -266,8 +282,9 @@ def main() -> None:
         (peer_child if options.child in PEERS else keras_child)(options, Orders())
         return
     found = measure(options)
-    if len({each["weights"] for each in found.values()}) > 1:
-        raise RuntimeError(f"not the same network: {({name: each['weights'] for name, each in found.items()})} weights")
+    if len({each["weights"] for name, each in found.items() if name not in OTHERS}) > 1:
+        weights = {name: each["weights"] for name, each in found.items()}
+        raise RuntimeError(f"not the same network: {weights} weights")
     told = {key: value for key, value in vars(options).items() if key not in ("child", "json")}
     print(f"{told}, load {os.getloadavg()[0]:.1f}")
     print(table(found, options.steps))

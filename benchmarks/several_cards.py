@@ -17,6 +17,8 @@ Then a small network is trained with the monitors on one device and on N with th
 gradient norms and noise scales are compared.
 """
 
+# ruff: noqa: E402 - the number of devices is fixed when JAX is loaded
+
 import argparse
 import contextlib
 import copy
@@ -169,10 +171,16 @@ def main() -> None:
     same = compared(4 * len(devices))
     for name in ("one", "several"):
         of = same[name]
-        print(f"noise scale on {name}: {of['value']:.4g} ({of['low']:.4g}-{of['high']:.4g}), trΣ {of['trace_covariance']:.4g}")
+        print(
+            f"noise scale on {name}: {of['value']:.4g} ({of['low']:.4g}-{of['high']:.4g}), trΣ {of['trace_covariance']:.4g}"
+        )
     print(f"gradient norms of the two are apart by at most {same['grad_norm_apart']:.1e} of themselves")
     if options.json:
-        found = {"options": {key: str(value) for key, value in vars(options).items()}, "seconds": seconds, "noise": same}
+        found = {
+            "options": {key: str(value) for key, value in vars(options).items()},
+            "seconds": seconds,
+            "noise": same,
+        }
         options.json.write_text(json.dumps(found, indent=1))
 
 

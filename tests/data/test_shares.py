@@ -55,12 +55,14 @@ def test_datasets_and_schedules_say_what_to_do(monkeypatch):
     over(monkeypatch)
     with pytest.raises(ValueError, match=r"multiple of 2. Received: batch_size=3. Pass such as `batch_size=4`."):
         TileDataset(*tiles, batch_size=3)
-    message = r"the last too. Received: 15 tiles and batch_size=4, which leaves a last batch of 3. Pass `drop_last=True`"
+    message = (
+        r"the last too. Received: 15 tiles and batch_size=4, which leaves a last batch of 3. Pass `drop_last=True`"
+    )
     with pytest.raises(ValueError, match=message):
         TileDataset(*tiles, batch_size=4)
     with pytest.raises(ValueError, match=message):
         early.num_batches  # noqa: B018 - as `fit` asks for it
     whole = TileDataset(*tiles, batch_size=4, drop_last=True)
     assert whole.num_batches == 3
-    with pytest.raises(ValueError, match="batch_size=5. Pass such as `batch_size=6`"):
+    with pytest.raises(ValueError, match=r"batch_size=5. Pass such as `batch_size=6`"):
         BatchSizeSchedule(whole, {0: 4, 1: 5})

@@ -57,8 +57,8 @@ class TileDataset(keras.utils.PyDataset):
             finite; usually normalised `float32`. Of a `LazyArray` each batch is read from disk when it is drawn, and
             checked then.
         masks: Array of the same shape with 1 channel, of class indices; 0 and 1 with `classes=1`.
-        batch_size: Tiles in a batch, default 8; the last batch may be smaller. Under a `keras.distribution` on JAX each,
-            the last too, must be a multiple of the number of devices. To change it from epoch to epoch within
+        batch_size: Tiles in a batch, default 8; the last batch may be smaller. Under a `keras.distribution` on JAX
+            each, the last too, must be a multiple of the number of devices. To change it from epoch to epoch within
             a `fit`, use `unetdyn.callbacks.BatchSizeSchedule`.
         classes: 1 (default) for binary masks, otherwise the number of classes with the background.
         shuffle: Whether to draw the order anew each epoch (default), or to keep the order given: for validation.

@@ -33,9 +33,8 @@ def check_shares(tiles: int, batch_size: int, drop_last: bool) -> None:
     devices = devices_sharing()
     rule = f"With batches split over {devices} devices by `keras.distribution`, each must be a multiple of {devices}"
     if batch_size % devices:
-        raise ValueError(
-            f"{rule}. Received: batch_size={batch_size}. Pass such as `batch_size={-(-batch_size // devices) * devices}`."
-        )
+        proposed = -(-batch_size // devices) * devices
+        raise ValueError(f"{rule}. Received: batch_size={batch_size}. Pass such as `batch_size={proposed}`.")
     last = tiles % batch_size
     if not drop_last and last % devices:
         raise ValueError(
