@@ -11,8 +11,8 @@ the host, as somebody would train; predictions are `predict_on_batch`. A ratio i
 same round: median and quartiles. `cpu` are the seconds of all threads together, a step: on a machine that does other
 work too, they tell more than the clock. Peaks are those of the processes.
 
-`--who ...,keras_unet_collection` adds the `unet_2d` of that package, with the same levels, batch norm and upsampling, on
-TensorFlow, where it is installed. It has other weights than ours: its upsampling has a convolution more.
+`--who ...,keras_unet_collection` adds the `unet_2d` of that package, with the same levels, batch norm and upsampling,
+on TensorFlow, where it is installed. It has more weights than ours.
 """
 
 import argparse
