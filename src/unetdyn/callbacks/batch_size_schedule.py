@@ -46,7 +46,8 @@ class BatchSizeSchedule(EpochControl):
 
     Raises:
         TypeError: If `dataset` is no `TileDataset`, or `sizes` no mapping.
-        ValueError: If an epoch or a size is no whole number of its range, or a batch larger than the dataset; or, when
+        ValueError: If an epoch or a size is no whole number of its range, or a batch larger than the dataset, or one
+            that the devices of a `keras.distribution` can't share; or, when
             training begins, if `fit` draws from something else, or was given `steps_per_epoch`.
 
     Example:
@@ -180,6 +181,8 @@ def _tiles(dataset: "TileDataset") -> int:
 
 def _checked(dataset: "TileDataset", sizes: Mapping[int, int]) -> dict[int, int]:
     """In the order of the epochs."""
+    from unetdyn.data.shares import check_shares
+
     tiles = _tiles(dataset)
     if not isinstance(sizes, Mapping):
         raise TypeError(f"`sizes` must map epochs to batch sizes, as {{0: 8, 20: 16}}. Received: sizes={sizes!r}.")
@@ -187,4 +190,5 @@ def _checked(dataset: "TileDataset", sizes: Mapping[int, int]) -> dict[int, int]
         if not is_count(epoch) or epoch < 0:
             raise ValueError(f"`sizes` must have epochs, 0 or more, for keys. Received: {epoch!r}.")
         check_count(f"sizes[{epoch}]", size, 1, "tiles", "the number of tiles there are", most=tiles)
+        check_shares(tiles, size, dataset.drop_last)
     return {int(plain(epoch)): int(plain(sizes[epoch])) for epoch in sorted(sizes)}

@@ -13,6 +13,7 @@ from unetdyn._checks import check_count
 from unetdyn._warnings import warn
 from unetdyn.data.augment import Augmentation
 from unetdyn.data.lazy import LazyArray
+from unetdyn.data.shares import check_shares
 
 
 @lru_cache(maxsize=4)
@@ -56,7 +57,8 @@ class TileDataset(keras.utils.PyDataset):
             finite; usually normalised `float32`. Of a `LazyArray` each batch is read from disk when it is drawn, and
             checked then.
         masks: Array of the same shape with 1 channel, of class indices; 0 and 1 with `classes=1`.
-        batch_size: Tiles in a batch, default 8; the last batch may be smaller. To change it from epoch to epoch within
+        batch_size: Tiles in a batch, default 8; the last batch may be smaller. Under a `keras.distribution` on JAX
+            each, the last too, must be a multiple of the number of devices. To change it from epoch to epoch within
             a `fit`, use `unetdyn.callbacks.BatchSizeSchedule`.
         classes: 1 (default) for binary masks, otherwise the number of classes with the background.
         shuffle: Whether to draw the order anew each epoch (default), or to keep the order given: for validation.
@@ -77,7 +79,7 @@ class TileDataset(keras.utils.PyDataset):
 
     Raises:
         ValueError: Where shapes disagree, a number is out of range, images hold NaN, masks hold other values than
-            class indices, weights are negative or none is above 0.
+            class indices, weights are negative or none is above 0; where devices can't share a batch evenly.
 
     Example:
         >>> import numpy as np
@@ -147,6 +149,7 @@ class TileDataset(keras.utils.PyDataset):
                 f"With `drop_last=True`, `batch_size` must be at most the number of tiles, {len(self.images)}, or no "
                 f"batch is left. Received: batch_size={batch_size}."
             )
+        check_shares(len(self.images), batch_size, self.drop_last)
         self._batch_size = batch_size
         self._batches[...] = len(self)
 
@@ -156,7 +159,11 @@ class TileDataset(keras.utils.PyDataset):
 
         With `batch_size_varies` that is an array without axes, which serves as a whole number and has another value
         after `batch_size` was set (keras/src/trainers/epoch_iterator.py, `_num_batches`).
+
+        Raises:
+            ValueError: If a distribution that has been set since the dataset was made can't share the batches.
         """
+        check_shares(len(self.images), self.batch_size, self.drop_last)
         return self._batches if self.batch_size_varies else len(self)
 
     def get_state(self) -> dict[str, int]:

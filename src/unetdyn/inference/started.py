@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from unetdyn.data.shares import devices_sharing
+
 _STEPS: "weakref.WeakKeyDictionary[keras.Model, Callable[..., Any]]" = weakref.WeakKeyDictionary()
 """On JAX, the compiled step of each model, which lives as long as the model does."""
 
@@ -17,6 +19,8 @@ def starter(model: keras.Model) -> Callable[[np.ndarray], Any]:
     It calls what `predict_on_batch` calls, `predict_step`, without bringing the outputs to the host, which is
     `keras.ops.convert_to_numpy`, in any thread. On JAX, `predict_on_batch` gives the weights away with each batch and
     puts them back, which takes as long as a small network; here they are lent, and are those of the call of `starter`.
+    Under a `keras.distribution` the devices share each batch there, where it is a multiple of their number; else each
+    predicts all of it, as in `predict_on_batch`.
 
     Args:
         model: Built; whatever changes its weights later must not run beside it.
@@ -27,9 +31,17 @@ def starter(model: keras.Model) -> Callable[[np.ndarray], Any]:
             for variables in (model.trainable_variables, model.non_trainable_variables)
         )
         step = _step_of(model)
-        return lambda batch: step(state, (batch,))
+        return lambda batch: step(state, (_shared(batch),))
     model.make_predict_function()
     return lambda batch: model.predict_function([(batch,)])
+
+
+def _shared(batch: np.ndarray) -> Any:
+    """Each device's part of the batch on that device."""
+    distribution, devices = keras.distribution.distribution(), devices_sharing()
+    if devices == 1 or len(batch) % devices:
+        return batch
+    return keras.distribution.distribute_tensor(batch, distribution.get_data_layout(batch.shape))
 
 
 def _step_of(model: keras.Model) -> Callable[..., Any]:
