@@ -223,7 +223,10 @@ def held():
 def started(code):
     """A process without any backend, which forks and dies as it likes."""
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT + code, module.__file__], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", SCRIPT + code, module.__file__],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 

@@ -217,10 +217,10 @@ class TileDataset(keras.utils.PyDataset):
     def _plan(self, epoch: int, index: int, destination: Destination) -> Plan:
         """A batch by all that it depends on."""
         parts = self.images, self.masks, self.weights, self.augmentation, self.targets
-        settings = epoch, self.batch_size, self.shuffle, self.seed, self.classes
-        if not self.shuffle and self.augmentation is None and self.targets is None:
-            settings = settings[1:]  # it is the same in each epoch
-        return (index, settings, destination, *map(id, parts)), partial(self._draw, epoch, index, destination)
+        settings = self.batch_size, self.shuffle, self.seed, self.classes
+        same = not self.shuffle and self.augmentation is None and self.targets is None  # in each epoch
+        key = (None if same else epoch, index, destination, *settings, *map(id, parts))
+        return key, partial(self._draw, epoch, index, destination)
 
     def _draw(self, epoch: int, index: int, destination: Destination) -> tuple[Any, ...]:
         order = epoch_order(len(self.images), self.seed, epoch) if self.shuffle else np.arange(len(self.images))
