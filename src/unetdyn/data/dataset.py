@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from unetdyn.data.ahead import Ahead, Plan, usual_most
 from unetdyn.data.augment import Augmentation
 from unetdyn.data.lazy import LazyArray
 from unetdyn.data.on_device import Destination
+from unetdyn.data.tile_checks import check_finite, check_indices, check_shapes, check_weights
 
 
 @lru_cache(maxsize=4)
@@ -118,13 +119,13 @@ class TileDataset(keras.utils.PyDataset):
         ahead: int | None = None,
     ) -> None:
         super().__init__()
-        _check_shapes(images, masks)
+        check_shapes(images, masks)
         check_count("classes", classes, least=1, unit="")
         if not isinstance(images, LazyArray):
-            _check_finite(images, range(len(images)))
+            check_finite(images, range(len(images)))
         if not isinstance(masks, LazyArray):
-            _check_indices(masks, classes)
-        _check_weights(weights, masks)
+            check_indices(masks, classes)
+        check_weights(weights, masks)
         check_count("seed", seed, least=0, unit="")
         if ahead is not None:
             check_count("ahead", ahead, least=0, unit="batches", otherwise="or None for as many as there are cores")
@@ -244,9 +245,9 @@ class TileDataset(keras.utils.PyDataset):
         """Images and masks, with weights as a further channel of the masks until they have been moved together."""
         images, masks = self.images[chosen], self.masks[chosen]
         if isinstance(self.images, LazyArray):
-            _check_finite(images, chosen)
+            check_finite(images, chosen)
         if isinstance(self.masks, LazyArray):
-            _check_indices(masks, self.classes)
+            check_indices(masks, self.classes)
         masks = masks.astype(np.float32)
         if self.weights is not None:
             masks = np.concatenate([masks, self.weights[chosen].astype(np.float32)], axis=-1)
@@ -283,73 +284,3 @@ class TileDataset(keras.utils.PyDataset):
                 again=self._warned,
             )
             self._warned = True
-
-
-def _check_shapes(images: np.ndarray | LazyArray, masks: np.ndarray | LazyArray) -> None:
-    if images.ndim not in (4, 5) or masks.shape != (*images.shape[:-1], 1) or len(images) == 0:
-        raise ValueError(
-            "`images` must have shape (tiles, height, width, channels), or with depth before height, with at least one "
-            "tile, and `masks` the same with 1 channel. "
-            f"Received: images.shape={images.shape}, masks.shape={masks.shape}."
-        )
-
-
-def _check_finite(images: np.ndarray, indices: Iterable[int]) -> None:
-    bad = [index for index, image in zip(indices, images, strict=True) if not np.isfinite(image).all()]
-    if bad:
-        raise ValueError(
-            f"`images` must be finite. Received: {len(bad)} of {len(images)} tiles with NaN or infinity, "
-            f"the first at index {bad[0]}. Mend or leave out those tiles."
-        )
-
-
-def _check_weights(weights: np.ndarray | LazyArray | None, masks: np.ndarray | LazyArray) -> None:
-    if weights is None:
-        return
-    if weights.shape != masks.shape:
-        raise ValueError(
-            f"`weights` must have the shape of `masks`. Received: weights.shape={weights.shape}, "
-            f"masks.shape={masks.shape}."
-        )
-    if isinstance(weights, LazyArray):
-        return  # 0 and 1, as `Stack` has them
-    low, high = weights.min(), weights.max()
-    if not (low >= 0 and np.isfinite(high) and high > 0):
-        raise ValueError(
-            "`weights` must be finite and at least 0, and above 0 somewhere. "
-            f"Received: weights from {low:g} to {high:g}. 1 lets a pixel count, 0 leaves it out."
-        )
-
-
-def _check_indices(masks: np.ndarray, classes: int) -> None:
-    values = np.unique(masks)
-    if np.isin(values, np.arange(max(classes, 2))).all():
-        return
-    shown = ", ".join(f"{value:g}" for value in values[:6]) + (", …" if len(values) > 6 else "")
-    raise ValueError(
-        f"With `classes={classes}`, `masks` must hold the class indices 0 to {max(classes, 2) - 1} only. "
-        f"Received: masks with the values {shown}. {_advice(values, classes)}"
-    )
-
-
-def _advice(values: np.ndarray, classes: int) -> str:
-    """What to do, as far as the values alone say it; `read_folder` asks the whole mask."""
-    known = np.isin(values, np.arange(max(classes, 2)))
-    other, whole = values[~known][0], np.array_equal(values, np.rint(values))
-    if np.isnan(values).any():
-        return "Mend the masks: NaN is no label."
-    if classes == 1 and len(values) == 2 and values[0] == 0:
-        return f"Divide them by {other:g}, or read the files by `read_folder`, which does."
-    if values[0] == 1 and np.array_equal(values, np.arange(len(values)) + 1):
-        return "They begin at 1, and 0 must mean background: subtract 1 if 1 is the background."
-    if classes == 1 and np.array_equal(values, np.arange(len(values))):
-        return (
-            f"If they are class indices, pass `classes={len(values)}`; if they are the numbers of single objects, "
-            "`masks > 0`."
-        )
-    if whole and (~known).sum() == 1:
-        return (
-            f"If {other:g} marks pixels without a label, pass `weights=(masks != {other:g})` and masks in which they "
-            f"are 0, or read the files by `read_folder` with `ignore={other:g}`."
-        )
-    return "Convert them to the class index of each pixel, or ask `read_folder`, which says what its files look like."
