@@ -86,6 +86,10 @@ def test_torch_has_tensors_by_way_of_pinned_memory(monkeypatch):
     with keras.device("cuda:0"):
         assert Destination.here(in_loop=True) == Destination("cuda:0", moves=True)
         assert not Destination.here(in_loop=False).moves
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    with keras.device("cuda"):  # of several the one that this thread has chosen
+        assert Destination.here(in_loop=True) == Destination("cuda:1", moves=True)
     image, (mask, numbers) = put(Destination("cpu", moves=True))
     assert type(image) is type(mask) is torch.Tensor
     assert isinstance(numbers, np.ndarray)  # Keras knows what becomes of it

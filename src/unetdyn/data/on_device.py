@@ -39,9 +39,15 @@ class Destination:
             accelerator = jax.default_backend() != "cpu" and keras.distribution.distribution() is None
             return cls(jax.config.jax_default_device, in_loop and accelerator)
         if backend == "torch":
+            import torch
             from keras.src.backend.torch.core import get_device
 
-            return cls(str(get_device()), in_loop and str(get_device()).startswith("cuda"))
+            device = str(get_device())
+            if (
+                device == "cuda" and torch.cuda.is_initialized()
+            ):  # each thread has chosen its own
+                device = f"cuda:{torch.cuda.current_device()}"
+            return cls(device, in_loop and device.startswith("cuda"))
         return cls(None, moves=False)
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
