@@ -13,8 +13,8 @@ loop of Keras costs. The others are `fit` from a `TileDataset` of `--steps` batc
 
 with batches made ahead, as is the default, and with `ahead=0` (`…, each in its turn`). Each measurement is a `fit` of
 two epochs, of which the second one counts: from its beginning, with the turn of the epoch, until the device is done.
-All take turns, in an order that rotates. A ratio is the median over repeats of that to `bare` in the same repeat, with
-quartiles. `ms a batch` is the dataset alone, an epoch by hand as Keras asks for it, without a model.
+All take turns, in an order that rotates; `--seconds` ends it early. A ratio is the median over repeats of that to
+`bare` in the same repeat, with quartiles. `ms a batch` is the dataset alone, an epoch by hand as Keras asks for it, without a model.
 """
 
 import argparse
@@ -214,12 +214,21 @@ def measure(filters: int, options: argparse.Namespace) -> dict[str, Any]:
     steps: dict[str, list[float]] = {name: [] for name in runs}
     batches: dict[str, list[float]] = {name: [] for name in fed}
     for repeat in range(options.repeats):
+        if repeat > 0 and time.perf_counter() - began > options.seconds:
+            break
         names = list(runs)
         for name in names[repeat % len(names) :] + names[: repeat % len(names)]:
             steps[name].append(runs[name]() / options.steps)
             if name in fed:
                 batches[name].append(alone(fed[name]) / options.steps)
-    return {"filters": filters, "compiling": compiling, "seconds": steps, "alone": batches, "load": os.getloadavg()}
+    return {
+        "filters": filters,
+        "repeats": len(steps["bare"]),
+        "compiling": compiling,
+        "seconds": steps,
+        "alone": batches,
+        "load": os.getloadavg(),
+    }
 
 
 def one_batch(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
@@ -229,7 +238,7 @@ def one_batch(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
 
 def table(found: dict[str, Any]) -> str:
     bare = found["seconds"]["bare"]
-    lines = [f"{found['filters']} filters; the first epoch, with compiling, {found['compiling']:.0f} s"]
+    lines = [f"{found['filters']} filters, {found['repeats']} repeats; the first epoch {found['compiling']:.0f} s"]
     lines.append(f"{'fit from':<30} {'ms a step':>9} {'ratio':>6} {'quartiles':>13} {'ms a batch':>10}")
     for name, seconds in found["seconds"].items():
         low, middle, high = np.percentile(np.divide(seconds, bare), [25, 50, 75])
@@ -246,6 +255,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--steps", type=int, default=20, help="steps of an epoch")
     parser.add_argument("--repeats", type=int, default=7, help="measurements of each condition")
+    parser.add_argument(
+        "--seconds", type=float, default=600, help="no repeat begins later than that, compiling counted"
+    )
     parser.add_argument("--precision", choices=["float32", "mixed_bfloat16"], default="float32")
     parser.add_argument("--augmentations", nargs="+", choices=list(augmentations()), default=list(augmentations()))
     parser.add_argument("--json", type=Path, help="write everything to this file as well")
