@@ -14,7 +14,7 @@ loop of Keras costs. The others are `fit` from a `TileDataset` of `--steps` batc
 with batches made ahead, as is the default, and with `ahead=0` (`…, each in its turn`). Each measurement is a `fit` of
 two epochs, of which the second one counts: from its beginning, with the turn of the epoch, until the device is done.
 All take turns, in an order that rotates; `--seconds` ends it early. A ratio is the median over repeats of that to
-`bare` in the same repeat, with quartiles. `ms a batch` is the dataset alone, an epoch by hand as Keras asks for it, without a model.
+`bare` in the same repeat, with quartiles. `ms a batch` is the dataset alone: an epoch as Keras asks for it, no model.
 """
 
 import argparse
