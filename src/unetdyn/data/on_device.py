@@ -43,9 +43,7 @@ class Destination:
             from keras.src.backend.torch.core import get_device
 
             device = str(get_device())
-            if (
-                device == "cuda" and torch.cuda.is_initialized()
-            ):  # each thread has chosen its own
+            if device == "cuda" and torch.cuda.is_initialized():  # each thread has chosen its own
                 device = f"cuda:{torch.cuda.current_device()}"
             return cls(device, in_loop and device.startswith("cuda"))
         return cls(None, moves=False)
