@@ -116,6 +116,13 @@ def test_resumed_run_is_the_run_that_a_signal_ended(tmp_path, whole, at):
     assert_equal(resumed, whole[0])
 
 
+def test_resumed_run_is_the_same_whether_batches_are_made_ahead_or_not(tmp_path, whole):
+    cut_off(tmp_path, (1, 2), data=tiles(ahead=3))
+    resumed = train(tmp_path, data=tiles(ahead=0))
+    assert resumed[0].resumed_from == (1, 3)
+    assert_equal(resumed, whole[0])
+
+
 def test_resumed_run_begins_no_epoch_twice_that_a_signal_ended_before_its_first_step(tmp_path):
     """What acts when an epoch begins has acted."""
 

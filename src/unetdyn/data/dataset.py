@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import lru_cache
+import copy
+import itertools
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from typing import Any
 
 import keras
@@ -11,9 +13,12 @@ import numpy as np
 
 from unetdyn._checks import check_count
 from unetdyn._warnings import warn
+from unetdyn.data.ahead import Ahead, Plan, usual_most
 from unetdyn.data.augment import Augmentation
 from unetdyn.data.lazy import LazyArray
+from unetdyn.data.on_device import Destination
 from unetdyn.data.shares import check_shares
+from unetdyn.data.tile_checks import check_finite, check_indices, check_shapes, check_weights
 
 
 @lru_cache(maxsize=4)
@@ -52,6 +57,11 @@ class TileDataset(keras.utils.PyDataset):
     PyTorch, Keras 3.15 hands out batches left over from building the model and from the last epoch. Some tiles then
     come twice in an epoch, and others never.
 
+    Batches are made ahead instead (`ahead`), as a function of the seed, the epoch and their number alone. To change a
+    setting, set the attribute; what is changed in place, such as pixels of `images`, shows as many batches later.
+    Within `fit`, `evaluate` and `predict` on a GPU, with JAX or PyTorch, a batch is on its way to the GPU when it is
+    handed out; by hand, `dataset[k]` gives NumPy arrays.
+
     Args:
         images: Array of shape `(tiles, height, width, channels)`, or in 3D `(tiles, depth, height, width, channels)`,
             finite; usually normalised `float32`. Of a `LazyArray` each batch is read from disk when it is drawn, and
@@ -71,7 +81,12 @@ class TileDataset(keras.utils.PyDataset):
             `compile(weighted_metrics=[...])`. Augmentation moves them as it moves the masks. Default `None`.
         targets: What the masks of a batch become once they are augmented: a function of the masks and the epoch, such
             as `unetdyn.losses.boundary_targets` for a boundary loss, or `lambda masks, epoch: [masks] * 4` for a model
-            of four outputs, for which weights are repeated as well. Default `None`: they stay masks.
+            of four outputs, for which weights are repeated as well. Default `None`: they stay masks. It is called in
+            other threads too, ahead of time.
+        ahead: The most batches that are made ahead, each in a thread, while the model trains on the one before: two at
+            first, and one more whenever the model had to wait. More take memory, on a GPU of the GPU as well. Default
+            `None`: as many as there are cores, 2 to 8. With 0 each is made when it is asked for; what is trained on is
+            the same. What is asked for out of order, as by `fit(shuffle=True)`, is never made ahead.
 
     Returns:
         As item `k`: images and masks of batch `k`, both `float32`, because a metric that multiplies them with
@@ -103,16 +118,20 @@ class TileDataset(keras.utils.PyDataset):
         initial_epoch: int = 0,
         weights: np.ndarray | LazyArray | None = None,
         targets: Callable[[np.ndarray, int], Any] | None = None,
+        ahead: int | None = None,
     ) -> None:
         super().__init__()
-        _check_shapes(images, masks)
+        check_shapes(images, masks)
         check_count("classes", classes, least=1, unit="")
         if not isinstance(images, LazyArray):
-            _check_finite(images, range(len(images)))
+            check_finite(images, range(len(images)))
         if not isinstance(masks, LazyArray):
-            _check_indices(masks, classes)
-        _check_weights(weights, masks)
+            check_indices(masks, classes)
+        check_weights(weights, masks)
         check_count("seed", seed, least=0, unit="")
+        if ahead is not None:
+            check_count("ahead", ahead, least=0, unit="batches", otherwise="or None for as many as there are cores")
+        self._ahead = Ahead(usual_most() if ahead is None else ahead)
         self.images, self.masks, self.weights, self.classes = images, masks, weights, classes
         self.targets = targets
         self.shuffle, self.seed = shuffle, seed
@@ -186,17 +205,46 @@ class TileDataset(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         if not 0 <= index < len(self):
             raise IndexError(f"`index` must lie between 0 and {len(self) - 1}. Received: index={index}.")
-        # Read once: TensorFlow prefetches in a thread, which may still run while the epoch turns.
-        epoch = self._epoch
+        in_order = self._requested[-1:] == [index - 1] or (index == 0 and self._begun)  # else somebody has a look
         self._requested.append(index)
+        # All is read once: threads make batches of it while the epoch turns, or somebody changes a setting.
+        now, destination = copy.copy(self), Destination.here(in_loop=self._begun)
+        places = [(now._epoch, index)], now._following(index) if in_order else ()
+        return self._ahead.get(now._plan(*place, destination) for place in itertools.chain(*places))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Of a copy, for which nothing has been made yet."""
+        return {**vars(self), "_ahead": Ahead(self._ahead.most)}
+
+    def _following(self, index: int) -> Iterator[tuple[int, int]]:
+        """Epoch and index of the batches that come after it in order, as far as that can be known."""
+        yield from ((self._epoch, after) for after in range(index + 1, len(self)))
+        if self._begun:  # else a loop of one's own goes through it, and sets the epoch
+            yield from ((self._epoch + (not self._opening), after) for after in range(len(self)))
+
+    def _plan(self, epoch: int, index: int, destination: Destination) -> Plan:
+        """A batch by all that it depends on."""
+        parts = self.images, self.masks, self.weights, self.augmentation, self.targets
+        settings = self.batch_size, self.shuffle, self.seed, self.classes
+        same = not self.shuffle and self.augmentation is None and self.targets is None  # in each epoch
+        key = (None if same else epoch, index, destination, *settings, *map(id, parts))
+        return key, partial(self._draw, epoch, index, destination)
+
+    def _draw(self, epoch: int, index: int, destination: Destination) -> tuple[Any, ...]:
         order = epoch_order(len(self.images), self.seed, epoch) if self.shuffle else np.arange(len(self.images))
-        chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
-        images, masks = self._read(chosen)
-        if self.augmentation is not None:
-            images, masks = self.augmentation(images, masks, epoch, index)
-        masks, weights = masks[..., :1], masks[..., 1:]
-        made = masks if self.targets is None else self.targets(masks, epoch)
-        if self.weights is None:
+        images, masks = self._read(order[index * self.batch_size : (index + 1) * self.batch_size])
+        with destination.scope():
+            if self.augmentation is not None:
+                images, masks = self.augmentation(images, masks, epoch, index)
+            return destination.put(self._with_targets(images, masks, epoch))
+
+    def _with_targets(self, images: Any, masks: Any, epoch: int) -> tuple[Any, ...]:
+        """What Keras takes; masks and weights may lie on a device, and `targets` is given what lies in memory."""
+        weights = None
+        if self.weights is not None:
+            masks, weights = masks[..., :1], masks[..., 1:]
+        made = masks if self.targets is None else self.targets(keras.ops.convert_to_numpy(masks), epoch)
+        if weights is None:
             return images, made
         return images, made, [weights] * len(made) if isinstance(made, list | tuple) else weights
 
@@ -204,9 +252,9 @@ class TileDataset(keras.utils.PyDataset):
         """Images and masks, with weights as a further channel of the masks until they have been moved together."""
         images, masks = self.images[chosen], self.masks[chosen]
         if isinstance(self.images, LazyArray):
-            _check_finite(images, chosen)
+            check_finite(images, chosen)
         if isinstance(self.masks, LazyArray):
-            _check_indices(masks, self.classes)
+            check_indices(masks, self.classes)
         masks = masks.astype(np.float32)
         if self.weights is not None:
             masks = np.concatenate([masks, self.weights[chosen].astype(np.float32)], axis=-1)
@@ -243,73 +291,3 @@ class TileDataset(keras.utils.PyDataset):
                 again=self._warned,
             )
             self._warned = True
-
-
-def _check_shapes(images: np.ndarray | LazyArray, masks: np.ndarray | LazyArray) -> None:
-    if images.ndim not in (4, 5) or masks.shape != (*images.shape[:-1], 1) or len(images) == 0:
-        raise ValueError(
-            "`images` must have shape (tiles, height, width, channels), or with depth before height, with at least one "
-            "tile, and `masks` the same with 1 channel. "
-            f"Received: images.shape={images.shape}, masks.shape={masks.shape}."
-        )
-
-
-def _check_finite(images: np.ndarray, indices: Iterable[int]) -> None:
-    bad = [index for index, image in zip(indices, images, strict=True) if not np.isfinite(image).all()]
-    if bad:
-        raise ValueError(
-            f"`images` must be finite. Received: {len(bad)} of {len(images)} tiles with NaN or infinity, "
-            f"the first at index {bad[0]}. Mend or leave out those tiles."
-        )
-
-
-def _check_weights(weights: np.ndarray | LazyArray | None, masks: np.ndarray | LazyArray) -> None:
-    if weights is None:
-        return
-    if weights.shape != masks.shape:
-        raise ValueError(
-            f"`weights` must have the shape of `masks`. Received: weights.shape={weights.shape}, "
-            f"masks.shape={masks.shape}."
-        )
-    if isinstance(weights, LazyArray):
-        return  # 0 and 1, as `Stack` has them
-    low, high = weights.min(), weights.max()
-    if not (low >= 0 and np.isfinite(high) and high > 0):
-        raise ValueError(
-            "`weights` must be finite and at least 0, and above 0 somewhere. "
-            f"Received: weights from {low:g} to {high:g}. 1 lets a pixel count, 0 leaves it out."
-        )
-
-
-def _check_indices(masks: np.ndarray, classes: int) -> None:
-    values = np.unique(masks)
-    if np.isin(values, np.arange(max(classes, 2))).all():
-        return
-    shown = ", ".join(f"{value:g}" for value in values[:6]) + (", …" if len(values) > 6 else "")
-    raise ValueError(
-        f"With `classes={classes}`, `masks` must hold the class indices 0 to {max(classes, 2) - 1} only. "
-        f"Received: masks with the values {shown}. {_advice(values, classes)}"
-    )
-
-
-def _advice(values: np.ndarray, classes: int) -> str:
-    """What to do, as far as the values alone say it; `read_folder` asks the whole mask."""
-    known = np.isin(values, np.arange(max(classes, 2)))
-    other, whole = values[~known][0], np.array_equal(values, np.rint(values))
-    if np.isnan(values).any():
-        return "Mend the masks: NaN is no label."
-    if classes == 1 and len(values) == 2 and values[0] == 0:
-        return f"Divide them by {other:g}, or read the files by `read_folder`, which does."
-    if values[0] == 1 and np.array_equal(values, np.arange(len(values)) + 1):
-        return "They begin at 1, and 0 must mean background: subtract 1 if 1 is the background."
-    if classes == 1 and np.array_equal(values, np.arange(len(values))):
-        return (
-            f"If they are class indices, pass `classes={len(values)}`; if they are the numbers of single objects, "
-            "`masks > 0`."
-        )
-    if whole and (~known).sum() == 1:
-        return (
-            f"If {other:g} marks pixels without a label, pass `weights=(masks != {other:g})` and masks in which they "
-            f"are 0, or read the files by `read_folder` with `ignore={other:g}`."
-        )
-    return "Convert them to the class index of each pixel, or ask `read_folder`, which says what its files look like."

@@ -1,3 +1,6 @@
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import tifffile
@@ -79,6 +82,20 @@ def test_open_tiff_reads_parts_of_pages(tmp_path, options):
     assert (sections.shape, sections.dtype) == ((3, 40, 50, 1), np.uint16)
     np.testing.assert_array_equal(sections[1:, 3:30, 7:9][..., 0], array[1:, 3:30, 7:9])
     np.testing.assert_array_equal(sections[:], read_stack(tmp_path / "a.tif")[0])
+
+
+def test_pages_are_read_by_several_threads_at_once(tmp_path):
+    """Of a set of files, each of which is opened for a page and closed again; tifffile itself leaves that unguarded."""
+    sections = sections_of(open_tiff(ome_set(tmp_path)[0]), tmp_path)
+    places = np.random.default_rng(0).integers(0, 3, 200).tolist()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            found = list(threads.map(lambda place: sections[place][..., 0], places))
+    finally:
+        sys.setswitchinterval(interval)
+    np.testing.assert_array_equal(found, volume()[places])
 
 
 @pytest.mark.parametrize("compression", [None, "zlib"])

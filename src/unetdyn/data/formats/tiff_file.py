@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,9 @@ ENDINGS = (".tif", ".tiff")
 _MINISBLACK, _RGB = 1, 2
 _JPEG = {6, 7}
 _OF_ONE_SET = re.compile(r'FileName="([^"]+)"')
+_DECODING = threading.RLock()  # tifffile seeks and reads without one, and a set's files are opened and closed
+if hasattr(os, "register_at_fork"):  # a child would wait for a thread of its parent
+    os.register_at_fork(before=_DECODING.acquire, after_in_parent=_DECODING.release, after_in_child=_DECODING.release)
 
 
 def is_tiff(path: Path) -> bool:
@@ -129,12 +134,12 @@ class _Pages:
         return np.stack([self._page(index)[tuple(window)] for index in range(*planes.indices(self.shape[0]))])
 
     def _page(self, index: int) -> np.ndarray:
-        last = self.last
-        if last is None or last[0] != index:
-            page = self.series.pages[index]
-            with _opened(page.parent.filehandle):
-                last = self.last = index, np.asarray(page.asarray())
-        return last[1]
+        with _DECODING:
+            if self.last is None or self.last[0] != index:
+                page = self.series.pages[index]
+                with _opened(page.parent.filehandle):
+                    self.last = index, np.asarray(page.asarray())
+            return self.last[1]
 
 
 @contextlib.contextmanager
