@@ -11,7 +11,7 @@ import numpy as np
 
 from unetdyn._checks import check_count
 from unetdyn._warnings import warn
-from unetdyn.data.augment import Augmentation
+from unetdyn.data.augmentation import Augmentation
 from unetdyn.data.lazy import LazyArray
 
 
@@ -187,8 +187,10 @@ class TileDataset(keras.utils.PyDataset):
         images, masks = self._read(chosen)
         if self.augmentation is not None:
             images, masks = self.augmentation(images, masks, epoch, index)
-        masks, weights = masks[..., :1], masks[..., 1:]
-        made = masks if self.targets is None else self.targets(masks, epoch)
+        weights = None
+        if self.weights is not None:
+            masks, weights = masks[..., :1], masks[..., 1:]
+        made = masks if self.targets is None else self.targets(keras.ops.convert_to_numpy(masks), epoch)
         if self.weights is None:
             return images, made
         return images, made, [weights] * len(made) if isinstance(made, list | tuple) else weights
