@@ -300,7 +300,7 @@ def test_prepare_gives_unlabelled_pixels_the_weight_zero_in_every_part(tmp_path)
     np.testing.assert_array_equal(weights, expected)
     assert masks[:, :3].sum() == 0
     assert masks.sum() == 13 * 10  # the section's columns above 12, in pairs
-    moved = prepared.train[0][2]
+    moved = np.asarray(prepared.train[0][2])
     assert set(np.unique(moved)) == {0, 1}
     assert not (moved == expected).all()
 

@@ -1,36 +1,15 @@
+"""`Augmentation` as it is used: what comes back for a seed, an epoch and a batch."""
+
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
 import pytest
-from scipy import ndimage
+from augmented_batches import EVERYTHING, NOTHING, arrays, batch, symmetries
+from moved_images import blobs
 
 from unetdyn.data import Augmentation
-
-NOTHING = {"flip": False, "rotate90": False}
-
-
-def arrays(augmentation, *batch):
-    """What comes back, as NumPy's arrays."""
-    return tuple(keras.ops.convert_to_numpy(part) for part in augmentation(*batch))
-
-
-def batch(count=4, size=16, channels=1):
-    images = np.random.default_rng(0).normal(size=(count, size, size, channels)).astype("float32")
-    return images, (images[..., :1] > 0).astype("uint8")
-
-
-def blobs(count=4, size=48):
-    """Smooth images and masks of the same shapes, so that both can be compared after interpolation."""
-    noise = np.random.default_rng(1).normal(size=(count, size, size))
-    images = np.stack([ndimage.gaussian_filter(image, 4, mode="wrap") for image in noise])[..., None]
-    return (images / images.std()).astype("float32"), (images > 0).astype("uint8")
-
-
-def symmetries(image):
-    turned = [np.rot90(image, turns) for turns in range(4)]
-    return turned + [np.transpose(one, (1, 0, 2)) for one in turned]
-
 
 def test_augmentation_draws_all_eight_symmetries_alike():
     images, masks = batch(count=1, size=5)
@@ -134,7 +113,7 @@ def test_augmentation_is_a_function_of_seed_epoch_and_batch():
 
 def test_augmentation_leaves_the_global_random_numbers_alone():
     python, numpy = random.getstate(), np.random.get_state()[1].copy()  # noqa: NPY002
-    Augmentation(rotation=5.0, noise=0.1)(*batch(), 0, 0)
+    Augmentation(**EVERYTHING)(*batch(), 0, 0)
     assert random.getstate() == python
     np.testing.assert_array_equal(np.random.get_state()[1], numpy)  # noqa: NPY002
 
@@ -158,7 +137,21 @@ def test_augmentation_computes_in_float32_under_mixed_precision():
 
 
 @pytest.mark.parametrize(
-    "options", [{"rotation": -1.0}, {"zoom": 1.0}, {"contrast": 1.1}, {"brightness": -0.1}, {"noise": -1.0}]
+    "options",
+    [
+        {"rotation": -1.0},
+        {"zoom": 1.0},
+        {"contrast": 1.1},
+        {"brightness": -0.1},
+        {"noise": -1.0},
+        {"shear": 61.0},
+        {"shift": -1.0},
+        {"elastic": -0.5},
+        {"gamma": float("inf")},
+        {"blur": -1.0},
+        {"cutout": 1.5},
+    ],
+    ids=str,
 )
 def test_augmentation_refuses_numbers_out_of_range(options):
     (argument,) = options
@@ -176,52 +169,80 @@ def test_augmentation_refuses_shapes_that_do_not_agree():
         Augmentation(seed=-1)
 
 
-def volumes(count=4, depth=3, size=16, channels=2):
-    images = np.random.default_rng(0).normal(size=(count, depth, size, size, channels)).astype("float32")
-    return images, (images[..., :1] > 0).astype("uint8")
+def test_augmentation_with_everything_on_is_the_same_in_any_thread():
+    images, masks = batch()
+    augmentation = Augmentation(**EVERYTHING, seed=3)
+    expected = [arrays(augmentation, images, masks, 1, number) for number in range(8)]
+    assert not np.array_equal(expected[0][0], expected[1][0])
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda number: arrays(augmentation, images, masks, 1, number), range(8)))
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
 
 
-def test_augmentation_draws_all_symmetries_of_a_block():
-    images, masks = volumes(count=1, size=5)
-    augmentation = Augmentation(seed=2)
-    seen = np.zeros((2, 8), int)
-    for number in range(80):
-        image, mask = arrays(augmentation, images, masks, 0, number)
-        for order in (0, 1):
-            blocks = (images[0, :: 1 - 2 * order], masks[0, :: 1 - 2 * order])
-            turned = [np.stack(of_sections) for of_sections in zip(*map(symmetries, blocks[0]), strict=True)]
-            match = [index for index, one in enumerate(turned) if np.array_equal(one, image[0])]
-            for index in match:
-                seen[order, index] += 1
-                turned_mask = np.stack([symmetries(section)[index] for section in blocks[1]])
-                np.testing.assert_array_equal(mask[0], turned_mask)
-    # Each of sixteen with probability 1/16: 5 expected, and none of them with probability 0.006.
-    assert seen.sum() == 80
-    assert (seen > 0).sum() >= 14
+def test_augmentation_leaves_what_it_is_given_as_it_is():
+    images, masks = batch()
+    before = images.copy(), masks.copy()
+    for part in (images, masks):
+        part.flags.writeable = False
+    for options in ({}, NOTHING, {**NOTHING, "contrast": 0.5}, EVERYTHING):
+        arrays(Augmentation(**options), images, masks, 0, 0)
+    np.testing.assert_array_equal(images, before[0])
+    np.testing.assert_array_equal(masks, before[1])
 
 
-@pytest.mark.parametrize("options", [{"rotation": 30.0}, {"zoom": 0.3}, {"contrast": 0.3}, {"brightness": 0.5}])
-def test_augmentation_changes_all_sections_of_a_block_as_one_image(options):
-    images, masks = volumes()
-    augmentation = Augmentation(**NOTHING, **options)
-    found, found_masks = arrays(augmentation, images, masks, 1, 2)
-    for section in range(images.shape[1]):
-        expected, expected_mask = arrays(augmentation, images[:, section], masks[:, section], 1, 2)
-        np.testing.assert_allclose(found[:, section], expected, atol=1e-6)
-        np.testing.assert_array_equal(found_masks[:, section], expected_mask)
+def test_augmentation_with_nothing_on_is_a_copy():
+    images, masks = batch()
+    same, same_masks = arrays(Augmentation(**NOTHING), images, masks, 0, 0)
+    np.testing.assert_array_equal(same, images)
+    np.testing.assert_array_equal(same_masks, masks)
+    assert same_masks.dtype == np.float32
+    assert not np.shares_memory(same, images)
 
 
-def test_augmentation_adds_noise_to_each_voxel_of_a_block():
-    images, masks = volumes()
-    noisy, same = arrays(Augmentation(**NOTHING, noise=0.5), images, masks, 0, 0)
-    assert (noisy - images).std() == pytest.approx(0.5, rel=0.05)
-    assert abs(np.corrcoef((noisy - images)[:, 0].ravel(), (noisy - images)[:, 1].ravel())[0, 1]) < 0.1
+def test_augmentation_returns_tensors_of_the_backend():
+    for options in ({}, EVERYTHING):
+        for part in Augmentation(**options)(*batch(), 0, 0):
+            assert keras.ops.is_tensor(part)
+            assert keras.backend.standardize_dtype(part.dtype) == "float32"
+
+
+def test_augmentation_without_its_symmetries_moves_the_symmetry_of_the_image():
+    """With rotation the symmetry is part of the matrix: the same picture as turned first and then rotated."""
+    images, masks = blobs(count=8)
+    turned, turned_masks = arrays(Augmentation(seed=4), images, masks, 0, 0)
+    expected, expected_masks = arrays(Augmentation(**NOTHING, rotation=25.0, seed=4), turned, turned_masks, 0, 0)
+    found, found_masks = arrays(Augmentation(rotation=25.0, seed=4), images, masks, 0, 0)
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+    assert (found_masks != expected_masks).mean() < 1e-3
+
+
+def test_augmentation_blots_out_a_box_and_no_mask():
+    images, masks = batch(count=32)
+    found, same = arrays(Augmentation(**NOTHING, cutout=1.0), images, masks, 0, 0)
+    changed = found != images
+    # Height and width are each half of the side in the mean: a quarter of the area.
+    assert 0.15 < changed.mean() < 0.35
+    for image, where, out in zip(images[..., 0], changed[..., 0], found[..., 0], strict=True):
+        rows, columns = where.any(axis=1), where.any(axis=0)
+        np.testing.assert_array_equal(where, rows[:, None] & columns)
+        np.testing.assert_allclose(out[where], image.mean(), atol=1e-6)
     np.testing.assert_array_equal(same, masks)
 
 
-def test_augmentation_refuses_blocks_that_are_not_square_in_their_plane():
-    images, masks = volumes()
-    with pytest.raises(ValueError, match=r"needs square images\. Received: images\.shape=\(4, 3, 15, 16, 2\)"):
-        Augmentation()(images[:, :, 1:], masks[:, :, 1:], 0, 0)
-    with pytest.raises(ValueError, match=r"or with depth before height, that agree but in the last"):
-        Augmentation()(images, masks[:, :2], 0, 0)
+def test_augmentation_moves_further_channels_of_masks_as_it_moves_masks():
+    images, masks = batch(size=48)
+    weights = np.where(masks > 0, 2.5, 0.25).astype("float32")
+    _, moved = arrays(Augmentation(**EVERYTHING), images, np.concatenate([masks, weights], axis=-1), 0, 0)
+    np.testing.assert_array_equal(moved[..., 1], np.where(moved[..., 0] > 0, 2.5, 0.25))
+
+
+def test_augmentation_says_how_wide_the_grid_and_how_large_the_image_must_be():
+    with pytest.raises(ValueError, match=r"an eighth of `elastic_spacing`.*elastic=5, .*Widen the grid to 40 pixels"):
+        Augmentation(elastic=5.0)
+    with pytest.raises(ValueError, match=r"`elastic_spacing` must be a finite number above 0"):
+        Augmentation(elastic_spacing=0.0)
+    images, masks = batch(size=8)
+    with pytest.raises(ValueError, match=r"`blur` must be at most a quarter.*Received: blur=2\.5.*\(4, 8, 8, 1\)"):
+        Augmentation(blur=2.5)(images, masks, 0, 0)

@@ -32,7 +32,7 @@ def gaussian_weights(sigma: np.ndarray, most: float) -> np.ndarray:
 
     Example:
         >>> gaussian_weights(np.array([0.0, 0.5]), 0.5).round(3).tolist()
-        [[1.0, 0.0, 0.0], [0.787, 0.107, 0.0]]
+        [[1.0, 0.0, 0.0], [0.787, 0.106, 0.0]]
     """
     distances = np.arange(blur_radius(most) + 1)
     weights = np.exp(-0.5 * (distances / np.maximum(sigma, 1e-3)[:, None]) ** 2)

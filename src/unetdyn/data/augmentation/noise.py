@@ -47,7 +47,7 @@ def mixed(bits: Tensor) -> Tensor:
 
     Example:
         >>> int(mixed(ops.convert_to_tensor(1, "int32"))), int(mixed(ops.convert_to_tensor(2, "int32")))
-        (1753845952, -787439487)
+        (1753845952, -787275391)
     """
     bits = ops.bitwise_xor(bits, _shifted(bits, 16)) * 0x7FEB352D
     bits = ops.bitwise_xor(bits, _shifted(bits, 15)) * (0x846CA68B - 2**32)

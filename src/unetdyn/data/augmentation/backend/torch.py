@@ -17,13 +17,13 @@ Tensor = Any
 
 def on_host() -> bool:
     """Whether Keras computes on the CPU."""
-    return keras.ops.convert_to_tensor(0.0).device.type == "cpu"
+    return _device().type == "cpu"
 
 
 def tensor(array: np.ndarray) -> Tensor:
-    """On the device that Keras computes on."""
+    """On the device that Keras computes on; `keras.ops.convert_to_tensor` would copy in any case."""
     # PyTorch warns of memory that it must not write into.
-    return keras.ops.convert_to_tensor(np.require(array, requirements="W"))
+    return torch.from_numpy(np.require(array, requirements="W")).to(_device())
 
 
 def move(
@@ -38,6 +38,10 @@ def grey(images: Tensor, greys: Mapping[str, np.ndarray]) -> Tensor:
     """`greyed`."""
     with torch.no_grad():
         return greyed(images, _tensors(greys))
+
+
+def _device() -> torch.device:
+    return keras.ops.convert_to_tensor(0.0).device
 
 
 def _tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
