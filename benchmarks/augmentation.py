@@ -4,8 +4,8 @@
 
 All conditions are interleaved in one process: one batch of each in turn, the first round thrown away, which compiles.
 A batch is arrays in, tensors on the device that trains out, and waited for; so the time holds the way of 8 MB to a GPU.
-With one thread a batch: `taskset -c 0` on Linux, since XLA asks no environment variable. Where others use the core too, the
-processor's time tells more than the clock; where a GPU computes, it is the host's share.
+With one thread a batch: `taskset -c 0` on Linux, since XLA asks no environment variable. Where others use the core too,
+the processor's time tells more than the clock; where a GPU computes, it is the host's share.
 
 Keras' layers are fed as their guide says, images and masks together, on the CPU: `RandomFlip` twice, a swap of axes,
 `RandomRotation`, `RandomZoom`, `RandomContrast`, `RandomBrightness`. They have no elastic deformation
@@ -27,7 +27,16 @@ from unetdyn.data import Augmentation
 
 GREYS = {"contrast": 0.2, "brightness": 0.2}
 AFFINE = {**GREYS, "rotation": 15.0, "zoom": 0.1}
-EVERYTHING = {**AFFINE, "shear": 5.0, "shift": 8.0, "elastic": 3.0, "gamma": 0.3, "noise": 0.1, "blur": 1.0, "cutout": 0.3}
+EVERYTHING = {
+    **AFFINE,
+    "shear": 5.0,
+    "shift": 8.0,
+    "elastic": 3.0,
+    "gamma": 0.3,
+    "noise": 0.1,
+    "blur": 1.0,
+    "cutout": 0.3,
+}
 CONDITIONS: dict[str, dict[str, float]] = {
     "flips, quarter turns": {},
     "and contrast, brightness": GREYS,

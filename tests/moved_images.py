@@ -22,7 +22,9 @@ def discs(row, column, radius=7.0, count=4, side=SIDE):
     rows, columns = np.mgrid[:side, :side] - (side - 1) / 2
     distance = np.hypot(rows - row, columns - column)
     image = np.clip(radius + 0.5 - distance, 0, 1).astype("float32")
-    return np.repeat(image[None, :, :, None], count, 0), np.repeat((image > 0.5)[None, :, :, None], count, 0).astype("float32")
+    return np.repeat(image[None, :, :, None], count, 0), np.repeat((image > 0.5)[None, :, :, None], count, 0).astype(
+        "float32"
+    )
 
 
 def centre(image):
@@ -33,7 +35,9 @@ def centre(image):
 
 def matrix(count=4, angle=0.0, scale=1.0, shear=0.0, shift=(0.0, 0.0), symmetry=(False, False, False)):
     """Of angles in degrees; one for all samples, or one for each."""
-    numbers = (np.broadcast_to(np.asarray(each, float), (count,)) for each in (np.radians(angle), scale, np.radians(shear)))
+    numbers = (
+        np.broadcast_to(np.asarray(each, float), (count,)) for each in (np.radians(angle), scale, np.radians(shear))
+    )
     exact = (np.broadcast_to(np.asarray(each), (count,)) for each in symmetry)
     return inverse_matrix(*numbers, np.broadcast_to(np.asarray(shift, float), (count, 2)), *exact)
 

@@ -1,5 +1,6 @@
 """From `data` in the configuration to tiles, and what is refused on the way."""
 
+import inspect
 from typing import get_args
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 from unetdyn import data
 from unetdyn.data.datasets import DATASETS
 from unetdyn.experiment import ConfigError, parse_config, run_experiment
-from unetdyn.experiment.data_config import FetchData
+from unetdyn.experiment.data_config import AugmentationConfig, FetchData
 from unetdyn.experiment.prepare import check_classes, prepare
 from unetdyn.report import FlipMapDisplay
 
@@ -165,6 +166,29 @@ def test_parse_config_refuses_quarter_turns_of_oblong_tiles(tmp_path):
     assert config_for(tmp_path, data=oblong).data.tile == (2, 16, 32)
     with pytest.raises(ConfigError, match=r"`data`: quarter turns need .*`augmentation\.rotate90`.*\[2, 16, 32\]"):
         config_for(tmp_path, data={**oblong, "augmentation": {"flip": True}})
+
+
+def test_configuration_knows_every_setting_of_augmentation_with_its_default():
+    arguments = dict(inspect.signature(data.Augmentation).parameters)
+    assert arguments.pop("seed").default == 0
+    fields = AugmentationConfig.model_fields
+    assert {name: argument.default for name, argument in arguments.items()} == {
+        name: field.default for name, field in fields.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "text"),
+    [
+        ({"elastic": 5}, r"at most an eighth of `elastic_spacing`.*elastic=5, elastic_spacing=32"),
+        ({"blur": 4.5}, r"at most a quarter of the side of `tile`.*blur=4\.5, tile=16"),
+        ({"shear": 70}, r"`data\..*shear`"),
+        ({"elastik": 1}, "Did you mean 'elastic'"),
+    ],
+)
+def test_parse_config_refuses_augmentation_that_does_not_fit(tmp_path, augmentation, text):
+    with pytest.raises(ConfigError, match=text):
+        config_for(tmp_path, data={"augmentation": augmentation})
 
 
 def test_run_experiment_a_table_that_is_not_there_is_refused(tmp_path):

@@ -6,10 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import numpy as np
 import pytest
+
 from augmented_batches import EVERYTHING, NOTHING, arrays, batch, symmetries
 from moved_images import blobs
-
 from unetdyn.data import Augmentation
+
 
 def test_augmentation_draws_all_eight_symmetries_alike():
     images, masks = batch(count=1, size=5)

@@ -2,9 +2,9 @@
 
 import keras
 import numpy as np
-from augmented_batches import EVERYTHING, batch
 from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 
+from augmented_batches import EVERYTHING, batch
 from unetdyn.data import Augmentation, TileDataset
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from augmented_batches import NOTHING, arrays, symmetries
 
+from augmented_batches import NOTHING, arrays, symmetries
 from unetdyn.data import Augmentation
 
 

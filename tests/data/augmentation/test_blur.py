@@ -14,8 +14,10 @@ def test_blur_is_that_of_scipy(axes):
     found = keras.ops.convert_to_numpy(blurred(keras.ops.array(images), keras.ops.array(weights)))
     np.testing.assert_allclose(found[0], images[0], atol=1e-6)
     for index in (1, 2):
-        # Both look as far: 8 pixels. 20 lies beyond the border, where SciPy's "reflect" is the mirror image too.
-        expected = ndimage.gaussian_filter(images[index].astype(float), sigma[index], radius=8, mode="reflect", axes=(0, 1))
+        # Both look as far: 8 pixels. Beyond the border SciPy's "reflect" is the mirror image too.
+        expected = ndimage.gaussian_filter(
+            images[index].astype(float), sigma[index], radius=8, mode="reflect", axes=(0, 1)
+        )
         np.testing.assert_allclose(found[index], expected, atol=1e-5)
 
 

@@ -1,11 +1,11 @@
-"""Rotation, zoom, shear, shift and elastic deformation, as the backend compiles them: where tissue goes, to the pixel."""
+"""Rotation, zoom, shear, shift and elastic deformation, as the backend compiles them: where each pixel goes."""
 
 import keras
 import numpy as np
 import pytest
-from moved_images import SIDE, blobs, centre, discs, matrix, move
 from scipy import ndimage
 
+from moved_images import SIDE, blobs, centre, discs, matrix, move
 from unetdyn.data.augmentation.elastic import displacements, drawn_grid, spline_basis
 from unetdyn.data.augmentation.geometry import reflected
 

@@ -47,7 +47,9 @@ def test_noise_is_normal_and_independent_from_image_to_image():
     count = found.shape[1]
     for image in found:
         assert abs(image.mean()) < stats.norm.isf(rare / 2) / np.sqrt(count)
-        assert stats.chi2.ppf(rare / 2, count - 1) < image.var(ddof=1) * (count - 1) < stats.chi2.isf(rare / 2, count - 1)
+        assert (
+            stats.chi2.ppf(rare / 2, count - 1) < image.var(ddof=1) * (count - 1) < stats.chi2.isf(rare / 2, count - 1)
+        )
         assert stats.kstest(image, "norm").pvalue > rare
     between = np.corrcoef(found)[np.triu_indices(6, 1)]
     along = [np.corrcoef(image[:-lag], image[lag:])[0, 1] for image in found for lag in (1, 2, 128)]

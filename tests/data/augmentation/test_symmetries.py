@@ -21,7 +21,11 @@ def by_index(tile, order, rows, columns, swap):
     result = np.empty_like(tile)
     for d, r, c in np.ndindex(depth, height, width):
         row, column = (c, r) if swap else (r, c)
-        source = depth - 1 - d if order else d, height - 1 - row if rows else row, width - 1 - column if columns else column
+        source = (
+            depth - 1 - d if order else d,
+            height - 1 - row if rows else row,
+            width - 1 - column if columns else column,
+        )
         result[d, r, c] = tile[source]
     return result
 
@@ -32,7 +36,9 @@ def test_turned_tiles_are_those_of_each_draw_bit_by_bit(side):
     depth = 2 if side == 3 else 1
     tiles = np.random.default_rng(0).normal(size=(count, depth, side, side, 2)).astype("float32")
     on_host = turned_on_host(tiles, draws)
-    on_device = keras.ops.convert_to_numpy(turned(keras.ops.array(tiles), {k: keras.ops.array(v) for k, v in draws.items()}))
+    on_device = keras.ops.convert_to_numpy(
+        turned(keras.ops.array(tiles), {k: keras.ops.array(v) for k, v in draws.items()})
+    )
     np.testing.assert_array_equal(on_host, on_device)
     for index in range(count) if side == 3 else (5, 7):
         expected = by_index(tiles[index], *(draws[name][index] for name in ("order", "rows", "columns", "swap")))

@@ -1,4 +1,4 @@
-"""Arrays in memory that a backend takes as its own: XLA wants it to begin at a multiple of 64 bytes, and else copies."""
+"""Arrays in memory that a backend takes over: XLA wants it to begin at a multiple of 64 bytes, and else copies."""
 
 from __future__ import annotations
 

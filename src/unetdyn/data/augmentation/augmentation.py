@@ -25,12 +25,12 @@ class Augmentation:
 
     Flips and quarter turns are exact, and where nothing else of the geometry is asked for, no pixel is interpolated.
     All else is one resampling about the centre of the tile: images bilinear, masks by their nearest pixel, so 0/1 stays
-    0/1. Beyond the border both are continued by their mirror image (d c b a | a b c d | d c b a). Grey values, noise and
-    cutout leave masks alone.
+    0/1. Beyond the border both are continued by their mirror image (d c b a | a b c d | d c b a). What changes grey
+    values leaves masks alone.
 
     Tiles in 3D, `(batch, depth, height, width, channels)`, are changed as one: all sections of a tile are flipped,
-    turned, moved and shifted alike, in their plane, and `flip` also reverses their order with probability ½. Contrast and
-    gamma change about each section's own values, and noise is drawn for each voxel.
+    turned and moved alike, in their plane, and `flip` also reverses their order with probability ½. Contrast, gamma and
+    cutout go by each section's own values, and noise is drawn for each voxel.
 
     Args:
         flip: Mirror left and right, and up and down, each with probability ½ (default): sections have no top. In 3D

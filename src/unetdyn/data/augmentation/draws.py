@@ -11,8 +11,8 @@ from unetdyn.data.augmentation.blur import gaussian_weights
 from unetdyn.data.augmentation.elastic import drawn_grid, spline_basis
 from unetdyn.data.augmentation.matrices import inverse_matrix
 
-# The place of a kind is part of its seed, so a new one goes to the end. The first has 1: a seed that ends in zeros draws
-# what a seed without them does, and `epoch_order` has (seed, epoch).
+# The place of a kind is part of its seed, so a new one goes to the end. The first has 1: a seed that ends in zeros
+# draws what a seed without them does, and `epoch_order` has (seed, epoch).
 KINDS = (
     "flip",
     "rotate90",

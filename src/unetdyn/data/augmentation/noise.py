@@ -13,10 +13,11 @@ Tensor = Any
 def standard_normal(shape: tuple[int, ...], keys: Tensor) -> Tensor:
     """Numbers from N(0, 1), a function of the key of an image and the place in it.
 
-    The generators of the backends differ from one another, and PyTorch's from device to device. A place's number is mixed
-    with one half of the key and then with the other by a hash of 32 bits, whose upper 24 say which part of the normal
-    distribution is taken. They are equal everywhere; the normal numbers are so to 0.001, and most to 0.00001. None is
-    further than 5.5 from 0. Two images with equal second halves of their keys may have the same numbers in another order.
+    The generators of the backends differ from one another, and PyTorch's from device to device. A place's number is
+    mixed with one half of the key and then with the other by a hash of 32 bits, whose upper 24 say which part of the
+    normal distribution is taken. They are equal everywhere; the normal numbers are so to 0.001, and most to 0.00001.
+    None is further than 5.5 from 0. Two images with equal second halves of their keys may have the same numbers in
+    another order.
 
     Args:
         shape: `(batch, height, width, channels)`, with less than 2³¹ numbers in an image.
@@ -43,7 +44,8 @@ def standard_normal(shape: tuple[int, ...], keys: Tensor) -> Tensor:
 def mixed(bits: Tensor) -> Tensor:
     """A permutation of the 32-bit numbers, in which each bit of the result depends on all bits.
 
-    Source: C. Wellons, "Prospecting for hash functions", 2018 (`lowbias32`). Products wrap around in int32 as in uint32.
+    Products wrap around in int32 as in uint32. Source: C. Wellons, "Prospecting for hash functions", 2018
+    (`lowbias32`).
 
     Example:
         >>> int(mixed(ops.convert_to_tensor(1, "int32"))), int(mixed(ops.convert_to_tensor(2, "int32")))

@@ -1,4 +1,4 @@
-"""What differs from backend to backend, a file for each with the same functions: how a batch is compiled and resampled."""
+"""What differs from backend to backend, a file for each with the same functions: how a batch is compiled, resampled."""
 
 from __future__ import annotations
 

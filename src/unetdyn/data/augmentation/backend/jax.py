@@ -26,7 +26,7 @@ def tensor(array: np.ndarray) -> Tensor:
 
 @jax.jit
 def move(images: Tensor, masks: Tensor, exact: Mapping[str, Tensor], geometry: Mapping[str, Tensor]) -> Any:
-    """`moved`, with displacements in whole float32: TensorFloat's 10 bits would be off by some hundredths of a pixel."""
+    """`moved`, with displacements in float32: TensorFloat's 10 bits would be off by some hundredths of a pixel."""
     with jax.default_matmul_precision("float32"):
         return moved(images, masks, exact, geometry, _resampled)
 
