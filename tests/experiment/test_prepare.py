@@ -1,5 +1,6 @@
 """From `data` in the configuration to tiles, and what is refused on the way."""
 
+import inspect
 from typing import get_args
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 from unetdyn import data
 from unetdyn.data.datasets import DATASETS
 from unetdyn.experiment import ConfigError, parse_config, run_experiment
-from unetdyn.experiment.data_config import FetchData
+from unetdyn.experiment.data_config import AugmentationConfig, FetchData
 from unetdyn.experiment.prepare import check_classes, prepare
 from unetdyn.report import FlipMapDisplay
 
@@ -167,6 +168,29 @@ def test_parse_config_refuses_quarter_turns_of_oblong_tiles(tmp_path):
         config_for(tmp_path, data={**oblong, "augmentation": {"flip": True}})
 
 
+def test_configuration_knows_every_setting_of_augmentation_with_its_default():
+    arguments = dict(inspect.signature(data.Augmentation).parameters)
+    assert arguments.pop("seed").default == 0
+    fields = AugmentationConfig.model_fields
+    assert {name: argument.default for name, argument in arguments.items()} == {
+        name: field.default for name, field in fields.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "text"),
+    [
+        ({"elastic": 5}, r"at most an eighth of `elastic_spacing`.*elastic=5, elastic_spacing=32"),
+        ({"blur": 4.5}, r"at most a quarter of the side of `tile`.*blur=4\.5, tile=16"),
+        ({"shear": 70}, r"`data\..*shear`"),
+        ({"elastik": 1}, "Did you mean 'elastic'"),
+    ],
+)
+def test_parse_config_refuses_augmentation_that_does_not_fit(tmp_path, augmentation, text):
+    with pytest.raises(ConfigError, match=text):
+        config_for(tmp_path, data={"augmentation": augmentation})
+
+
 def test_run_experiment_a_table_that_is_not_there_is_refused(tmp_path):
     path = folder(tmp_path)
     refused(
@@ -300,7 +324,7 @@ def test_prepare_gives_unlabelled_pixels_the_weight_zero_in_every_part(tmp_path)
     np.testing.assert_array_equal(weights, expected)
     assert masks[:, :3].sum() == 0
     assert masks.sum() == 13 * 10  # the section's columns above 12, in pairs
-    moved = prepared.train[0][2]
+    moved = np.asarray(prepared.train[0][2])
     assert set(np.unique(moved)) == {0, 1}
     assert not (moved == expected).all()
 

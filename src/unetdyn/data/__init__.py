@@ -3,7 +3,7 @@
 # Keras first: loading it registers our objects, and that must not meet this room half imported.
 import keras  # noqa: F401  # isort: skip
 
-from unetdyn.data.augment import Augmentation
+from unetdyn.data.augmentation import Augmentation
 from unetdyn.data.dataset import TileDataset, epoch_order
 from unetdyn.data.fetching import Fetched, fetch
 from unetdyn.data.files import read_image

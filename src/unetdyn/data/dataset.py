@@ -14,7 +14,7 @@ import numpy as np
 from unetdyn._checks import check_count
 from unetdyn._warnings import warn
 from unetdyn.data.ahead import Ahead, Plan, usual_most
-from unetdyn.data.augment import Augmentation
+from unetdyn.data.augmentation import Augmentation
 from unetdyn.data.lazy import LazyArray
 from unetdyn.data.on_device import Destination
 from unetdyn.data.shares import check_shares

@@ -56,9 +56,26 @@ class AugmentationConfig(Part):
     flip: bool = True
     rotate90: bool = True
     rotation: float = Field(0.0, ge=0, le=180, description="largest angle, degrees")
+    zoom: float = Field(0.0, ge=0, le=0.99, description="largest relative change of scale")
+    shear: float = Field(0.0, ge=0, le=60, description="largest angle, degrees")
+    shift: float = Field(0.0, ge=0, description="largest shift along each axis, pixels")
+    elastic: float = Field(0.0, ge=0, description="σ of the displacement by a smooth random field, pixels")
+    elastic_spacing: float = Field(32.0, gt=0, description="points of that field's grid, pixels; 8 × `elastic` or more")
     brightness: float = Field(0.0, ge=0, description="largest shift, in standard deviations of the image")
     contrast: float = Field(0.0, ge=0, lt=1, description="largest relative change")
+    gamma: float = Field(0.0, ge=0, description="largest relative change of the exponent")
     noise: float = Field(0.0, ge=0, description="σ of Gaussian noise, in standard deviations of the image")
+    blur: float = Field(0.0, ge=0, description="largest σ of a Gaussian blur, pixels")
+    cutout: float = Field(0.0, ge=0, le=1, description="largest side of a blank box, as a part of the tile's")
+
+    @model_validator(mode="after")
+    def _no_folds(self) -> "AugmentationConfig":
+        if self.elastic > self.elastic_spacing / 8:
+            raise ValueError(
+                "`elastic` must be at most an eighth of `elastic_spacing`, or tissue would fold over. Received: "
+                f"elastic={self.elastic:g}, elastic_spacing={self.elastic_spacing:g}"
+            )
+        return self
 
 
 class _Images(Part):
@@ -80,6 +97,17 @@ class _Images(Part):
             raise ValueError(
                 "quarter turns need tiles as high as they are wide: set `augmentation.rotate90` to false, or another "
                 f"`tile`. Received: tile={list(self.tile)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _larger_than_blur(self) -> "_Images":
+        blur = 0.0 if self.augmentation is None else self.augmentation.blur
+        side = min(self.tile[1:]) if isinstance(self.tile, tuple) else self.tile
+        if 4 * blur > side:
+            raise ValueError(
+                "`augmentation.blur` must be at most a quarter of the side of `tile`. "
+                f"Received: blur={blur:g}, tile={list(self.tile) if isinstance(self.tile, tuple) else self.tile}"
             )
         return self
 
