@@ -1,10 +1,14 @@
 """The arithmetic of `benchmarks/gpu_throughput.py`."""
 
+import math
+
 import keras
+import numpy as np
 import pytest
 
 from scripts_by_path import benchmarks_importable
-from unetdyn.models import UNet
+from unetdyn.losses import binary_focal_loss
+from unetdyn.models import AttentionResUNet, AttentionUNet, UNet
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +84,32 @@ def test_children_take_turns_in_rotating_order_and_a_dead_one_is_left_out(script
     assert found["jax"]["share"] == pytest.approx(3 * 10**9 / 10e-3 / 2e12)
     assert found["peer"]["share"] == pytest.approx(3 * 10**9 / 20e-3 / 2e12)
     assert "| UNet | jax | 10.0 (10.0–10.0) | 2.00 (2.00–2.00) | 15 % | 1 |" in script.table(list(found.values()))
+
+
+@pytest.mark.parametrize(
+    ("builder", "upsample"),
+    [(UNet, "nearest"), (UNet, "transpose"), (AttentionUNet, "nearest"), (AttentionResUNet, "nearest")],
+)
+def test_peer_has_the_weights_of_the_builder(builder, upsample):
+    pytest.importorskip("torch")
+    with benchmarks_importable():
+        from throughput_cases import child, torch_peer
+    with keras.StatelessScope(initialize_variables=False):
+        model = builder((8, 8, 1), filters=2, depth=2, upsample=upsample)
+
+    kind = {"gated": False, "residual": False, **child.KINDS[builder.__name__], "transpose": upsample == "transpose"}
+    peer = torch_peer.UNet(2, 2, **kind)
+
+    ours = sorted(math.prod(variable.shape) for variable in model.trainable_variables)
+    assert sorted(parameter.numel() for parameter in peer.parameters()) == ours
+
+
+def test_peers_focal_loss_is_ours():
+    torch = pytest.importorskip("torch")
+    with benchmarks_importable():
+        from throughput_cases import torch_peer
+    logits, labels = np.linspace(-5, 5, 12).astype("float32"), np.tile([0.0, 1.0], 6).astype("float32")
+
+    expected = np.mean(keras.ops.convert_to_numpy(binary_focal_loss(labels, logits, 2.0, from_logits=True)))
+    loss = torch_peer.focal_loss(torch.tensor(labels), torch.tensor(logits))
+    assert loss.item() == pytest.approx(expected, rel=1e-5)

@@ -280,3 +280,19 @@ def test_a_batch_without_labels_costs_nothing_and_pulls_nowhere() -> None:
 def test_an_ignored_label_that_is_no_number_is_refused() -> None:
     with pytest.raises(ValueError, match=r"`ignore_label` must be the label of pixels.*Received: ignore_label='void'"):
         BinaryFocalLoss(2, ignore_label="void")
+
+
+@pytest.mark.parametrize("from_logits", [True, False])
+def test_loss_makes_no_tensor_of_a_number(monkeypatch, from_logits):
+    """On PyTorch that is a copy to the GPU, for which the host waits until all is done that the GPU was told before."""
+    torch = pytest.importorskip("torch")
+    if keras.backend.backend() != "torch":
+        pytest.skip("of PyTorch")
+    y = torch.tensor([0.2, 0.8])
+    made, make = [], torch.as_tensor
+    monkeypatch.setattr(torch, "as_tensor", lambda value, **given: made.append(value) or make(value, **given))
+
+    loss = binary_focal_loss(y, y, 2.0, from_logits=from_logits)
+
+    assert made == []
+    assert tuple(loss.shape) == (2,)

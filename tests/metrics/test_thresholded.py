@@ -282,3 +282,22 @@ def test_class_numbers_without_a_channel_are_warned_of() -> None:
         score(metric, labels, RNG.random((1, 2, 2, 3)), batch=1)
     with warnings.catch_warnings():
         score(metric, labels, RNG.random((1, 2, 2, 3)), batch=1)
+
+
+def test_update_and_result_make_no_tensor_of_a_number(monkeypatch):
+    """On PyTorch that is a copy to the GPU, for which the host waits until all is done that the GPU was told before."""
+    torch = pytest.importorskip("torch")
+    if keras.backend.backend() != "torch":
+        pytest.skip("of PyTorch")
+    metric = ThresholdedJaccard()
+    y = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).reshape(1, 2, 2, 1)
+    metric.update_state(y, y)
+    metric.result()  # the first of an epoch reads the flags
+    made, make = [], torch.as_tensor
+    monkeypatch.setattr(torch, "as_tensor", lambda value, **given: made.append(value) or make(value, **given))
+
+    metric.update_state(y, y)
+    score = metric.result()
+
+    assert made == []
+    assert float(score) == 1.0
