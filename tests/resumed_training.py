@@ -57,6 +57,7 @@ DIRECTORY = {"ResumableRun", "RunRecorder", "Watch"}
 PROCESS = {
     "params",
     "_blocks",
+    "_kinds",
     "_began",
     "_compiles",
     "_looks",

@@ -149,7 +149,7 @@ class Rows:
     @cached_property
     def finite(self) -> np.ndarray:
         """`(steps,)` bool. Whether all entries of the gradient were."""
-        return ~self.nonfinite.any(axis=1)
+        return np.logical_not(self.nonfinite.any(axis=1))
 
 
 def rows_from(chunks: list[Chunk], prefix: str, variables: int) -> Rows:

@@ -82,12 +82,12 @@ def norms_and_nonfinite(tensors: Sequence[Tensor | None]) -> tuple[Tensor, Tenso
     Each call costs the host more than the device: one for all tensors, which NaN and infinity times 0 tell apart.
     """
     squares = squared_norms(tensors)
-    owners = [owner for owner, tensor in enumerate(tensors) if tensor is not None]
-    if _on_host(squares) or not owners:
+    present = {owner: tensor for owner, tensor in enumerate(tensors) if tensor is not None}
+    if _on_host(squares) or not present:
         return squares, count_nonfinite(tensors, squares)
-    bad = _joined([tensors[owner] for owner in owners]).mul_(0).ne(0).to(torch.float32)
-    counts = torch._foreach_norm(bad.split([tensors[owner].numel() for owner in owners]), ord=1)
-    return squares, _totals(torch.stack(counts), owners, len(tensors))
+    bad = _joined(list(present.values())).mul_(0).ne(0).to(torch.float32)
+    counts = torch._foreach_norm(bad.split([tensor.numel() for tensor in present.values()]), ord=1)
+    return squares, _totals(torch.stack(counts), list(present), len(tensors))
 
 
 def _on_host(tensor: Tensor) -> bool:
@@ -117,7 +117,8 @@ def times(gradient: Tensor, factor: Tensor) -> Tensor:
 def scalar_product(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     """`sum(left * right)` would allocate a copy of each. Beside the host, one call for all takes the least time."""
     if pairs and not _on_host(pairs[0][0]):
-        return torch.dot(*(_joined(tensors).to(torch.float32) for tensors in zip(*pairs, strict=True)))
+        lefts, rights = (_joined(tensors).to(torch.float32) for tensors in zip(*pairs, strict=True))
+        return lefts.mul_(rights).sum()
     pairs = [(ops.cast(left, "float32"), ops.cast(right, "float32")) for left, right in pairs]
     products = [torch.dot(left.detach().reshape(-1), right.detach().reshape(-1)) for left, right in pairs]
     return ops.sum(ops.stack(products)) if products else ops.zeros((), "float32")
