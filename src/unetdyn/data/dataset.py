@@ -60,7 +60,7 @@ class TileDataset(keras.utils.PyDataset):
     Batches are made ahead instead (`ahead`), as a function of the seed, the epoch and their number alone. To change a
     setting, set the attribute; what is changed in place, such as pixels of `images`, shows as many batches later.
     Within `fit`, `evaluate` and `predict` on a GPU, with JAX or PyTorch, a batch is on its way to the GPU when it is
-    handed out; by hand, `dataset[k]` gives NumPy arrays.
+    handed out; by hand, `dataset[k]` gives NumPy arrays, or what the augmentation returns.
 
     Args:
         images: Array of shape `(tiles, height, width, channels)`, or in 3D `(tiles, depth, height, width, channels)`,
