@@ -73,7 +73,7 @@ class TileDataset(keras.utils.PyDataset):
         classes: 1 (default) for binary masks, otherwise the number of classes with the background.
         shuffle: Whether to draw the order anew each epoch (default), or to keep the order given: for validation.
         seed: Whole number ≥ 0.
-        augmentation: An `Augmentation`, or `None` (default).
+        augmentation: An `Augmentation`, or a function that is called as one is, or `None` (default).
         drop_last: Whether to leave out the tiles that do not fill a batch, other ones each epoch; default `False`.
         initial_epoch: Number of the first epoch, default 0.
         weights: Array of the masks' shape, finite and at least 0: how much each pixel counts, such as the `weights` of
@@ -90,7 +90,8 @@ class TileDataset(keras.utils.PyDataset):
 
     Returns:
         As item `k`: images and masks of batch `k`, both `float32`, because a metric that multiplies them with
-        predictions fails on TensorFlow with integers. With `weights` these come third, as Keras' sample weights.
+        predictions fails on TensorFlow with integers. With `weights` these come third, as Keras' sample weights. They
+        are arrays, but tensors of Keras' backend where an `Augmentation` made them; `targets` are made of arrays.
 
     Raises:
         ValueError: Where shapes disagree, a number is out of range, images hold NaN, masks hold other values than
@@ -113,7 +114,7 @@ class TileDataset(keras.utils.PyDataset):
         classes: int = 1,
         shuffle: bool = True,
         seed: int = 0,
-        augmentation: Augmentation | None = None,
+        augmentation: Augmentation | Callable[[np.ndarray, np.ndarray, int, int], tuple[Any, Any]] | None = None,
         drop_last: bool = False,
         initial_epoch: int = 0,
         weights: np.ndarray | LazyArray | None = None,

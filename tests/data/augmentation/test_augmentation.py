@@ -10,6 +10,7 @@ import pytest
 from augmented_batches import EVERYTHING, NOTHING, arrays, batch, symmetries
 from moved_images import blobs
 from unetdyn.data import Augmentation
+from unetdyn.data.augmentation.backend import engine
 
 
 def test_augmentation_draws_all_eight_symmetries_alike():
@@ -200,6 +201,16 @@ def test_augmentation_with_nothing_on_is_a_copy():
     np.testing.assert_array_equal(same_masks, masks)
     assert same_masks.dtype == np.float32
     assert not np.shares_memory(same, images)
+
+
+@pytest.mark.parametrize("options", [{}, EVERYTHING], ids=["symmetries", "everything"])
+def test_augmentation_is_the_same_where_a_device_turns_the_tiles(options, monkeypatch):
+    images, masks = batch()
+    expected = arrays(Augmentation(**options, seed=8), images, masks, 0, 0)
+    monkeypatch.setattr(engine(), "on_host", lambda: False)
+    found = arrays(Augmentation(**options, seed=8), images, masks, 0, 0)
+    np.testing.assert_array_equal(found[1], expected[1])
+    np.testing.assert_allclose(found[0], expected[0], atol=1e-5)
 
 
 def test_augmentation_returns_tensors_of_the_backend():
