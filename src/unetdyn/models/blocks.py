@@ -1,5 +1,6 @@
 """The parts that a U-Net repeats: convolution blocks, norms, pooling and upsampling."""
 
+from importlib import import_module
 from math import gcd
 from typing import Any
 
@@ -12,15 +13,17 @@ from unetdyn.models.transposed import Conv2DTranspose, Conv3DTranspose
 # Group norm's authors use 32 groups, which narrow levels do not have; 8 is what 3D U-Nets use (Wolny et al., 2020).
 GROUPS = 8
 
+OWN_LAYERS = ("tensorflow", "torch")
+"""Backends on which some of Keras' layers can be had faster: `tensorflow_layers.py`, `torch_layers.py`."""
+
 
 def layer_class(template: str, options: Options) -> Any:
-    """Keras' layer for 2D or 3D images: `"Conv{}D"` is `Conv2D` or `Conv3D`; on PyTorch one that copies less."""
-    name = template.format(options.rank)
-    if keras.backend.backend() == "torch":
-        from unetdyn.models import torch_layers
-
-        return getattr(torch_layers, name, None) or getattr(keras.layers, name)
-    return getattr(keras.layers, name)
+    """Keras' layer for 2D or 3D images: `"Conv{}D"` is `Conv2D` or `Conv3D`; a backend's own where that is faster."""
+    name, backend = template.format(options.rank), keras.backend.backend()
+    if backend not in OWN_LAYERS:
+        return getattr(keras.layers, name)
+    own = import_module(f"unetdyn.models.{backend}_layers")
+    return getattr(own, name, None) or getattr(keras.layers, name)
 
 
 def convolve(

@@ -4,7 +4,7 @@ Keras 3.15 normalises a batch on TensorFlow by `tf.nn.moments` and sums and prod
 images, which oneDNN computes in two passes, and its gradient in two. In training on a CPU that is a third of a U-Net.
 
 As in `torch_layers`, a class here computes what Keras' class of the same name does, to rounding, with the same
-configuration and the same variables, and in a file it *is* Keras' class: so says `__module__`.
+configuration and the same variables. In a file it is Keras' class (`keras_names.py`).
 """
 
 from typing import Any
@@ -12,20 +12,21 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from unetdyn.models.keras_names import named_as_keras_own
+
 Tensor = Any
 
 _SMALLEST_EPSILON = 1.001e-5
 """What cuDNN, which computes it on a GPU, takes: `tf.compat.v1.nn.fused_batch_norm` has the same bound."""
 
 
+@named_as_keras_own
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch norm over the last axis of images as one operation; statistics are float32 inside.
 
     The operation gives the unbiased variance of the batch; Keras' moving statistics take the biased one, and so do
     these.
     """
-
-    __module__ = "keras.layers"
 
     def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None) -> Tensor:
         """As `keras.layers.BatchNormalization`."""

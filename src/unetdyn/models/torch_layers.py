@@ -5,10 +5,7 @@ back again), and normalises in some ten operations, each of which goes through m
 images with the channels last as they are: seen as `(batch, channels, height, width)`, with the strides that they have.
 
 A class here computes what Keras' class of the same name does, to rounding, with the same configuration and the same
-variables; float64 stays float64, which Keras' norms round to float32. **In a file it is Keras' class**: paths of
-weights are made of class names, and `keras.layers` is where the file says that it comes from. So files from before
-open, and who opens a new one needs neither this package nor PyTorch. Where both are there, `registered_name` gives
-this class back.
+variables; float64 stays float64, which Keras' norms round to float32. In a file it is Keras' class (`keras_names.py`).
 
 Whatever else Keras' layer can do (other axes, masks, renormalisation, asymmetric padding) is left to it.
 """
@@ -19,6 +16,8 @@ from typing import Any
 import keras
 import torch
 from torch.nn import functional
+
+from unetdyn.models.keras_names import named_as_keras_own
 
 Tensor = Any
 
@@ -34,13 +33,7 @@ def _channels_last(x: Tensor) -> Tensor:
     return x.movedim(1, -1)
 
 
-def _named_as_keras_own(layer: Any) -> Any:
-    layer.__module__ = keras.layers.__name__
-    keras.saving.get_custom_objects()[layer.__name__] = layer
-    return layer
-
-
-@_named_as_keras_own
+@named_as_keras_own
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch norm over the last axis as one call, and its gradient as another; statistics and sums are float32 inside.
 
@@ -71,7 +64,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return plain and rank > 2 and (mixed or inputs.dtype == own in _WHOLE)
 
 
-@_named_as_keras_own
+@named_as_keras_own
 class GroupNormalization(keras.layers.GroupNormalization):
     """Group and instance norm over the last axis as one call, in float32 at least."""
 
@@ -110,7 +103,7 @@ def _padding(layer: Any, sizes: Sequence[int]) -> list[int] | None:
     return None if any(total % 2 for total in totals) else [total // 2 for total in totals]
 
 
-@_named_as_keras_own
+@named_as_keras_own
 class Conv2D(keras.layers.Conv2D):
     """A convolution that PyTorch can pad by itself: equally on both sides, or not at all."""
 
@@ -120,7 +113,7 @@ class Conv2D(keras.layers.Conv2D):
         return super().convolution_op(inputs, kernel) if y is None else y
 
 
-@_named_as_keras_own
+@named_as_keras_own
 class Conv3D(keras.layers.Conv3D):
     """As `Conv2D`, of volumes."""
 
@@ -135,7 +128,7 @@ def _side_by_side(layer: Any) -> bool:
     return layer.padding == "same" and layer.pool_size == layer.strides and layer.data_format == "channels_last"
 
 
-@_named_as_keras_own
+@named_as_keras_own
 class MaxPooling2D(keras.layers.MaxPooling2D):
     """The maximum of windows side by side."""
 
@@ -146,7 +139,7 @@ class MaxPooling2D(keras.layers.MaxPooling2D):
         return _channels_last(functional.max_pool2d(_channels_first(inputs), self.pool_size, ceil_mode=True))
 
 
-@_named_as_keras_own
+@named_as_keras_own
 class MaxPooling3D(keras.layers.MaxPooling3D):
     """As `MaxPooling2D`, of volumes."""
 

@@ -1,18 +1,12 @@
-"""Transposed convolution whose windows do not overlap, as a matrix product: Keras' layers, with another `call`.
-
-**The class in a file is Keras' own.** Both classes bear Keras' names and its module, so a `.keras` file says
-`keras.layers.Conv2DTranspose`, and a `.weights.h5` file, whose paths are made of class names, is the same as ever.
-Files written before open here. Files written here open anywhere, without unetdyn, with Keras' layer, which is slower
-and equal. What differs is `registered_name`, null for Keras' own: it is the plain class name, under which the classes
-are put among Keras' custom objects, so that where unetdyn is imported a file gives the fast layer back. A class of
-the package "unetdyn" would have been the usual way, and would have made each of these files ours alone.
-"""
+"""Transposed convolution whose windows do not overlap, as a matrix product: Keras' layers, with another `call`."""
 
 from math import prod
 from typing import Any
 
 import keras
 from keras import ops
+
+from unetdyn.models.keras_names import named_as_keras_own
 
 
 def tiles_exactly(layer: Any) -> bool:
@@ -71,13 +65,7 @@ def _call(layer: Any, inputs: Any) -> Any:
     return outputs if layer.activation is None else layer.activation(outputs)
 
 
-def _named_as_keras_own(layer: Any) -> Any:
-    layer.__module__ = keras.layers.__name__
-    keras.saving.get_custom_objects()[layer.__name__] = layer
-    return layer
-
-
-@_named_as_keras_own
+@named_as_keras_own
 class Conv2DTranspose(keras.layers.Conv2DTranspose):
     """`keras.layers.Conv2DTranspose`, as a matrix product where the stride is the kernel's size.
 
@@ -93,7 +81,7 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
         return _call(self, inputs) if tiles_exactly(self) else super().call(inputs)
 
 
-@_named_as_keras_own
+@named_as_keras_own
 class Conv3DTranspose(keras.layers.Conv3DTranspose):
     """`keras.layers.Conv3DTranspose`, as `Conv2DTranspose` is."""
 
