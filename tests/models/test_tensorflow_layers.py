@@ -1,5 +1,8 @@
 """Layers for TensorFlow against Keras' own: outputs, gradients, moving statistics, and what is in a file."""
 
+import json
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -86,5 +89,10 @@ def test_batch_norm_is_keras_own_in_a_file(tmp_path):
     model = keras.Model(inputs, BatchNormalization(name="norm")(inputs))
     model.save(tmp_path / "model.keras")
     opened = keras.saving.load_model(tmp_path / "model.keras")
-    assert type(opened.get_layer("norm")) is keras.layers.BatchNormalization
+    assert type(opened.get_layer("norm")) is BatchNormalization  # where unetdyn.models has been imported
     assert opened.get_layer("norm").get_config() == model.get_layer("norm").get_config()
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        (norm,) = (
+            each for each in json.loads(archive.read("config.json"))["config"]["layers"] if each["name"] == "norm"
+        )
+    assert (norm["module"], norm["class_name"]) == ("keras.layers", "BatchNormalization")

@@ -7,7 +7,7 @@ import keras
 Layer = TypeVar("Layer", bound=type)
 
 
-def named_as_keras_own(layer: Layer) -> Layer:
+def named_as_keras_own(layer: Layer, backend: str | None = None) -> Layer:
     """Let a subclass of a layer of Keras', of the same name and arguments, be that layer in every file.
 
     A file says `keras.layers` and the class's name, and paths of weights are made of class names. So files from before
@@ -20,6 +20,8 @@ def named_as_keras_own(layer: Layer) -> Layer:
 
     Args:
         layer: A class whose name is that of the layer of Keras' from which it is derived.
+        backend: The one it computes on; under another, files give Keras' layer, whoever has imported the class.
+            Default None: any.
 
     Returns:
         The class.
@@ -34,5 +36,6 @@ def named_as_keras_own(layer: Layer) -> Layer:
     """
     found: Any = layer
     found.__module__ = keras.layers.__name__
-    keras.saving.get_custom_objects()[layer.__name__] = layer
+    if backend in (None, keras.backend.backend()):
+        keras.saving.get_custom_objects()[layer.__name__] = layer
     return layer

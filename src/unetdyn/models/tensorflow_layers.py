@@ -7,6 +7,7 @@ As in `torch_layers`, a class here computes what Keras' class of the same name d
 configuration and the same variables. In a file it is Keras' class (`keras_names.py`).
 """
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -16,11 +17,13 @@ from unetdyn.models.keras_names import named_as_keras_own
 
 Tensor = Any
 
+_as_keras_own = partial(named_as_keras_own, backend="tensorflow")
+
 _SMALLEST_EPSILON = 1.001e-5
 """What cuDNN, which computes it on a GPU, takes: `tf.compat.v1.nn.fused_batch_norm` has the same bound."""
 
 
-@named_as_keras_own
+@_as_keras_own
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch norm over the last axis of images as one operation; statistics are float32 inside.
 

@@ -11,6 +11,7 @@ Whatever else Keras' layer can do (other axes, masks, renormalisation, asymmetri
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -20,6 +21,8 @@ from torch.nn import functional
 from unetdyn.models.keras_names import named_as_keras_own
 
 Tensor = Any
+
+_as_keras_own = partial(named_as_keras_own, backend="torch")
 
 _WHOLE, _HALVES = (torch.float32, torch.float64), (torch.float16, torch.bfloat16)
 
@@ -33,7 +36,7 @@ def _channels_last(x: Tensor) -> Tensor:
     return x.movedim(1, -1)
 
 
-@named_as_keras_own
+@_as_keras_own
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch norm over the last axis as one call, and its gradient as another; statistics and sums are float32 inside.
 
@@ -64,7 +67,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return plain and rank > 2 and (mixed or inputs.dtype == own in _WHOLE)
 
 
-@named_as_keras_own
+@_as_keras_own
 class GroupNormalization(keras.layers.GroupNormalization):
     """Group and instance norm over the last axis as one call, in float32 at least."""
 
@@ -103,7 +106,7 @@ def _padding(layer: Any, sizes: Sequence[int]) -> list[int] | None:
     return None if any(total % 2 for total in totals) else [total // 2 for total in totals]
 
 
-@named_as_keras_own
+@_as_keras_own
 class Conv2D(keras.layers.Conv2D):
     """A convolution that PyTorch can pad by itself: equally on both sides, or not at all."""
 
@@ -113,7 +116,7 @@ class Conv2D(keras.layers.Conv2D):
         return super().convolution_op(inputs, kernel) if y is None else y
 
 
-@named_as_keras_own
+@_as_keras_own
 class Conv3D(keras.layers.Conv3D):
     """As `Conv2D`, of volumes."""
 
@@ -128,7 +131,7 @@ def _side_by_side(layer: Any) -> bool:
     return layer.padding == "same" and layer.pool_size == layer.strides and layer.data_format == "channels_last"
 
 
-@named_as_keras_own
+@_as_keras_own
 class MaxPooling2D(keras.layers.MaxPooling2D):
     """The maximum of windows side by side."""
 
@@ -139,7 +142,7 @@ class MaxPooling2D(keras.layers.MaxPooling2D):
         return _channels_last(functional.max_pool2d(_channels_first(inputs), self.pool_size, ceil_mode=True))
 
 
-@named_as_keras_own
+@_as_keras_own
 class MaxPooling3D(keras.layers.MaxPooling3D):
     """As `MaxPooling2D`, of volumes."""
 
