@@ -171,12 +171,15 @@ def main() -> None:
     same = compared(4 * len(devices))
     for name in ("one", "several"):
         of = same[name]
-        interval = f"{of['value']:.4g} ({of['low']:.4g}-{of['high']:.4g})"
-        print(f"noise scale on {name}: {interval}, trΣ {of['trace_covariance']:.4g}")
+        interval = f"({of['low']:.4g}-{of['high']:.4g})"
+        print(f"noise scale on {name}: {of['value']:.4g} {interval}, trΣ {of['trace_covariance']:.4g}")
     print(f"gradient norms of the two are apart by at most {same['grad_norm_apart']:.1e} of themselves")
     if options.json:
-        told = {key: str(value) for key, value in vars(options).items()}
-        found = {"options": told, "seconds": seconds, "noise": same}
+        found = {
+            "options": {key: str(value) for key, value in vars(options).items()},
+            "seconds": seconds,
+            "noise": same,
+        }
         options.json.write_text(json.dumps(found, indent=1))
 
 
