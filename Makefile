@@ -26,7 +26,7 @@ TRAINING := tests/callbacks tests/contracts tests/dynamics tests/experiment
 OTHERS := tests $(addprefix --ignore=,$(TRAINING))
 # What JAX and PyTorch are tested with beside those. The rest loads no backend, or makes files, data, pages and commands
 # of what these rooms do: what it gives on TensorFlow it gives on all.
-COMPUTING := $(addprefix tests/,faults inference losses metrics models optimizers schedules) \
+COMPUTING := $(addprefix tests/,data/augmentation faults inference losses metrics models optimizers schedules) \
 	$(addprefix --ignore=tests/faults/test_,killed_search.py ray.py scripts.py slurm.py sweep_workers.py)
 # $(call test,backend and what else is set,room of the first processes,of the second,...)
 define test
