@@ -65,14 +65,14 @@ class TrainInferenceGapMonitor(ProbeMonitor):
     Example:
         >>> import keras, numpy as np
         >>> model = keras.Sequential(
-        ...     [keras.Input((8, 8, 1)), keras.layers.BatchNormalization(), keras.layers.Conv2D(1, 1)]
+        ...     [keras.Input((8, 8, 1)), keras.layers.BatchNormalization(name="norm"), keras.layers.Conv2D(1, 1)]
         ... )
         >>> model.compile(loss="mse", optimizer="sgd")
         >>> x = np.random.default_rng(0).random((8, 8, 8, 1))
         >>> monitor = TrainInferenceGapMonitor(probe=(x, x), budget=None)
         >>> _ = model.fit(x, x, epochs=2, verbose=0, callbacks=[monitor])
         >>> list(monitor.record["mean_distance"]), monitor.record["training_loss"].shape
-        (['batch_normalization'], (2,))
+        (['norm'], (2,))
 
     Reference:
         Ioffe and Szegedy, "Batch normalization", 2015, section 3.1.
