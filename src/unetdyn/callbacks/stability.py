@@ -99,8 +99,10 @@ class StabilityMonitor(Monitor):
         """What was seen, as arrays with one element an epoch."""
         return self._since(0)
 
-    def record_since(self, row: int) -> tuple[int, dict[str, NDArray[Any]]]:
-        """The epochs from one on."""
+    def record_since(self, row: int) -> tuple[int, dict[str, NDArray[Any]]] | None:
+        """The epochs from one on; None where a subclass has a record of its own."""
+        if type(self).record is not _RECORD:
+            return None
         first = row if row <= len(self._epochs) else 0
         return first, self._since(first)
 
@@ -175,6 +177,9 @@ class StabilityMonitor(Monitor):
         self._values = {name: list(values) for name, values in state["values"].items()}
         self._rows = {name: list(rows) for name, rows in state["rows"].items()}
         self.results = {name: stability(values, self.window, self.ddof) for name, values in self._values.items()}
+
+
+_RECORD = StabilityMonitor.record
 
 
 def _names(monitor: str | Sequence[str]) -> tuple[str, ...]:
