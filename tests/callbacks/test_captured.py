@@ -21,7 +21,7 @@ def test_moving_statistics_of_a_wrapped_module_come_back():
     model, module = made()
     model.fit(np.full((4, 2), 5.0), np.ones((4, 1)), epochs=2, verbose=0)
     assert module.running_mean.tolist() == pytest.approx([0.95, 0.95])  # 5 (1 - 0.9²)
-    state = decode(*encode(captured(Moment(2, 0, within=False), model, [], None)()))
+    state = decode(*encode(captured(Moment(2, 0, within=False), model, [], None)))
     resumed, other = made()
     resumed(np.ones((2, 2)))  # as `fit` builds it
     resumed.optimizer.build(resumed.trainable_variables)

@@ -1,6 +1,6 @@
 """The state of a training at one moment, taken from all that has any, and put back."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -8,7 +8,7 @@ import numpy as np
 
 from unetdyn.callbacks.keras_states import bring_back, state_of
 from unetdyn.dynamics.optimizers import build_optimizer
-from unetdyn.dynamics.training_state import difference, put_back, set_aside, variables_of
+from unetdyn.dynamics.training_state import copied, difference, put_back, variables_of
 
 State = dict[str, Any]
 
@@ -24,23 +24,20 @@ class Moment(NamedTuple):
     within: bool
 
 
-def captured(moment: Moment, model: keras.Model, callbacks: Sequence[Any], adapter: Any) -> Callable[[], State]:
-    """All of it, as a tree of plain values and of arrays that nothing changes any more.
+def captured(moment: Moment, model: keras.Model, callbacks: Sequence[Any], adapter: Any) -> State:
+    """All of it, as a tree of plain values and of arrays that nothing changes any more. Waits for the device.
 
     Args:
         moment: Which it is.
         model: What is trained.
         callbacks: Of the `fit`.
         adapter: Keras' adapter of the data, or None.
-
-    Returns:
-        A function that gives the state, once, in any thread: what comes from a card may be on its way.
     """
     build_optimizer(model)  # before the first step; without its slots the state would fit no training
     dataset = _with_state(adapter)
-    variables = set_aside(model, metrics=moment.step > 0)
-    others = {
+    return {
         **moment._asdict(),
+        "variables": copied(model, metrics=moment.step > 0),
         "buffers": {place: np.array(keras.ops.convert_to_numpy(each)) for place, each in _buffers(model).items()},
         "callbacks": [
             {"class": type(each).__name__, "name": getattr(each, "name", None), "state": state}
@@ -49,14 +46,13 @@ def captured(moment: Moment, model: keras.Model, callbacks: Sequence[Any], adapt
         ],
         "data": None if dataset is None else dataset.get_state(),
     }
-    return lambda: {**others, "variables": variables()}
 
 
 def misfit(state: State, model: keras.Model) -> str | None:
     """By what variables of a state are those of another training, as the end of a sentence; None where they fit.
 
     Args:
-        state: From what `captured` returns.
+        state: From `captured`.
         model: Built and compiled; its optimizer is built too, and the callbacks of its `fit` have begun.
     """
     values = {place: value for place, value in state["variables"].items() if not place.startswith("metrics/")}
@@ -72,7 +68,7 @@ def put_into_place(state: State, model: keras.Model, callbacks: Sequence[Any], a
     """Bring it back into a training of the same make.
 
     Args:
-        state: From what `captured` returns.
+        state: From `captured`.
         model: Built and compiled; its optimizer is built too.
         callbacks: Of the `fit`, in the same order.
         adapter: Keras' adapter of the data; None leaves the data alone.

@@ -3,7 +3,7 @@
 import json
 import shutil
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,8 @@ Entries = dict[str, Entry]
 class ModelCopy:
     """What `model.save` would write now. A later step changes nothing of it, and any thread may write it.
 
-    Made in the training's thread, where it asks each layer what it saves. `write` does not touch the model, and waits
-    for what comes from a card. In memory are the arrays of the file, once.
+    Made in the training's thread: it waits for the device, and asks each layer what it saves. `write` touches neither
+    the model nor the backend. In memory are the arrays of the file, once.
 
     Args:
         model: Built.
@@ -71,8 +71,7 @@ class ModelCopy:
         backend.give_values_back(model)
         optimizer = getattr(model, "optimizer", None)
         skipped = [optimizer] if fresh is not None and optimizer is not None else []
-        self._entries, self._fill = _entries(model, skipped=skipped)
-        self._arrived = False
+        self._entries = _entries(model, skipped=skipped)
         if skipped:
             assert fresh is not None
             self._entries |= fresh.entries(optimizer, model.trainable_variables)
@@ -85,7 +84,6 @@ class ModelCopy:
             path: A name in `.keras`.
         """
         weights = path.with_name(f"{path.name}.h5")
-        self._arrive()
         try:
             _write_weights(weights, self._entries)
             with zipfile.ZipFile(path, "w") as archive:
@@ -95,12 +93,6 @@ class ModelCopy:
                     shutil.copyfileobj(source, target, CHUNK)
         finally:
             weights.unlink(missing_ok=True)
-
-    def _arrive(self) -> None:
-        """Once, however often a disk that is full has it tried."""
-        if not self._arrived:
-            self._fill()
-            self._arrived = True
 
 
 class FreshState:
@@ -127,8 +119,7 @@ class FreshState:
             fresh = type(optimizer).from_config(optimizer.get_config())
             if self._of is not optimizer:
                 fresh.build(list(variables))
-            entries, fill = _entries(fresh, "optimizer")
-            fill()
+            entries = _entries(fresh, "optimizer")
         order = [variable.path for variable in fresh.variables]
         if self._of is not optimizer:
             self._of, self._entries, self._order = optimizer, {}, order
@@ -168,18 +159,14 @@ class _NoFiles(saving_lib.DiskIOStore):
         raise TypeError(f"{path or 'the model'} writes files of its own")
 
 
-def _entries(part: Any, place: str = "", skipped: Iterable[Any] = ()) -> tuple[Entries, Callable[[], None]]:
-    """What a model or an optimizer, and all that is in it, saves; and what lets its arrays be there, nobody else's."""
+def _entries(part: Any, place: str = "", skipped: Iterable[Any] = ()) -> Entries:
+    """What a model or an optimizer, and all that is in it, saves; as arrays that are nobody else's."""
     store = _Collected()
     saving_lib._save_state(part, store, _NoFiles(), place, {id(each) for each in skipped})
     places = [(entry.values, name) for entry in store.entries.values() for name in entry.values]
-    arrays = backend.set_aside([values.pop(name) for values, name in places])
-
-    def fill() -> None:
-        for (values, name), array in zip(places, arrays(), strict=True):
-            values[name] = array
-
-    return store.entries, fill
+    for (values, name), array in zip(places, backend.to_host([v[n] for v, n in places]), strict=True):
+        values[name] = array
+    return store.entries
 
 
 def _described(model: keras.Model) -> tuple[str, str]:

@@ -330,15 +330,15 @@ class ResumableRun(keras.callbacks.Callback):
             "lost": self._lost.now(),
             "random_of_epoch": self._epoch_random if moment.within else None,
             "random": random_state(),
+            **captured(moment, self.model, self._callbacks.callbacks, self._adapter),
         }
-        taken = captured(moment, self.model, self._callbacks.callbacks, self._adapter)
         others = [each.background for each in self._callbacks.callbacks if hasattr(each, "background")]
 
         def write() -> None:
             for background in others:  # what the state says is on the disk must be there
                 background.join(FOR_EVER)
             self._claim.check()
-            self._store.write({**state, **taken()})
+            self._store.write(state)
 
         return write
 

@@ -1,6 +1,6 @@
 """All variables of a training as arrays on the host, and back: of the model, its optimizer and its metrics."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import keras
 import numpy as np
@@ -54,20 +54,6 @@ def copied(model: keras.Model, metrics: bool = True, taps: bool = True) -> Value
     backend.give_values_back(model)
     found = variables_of(model, metrics, taps)
     return dict(zip(found, backend.to_host(list(found.values())), strict=True))
-
-
-def set_aside(model: keras.Model, metrics: bool = True, taps: bool = True) -> Callable[[], Values]:
-    """The same, to be asked for later, once, in any thread: a card with room for a copy need not be waited for.
-
-    Args:
-        model: Built and compiled; also in the midst of an epoch.
-        metrics: As of `variables_of`.
-        taps: As of `variables_of`.
-    """
-    backend.give_values_back(model)
-    found = variables_of(model, metrics, taps)
-    places, values = list(found), backend.set_aside(list(found.values()))
-    return lambda: dict(zip(places, values(), strict=True))
 
 
 def put_back(model: keras.Model, values: Mapping[str, np.ndarray]) -> None:

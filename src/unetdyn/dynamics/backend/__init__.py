@@ -162,19 +162,6 @@ class Backend(Protocol):
             [1.0, 2.0]
         """
 
-    def set_aside(self, values: Sequence[Tensor]) -> Callable[[], list[np.ndarray]]:
-        """What `to_host` gives now, to be asked for later, once, in any thread.
-
-        A card that has room for it copies the values within itself, in a moment, and the training goes on while they
-        come to the host. Room is twice their size beside the most that the process has had in use: a training that just
-        fits is not to fail by being watched. Elsewhere this is `to_host`.
-
-        Example:
-            >>> later = backend.set_aside([keras.ops.array([1.0, 2.0])])
-            >>> later()[0].tolist()
-            [1.0, 2.0]
-        """
-
     def write_row(self, table: keras.Variable, place: Tensor, row: Tensor) -> None:
         """Overwrite row number `place`, an integer scalar, of a `(rows, width)` variable with `row`, `(width,)`."""
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from typing import Any
 
 import jax
@@ -149,38 +148,6 @@ def to_host(values: Sequence[Tensor]) -> list[np.ndarray]:
         if isinstance(tensor, jax.Array):
             tensor.copy_to_host_async()
     return [np.asarray(tensor) if _on_device(tensor) else keras.ops.convert_to_numpy(tensor) for tensor in tensors]
-
-
-def set_aside(values: Sequence[Tensor]) -> Callable[[], list[np.ndarray]]:
-    """Copies on the card: the next step takes the values' own memory, and what had begun to leave it is waited for."""
-    tensors = [value.value if isinstance(value, keras.Variable) else value for value in values]
-    there = [place for place, tensor in enumerate(tensors) if _on_device(tensor)]
-    if not there or not _has_room([tensors[place] for place in there]):
-        return partial(list, to_host(tensors))
-    for place, copy in zip(there, _copies([tensors[place] for place in there]), strict=True):
-        tensors[place] = copy
-    others = [place for place in range(len(tensors)) if place not in set(there)]
-    for place, array in zip(others, to_host([tensors[place] for place in others]), strict=True):
-        tensors[place] = array
-
-    def later() -> list[np.ndarray]:
-        found = to_host(tensors)
-        tensors.clear()  # with the arrays on the host, the card need not keep them
-        return found
-
-    return later
-
-
-@jax.jit
-def _copies(tensors: list[Tensor]) -> list[Tensor]:
-    return [jax.numpy.copy(tensor) for tensor in tensors]
-
-
-def _has_room(tensors: list[Tensor]) -> bool:
-    size = sum(tensor.nbytes for tensor in tensors)  # of one that is laid out over several more than its share
-    devices = {device for tensor in tensors for device in tensor.devices()}
-    stats = [device.memory_stats() for device in devices]
-    return all(each and each["bytes_limit"] - each["peak_bytes_in_use"] >= 2 * size for each in stats)
 
 
 def _on_device(tensor: Tensor) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import Any
 
 import keras
@@ -249,11 +248,6 @@ def behind(gradients: Tensor) -> AbstractContextManager:
 def to_host(values: Sequence[Tensor]) -> list[np.ndarray]:
     """One after another: Keras gives a copy of each."""
     return [ops.convert_to_numpy(value) for value in values]
-
-
-def set_aside(values: Sequence[Tensor]) -> Callable[[], list[np.ndarray]]:
-    """At once."""
-    return partial(list, to_host(values))
 
 
 def write_row(table: keras.Variable, place: Tensor, row: Tensor) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from typing import Any
 
 import keras
@@ -162,30 +161,6 @@ def behind(gradients: Tensor) -> AbstractContextManager:
 def to_host(values: Sequence[Tensor]) -> list[np.ndarray]:
     """One after another: Keras gives a copy of each."""
     return [ops.convert_to_numpy(value) for value in values]
-
-
-def set_aside(values: Sequence[Tensor]) -> Callable[[], list[np.ndarray]]:
-    """Copies on the card, which come to the host beside the stream in which it trains."""
-    tensors = [value.value if isinstance(value, keras.Variable) else value for value in values]
-    there = [place for place, tensor in enumerate(tensors) if isinstance(tensor, torch.Tensor) and tensor.is_cuda]
-    size = sum(tensors[place].nbytes for place in there)
-    if not there or torch.cuda.mem_get_info()[0] < 2 * size:
-        return partial(list, to_host(tensors))
-    copies = {place: tensors[place].detach().clone() for place in there}
-    made, beside = torch.cuda.current_stream().record_event(), torch.cuda.Stream()
-    others = {place: each for place, each in enumerate(tensors) if place not in copies}
-    found = dict(zip(others, to_host(list(others.values())), strict=True))
-
-    def later() -> list[np.ndarray]:
-        with torch.cuda.stream(beside):
-            beside.wait_event(made)
-            for place in list(copies):
-                copy = copies.pop(place)
-                found[place] = ops.convert_to_numpy(copy)
-                copy.record_stream(beside)
-        return [found[place] for place in range(len(tensors))]
-
-    return later
 
 
 def write_row(table: keras.Variable, place: Tensor, row: Tensor) -> None:
