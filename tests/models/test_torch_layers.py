@@ -26,7 +26,12 @@ IMAGES = {
         {"filters": 4, "kernel_size": 3, "dilation_rate": 2, "padding": "same", "groups": 2},
         {"filters": 3, "kernel_size": (3, 1), "activation": "relu"},
     ],
-    "MaxPooling2D": [{"pool_size": 2, "padding": "same"}, {"pool_size": 2}, {"pool_size": 3, "strides": 2}],
+    "MaxPooling2D": [
+        {"pool_size": 2, "padding": "same"},
+        {"pool_size": 2},
+        {"pool_size": 3, "strides": 2},
+        {"pool_size": 3, "padding": "same"},
+    ],
 }
 VOLUMES = {
     "Conv3D": [{"filters": 3, "kernel_size": 3, "padding": "same"}, {"filters": 2, "kernel_size": 2, "strides": 2}],

@@ -127,8 +127,12 @@ class Conv3D(keras.layers.Conv3D):
 
 
 def _side_by_side(layer: Any) -> bool:
-    """Whether windows lie side by side, the last one cut off where it sticks out: PyTorch's `ceil_mode`."""
-    return layer.padding == "same" and layer.pool_size == layer.strides and layer.data_format == "channels_last"
+    """Whether windows lie side by side from the first pixel on, the last one cut off: PyTorch's `ceil_mode`.
+
+    A larger window that sticks out does so on both sides, and so begins before the first pixel.
+    """
+    from_the_first = layer.padding == "same" and max(layer.pool_size) <= 2
+    return from_the_first and layer.pool_size == layer.strides and layer.data_format == "channels_last"
 
 
 @_as_keras_own
