@@ -99,12 +99,12 @@ class Orders:
 
 def peer_child(options: argparse.Namespace, orders: Orders) -> None:
     import torch
-    from torch_unet import TorchUNet, trainer
+    from throughput_cases.torch_peer import KINDS, UNet, trainer
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    model = TorchUNet(options.filters, options.net != "UNet").to(memory_format=torch.channels_last)
-    step = trainer(model, options.child == "peer_compiled")
+    model = UNet(options.filters, depth=4, **KINDS[options.net])
+    step = trainer(model, half=False, compiled=options.child == "peer_compiled")
     x, y = batch_of(options)
 
     def tensor(array: np.ndarray) -> torch.Tensor:  # from the host each time, as `fit` has it

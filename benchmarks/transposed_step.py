@@ -5,8 +5,8 @@
         --precision mixed_bfloat16 --which peer
 
 `keras` is `UNet(upsample="transpose")` with Keras' own layers in the place of ours, `ours` is as it is built; both have
-equal weights, and the losses at the start are printed. `peer`, which wants PyTorch, is a plain PyTorch network of the
-same shape: channels_last, autocast, and `torch.compile` and a fused Adam where there is a GPU. Adam, focal loss.
+equal weights, and the losses at the start are printed. `peer`, which wants PyTorch, is the plain PyTorch network of the
+same shape (`throughput_cases/torch_peer.py`), compiled where there is a GPU. Adam, focal loss.
 
 A block is `--steps` training steps on one batch that lies on the device; blocks are interleaved, and the ratio is the
 median over blocks, with quartiles. `cpu` are the seconds of all threads together, a step, which tell more than the
@@ -72,58 +72,14 @@ def step_of(model: keras.Model, options: argparse.Namespace) -> Step:
 
 def peer(options: argparse.Namespace) -> Step:
     import torch
-    import torch.nn.functional as F
-    from torch import nn
-
-    class Block(nn.Sequential):
-        def __init__(self, channels: int, filters: int) -> None:
-            parts: list[nn.Module] = []
-            for inputs in (channels, filters):
-                norm = nn.BatchNorm2d(filters)
-                parts += [nn.Conv2d(inputs, filters, 3, padding=1, bias=False), norm, nn.ReLU(inplace=True)]
-            super().__init__(*parts)
-
-    class Peer(nn.Module):
-        def __init__(self, filters: int, depth: int = 4) -> None:
-            super().__init__()
-            sizes = [filters * 2**level for level in range(depth + 1)]
-            self.down = nn.ModuleList([Block(a, b) for a, b in zip([1, *sizes], sizes, strict=False)])
-            self.up = nn.ModuleList([nn.ConvTranspose2d(2 * c, c, 2, stride=2) for c in sizes[:-1]])
-            self.blocks = nn.ModuleList([Block(2 * c, c) for c in sizes[:-1]])
-            self.head = nn.Conv2d(filters, 1, 1)
-
-        def forward(self, x: Any) -> Any:
-            skips = []
-            for block in self.down[:-1]:
-                skips.append(block(x))
-                x = F.max_pool2d(skips[-1], 2)
-            x = self.down[-1](x)
-            for level in reversed(range(len(skips))):
-                x = self.blocks[level](torch.cat([self.up[level](x), skips[level]], dim=1))
-            return self.head(x).float()
+    from throughput_cases.torch_peer import UNet as Peer
+    from throughput_cases.torch_peer import trainer
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = Peer(options.filters).to(device, memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=device == "cuda")
-    x, y = (torch.tensor(a).permute(0, 3, 1, 2).to(device) for a in batch_of(options))
-    half = options.precision == "mixed_bfloat16"
-
-    def loss_of(x: Any, y: Any) -> Any:
-        with torch.autocast(device, torch.bfloat16, enabled=half):
-            logits = model(x)
-        log_p, log_q = F.logsigmoid(logits), F.logsigmoid(-logits)
-        return -(y * torch.exp(2 * log_q) * log_p + (1 - y) * torch.exp(2 * log_p) * log_q).mean()
-
-    forward = torch.compile(loss_of) if device == "cuda" else loss_of
-
-    def step() -> Any:
-        loss = forward(x, y)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        return loss.detach()
-
-    return step
+    model = Peer(options.filters, depth=4, transpose=True).to(device)
+    step = trainer(model, half=options.precision == "mixed_bfloat16", compiled=device == "cuda")
+    batch = [torch.tensor(array).permute(0, 3, 1, 2).to(device) for array in batch_of(options)]
+    return lambda: step(*batch)
 
 
 def block(step: Step, steps: int) -> tuple[float, float, float]:

@@ -93,12 +93,11 @@ def test_children_take_turns_in_rotating_order_and_a_dead_one_is_left_out(script
 def test_peer_has_the_weights_of_the_builder(builder, upsample):
     pytest.importorskip("torch")
     with benchmarks_importable():
-        from throughput_cases import child, torch_peer
+        from throughput_cases import torch_peer
     with keras.StatelessScope(initialize_variables=False):
         model = builder((8, 8, 1), filters=2, depth=2, upsample=upsample)
 
-    kind = {"gated": False, "residual": False, **child.KINDS[builder.__name__], "transpose": upsample == "transpose"}
-    peer = torch_peer.UNet(2, 2, **kind)
+    peer = torch_peer.UNet(2, 2, **torch_peer.KINDS[builder.__name__], transpose=upsample == "transpose")
 
     ours = sorted(math.prod(variable.shape) for variable in model.trainable_variables)
     assert sorted(parameter.numel() for parameter in peer.parameters()) == ours

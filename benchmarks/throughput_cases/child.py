@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-KINDS = {"UNet": {}, "AttentionUNet": {"gated": True}, "AttentionResUNet": {"gated": True, "residual": True}}
-
 
 def say(**what: Any) -> None:
     print("@" + json.dumps(what), flush=True)
@@ -96,22 +94,23 @@ def peer(options: dict[str, Any]) -> None:
     """The same in plain PyTorch."""
     import torch
 
-    from throughput_cases.torch_peer import UNet, step_of
+    from throughput_cases.torch_peer import KINDS, UNet, trainer
 
     torch.manual_seed(0)
     torch.backends.cudnn.benchmark = True
     name, _, upsample = options["model"].partition(":")
-    kind = {"gated": False, "residual": False, **KINDS[name], "transpose": upsample == "transpose"}
+    kind = {**KINDS[name], "transpose": upsample == "transpose"}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     size, batch, half = options["size"], options["batch"], "bfloat16" in options["precision"]
     network = _monai(options) if options["framework"] == "monai" else UNet(options["filters"], options["depth"], **kind)
     x = torch.randn(batch, 1, size, size, device=device).contiguous(memory_format=torch.channels_last)
-    step = step_of(network, x, (x > 0).float(), half, compiled=options["framework"] != "torch-peer-eager")
+    y = (x > 0).float()
+    step = trainer(network.to(device), half, compiled=options["framework"] != "torch-peer-eager")
 
     def block() -> float:
         began = time.perf_counter()
         for _ in range(options["steps"]):
-            loss = step()
+            loss = step(x, y)
         loss.item()
         next(network.parameters()).detach().flatten()[0].item()
         return (time.perf_counter() - began) / options["steps"] * 1e3

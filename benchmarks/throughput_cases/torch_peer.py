@@ -1,10 +1,14 @@
-"""The same networks in plain PyTorch: channels_last, autocast, fused Adam, compiled."""
+"""Our networks as somebody would write them in plain PyTorch: channels_last, autocast, fused Adam, compiled or not."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
+
+KINDS = {"UNet": {}, "AttentionUNet": {"gated": True}, "AttentionResUNet": {"gated": True, "residual": True}}
+"""Builder to what its network has beside that of `UNet`."""
 
 
 def conv(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Conv2d:
@@ -50,7 +54,9 @@ class Gate(nn.Module):
 class UNet(nn.Module):
     """Channels, blocks and upsampling of our builders at their defaults."""
 
-    def __init__(self, filters: int, depth: int, *, gated: bool, residual: bool, transpose: bool) -> None:
+    def __init__(
+        self, filters: int, depth: int, gated: bool = False, residual: bool = False, transpose: bool = False
+    ) -> None:
         super().__init__()
         block = Residual if residual else Plain
         widths = [filters * 2**level for level in range(depth + 1)]
@@ -87,10 +93,16 @@ def focal_loss(y: Any, logits: Any, gamma: float = 2.0) -> Any:
     return -(y * (gamma * log_q).exp() * log_p + (1 - y) * (gamma * log_p).exp() * log_q).mean()
 
 
-def step_of(network: nn.Module, x: Any, y: Any, half: bool, compiled: bool) -> Any:
-    """A function that trains on one batch; the counts of the Jaccard index stay on the device."""
-    device = x.device
-    network = network.to(device, memory_format=torch.channels_last)
+def trainer(network: nn.Module, half: bool, compiled: bool) -> Callable[[Any, Any], Any]:
+    """A function that trains on one batch and returns the loss; the counts of the Jaccard index stay on the device.
+
+    Args:
+        network: On the device that trains.
+        half: Whether it computes in bfloat16.
+        compiled: By `torch.compile`, its gradient too.
+    """
+    network = network.to(memory_format=torch.channels_last)
+    device = next(network.parameters()).device
     optimizer = torch.optim.Adam(network.parameters(), 1e-3, eps=1e-7, fused=True)
     counts = torch.zeros(3, device=device)
 
@@ -103,12 +115,12 @@ def step_of(network: nn.Module, x: Any, y: Any, half: bool, compiled: bool) -> A
 
     forward = torch.compile(loss_of) if compiled else loss_of
 
-    def step() -> Any:
+    def step(x: Any, y: Any) -> Any:
         optimizer.zero_grad(set_to_none=True)
         loss, found = forward(x, y)
         loss.backward()
         optimizer.step()
         counts.add_(found)
-        return loss
+        return loss.detach()
 
     return step
