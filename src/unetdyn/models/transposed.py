@@ -31,8 +31,8 @@ def transposed_product(x: Any, kernel: Any) -> Any:
 
     Each pixel becomes a window of its own, y[s·i + a] = Σ x[i] · kernel[a], and no two windows share a pixel. So it is
     one product of all pixels with the kernel as a matrix, whose rows are then put where they belong. Compilers see a
-    convolution in `keras.ops.conv_transpose`, and XLA's gradient of that takes many times as long: for the four levels
-    of a U-Net with 64 filters, 256×256, batch 16, in bfloat16 on an H200, 5.7 ms forward and backward against 0.5.
+    convolution in `keras.ops.conv_transpose`, and XLA's gradient of that is slow: a training step takes a third longer
+    with it on a GPU (docs/performance.md).
 
     Args:
         x: `(batch, *sizes, in)`, with as many sizes as the kernel has; they may be unknown when a graph is traced.
