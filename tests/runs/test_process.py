@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from unetdyn.runs import process
-from unetdyn.runs.process import identity, in_words, is_alive
+from unetdyn.runs.process import cores, identity, in_words, is_alive
 
 JOB_VARIABLES = [name for pair in process.JOBS for name in pair if name]
 
@@ -118,3 +118,7 @@ def test_tasks_of_an_array_are_jobs_of_their_own(monkeypatch, name, task):
 def test_process_is_named():
     assert in_words({"host": "gpu7", "pid": 4711}) == "process 4711 on gpu7"
     assert in_words(None) == "a process that left no name"
+
+
+def test_cores_are_those_that_this_process_may_use():
+    assert 1 <= cores() <= (os.cpu_count() or 1)

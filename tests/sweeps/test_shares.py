@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from unetdyn.sweeps.shares import cores, environment_of, listed_gpus, visible_gpus
+from unetdyn.sweeps.shares import environment_of, listed_gpus, visible_gpus
 
 LISTED = "GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-5c89852c)\nGPU 1: NVIDIA A100-SXM4-40GB (UUID: GPU-6d90963d)\n"
 DIVIDED = (
@@ -73,7 +73,3 @@ def test_what_the_user_has_set_stays():
     own = {**given, "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=true"}
     assert environment_of(0, 2, [], 2, own)["XLA_FLAGS"] == "--xla_cpu_multi_thread_eigen=true"
     assert "XLA_FLAGS" not in environment_of(0, 2, [], 2, {})
-
-
-def test_cores_are_those_that_this_process_may_use():
-    assert 1 <= cores() <= (os.cpu_count() or 1)

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
+from unetdyn.runs.process import cores
+
 Plan = tuple[Hashable, Callable[[], Any]]
 """What it is, and the function that makes it."""
 
@@ -17,8 +19,7 @@ _MOST = 8  # batches, which take memory, on a card as well
 
 def usual_most() -> int:
     """As many as this process has cores, which is how many can be made at once, and 2 to 8."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(max(cores, _FIRST), _MOST)
+    return min(max(cores(), _FIRST), _MOST)
 
 
 class Ahead:

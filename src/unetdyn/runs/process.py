@@ -16,6 +16,11 @@ JOBS = (
 """The variables by which schedulers tell a job its number, and the place of a task where all of an array share it."""
 
 
+def cores() -> int:
+    """Those that this process may use: a scheduler gives a job some of a host's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def identity() -> dict[str, Any]:
     """This process, as another can tell it from those that come after it.
 

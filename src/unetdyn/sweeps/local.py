@@ -15,10 +15,11 @@ from typing import TextIO
 import psutil
 
 from unetdyn._checks import check_count
+from unetdyn.runs.process import cores
 from unetdyn.sweeps.children import Child, Command, command_of
 from unetdyn.sweeps.memory import free_memory, is_short, may_start, total_memory
 from unetdyn.sweeps.progress import SweepProgress
-from unetdyn.sweeps.shares import cores, environment_of, visible_gpus
+from unetdyn.sweeps.shares import environment_of, visible_gpus
 from unetdyn.sweeps.table import Sweep
 from unetdyn.sweeps.work import DONE, FAILED, TAKEN, TRY_AGAIN, next_free
 

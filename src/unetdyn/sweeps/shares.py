@@ -50,11 +50,6 @@ def listed_gpus(listed: str) -> list[str]:
     return _PART.findall(listed) or _CARD.findall(listed)
 
 
-def cores() -> int:
-    """Those that this process may use: a scheduler gives a job some of a host's."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def environment_of(slot: int, jobs: int, gpus: list[str], available: int, given: Mapping[str, str]) -> dict[str, str]:
     """The environment of one of several trainings.
 
@@ -63,7 +58,7 @@ def environment_of(slot: int, jobs: int, gpus: list[str], available: int, given:
         jobs: How many there are.
         gpus: From `visible_gpus`; dealt out in turn. Where there are fewer than jobs some share one, and then take
             memory as they need it, instead of all of it.
-        available: From `cores`. Each training gets as many threads as its share has, at least one: trainings whose
+        available: From `unetdyn.runs.process.cores`. Each training gets as many threads as its share has, at least one: trainings whose
             threads fight for cores are slower than one after the other.
         given: The environment that they inherit; what it says of threads and of memory stays.
 
