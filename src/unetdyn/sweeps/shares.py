@@ -58,8 +58,8 @@ def environment_of(slot: int, jobs: int, gpus: list[str], available: int, given:
         jobs: How many there are.
         gpus: From `visible_gpus`; dealt out in turn. Where there are fewer than jobs some share one, and then take
             memory as they need it, instead of all of it.
-        available: From `unetdyn.runs.process.cores`. Each training gets as many threads as its share has, at least one: trainings whose
-            threads fight for cores are slower than one after the other.
+        available: From `unetdyn.runs.process.cores`. Each training gets as many threads as its share has, at least one:
+            trainings whose threads fight for cores are slower than one after the other.
         given: The environment that they inherit; what it says of threads and of memory stays.
 
     Returns:
