@@ -13,8 +13,8 @@ from unetdyn.models.transposed import Conv2DTranspose, Conv3DTranspose
 # Group norm's authors use 32 groups, which narrow levels do not have; 8 is what 3D U-Nets use (Wolny et al., 2020).
 GROUPS = 8
 
-OWN_LAYERS = ("tensorflow", "torch")
-"""Backends on which some of Keras' layers can be had faster: `tensorflow_layers.py`, `torch_layers.py`."""
+OWN_LAYERS = ("jax", "tensorflow", "torch")
+"""Backends on which some of Keras' layers can be had faster; a file for each, such as `jax_layers.py`."""
 
 
 def layer_class(template: str, options: Options) -> Any:
