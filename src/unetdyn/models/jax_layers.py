@@ -4,7 +4,7 @@ As in `torch_layers`, a class here computes what Keras' class of the same name d
 configuration and the same variables. In a file it is Keras' class (`keras_names.py`). Whatever else Keras' layer can do
 (other axes, masks, other strides, windows that overlap) is left to it.
 
-How much each saves is measured in `benchmarks/layer_ways.py`.
+What each saves: `benchmarks/layer_ways.py`, docs/performance.md.
 """
 
 from collections.abc import Sequence
