@@ -33,8 +33,8 @@ def packed(sizes: Sequence[int], block: int = BLOCK) -> Packing:
         block: Bytes of a block, a power of two.
 
     Example:
-        >>> packed([100, 1000, 0, 24], block=1024)
-        Packing(blocks=[1024, 128], places=[(1, 0), (0, 0), (1, 128), (0, 1000)])
+        >>> packed([100, 1000, 24], block=1024)
+        Packing(blocks=[1024, 256], places=[(1, 0), (0, 0), (1, 128)])
 
     Reference:
         First fit decreasing: Johnson, Near-optimal bin packing algorithms (1973).
