@@ -191,3 +191,14 @@ def test_fresh_state_of_a_loss_scale_keeps_it_when_the_rate_changes():
         found = {variable.path: values[str(place)] for place, variable in enumerate(optimizer.variables)}
         assert found[optimizer.dynamic_scale.path] == 1024
         assert found[optimizer.inner_optimizer._learning_rate.path] == rate
+
+
+def test_a_second_copy_makes_no_layers_to_see_what_they_have(tmp_path, monkeypatch):
+    model = trained()
+    ModelCopy(model).write(tmp_path / "first.keras")
+    made = []
+    original = keras.Layer.__init__
+    monkeypatch.setattr(keras.Layer, "__init__", lambda self, **named: made.append(self) or original(self, **named))
+    ModelCopy(model).write(tmp_path / "second.keras")
+    assert made == []
+    assert content(tmp_path / "second.keras") == content(tmp_path / "first.keras")

@@ -41,7 +41,8 @@ class DivergenceRollback(EpochControl):
 
     A loss of more than half of these deviations is **suspicious**: it becomes no past, and its state is not kept. Any
     other epoch is **good**, and its state, all variables of model and optimizer, is copied to the host: one copy,
-    beside the one that is being made. At first it is the state before the first step.
+    beside the one that is being made. At first it is the state before the first step. From a GPU, on JAX and PyTorch,
+    it lies in page-locked memory, which can't be swapped out, for as long as the training takes.
 
     When a training has diverged, weights, optimizer and moving statistics become what they were in the last good epoch;
     random generators and the order of the data go on. The rate becomes `factor` times that with which it diverged, also

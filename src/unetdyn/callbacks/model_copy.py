@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 # What walks through a model, and tells where in the file each of its parts is, has no public name.
+from keras.src.backend.common import global_state
 from keras.src.saving import saving_lib
 
 from unetdyn.callbacks.unfailing_file import UnfailingFile
@@ -163,10 +164,21 @@ def _entries(part: Any, place: str = "", skipped: Iterable[Any] = ()) -> Entries
     """What a model or an optimizer, and all that is in it, saves; as arrays that are nobody else's."""
     store = _Collected()
     saving_lib._save_state(part, store, _NoFiles(), place, {id(each) for each in skipped})
+    _remember_passed_over()
     places = [(entry.values, name) for entry in store.entries.values() for name in entry.values]
     for (values, name), array in zip(places, backend.to_host([v[n] for v, n in places]), strict=True):
         values[name] = array
     return store.entries
+
+
+def _remember_passed_over() -> None:
+    """Have Keras find the attributes that it passes over, which it looks for under another name than it keeps them by.
+
+    Else it makes a new layer for each layer of the model, to see what any layer has: two thirds of the time.
+    """
+    for kind in ("Layer", "Functional", "Sequential", "Metric", "Optimizer", "Loss", "Operation"):
+        if (known := global_state.get_global_attribute(f"saving_attr_skipset_{kind}")) is not None:
+            global_state.set_global_attribute(f"saving_attr_skiplist_{kind}", known)
 
 
 def _described(model: keras.Model) -> tuple[str, str]:

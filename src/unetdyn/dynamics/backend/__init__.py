@@ -155,7 +155,9 @@ class Backend(Protocol):
     def to_host(self, values: Sequence[Tensor]) -> list[np.ndarray]:
         """Variables, tensors or arrays as arrays of their own, which no later step changes; they may be read-only.
 
-        All copies begin before one is waited for, where a backend can do that.
+        All copies begin before one is waited for, where a backend can do that. From a GPU, on JAX and PyTorch, they go
+        into page-locked memory, where they stay: an array that is kept keeps as much of it, on PyTorch up to the whole
+        block of 64 MiB that it is in.
 
         Example:
             >>> backend.to_host([keras.ops.array([1.0, 2.0])])[0].tolist()

@@ -13,6 +13,7 @@ from keras import ops
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from unetdyn.dynamics.backend.common import TracedSetting, dense_times, differences, in_float32
+from unetdyn.dynamics.backend.pinned_jax import can_be_pinned, pinned_copies
 from unetdyn.dynamics.backend.xla_sums import PARTS, joint_sums
 from unetdyn.dynamics.optimizers import has_loss_scale
 
@@ -142,16 +143,32 @@ def behind(gradients: Tensor) -> AbstractContextManager:
 
 
 def to_host(values: Sequence[Tensor]) -> list[np.ndarray]:
-    """An array of the device keeps its copy on the host as long as it is there, so that another would be a second."""
+    """By way of page-locked memory where that can be had. Else an array of the device keeps its copy on the host as
+    long as it is there, so that another would be a second.
+    """
     tensors = [value.value if isinstance(value, keras.Variable) else value for value in values]
+    pinnable = {place: each for place, each in enumerate(tensors) if _on_device(each) and can_be_pinned(each)}
+    _begin([each for place, each in enumerate(tensors) if place not in pinnable])
+    found = pinned_copies(pinnable)
+    _begin([each for place, each in pinnable.items() if place not in found])
+    return [found[place] if place in found else _host_copy(each) for place, each in enumerate(tensors)]
+
+
+def _begin(tensors: Sequence[Tensor]) -> None:
     for tensor in tensors:
         if isinstance(tensor, jax.Array):
             tensor.copy_to_host_async()
-    return [np.asarray(tensor) if _on_device(tensor) else keras.ops.convert_to_numpy(tensor) for tensor in tensors]
+
+
+def _host_copy(tensor: Tensor) -> np.ndarray:
+    return np.asarray(tensor) if _on_device(tensor) else keras.ops.convert_to_numpy(tensor)
 
 
 def _on_device(tensor: Tensor) -> bool:
-    return isinstance(tensor, jax.Array) and all(device.platform != "cpu" for device in tensor.devices())
+    """Whether it is an array in the memory of devices; what is in the host's is there for NumPy without a copy."""
+    if not isinstance(tensor, jax.Array) or str(tensor.sharding.memory_kind).endswith("host"):
+        return False
+    return all(device.platform != "cpu" for device in tensor.devices())
 
 
 def write_row(table: keras.Variable, place: Tensor, row: Tensor) -> None:

@@ -11,6 +11,7 @@ import torch
 from keras import ops
 
 from unetdyn.dynamics.backend.common import count_nonfinite, dense_times, wide
+from unetdyn.dynamics.backend.pinned_torch import can_be_pinned, pinned_copies
 
 Tensor = Any
 Gradients = list[Tensor | None]
@@ -159,8 +160,10 @@ def behind(gradients: Tensor) -> AbstractContextManager:
 
 
 def to_host(values: Sequence[Tensor]) -> list[np.ndarray]:
-    """One after another: Keras gives a copy of each."""
-    return [ops.convert_to_numpy(value) for value in values]
+    """By way of page-locked memory where that can be had. Else one after another: Keras gives a copy of each."""
+    tensors = [value.value if isinstance(value, keras.Variable) else value for value in values]
+    found = pinned_copies({place: each for place, each in enumerate(tensors) if can_be_pinned(each)})
+    return [found[place] if place in found else ops.convert_to_numpy(each) for place, each in enumerate(values)]
 
 
 def write_row(table: keras.Variable, place: Tensor, row: Tensor) -> None:
