@@ -39,7 +39,9 @@ class ConsecutiveProbe(Probe):
     def measure(self, step: Step) -> dict[str, Tensor]:
         """The scalar product, then the copy for the next step."""
         seen = [(p, g) for p, g in zip(self._previous, self._kept(step), strict=True) if g is not None]
-        return {"dot": backend.product_with_last([previous for previous, _ in seen], [gradient for _, gradient in seen])}
+        return {
+            "dot": backend.product_with_last([previous for previous, _ in seen], [gradient for _, gradient in seen])
+        }
 
     def _kept(self, step: Step) -> list[Tensor | None]:
         """The gradients, in the order and the form of the variables that keep them."""

@@ -11,23 +11,25 @@ Tensor = Any
 Shape = Sequence[int]
 
 WIDTH = 1024  # entries of a row; of a tensor's last row the rest is 0
-TOGETHER = 2**21  # entries that are packed at most: 8 MB, which a GPU copies in the time that it takes to start a kernel
+TOGETHER = 2**21  # entries that are packed at most: 8 MB, which a GPU copies in the time in which it starts two kernels
 
 
-def together(shapes: Sequence[Shape]) -> list[int]:
-    """The places of the smallest tensors, which together have no more than `TOGETHER` entries; in order.
+def together(shapes: Sequence[Shape], limit: int | None = None) -> list[int]:
+    """The places of the smallest tensors, which together have no more entries than the limit; in order.
 
     Args:
         shapes: Of the tensors.
+        limit: `TOGETHER` by default.
 
     Example:
         >>> together([(1024, 1024), (3,), (1024, 1025), ()])
         [0, 1, 3]
     """
+    limit = TOGETHER if limit is None else limit
     sizes = [math.prod(shape) for shape in shapes]
     ascending = sorted(range(len(sizes)), key=sizes.__getitem__)
     sums = itertools.accumulate(sizes[place] for place in ascending)
-    return sorted(place for place, total in zip(ascending, sums, strict=True) if total <= TOGETHER)
+    return sorted(place for place, total in zip(ascending, sums, strict=True) if total <= limit)
 
 
 def rows_of(shape: Shape) -> int:

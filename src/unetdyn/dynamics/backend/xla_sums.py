@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from unetdyn.dynamics.backend.packing import packed, rows_of, together
+from unetdyn.dynamics.backend.packing import TOGETHER, packed, rows_of, together
 
 Tensor = Any
 Terms = Callable[..., Sequence[Tensor]]
 
+TABLE_ON_CPU = 2**16  # entries; there a kernel starts at once, and copying megabytes takes longer than it saves
 PARTS = 1024  # partial sums of each large tensor; enough to fill a GPU, few enough to be added up in one kernel
 
 
@@ -37,9 +38,14 @@ class Joined:
 def joined(tensors: Sequence[Tensor]) -> Joined:
     """These tensors. One that is laid out over several devices is best left as it is; then all are large."""
     shapes = [tuple(tensor.shape) for tensor in tensors]
-    small = together(shapes) if keras.distribution.distribution() is None else []
+    small = together(shapes, _table()) if keras.distribution.distribution() is None else []
     large = {place: tensor for place, tensor in enumerate(tensors) if place not in set(small)}
     return Joined(shapes, small, packed([tensors[place] for place in small]) if small else None, large)
+
+
+def _table() -> int:
+    """The most entries that it may have."""
+    return TABLE_ON_CPU if jax.default_backend() == "cpu" else TOGETHER
 
 
 def joint_sums(terms: Terms, *lists: Joined) -> Tensor:
