@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from unetdyn.dynamics import OptimizerTap
-from unetdyn.dynamics.backend.packing import TOGETHER
+from unetdyn.dynamics.backend.small_tensors import TOGETHER
 from unetdyn.dynamics.noise_scale_probe import ConsecutiveProbe
 from unetdyn.dynamics.training_state import difference, variables_of
 
@@ -46,7 +46,7 @@ def fitted(model, x, y, **options):
 
 @pytest.mark.parametrize("together", [0, 3, TOGETHER], ids=["none", "bias", "both"])
 def test_probe_measures_the_same_whichever_gradients_it_keeps_in_one_array(together, monkeypatch):
-    monkeypatch.setattr("unetdyn.dynamics.backend.packing.TOGETHER", together)
+    monkeypatch.setattr("unetdyn.dynamics.backend.small_tensors.TOGETHER", together)
     x, y = data(4)
     model = linear()
     dot = fitted(model, x, y)

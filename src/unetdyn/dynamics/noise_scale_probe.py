@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from unetdyn.dynamics.backend import backend
-from unetdyn.dynamics.backend.packing import WIDTH, packed, rows_of
+from unetdyn.dynamics.backend.small_tensors import WIDTH, packed, rows_of
 from unetdyn.dynamics.probe import AddVariable, Probe, Step
 
 Tensor = Any

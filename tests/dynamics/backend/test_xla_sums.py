@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from unetdyn.dynamics.backend import backend
-from unetdyn.dynamics.backend.packing import TOGETHER
+from unetdyn.dynamics.backend.small_tensors import TOGETHER
 
 to_numpy = keras.ops.convert_to_numpy
 only_jax = pytest.mark.skipif(keras.config.backend() != "jax", reason="the sums are made for XLA, and the order is its")

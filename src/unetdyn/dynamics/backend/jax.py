@@ -14,7 +14,7 @@ from keras import ops
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from unetdyn.dynamics.backend.common import TracedSetting, dense_times, in_float32
-from unetdyn.dynamics.backend.packing import together
+from unetdyn.dynamics.backend.small_tensors import together
 from unetdyn.dynamics.backend.xla_sums import PARTS, Joined, joined, joint_sums
 from unetdyn.dynamics.optimizers import has_loss_scale
 

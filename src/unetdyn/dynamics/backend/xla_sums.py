@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from unetdyn.dynamics.backend.packing import TOGETHER, packed, rows_of, together
+from unetdyn.dynamics.backend.small_tensors import TOGETHER, packed, rows_of, together
 
 Tensor = Any
 Terms = Callable[..., Sequence[Tensor]]
@@ -24,8 +24,8 @@ class Joined:
 
     Attributes:
         shapes: Of all tensors.
-        small: The places of those in the table; see `packing.together`.
-        table: What `packing.packed` makes of them; None where there are none.
+        small: The places of those in the table; see `small_tensors.together`.
+        table: What `small_tensors.packed` makes of them; None where there are none.
         large: The others, by place.
     """
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unetdyn.dynamics.backend.packing import TOGETHER, WIDTH, packed, rows_of, together
+from unetdyn.dynamics.backend.small_tensors import TOGETHER, WIDTH, packed, rows_of, together
 
 shapes = st.lists(st.lists(st.integers(1, 9), max_size=4).map(tuple), min_size=1, max_size=6)
 
