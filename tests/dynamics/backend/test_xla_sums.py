@@ -87,3 +87,38 @@ def test_the_compiled_step_has_one_barrier_with_the_last_gradients_first():
     text = jax.jit(lambda g: backend.settled(g)).lower(gradients).as_text()
     (barrier,) = [line for line in text.splitlines() if "optimization_barrier" in line]
     assert re.findall(r"tensor<(\d+)xf32>", barrier) == ["2000", "1600", "6", "9"]
+
+
+def barriers(variables, step):
+    """The shapes in each barrier of a step that is traced with the variables' values."""
+    import jax
+
+    def traced(values):
+        with keras.StatelessScope(list(zip(variables, values, strict=True))) as scope:
+            told = step()
+        return told, [scope.get_current_value(variable) for variable in variables]
+
+    text = jax.jit(traced).lower([variable.value for variable in variables]).as_text()
+    lines = [line for line in text.splitlines() if "optimization_barrier" in line]
+    return [re.findall(r"tensor<([\dx]*)f32>", line.rpartition(":")[2]) for line in lines]
+
+
+@only_jax
+def test_small_weights_are_updated_behind_the_table_of_all_of_them():
+    variables = [keras.Variable(np.ones(shape, "float32")) for shape in [(2, 3), (70_000,), (5,)]]
+
+    def step():
+        values = backend.snapshot(variables)
+        before = backend.before_update(variables, values)
+        for variable in variables:
+            variable.assign_add(keras.ops.ones_like(variable.value))
+        return backend.weight_and_change_norms(variables, before, backend.squared_norms(values))
+
+    assert barriers(variables, step) == [["2x1024x", "2x3x", "5x"]]
+
+
+@only_jax
+def test_what_is_kept_is_overwritten_behind_the_product_with_it():
+    last = [keras.Variable(np.ones(shape, "float32"), trainable=False) for shape in [(4, 2), (3,)]]
+    new = [keras.ops.ones((4, 2)), keras.ops.ones(3)]
+    assert barriers(last, lambda: backend.product_with_last(last, new)) == [["", "4x2x", "3x"]]
