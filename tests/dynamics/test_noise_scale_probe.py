@@ -1,13 +1,16 @@
 """The scalar product with the step before, inside real training, against gradients computed in NumPy."""
 
 import itertools
+import re
 
 import keras
 import numpy as np
 import pytest
 
 from unetdyn.dynamics import OptimizerTap
+from unetdyn.dynamics.backend.small_tensors import TOGETHER
 from unetdyn.dynamics.noise_scale_probe import ConsecutiveProbe
+from unetdyn.dynamics.training_state import difference, variables_of
 
 
 def data(steps, batch=4):
@@ -39,6 +42,27 @@ def fitted(model, x, y, **options):
     dot = tap.read().extra["dot"][:, 0]
     tap.detach()
     return dot
+
+
+@pytest.mark.parametrize("together", [0, 3, TOGETHER], ids=["none", "bias", "both"])
+def test_probe_measures_the_same_whichever_gradients_it_keeps_in_one_array(together, monkeypatch):
+    monkeypatch.setattr("unetdyn.dynamics.backend.small_tensors.TOGETHER", together)
+    x, y = data(4)
+    model = linear()
+    dot = fitted(model, x, y)
+    expected = [0.0, *(a @ b for a, b in itertools.pairwise(gradients(x, y, 0.05)))]
+    np.testing.assert_allclose(dot, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.skipif(keras.config.backend() != "jax", reason="each gradient has its own array")
+def test_a_state_with_an_array_for_each_gradient_is_told_apart():
+    model = linear()
+    tap = OptimizerTap(model, ConsecutiveProbe())
+    variables = {place: v for place, v in variables_of(model).items() if place.startswith("taps/")}
+    assert tuple(variables["taps/0"].shape) == (2, 1024)
+    before = {"taps/0": np.zeros((3, 1)), "taps/1": np.zeros(1)}
+    assert re.fullmatch(r"shape \(3, 1\) for \S+ of shape \(2, 1024\) \(taps/0\)", difference(variables, before))
+    tap.detach()
 
 
 @pytest.mark.parametrize("options", [{}, {"run_eagerly": True}, {"steps_per_execution": 2}])

@@ -87,12 +87,13 @@ def test_state_holds_what_was_taken_and_not_read(cut):
 
 
 def test_what_taps_carry_is_among_the_variables(cut):
-    """The ring, its count, and a copy of the gradient of kernel and bias: also where the optimizer has them not."""
+    """The ring, its count, and copies of the gradient of kernel and bias: also where the optimizer has them not."""
     model = cut[0].model
     found = [place for place in variables_of(model) if place.startswith("taps/")]
-    assert len(found) == 4
+    count = 3 if keras.config.backend() == "jax" else 4  # on JAX one copy of both
+    assert len(found) == count
     assert not any(place.startswith("taps/") for place in variables_of(model, taps=False))
-    assert len(variables_of(model)) == len(variables_of(model, taps=False)) + 4
+    assert len(variables_of(model)) == len(variables_of(model, taps=False)) + count
 
 
 def test_weights_go_back_and_the_ring_does_not():

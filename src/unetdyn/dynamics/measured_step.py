@@ -69,6 +69,7 @@ class MeasuredStep:
         came = in_the_order_of(places, gradients, len(self.variables))
         local = self._unscaled(came)
         weights = backend.snapshot(self.variables)
+        before = backend.before_update(self.variables, weights)
         iteration = backend.snapshot([self.inner._iterations])[0]
         seen = self._seen(backend.sum_over_replicas(local), weights)
         values = self._measured(seen, iteration, local)
@@ -86,7 +87,7 @@ class MeasuredStep:
         handed = [acted.handed[place] for place in places]
         changes = [*self.variables, *self.optimizer.variables]
         result = backend.apply_unless(skip, lambda gradients: apply(gradients, list(variables)), handed, changes)
-        sums = backend.weight_and_change_norms(self.variables, weights, seen.weight_norm_sq)
+        sums = backend.weight_and_change_norms(self.variables, before, seen.weight_norm_sq)
         values["weight_norm_sq"], values["update_norm_sq"] = sums
         values["skipped"] = self._skipped(skip, iteration, seen)
         values["applied"] = self._applied(values["skipped"], iteration)

@@ -4,8 +4,10 @@ from collections.abc import Hashable
 from typing import Any
 
 import keras
+from keras import ops
 
 from unetdyn.dynamics.backend import backend
+from unetdyn.dynamics.backend.small_tensors import WIDTH, packed, rows_of
 from unetdyn.dynamics.probe import AddVariable, Probe, Step
 
 Tensor = Any
@@ -19,8 +21,12 @@ class ConsecutiveProbe(Probe):
     """
 
     def build(self, add_variable: AddVariable, variables: list[keras.Variable]) -> None:
-        """One variable for each gradient, of its type and layout."""
-        self._previous = [add_variable(dtype=variable.dtype, like=variable) for variable in variables]
+        """One variable for each gradient, of its type and layout; or one for all small ones, in float32."""
+        self._joined = backend.joined_places(variables)
+        self._apart = [place for place in range(len(variables)) if place not in set(self._joined)]
+        rows = sum(rows_of(variables[place].shape) for place in self._joined)
+        self._previous = [add_variable((rows, WIDTH))] if self._joined else []
+        self._previous += [add_variable(dtype=variables[p].dtype, like=variables[p]) for p in self._apart]
 
     def key(self) -> Hashable:
         """They are all alike."""
@@ -32,7 +38,15 @@ class ConsecutiveProbe(Probe):
 
     def measure(self, step: Step) -> dict[str, Tensor]:
         """The scalar product, then the copy for the next step."""
-        seen = [(g, p) for g, p in zip(step.gradients, self._previous, strict=True) if g is not None]
-        total = backend.scalar_product([(gradient, previous.value) for gradient, previous in seen])
-        backend.copy_into([previous for _, previous in seen], [gradient for gradient, _ in seen])
-        return {"dot": total}
+        seen = [(p, g) for p, g in zip(self._previous, self._kept(step), strict=True) if g is not None]
+        return {
+            "dot": backend.product_with_last([previous for previous, _ in seen], [gradient for _, gradient in seen])
+        }
+
+    def _kept(self, step: Step) -> list[Tensor | None]:
+        """The gradients, in the order and the form of the variables that keep them."""
+        apart = [step.gradients[place] for place in self._apart]
+        if not self._joined:
+            return apart
+        pairs = [(step.gradients[place], step.weights[place]) for place in self._joined]
+        return [packed([ops.zeros_like(w) if g is None else g for g, w in pairs]), *apart]

@@ -58,8 +58,8 @@ def test_norms_of_weights_and_changes_against_float64(shape):
     rng = np.random.default_rng(0)
     old, new = (rng.normal(size=shape).astype("float32") for _ in range(2))
     variables = [keras.Variable(old), keras.Variable(np.ones(5, "float32"))]
-    before = backend.snapshot(variables)
-    norms = backend.squared_norms(before)
+    values = backend.snapshot(variables)
+    before, norms = backend.before_update(variables, values), backend.squared_norms(values)
     variables[0].assign(new)
     weights, changes = backend.weight_and_change_norms(variables, before, norms)
     np.testing.assert_allclose(to_numpy(weights), [np.sum(old.astype("float64") ** 2), 5.0], rtol=2e-6)
@@ -81,13 +81,17 @@ def test_nothing_has_no_entries_that_are_not_finite():
 
 
 @pytest.mark.usefixtures("way")
-def test_scalar_product_against_float64():
+def test_product_with_the_last_ones_against_float64_and_then_these_are_the_last():
     rng = np.random.default_rng(0)
-    pairs = [[rng.normal(size=shape).astype("float32") for _ in range(2)] for shape in ((), (3, 5), (1000, 30))]
-    expected = sum(np.sum(left.astype("float64") * right) for left, right in pairs)
-    found = backend.scalar_product([tuple(map(keras.ops.convert_to_tensor, pair)) for pair in pairs])
+    shapes = [(), (3, 5), (1000, 30)]
+    old, new = ([rng.normal(size=shape).astype("float32") for shape in shapes] for _ in range(2))
+    last = [keras.Variable(array, trainable=False) for array in old]
+    found = backend.product_with_last(last, [keras.ops.convert_to_tensor(array) for array in new])
+    expected = sum(np.sum(a.astype("float64") * b) for a, b in zip(old, new, strict=True))
     np.testing.assert_allclose(to_numpy(found), expected, rtol=1e-4, atol=1e-3)
-    assert float(backend.scalar_product([])) == 0.0
+    for variable, array in zip(last, new, strict=True):
+        np.testing.assert_array_equal(to_numpy(variable.value), array)
+    assert float(backend.product_with_last([], [])) == 0.0
 
 
 def test_read_rows_takes_them_in_the_order_asked_for():

@@ -57,6 +57,24 @@ class Backend(Protocol):
         PyTorch updates weights in place, so there it is a copy; a TensorFlow variable must be read to become a value.
         """
 
+    def before_update(self, variables: Sequence[keras.Variable], values: list[Tensor]) -> Any:
+        """What `weight_and_change_norms` needs of weights as they are before anything updates them.
+
+        Args:
+            variables: They keep their values; on JAX they may be assigned them.
+            values: What `snapshot(variables)` gave.
+        """
+
+    def joined_places(self, variables: Sequence[keras.Variable]) -> list[int]:
+        """Which of these are so small that what is kept of them from step to step is best kept in one array.
+
+        Handing an array to a compiled step takes the host longer than copying a small one takes a GPU. None where
+        nothing is handed over.
+
+        Returns:
+            Their places, in order.
+        """
+
     def squared_norms(self, tensors: Sequence[Tensor | None]) -> Tensor:
         """Sum of squares of each tensor, in float32 whatever the tensors' own type.
 
@@ -89,19 +107,20 @@ class Backend(Protocol):
         """
 
     def weight_and_change_norms(
-        self, variables: Sequence[keras.Variable], before: list[Tensor], before_norms: Tensor
+        self, variables: Sequence[keras.Variable], before: Any, before_norms: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Sums of squares of the weights before the update and of its change, `variable - before`.
 
         Args:
             variables: As they are now.
-            before: What `snapshot(variables)` gave before the update. On PyTorch it is used up: the difference is taken
+            before: What `before_update` gave. On PyTorch it is used up: the difference is taken
                 in its place, so that no third copy of the weights exists.
             before_norms: What `squared_norms(before)` gave.
 
         Returns:
             Two float32 tensors of shape `(len(variables),)`. On JAX the first is computed anew, together with the
-            second in the kernel of the update; XLA drops `before_norms` where nothing else needs it.
+            second, of large variables in the kernel of the update; XLA drops `before_norms` where nothing else needs
+            it.
         """
 
     def times(self, gradient: Tensor, factor: Tensor) -> Tensor:
@@ -121,12 +140,19 @@ class Backend(Protocol):
         has counted a step that never was.
         """
 
-    def scalar_product(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-        """Σ left · right over all entries of all pairs, a float32 scalar.
+    def product_with_last(self, last: Sequence[keras.Variable], tensors: Sequence[Tensor]) -> Tensor:
+        """Σ last · tensor over all entries of all tensors, a float32 scalar; then the variables are assigned these.
+
+        Args:
+            last: Variables of the tensors' shapes.
+            tensors: As many; cast to the variables' types.
 
         Example:
-            >>> float(backend.scalar_product([(keras.ops.array([1.0, 2.0]), keras.ops.array([3.0, 4.0]))]))
+            >>> last = keras.Variable([1.0, 2.0])
+            >>> float(backend.product_with_last([last], [keras.ops.array([3.0, 4.0])]))
             11.0
+            >>> [float(value) for value in last.value]
+            [3.0, 4.0]
         """
 
     def finite_after_step(
@@ -177,9 +203,6 @@ class Backend(Protocol):
             >>> backend.read_rows(keras.ops.array([[1.0], [2.0], [3.0]]), np.array([2, 0])).tolist()
             [[3.0], [1.0]]
         """
-
-    def copy_into(self, variables: Sequence[keras.Variable], tensors: Sequence[Tensor]) -> None:
-        """Assign a tensor to each variable, in the variable's own type."""
 
     def can_read_variables(self) -> bool:
         """Whether variables hold their values now. In a `fit` on JAX they do so within the compiled step only."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -12,9 +13,10 @@ from keras import ops
 # There is no public way to ask.
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 
-from unetdyn.dynamics.backend.common import TracedSetting, dense_times, differences, in_float32
+from unetdyn.dynamics.backend.common import TracedSetting, dense_times, in_float32
 from unetdyn.dynamics.backend.pinned_jax import can_be_pinned, pinned_copies
-from unetdyn.dynamics.backend.xla_sums import PARTS, joint_sums
+from unetdyn.dynamics.backend.small_tensors import together
+from unetdyn.dynamics.backend.xla_sums import PARTS, Joined, joined, joint_sums
 from unetdyn.dynamics.optimizers import has_loss_scale
 
 Tensor = Any
@@ -74,27 +76,47 @@ def snapshot(variables: Sequence[keras.Variable]) -> list[Tensor]:
     return [v.value for v in variables]
 
 
+def before_update(variables: Sequence[keras.Variable], values: list[Tensor]) -> Joined:
+    """No weight is updated before the small ones have been packed.
+
+    XLA overwrites a weight in its place. Where it sees no order between that and another reader of the weight, it
+    copies it first, each small weight with a kernel of its own.
+    """
+    before = joined(in_float32(values))
+    if not before.small:
+        return before
+    table, after = jax.lax.optimization_barrier((before.table, [values[place] for place in before.small]))
+    for place, value in zip(before.small, after, strict=True):
+        variables[place].assign(value)
+    return replace(before, table=table)
+
+
+def joined_places(variables: Sequence[keras.Variable]) -> list[int]:
+    """The smallest. Where variables are laid out over several devices each stays as it is."""
+    if keras.distribution.distribution() is not None:
+        return []
+    return together([variable.shape for variable in variables])
+
+
 def squared_norms(tensors: Sequence[Tensor | None]) -> Tensor:
     """All sums in few kernels."""
-    return joint_sums([[ops.square(t)] for t in in_float32(tensors)])[0]
+    return joint_sums(lambda t: [ops.square(t)], joined(in_float32(tensors)))[0]
 
 
 def norms_and_nonfinite(tensors: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
     """Both sums of a tensor in one pass."""
-    wide = in_float32(tensors)
-    squares, counts = joint_sums([[ops.square(t), ops.logical_not(ops.isfinite(t))] for t in wide])
+    both = joined(in_float32(tensors))
+    squares, counts = joint_sums(lambda t: [ops.square(t), ops.logical_not(ops.isfinite(t))], both)
     return squares, counts
 
 
 def weight_and_change_norms(
-    variables: Sequence[keras.Variable], before: list[Tensor], before_norms: Tensor
+    variables: Sequence[keras.Variable], before: Joined, before_norms: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Both sums in the kernel of the update."""
+    """Both sums together, those of large variables in the kernel of the update."""
     del before_norms
-    after = snapshot(variables)
-    after = [_as_stored(value) for value in after]
-    old, changed = in_float32(before), in_float32(differences(after, before))
-    weights, changes = joint_sums([[ops.square(b), ops.square(c)] for b, c in zip(old, changed, strict=True)])
+    after = joined(in_float32([_as_stored(value) for value in snapshot(variables)]))
+    weights, changes = joint_sums(lambda b, a: [ops.square(b), ops.square(a - b)], before, after)
     return weights, changes
 
 
@@ -109,10 +131,18 @@ def times(gradient: Tensor, factor: Tensor) -> Tensor:
     return dense_times(gradient, factor)
 
 
-def scalar_product(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    """All sums in few kernels."""
-    wide = [(ops.cast(left, "float32"), ops.cast(right, "float32")) for left, right in pairs]
-    return ops.sum(joint_sums([[left * right] for left, right in wide])) if wide else ops.zeros((), "float32")
+def product_with_last(last: Sequence[keras.Variable], tensors: Sequence[Tensor]) -> Tensor:
+    """All sums in few kernels, and a barrier: where XLA saw no order it would copy the last ones before it overwrites
+    them.
+    """
+    if not tensors:
+        return ops.zeros((), "float32")
+    pairs = joined(in_float32(tensors)), joined(in_float32(snapshot(last)))
+    total = ops.sum(joint_sums(lambda new, old: [new * old], *pairs))
+    total, tensors = jax.lax.optimization_barrier((total, list(tensors)))
+    for variable, tensor in zip(last, tensors, strict=True):
+        variable.assign(ops.cast(tensor, variable.dtype))
+    return total
 
 
 def finite_after_step(model: keras.Model) -> None:
@@ -184,12 +214,6 @@ def count_up(variable: keras.Variable) -> None:
 def read_rows(table: Tensor, places: np.ndarray) -> np.ndarray:
     """The whole table goes to the host: a slice would be compiled anew for each number of rows."""
     return np.asarray(table)[places]
-
-
-def copy_into(variables: Sequence[keras.Variable], tensors: Sequence[Tensor]) -> None:
-    """One assignment for each."""
-    for variable, tensor in zip(variables, tensors, strict=True):
-        variable.assign(ops.cast(tensor, variable.dtype))
 
 
 def can_read_variables() -> bool:

@@ -82,6 +82,18 @@ def snapshot(variables: Sequence[keras.Variable]) -> list[Tensor]:
     return [tf.convert_to_tensor(v.value) for v in variables]
 
 
+def before_update(variables: Sequence[keras.Variable], values: list[Tensor]) -> list[Tensor]:
+    """The values."""
+    del variables
+    return values
+
+
+def joined_places(variables: Sequence[keras.Variable]) -> list[int]:
+    """Variables stay on the device."""
+    del variables
+    return []
+
+
 def squared_norms(tensors: Sequence[Tensor | None]) -> Tensor:
     """The small tensors in one vector."""
     return _sums_of_squares(in_float32(tensors))
@@ -135,10 +147,15 @@ def _joined(tensors: Sequence[Tensor], places: Sequence[int]) -> Tensor:
     return tf.concat([tf.reshape(tensors[i], [-1]) for i in places], 0)
 
 
-def scalar_product(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    """One sum for each pair."""
-    pairs = [(ops.cast(left, "float32"), ops.cast(right, "float32")) for left, right in pairs]
-    return ops.sum(ops.stack([ops.sum(left * right) for left, right in pairs])) if pairs else ops.zeros((), "float32")
+def product_with_last(last: Sequence[keras.Variable], tensors: Sequence[Tensor]) -> Tensor:
+    """One sum and one assignment for each."""
+    if not tensors:
+        return ops.zeros((), "float32")
+    pairs = [(ops.cast(new, "float32"), ops.cast(v.value, "float32")) for v, new in zip(last, tensors, strict=True)]
+    total = ops.sum(ops.stack([ops.sum(new * old) for new, old in pairs]))
+    for variable, tensor in zip(last, tensors, strict=True):
+        variable.assign(ops.cast(tensor, variable.dtype))
+    return total
 
 
 def finite_after_step(model: keras.Model) -> None:
@@ -263,12 +280,6 @@ def count_up(variable: keras.Variable) -> None:
 def read_rows(table: Tensor, places: np.ndarray) -> np.ndarray:
     """The whole table goes to the host."""
     return ops.convert_to_numpy(table)[places]
-
-
-def copy_into(variables: Sequence[keras.Variable], tensors: Sequence[Tensor]) -> None:
-    """One assignment for each."""
-    for variable, tensor in zip(variables, tensors, strict=True):
-        variable.assign(ops.cast(tensor, variable.dtype))
 
 
 def can_read_variables() -> bool:

@@ -53,6 +53,18 @@ def snapshot(variables: Sequence[keras.Variable]) -> list[Tensor]:
     return copies
 
 
+def before_update(variables: Sequence[keras.Variable], values: list[Tensor]) -> list[Tensor]:
+    """The values."""
+    del variables
+    return values
+
+
+def joined_places(variables: Sequence[keras.Variable]) -> list[int]:
+    """Variables stay on the device."""
+    del variables
+    return []
+
+
 def squared_norms(tensors: Sequence[Tensor | None]) -> Tensor:
     """One fused call over chunks: `sum(square(t))` allocates a copy of each tensor, and takes 100 times as long."""
     chunks: list[Tensor] = []
@@ -114,7 +126,16 @@ def times(gradient: Tensor, factor: Tensor) -> Tensor:
     return dense_times(gradient, factor)
 
 
-def scalar_product(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+def product_with_last(last: Sequence[keras.Variable], tensors: Sequence[Tensor]) -> Tensor:
+    """One call for all copies; an `assign` for each costs the host more than the copying."""
+    before = [variable.value.detach() for variable in last]
+    total = _scalar_product(list(zip(tensors, before, strict=True)))
+    if before:
+        torch._foreach_copy_(before, [tensor.detach() for tensor in tensors])
+    return total
+
+
+def _scalar_product(pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     """`sum(left * right)` would allocate a copy of each. Beside the host, one call for all takes the least time."""
     if pairs and not _on_host(pairs[0][0]):
         lefts, rights = (_joined(tensors).to(torch.float32) for tensors in zip(*pairs, strict=True))
@@ -179,12 +200,6 @@ def count_up(variable: keras.Variable) -> None:
 def read_rows(table: Tensor, places: np.ndarray) -> np.ndarray:
     """Only these go to the host."""
     return table.detach()[torch.from_numpy(places).to(table.device)].cpu().numpy()
-
-
-def copy_into(variables: Sequence[keras.Variable], tensors: Sequence[Tensor]) -> None:
-    """One call for all; an `assign` for each costs the host more than the copying."""
-    if variables:
-        torch._foreach_copy_([v.value.detach() for v in variables], [t.detach() for t in tensors])
 
 
 def can_read_variables() -> bool:
