@@ -31,17 +31,29 @@ def test_joint_sums_are_each_tensors_sum(sizes):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
 
 
+def on_one_device(kind):
+    """A distribution over one device of the CPU: who asks sees which it is."""
+    if kind == "DataParallel":
+        return keras.distribution.DataParallel(devices=["cpu:0"])
+    mesh = keras.distribution.DeviceMesh((1, 1), ("batch", "model"), ["cpu:0"])
+    return keras.distribution.ModelParallel(layout_map=keras.distribution.LayoutMap(mesh), batch_dim_name="batch")
+
+
 @only_jax
-def test_joint_sums_of_tensors_laid_out_over_devices_are_the_same():
+@pytest.mark.parametrize(("kind", "joined"), [("DataParallel", True), ("ModelParallel", False)])
+def test_sums_are_joined_and_gradients_settled_where_each_device_has_whole_weights(kind, joined):
+    import jax
+
     tensors = [keras.ops.arange(3000, dtype="float32"), keras.ops.ones(3000)]
     expected = to_numpy(xla_sums().joint_sums([tensors]))
-    before = keras.distribution.distribution()
-    try:
-        keras.distribution.set_distribution(keras.distribution.DataParallel())
+    with on_one_device(kind).scope():
         np.testing.assert_allclose(to_numpy(xla_sums().joint_sums([tensors])), expected, rtol=1e-6)
-        assert all(after is before for after, before in zip(backend.settled(tensors), tensors, strict=True))
-    finally:
-        keras.distribution.set_distribution(before)
+        sums = str(jax.make_jaxpr(lambda pair: xla_sums().joint_sums([pair]))(tensors))
+        settled = backend.settled(tensors)
+    assert (f"f32[{xla_sums().PARTS},3]" in sums) == joined  # 3000 of them, and zeros
+    assert any(after is before for after, before in zip(settled, tensors, strict=True)) != joined
+    for after, before in zip(settled, tensors, strict=True):
+        np.testing.assert_array_equal(to_numpy(after), to_numpy(before))
 
 
 def test_settled_gradients_have_the_same_values_in_the_same_places():

@@ -31,11 +31,25 @@ def joint_sums(groups: Sequence[Sequence[Tensor]]) -> Tensor:
         >>> joint_sums([[jnp.ones(3), jnp.zeros(3)], [jnp.ones((2, 2))] * 2]).tolist()
         [[3.0, 4.0], [0.0, 4.0]]
     """
-    # A tensor that is laid out over several devices is best summed as it is.
-    partial = _partial_sums if keras.distribution.distribution() is None else _sums
+    partial = _partial_sums if weights_are_whole() else _sums
     parts = [partial([jnp.asarray(tensor, jnp.float32) for tensor in group]) for group in groups]
     rows = jnp.stack([part[place] for place in range(len(groups[0])) for part in parts])
     return jnp.sum(rows, axis=1).reshape(len(groups[0]), len(groups))
+
+
+def weights_are_whole() -> bool:
+    """Whether each device has all of every weight, and so of every gradient: then each computes any sum by itself.
+
+    Under `DataParallel` the batch is split, and a gradient is added up before anything reads it. Where weights
+    themselves are laid out over devices, as under `ModelParallel`, each is best summed as it lies: in another shape it
+    would have to go from device to device.
+
+    Example:
+        >>> weights_are_whole()
+        True
+    """
+    distribution = keras.distribution.distribution()
+    return distribution is None or isinstance(distribution, keras.distribution.DataParallel)
 
 
 def _sums(tensors: list[Tensor]) -> Sequence[Tensor]:
