@@ -100,7 +100,8 @@ def counted_pixels(
     Returns:
         Boolean tensor that broadcasts against `y_pred`; None where every pixel counts.
     """
-    counted = None if sample_weight is None else match_weight(sample_weight, y_pred) != 0
+    weight = None if sample_weight is None else match_weight(sample_weight, y_pred)
+    counted = None if weight is None else ops.not_equal(weight, ops.zeros((), weight.dtype))
     if ignore_label is None:
         return counted
     labelled = ops.not_equal(y_true, scalar(ignore_label, y_true.dtype))
