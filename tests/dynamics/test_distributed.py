@@ -141,6 +141,54 @@ DATA_PARALLEL = """
 """
 
 
+COLLECTIVES = r"""
+    # Each device has all of every weight: what is measured moves nothing from device to device.
+    import math, re
+    from collections import Counter
+    from unetdyn.callbacks import GradientMonitor, NoiseScaleMonitor, NonFiniteGuard, UpdateMonitor
+    from unetdyn.dynamics.backend.xla_sums import joint_sums
+
+    KINDS = "all-reduce|all-gather|all-to-all|collective-permute|reduce-scatter"
+
+    def moved(function, *arguments, **options):
+        # How many numbers the compiled function takes from device to device, by the way they go.
+        found, text = Counter(), jax.jit(function, **options).lower(*arguments).compile().as_text()
+        for shapes, kind in re.findall(rf"= ([^=]*?) ({KINDS})(?:-start)?\(", text):
+            sizes = [each.split(",") for each in re.findall(r"\[([\d,]*)\]", shapes)]
+            found[kind] += sum(math.prod(map(int, filter(None, each))) for each in sizes)
+        return found
+
+    def spread(array):
+        layout = keras.distribution.distribution().get_data_layout(array.shape)
+        return jax.device_put(array, layout.backend_layout)
+
+    def moved_in_a_step(callbacks):
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(700, "tanh"), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.Adam(), "mse")
+        model.fit(x[:8], y[:8], verbose=0)  # builds all
+        watching = keras.callbacks.CallbackList(callbacks, model=model, epochs=1, steps=1, verbose=0)
+        watching.on_train_begin()
+        kinds = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
+        state = model._get_jax_state(**dict.fromkeys(kinds, True))
+        where = jax.tree.map(lambda value: value.sharding, state)
+        batch = (spread(x[:8]), spread(y[:8]))
+        found = moved(model.train_step, state, batch, out_shardings=(None, where))
+        watching.on_train_end()
+        return found, len(state[2])
+
+    plain, fewer = moved_in_a_step([])
+    watched, more = moved_in_a_step([GradientMonitor(), UpdateMonitor(), NoiseScaleMonitor(), NonFiniteGuard()])
+    assert more > fewer  # the ring is among the variables
+    assert plain.keys() == {"all-reduce"} and plain["all-reduce"] > 3 * 700, plain  # the gradients
+    assert watched == plain, (watched, plain)
+
+    # Of what is laid out over devices something has to move: it would be seen above.
+    apart = spread(np.ones((3000, 4), "float32"))
+    assert sum(moved(lambda tensor: joint_sums([[tensor]]), apart).values()) > 0
+"""
+
+
 def run(*parts: str, **environment: str) -> None:
     source = str(Path(__file__).resolve().parents[2] / "src")
     done = subprocess.run(
@@ -160,5 +208,5 @@ def test_mirrored_strategy_gives_one_row_a_step_of_the_whole_gradient():
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="keras.distribution.DataParallel is tried on JAX")
-def test_data_parallel_gives_one_row_a_step_of_the_whole_gradient():
-    run(SHARED, DATA_PARALLEL, XLA_FLAGS="--xla_force_host_platform_device_count=2")
+def test_data_parallel_gives_one_row_a_step_of_the_whole_gradient_and_moves_nothing_more():
+    run(SHARED, DATA_PARALLEL, COLLECTIVES, XLA_FLAGS="--xla_force_host_platform_device_count=2")

@@ -11,6 +11,7 @@ from unetdyn import callbacks
 from unetdyn.callbacks.resumable_run import ResumableRun
 from unetdyn.experiment.averaged_weights import AveragedWeights
 from unetdyn.experiment.build import build_model
+from unetdyn.experiment.compiled import check_compile_forward
 from unetdyn.experiment.config import Config
 from unetdyn.experiment.monitors import monitors_of
 from unetdyn.experiment.plateaus import reduce_lr_on_plateau
@@ -68,6 +69,7 @@ def assemble(config: Config, stream: TextIO, walltime: float | None, record: Rec
     """
     if walltime is not None and not config.fit.keep_state:
         raise ValueError("A walltime needs `fit.keep_state`: without it nothing is saved. Received: keep_state=False.")
+    check_compile_forward(config)
     keras.utils.set_random_seed(config.seed)
     prepared = prepare(config)
     steps = len(prepared.train)

@@ -21,8 +21,12 @@ def build_model(config: Config, channels: int, steps_per_epoch: int) -> keras.Mo
         config: The experiment.
         channels: Image channels.
         steps_per_epoch: Batches per epoch, in which schedules are counted.
+
+    Its forward pass is PyTorch's to compile where the experiment says so; `check_compile_forward` says whether it can.
     """
     model = _network(config, channels)
+    if config.fit.compile_forward:
+        model = models.compile_forward(model)
     compile_model(model, config, steps_per_epoch)
     return model
 

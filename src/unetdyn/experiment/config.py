@@ -79,6 +79,9 @@ class FitConfig(Part):
     batch_size: PositiveInt = 8
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     jit_compile: bool | Literal["auto"] = "auto"
+    compile_forward: bool = Field(
+        False, description="on PyTorch: the model and its gradient by torch.compile; see docs/backends.md"
+    )
     steps_per_execution: PositiveInt = 1
     keep_state: bool = Field(True, description="what `unetdyn resume` carries on from; about three times the weights")
 

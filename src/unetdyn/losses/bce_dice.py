@@ -11,6 +11,7 @@ from unetdyn.losses.dice import dice_of_classes
 from unetdyn.losses.focal import LARGEST_PROBABILITY, SMALLEST_PROBABILITY, binary_focal_loss
 from unetdyn.losses.region_loss import Aggregate, RegionLoss
 from unetdyn.losses.regions import Regions, check_region_arguments, check_smooth, class_mean, regions
+from unetdyn.metrics.constants import scalar, vector
 from unetdyn.metrics.shapes import as_computable
 
 Tensor = Any
@@ -36,15 +37,16 @@ def _cross_entropy(
     if of.weight is not None:
         shared = of.weight if of.weight.shape[-1] == 1 else ops.min(of.weight, axis=-1, keepdims=True)
         counts = counts * shared
-        y_pred = ops.where(ops.not_equal(of.weight, 0), y_pred, 0.0)
+        y_pred = ops.where(of.weight != 0, y_pred, scalar(0.0, y_pred.dtype))
     if of.y.shape[-1] == 1:
         return binary_focal_loss(of.y, y_pred, 0, from_logits=from_logits, label_smoothing=smoothing), counts
-    clipped = y_pred if from_logits else ops.clip(y_pred, SMALLEST_PROBABILITY, LARGEST_PROBABILITY)
+    bounds = [scalar(bound, y_pred.dtype) for bound in (SMALLEST_PROBABILITY, LARGEST_PROBABILITY)]
+    clipped = y_pred if from_logits else ops.clip(y_pred, *bounds)
     log_p = ops.log_softmax(clipped, axis=-1) if from_logits else ops.log(clipped)
     smoothed = (1 - smoothing) * of.y + smoothing / of.y.shape[-1]
     if class_weights is None:
         return -ops.sum(smoothed * log_p, axis=-1, keepdims=True), counts
-    weights = ops.convert_to_tensor(class_weights, log_p.dtype)
+    weights = vector(class_weights, log_p.dtype)
     of_label = ops.sum(of.y * weights, axis=-1, keepdims=True)
     losses = -ops.sum(smoothed * weights * log_p, axis=-1, keepdims=True)
     return ops.divide_no_nan(losses, of_label), counts * of_label

@@ -8,6 +8,7 @@ from keras import ops
 from unetdyn._checks import check_positive, plain
 from unetdyn.losses.dice import DiceLoss
 from unetdyn.losses.regions import regions
+from unetdyn.metrics.constants import scalar
 
 Tensor = Any
 
@@ -60,7 +61,7 @@ def boundary_loss(
     masks, distances = _channels(y_true, y_pred)
     of = regions(masks, y_pred, from_logits=from_logits, sample_weight=sample_weight)
     counts = ops.ones_like(of.p) if of.weight is None else ops.ones_like(of.p) * of.weight
-    distances = ops.where(counts > 0, ops.cast(distances, of.p.dtype), 0.0)
+    distances = ops.where(counts > 0, ops.cast(distances, of.p.dtype), scalar(0.0, of.p.dtype))
     axes = tuple(range(1, len(of.p.shape)))
     return ops.divide_no_nan(ops.sum(counts * distances * of.p, axis=axes), ops.sum(counts, axis=axes))
 

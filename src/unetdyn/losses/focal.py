@@ -7,6 +7,7 @@ from keras import ops
 
 from unetdyn._checks import check_fraction, check_positive, check_range, plain
 from unetdyn.losses.label_watch import LabelWatch
+from unetdyn.metrics.constants import scalar
 from unetdyn.metrics.shapes import (
     as_computable,
     check_ignore_label,
@@ -200,9 +201,11 @@ class BinaryFocalLoss(keras.losses.Loss):
         y_true = match_rank(as_computable(y_true), y_pred)
         require_same_shape(y_true, y_pred)
         counted = counted_pixels(y_true, y_pred, None, self.ignore_label)
-        share = ops.mean(ops.cast(counted, "float32")) if self.reduction in _MEANS else 1.0
-        kept = ops.where(counted, ops.divide_no_nan(1.0, share), 0.0)
-        return ops.where(counted, y_true, 0.0), kept if weight is None else kept * ops.cast(weight, kept.dtype)
+        kept = ops.cast(counted, "float32")
+        if self.reduction in _MEANS:
+            kept = ops.divide_no_nan(kept, ops.mean(kept))
+        y_true = ops.where(counted, y_true, scalar(0.0, y_true.dtype))
+        return y_true, kept if weight is None else kept * ops.cast(weight, kept.dtype)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """The loss of each element, the shape of `y_pred`."""

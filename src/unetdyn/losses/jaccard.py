@@ -7,6 +7,7 @@ from keras import ops
 
 from unetdyn._checks import plain
 from unetdyn.losses.label_watch import LabelWatch
+from unetdyn.metrics.constants import scalar
 from unetdyn.metrics.shapes import counted_pixels, match_rank, require_same_shape
 from unetdyn.metrics.soft import check_soft_arguments, soft_jaccard_scores
 
@@ -79,8 +80,9 @@ class SoftJaccardLoss(keras.losses.Loss):
         y_true = match_rank(ops.convert_to_tensor(y_true, dtype=self.dtype), y_pred)
         require_same_shape(y_true, y_pred)
         counted = counted_pixels(y_true, y_pred, None if of_images else sample_weight, self.ignore_label)
-        nothing = float("-inf") if self.from_logits else 0.0
-        y_true, y_pred = ops.where(counted, y_true, 0.0), ops.where(counted, y_pred, nothing)
+        zero = scalar(0.0, y_pred.dtype)
+        nothing = scalar(float("-inf"), y_pred.dtype) if self.from_logits else zero
+        y_true, y_pred = ops.where(counted, y_true, zero), ops.where(counted, y_pred, nothing)
         return super().__call__(y_true, y_pred, sample_weight if of_images else None)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:

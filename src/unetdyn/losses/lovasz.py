@@ -8,6 +8,7 @@ from keras import ops
 
 from unetdyn.losses.region_loss import Aggregate, RegionLoss
 from unetdyn.losses.regions import check_region_arguments, class_mean, regions
+from unetdyn.metrics.constants import scalar
 
 Tensor = Any
 
@@ -33,15 +34,16 @@ def _extension(errors: Tensor, foreground: Tensor) -> Tensor:
     whole = ops.sum(foreground, axis=-1, keepdims=True)
     right = whole - ops.cumsum(foreground, axis=-1)
     union = whole + ops.cumsum(1 - foreground, axis=-1)
+    one = scalar(1.0, union.dtype)
     first = union <= 1  # of no foreground at all, one pixel of it is as wrong as all
-    added = ops.where(first, 1.0, right / (union * ops.maximum(union - 1, 1.0)))
-    rises = ops.where(foreground > 0, 1 / ops.maximum(union, 1.0), added)
+    added = ops.where(first, one, right / (union * ops.maximum(union - 1, one)))
+    rises = ops.where(foreground > 0, 1 / ops.maximum(union, one), added)
     return ops.sum(errors * ops.stop_gradient(rises), axis=-1)
 
 
 def _of_foreground(y: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
     """1 where a pixel is of the foreground and counts, and 1 where it counts."""
-    counts = ops.ones_like(y) if weight is None else ops.ones_like(y) * ops.cast(ops.not_equal(weight, 0), y.dtype)
+    counts = ops.ones_like(y) if weight is None else ops.ones_like(y) * ops.cast(weight != 0, y.dtype)
     return ops.cast(y > 0.5, y.dtype) * counts, counts
 
 

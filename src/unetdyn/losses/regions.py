@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from unetdyn._checks import check_choice, check_positive, is_number
+from unetdyn.metrics.constants import scalar, vector
 from unetdyn.metrics.shapes import as_computable, check_ignore_label, match_rank, match_weight, require_same_shape
 
 Tensor = Any
@@ -83,11 +84,11 @@ def regions(
     require_same_shape(y_true, y_pred, but_last=of_numbers)
     weight = None if sample_weight is None else ops.cast(match_weight(sample_weight, y_pred), y_pred.dtype)
     if ignore_label is not None:
-        labelled = ops.cast(ops.not_equal(y_true, ignore_label), y_pred.dtype)
+        labelled = ops.cast(ops.not_equal(y_true, scalar(ignore_label, y_true.dtype)), y_pred.dtype)
         weight = labelled if weight is None else weight * labelled
     if weight is not None:
-        counts = ops.not_equal(weight, 0)
-        y_true, y_pred = ops.where(counts, y_true, 0.0), ops.where(counts, y_pred, 0.0)
+        counts, nothing = weight != 0, scalar(0.0, y_pred.dtype)
+        y_true, y_pred = ops.where(counts, y_true, nothing), ops.where(counts, y_pred, nothing)
     if of_numbers:
         y_true = ops.cast(ops.equal(y_true, ops.arange(y_pred.shape[-1], dtype=y_pred.dtype)), y_pred.dtype)
     if not from_logits:
@@ -117,8 +118,8 @@ def class_mean(losses: Tensor, class_weights: Sequence[float] | None, present: T
         )
     weights = np.ones(classes) if class_weights is None else np.asarray(class_weights, np.float64)
     if present is None:
-        return ops.sum(losses * ops.convert_to_tensor(weights / weights.sum(), losses.dtype), axis=-1)
-    present = present * ops.convert_to_tensor(weights, losses.dtype)
+        return ops.sum(losses * vector((weights / weights.sum()).tolist(), losses.dtype), axis=-1)
+    present = present * vector(weights.tolist(), losses.dtype)
     return ops.divide_no_nan(ops.sum(losses * present, axis=-1), ops.sum(present, axis=-1))
 
 

@@ -9,6 +9,7 @@ from keras import ops
 from unetdyn._checks import check_positive, check_range, plain
 from unetdyn.losses.region_loss import Aggregate, RegionLoss
 from unetdyn.losses.regions import check_region_arguments, check_smooth, class_mean, regions, soft_counts
+from unetdyn.metrics.constants import scalar
 
 Tensor = Any
 
@@ -29,7 +30,7 @@ def _check_arguments(alpha: float, beta: float, gamma: float, smooth: float) -> 
 
 
 def _power(x: Tensor, exponent: float) -> Tensor:
-    larger = ops.maximum(x, SMALLEST_ERROR)
+    larger = ops.maximum(x, scalar(SMALLEST_ERROR, x.dtype))
     return ops.where(x > SMALLEST_ERROR, larger**exponent, x * SMALLEST_ERROR ** (exponent - 1))
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from keras import ops
 
 from unetdyn._checks import check_choice, check_fraction, is_count
+from unetdyn.metrics.constants import vector
 from unetdyn.metrics.shapes import as_computable, check_ignore_label, counted_pixels, match_rank, require_same_shape
 
 Tensor = Any
@@ -107,7 +108,7 @@ def _class_maps(batch: Batch, rule: CountingRule) -> tuple[Tensor, Tensor]:
     if channels == 1 and ids is not None:
         true, pred = batch.y_true > LABEL_THRESHOLD, _foreground(batch.y_pred, rule)
         return _background_and_foreground(true, ids), _background_and_foreground(pred, ids)
-    numbers = ops.convert_to_tensor(list(range(channels) if ids is None else ids), dtype="int32")
+    numbers = ops.arange(channels, dtype="int32") if ids is None else vector(ids, "int32")
     if batch.sparse:
         true = ops.equal(batch.y_true, ops.cast(numbers, batch.y_true.dtype))
     else:
@@ -156,7 +157,7 @@ def image_counts(batch: Batch, rule: CountingRule, pixelwise: bool = False) -> T
     true, pred = _class_maps(batch, rule)
     counted = batch.counted
     if counted is not None and rule.class_ids is not None and counted.shape[-1] == batch.y_pred.shape[-1] > 1:
-        counted = ops.take(counted, ops.convert_to_tensor(list(rule.class_ids), dtype="int32"), axis=-1)
+        counted = ops.take(counted, vector(rule.class_ids, "int32"), axis=-1)
     if pixelwise:
         true, pred, counted = _right_pixels(true, pred, counted)
     if counted is None:

@@ -4,8 +4,7 @@ A float32 sum stops counting at 2²⁴, an int32 sum wraps at 2³¹, and JAX has
 is kept as `high · 2²⁰ + low`. Both limbs hold whole numbers below 2²⁴, which float32 adds without rounding, up to a
 total of 2⁴⁴ (1.7·10¹³ pixels). float32 and not int32, because TensorFlow keeps int32 variables off the accelerator.
 
-Numbers meet tensors by operators here and in the other files of this room: of a number that `keras.ops` is given, Keras
-makes a tensor, and on PyTorch that copy makes the host wait for all that the GPU was told before (Keras 3.15).
+Numbers meet tensors by operators here and in the other files of this room, or by `constants`, which says why.
 """
 
 from collections.abc import Sequence

@@ -6,6 +6,7 @@ import numpy as np
 from keras import ops
 
 from unetdyn._checks import is_number
+from unetdyn.metrics.constants import scalar
 
 Tensor = Any
 
@@ -99,8 +100,9 @@ def counted_pixels(
     Returns:
         Boolean tensor that broadcasts against `y_pred`; None where every pixel counts.
     """
-    counted = None if sample_weight is None else ops.not_equal(match_weight(sample_weight, y_pred), 0)
+    weight = None if sample_weight is None else match_weight(sample_weight, y_pred)
+    counted = None if weight is None else ops.not_equal(weight, ops.zeros((), weight.dtype))
     if ignore_label is None:
         return counted
-    labelled = ops.not_equal(y_true, ops.convert_to_tensor(ignore_label, dtype=y_true.dtype))
+    labelled = ops.not_equal(y_true, scalar(ignore_label, y_true.dtype))
     return labelled if counted is None else ops.logical_and(labelled, counted)

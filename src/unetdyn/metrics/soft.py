@@ -7,6 +7,7 @@ from keras import ops
 
 from unetdyn._checks import check_choice, check_positive, plain
 from unetdyn.metrics import counts
+from unetdyn.metrics.constants import scalar
 from unetdyn.metrics.shapes import as_computable, check_ignore_label, counted_pixels, match_rank, require_same_shape
 
 Tensor = Any
@@ -32,7 +33,8 @@ def _image_sums(
     chosen = counted_pixels(y_true, y_pred, sample_weight, ignore_label)
     if chosen is not None:
         counted = ops.logical_and(counted, chosen)
-        y_true, y_pred = ops.where(counted, y_true, 0), ops.where(counted, y_pred, 0)
+        nothing = scalar(0, y_pred.dtype)
+        y_true, y_pred = ops.where(counted, y_true, nothing), ops.where(counted, y_pred, nothing)
     axes = tuple(range(1, len(y_pred.shape)))
     product = y_true * y_pred
     return (

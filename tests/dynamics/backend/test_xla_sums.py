@@ -44,6 +44,14 @@ def test_joint_sums_are_each_tensors_sum(sizes):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
 
 
+def on_one_device(kind):
+    """A distribution over one device of the CPU: who asks sees which it is."""
+    if kind == "DataParallel":
+        return keras.distribution.DataParallel(devices=["cpu:0"])
+    mesh = keras.distribution.DeviceMesh((1, 1), ("batch", "model"), ["cpu:0"])
+    return keras.distribution.ModelParallel(layout_map=keras.distribution.LayoutMap(mesh), batch_dim_name="batch")
+
+
 @only_jax
 @pytest.mark.usefixtures("limit")
 def test_a_nan_stays_in_the_sum_of_its_own_tensor():
@@ -52,17 +60,18 @@ def test_a_nan_stays_in_the_sum_of_its_own_tensor():
 
 
 @only_jax
-def test_joint_sums_of_tensors_laid_out_over_devices_are_the_same():
+@pytest.mark.parametrize(("kind", "joined"), [("DataParallel", True), ("ModelParallel", False)])
+def test_sums_are_joined_and_gradients_settled_where_each_device_has_whole_weights(kind, joined):
     tensors = [keras.ops.arange(3000, dtype="float32"), keras.ops.ones(3000)]
+    variables = [keras.Variable([1.0])]
     expected = joint_sums(lambda a: [a, 2 * a], tensors)
-    before = keras.distribution.distribution()
-    try:
-        keras.distribution.set_distribution(keras.distribution.DataParallel())
+    with on_one_device(kind).scope():
         np.testing.assert_allclose(joint_sums(lambda a: [a, 2 * a], tensors), expected, rtol=1e-6)
-        assert all(after is before for after, before in zip(backend.settled(tensors), tensors, strict=True))
-        assert backend.joined_places([keras.Variable([1.0])]) == []
-    finally:
-        keras.distribution.set_distribution(before)
+        settled = backend.settled(tensors)
+        assert backend.joined_places(variables) == ([0] if joined else [])
+    assert any(after is before for after, before in zip(settled, tensors, strict=True)) != joined
+    for after, before in zip(settled, tensors, strict=True):
+        np.testing.assert_array_equal(to_numpy(after), to_numpy(before))
 
 
 def test_settled_gradients_have_the_same_values_in_the_same_places():

@@ -16,7 +16,7 @@ from keras.src.backend.common.stateless_scope import in_stateless_scope
 from unetdyn.dynamics.backend.common import TracedSetting, dense_times, in_float32
 from unetdyn.dynamics.backend.pinned_jax import can_be_pinned, pinned_copies
 from unetdyn.dynamics.backend.small_tensors import together
-from unetdyn.dynamics.backend.xla_sums import PARTS, Joined, joined, joint_sums
+from unetdyn.dynamics.backend.xla_sums import PARTS, Joined, joined, joint_sums, weights_are_whole
 from unetdyn.dynamics.optimizers import has_loss_scale
 
 Tensor = Any
@@ -48,8 +48,9 @@ def settled(gradients: Sequence[Tensor | None]) -> Gradients:
 
     XLA leaves the gradient of a convolution in the order that the convolution wrote it in, and reorders it inside the
     kernels that read it. An update that reorders can neither write in place nor take sums; on an H100 it takes twice as
-    long as reordering first. The values are the same. Where variables are laid out over several devices they stay as
-    they are.
+    long as reordering first. The values are the same. Where weights are laid out over several devices they stay as they
+    are; under `DataParallel` the barrier stands behind the sum of a gradient over the devices, and XLA for GPUs makes
+    most of these sums, the last ones joined, before any update also without it.
 
     One barrier for all, with the last layers' gradients first, also decides in which order XLA for GPUs makes them: it
     takes its kernels in the order in which it comes upon them, going back from the first output, the first weight. It
@@ -57,7 +58,7 @@ def settled(gradients: Sequence[Tensor | None]) -> Gradients:
     backpropagation down to there, and makes all others afterwards, with every layer's activations still in memory.
     """
     result = list(gradients)
-    if keras.distribution.distribution() is not None:
+    if not weights_are_whole():
         return result
     # Small vectors, as biases' gradients, stay out: made inside the update they cost no kernel. But the first decides.
     chosen = [
@@ -92,8 +93,8 @@ def before_update(variables: Sequence[keras.Variable], values: list[Tensor]) -> 
 
 
 def joined_places(variables: Sequence[keras.Variable]) -> list[int]:
-    """The smallest. Where variables are laid out over several devices each stays as it is."""
-    if keras.distribution.distribution() is not None:
+    """The smallest. Where weights are laid out over several devices each stays as it is."""
+    if not weights_are_whole():
         return []
     return together([variable.shape for variable in variables])
 

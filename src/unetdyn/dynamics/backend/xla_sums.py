@@ -38,7 +38,7 @@ class Joined:
 def joined(tensors: Sequence[Tensor]) -> Joined:
     """These tensors. One that is laid out over several devices is best left as it is; then all are large."""
     shapes = [tuple(tensor.shape) for tensor in tensors]
-    small = together(shapes, _table()) if keras.distribution.distribution() is None else []
+    small = together(shapes, _table()) if weights_are_whole() else []
     large = {place: tensor for place, tensor in enumerate(tensors) if place not in set(small)}
     return Joined(shapes, small, packed([tensors[place] for place in small]) if small else None, large)
 
@@ -74,13 +74,28 @@ def joint_sums(terms: Terms, *lists: Joined) -> Tensor:
     groups = [[each.large[place] for each in lists] for place in large]
     sums = [_sums_of_small(terms, tables, [rows_of(lists[0].shapes[place]) for place in small])] if small else []
     if groups:
-        partial = _sums_of_large if keras.distribution.distribution() is None else _sums_in_place
+        partial = _sums_of_large if weights_are_whole() else _sums_in_place
         sums.append(partial([_terms(terms, group) for group in groups]))
     return jnp.concatenate(sums, axis=1)[:, np.argsort([*small, *large])] if small and large else sums[0]
 
 
 def _terms(terms: Terms, tensors: Sequence[Tensor]) -> list[Tensor]:
     return [jnp.asarray(term, jnp.float32) for term in terms(*(jnp.asarray(each, jnp.float32) for each in tensors))]
+
+
+def weights_are_whole() -> bool:
+    """Whether each device has all of every weight, and so of every gradient: then each computes any sum by itself.
+
+    Under `DataParallel` the batch is split, and a gradient is added up before anything reads it. Where weights
+    themselves are laid out over devices, as under `ModelParallel`, each is best summed as it lies: in another shape it
+    would have to go from device to device.
+
+    Example:
+        >>> weights_are_whole()
+        True
+    """
+    distribution = keras.distribution.distribution()
+    return distribution is None or isinstance(distribution, keras.distribution.DataParallel)
 
 
 def _sums_of_small(terms: Terms, tables: Sequence[Tensor], rows: Sequence[int]) -> Tensor:
