@@ -146,7 +146,7 @@ COLLECTIVES = r"""
     import math, re
     from collections import Counter
     from unetdyn.callbacks import GradientMonitor, NoiseScaleMonitor, NonFiniteGuard, UpdateMonitor
-    from unetdyn.dynamics.backend.xla_sums import joint_sums
+    from unetdyn.dynamics.backend.xla_sums import joined, joint_sums
 
     KINDS = "all-reduce|all-gather|all-to-all|collective-permute|reduce-scatter"
 
@@ -185,7 +185,7 @@ COLLECTIVES = r"""
 
     # Of what is laid out over devices something has to move: it would be seen above.
     apart = spread(np.ones((3000, 4), "float32"))
-    assert sum(moved(lambda tensor: joint_sums([[tensor]]), apart).values()) > 0
+    assert sum(moved(lambda tensor: joint_sums(lambda t: [t], joined([tensor])), apart).values()) > 0
 """
 
 
