@@ -158,6 +158,22 @@ def test_convolution_keeps_what_is_not_finite():
     np.testing.assert_array_equal(np.ravel(layer(x)), [np.nan, np.inf])
 
 
+def test_kernels_that_are_laid_out_over_devices_keep_their_axes():
+    """They are no longer one row, whose gradient would have to go from device to device."""
+    mesh = keras.distribution.DeviceMesh((1, 1), ("batch", "model"), ["cpu:0"])
+    layout = keras.distribution.LayoutMap(mesh)
+    spread = keras.distribution.ModelParallel(layout_map=layout, batch_dim_name="batch")
+    layer, x = jax_layers.Conv2D(2, 3), np.zeros((1, 4, 4, 3), "float32")
+    layer.build(x.shape)
+
+    def barriers():
+        return str(jax.make_jaxpr(lambda kernel: layer.convolution_op(x, kernel))(layer.kernel.value)).count("barrier")
+
+    assert barriers() == 1
+    with spread.scope():
+        assert barriers() == 0
+
+
 def test_layers_can_be_differentiated_forward():
     """As a Hessian times a vector is, forward over reverse."""
     x = np.random.default_rng(0).normal(size=(1, 4, 4, 2)).astype("float32")

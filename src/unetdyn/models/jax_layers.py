@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
+from unetdyn.dynamics.backend.xla_sums import weights_are_whole
 from unetdyn.models.keras_names import named_as_keras_own
 
 Tensor = Any
@@ -145,8 +146,11 @@ def _settled(kernel: Tensor) -> Tensor:
     """The kernel, whose gradient is an array of its own in the order of its axes.
 
     XLA leaves it in the order that the convolution wrote it in, and reorders it inside the kernel of the update, which
-    can then not write in place.
+    can then not write in place. A kernel that is laid out over several devices stays as it is: in one row it would have
+    to go from device to device.
     """
+    if not weights_are_whole():
+        return kernel
     return jax.lax.optimization_barrier(kernel.reshape(-1)).reshape(kernel.shape)
 
 
