@@ -68,6 +68,10 @@ class Cut(keras.callbacks.Callback):
         if (self.epoch, batch) == tuple(self.at):
             signal.raise_signal(self.number)
 
+    def on_test_batch_begin(self, batch, logs=None):
+        if (self.epoch, "validation", batch) == tuple(self.at):
+            signal.raise_signal(self.number)
+
     def on_epoch_end(self, epoch, logs=None):
         self.variables = copied(self.model)
 
@@ -80,7 +84,8 @@ def train(folder, model=None, data=None, epochs=3, cut=(), copies=None, more=(),
     np.random.seed(7)  # noqa: NPY002
     history = model.fit(
         **(data or tiles()),
-        validation_data=(X[:2], Y[:2]),
+        validation_data=(X[:4], Y[:4]),
+        validation_batch_size=2,
         epochs=epochs,
         verbose=0,
         callbacks=[run, *more, last],
@@ -114,6 +119,67 @@ def test_resumed_run_is_the_run_that_a_signal_ended(tmp_path, whole, at):
     resumed = train(tmp_path)
     assert resumed[0].resumed_from == (at[0], at[1] + 1)
     assert_equal(resumed, whole[0])
+
+
+def test_resumed_run_is_the_run_that_a_signal_ended_in_its_first_validation(tmp_path, whole):
+    """How long that will take nobody knows."""
+    cut_off(tmp_path, (0, "validation", 0))
+    resumed = train(tmp_path)
+    assert resumed[0].resumed_from == (0, 5)
+    assert_equal(resumed, whole[0])
+
+
+def test_resumed_run_is_the_run_that_signals_ended_twice_in_one_long_validation(tmp_path, whole, monkeypatch):
+    monkeypatch.setattr("unetdyn.callbacks.before_validation.LONG", 0.0)
+    cut_off(tmp_path, (1, "validation", 0))
+    cut_off(tmp_path, (1, "validation", 1))
+    resumed = train(tmp_path)
+    assert resumed[0].resumed_from == (1, 5)
+    assert_equal(resumed, whole[0])
+
+
+def test_signal_in_a_short_validation_waits_for_its_end(tmp_path, whole):
+    cut_off(tmp_path, (1, "validation", 0))
+    resumed = train(tmp_path)
+    assert resumed[0].resumed_from == (2, 0)
+    assert_equal(resumed, whole[0])
+
+
+def test_resumed_validation_is_of_the_weights_that_a_callback_puts_in_place_for_it(tmp_path):
+    """And those that were trained are the ones that go on."""
+
+    def swapping(folder, cut=()):
+        return train(folder, cut=cut, more=[keras.callbacks.SwapEMAWeights()])
+
+    with pytest.raises(KeyboardInterrupt):
+        swapping(tmp_path / "cut", (0, "validation", 0))
+    resumed = swapping(tmp_path / "cut")
+    assert resumed[0].resumed_from == (0, 5)
+    assert_equal(resumed, swapping(tmp_path / "whole"))
+
+
+class Weighing(keras.Model):
+    """Says something of each step that no metric keeps."""
+
+    def train_step(self, *arguments):
+        found = super().train_step(*arguments)
+        logs, *rest = found if isinstance(found, tuple) else (found,)
+        logs = {**logs, "last": 2 * logs["loss"]}
+        return (logs, *rest) if rest else logs
+
+
+def test_logs_of_the_last_step_are_those_of_the_epoch_that_is_resumed_at_its_validation(tmp_path):
+    def weighed(folder, cut=()):
+        plain = small_model()
+        model = Weighing(plain.inputs, plain.outputs)
+        model.compile("adam", "mse")
+        return train(folder, model, cut=cut)
+
+    with pytest.raises(KeyboardInterrupt):
+        weighed(tmp_path / "cut", (0, "validation", 0))
+    resumed, whole = weighed(tmp_path / "cut"), weighed(tmp_path / "whole")
+    assert "last" in whole[1]
+    assert_equal(resumed, whole)
 
 
 def test_resumed_run_is_the_same_whether_batches_are_made_ahead_or_not(tmp_path, whole):
@@ -163,9 +229,10 @@ def recorded(folder, at=()):
     return unetdyn.runs.open(folder)
 
 
-def test_record_has_no_seam(tmp_path):
+@pytest.mark.parametrize(("at", "where"), [((1, 2), (1, 3)), ((0, "validation", 0), (0, 5))], ids=str)
+def test_record_has_no_seam(tmp_path, at, where):
     with pytest.raises(KeyboardInterrupt):
-        recorded(tmp_path / "cut", at=(1, 2))
+        recorded(tmp_path / "cut", at=at)
     assert unetdyn.runs.open(tmp_path / "cut").status == "interrupted"
     run, whole = recorded(tmp_path / "cut"), recorded(tmp_path / "whole")
     assert without("time", run.events) == without("time", whole.events)
@@ -173,7 +240,7 @@ def test_record_has_no_seam(tmp_path):
     assert without("seconds", [run.summary]) == without("seconds", [whole.summary])
     for name in whole.array_names:
         np.testing.assert_equal(run.arrays(name), whole.arrays(name))
-    assert [(each["epoch"], each["step"], each["ended"]) for each in run.header["resumed"]] == [(1, 3, "SIGINT")]
+    assert [(each["epoch"], each["step"], each["ended"]) for each in run.header["resumed"]] == [(*where, "SIGINT")]
     assert run.status == whole.status == "finished"
 
 
@@ -215,7 +282,8 @@ class StopEarly(keras.callbacks.Callback):
 def test_same_objects_carry_on_after_an_interruption(tmp_path, whole):
     """As in a notebook, where a cell is run once more."""
     model, run, last = small_model(), ResumableRun(tmp_path, verbose=0), Cut((1, 2))
-    arguments = {"validation_data": (X[:2], Y[:2]), "epochs": 3, "verbose": 0, "callbacks": [run, last]}
+    validation = {"validation_data": (X[:4], Y[:4]), "validation_batch_size": 2}
+    arguments = {**validation, "epochs": 3, "verbose": 0, "callbacks": [run, last]}
     with pytest.raises(KeyboardInterrupt):
         model.fit(**tiles(), **arguments)
     last.at = ()

@@ -34,7 +34,6 @@ def captured(moment: Moment, model: keras.Model, callbacks: Sequence[Any], adapt
         adapter: Keras' adapter of the data, or None.
     """
     build_optimizer(model)  # before the first step; without its slots the state would fit no training
-    dataset = _with_state(adapter)
     return {
         **moment._asdict(),
         "variables": copied(model, metrics=moment.step > 0),
@@ -44,8 +43,18 @@ def captured(moment: Moment, model: keras.Model, callbacks: Sequence[Any], adapt
             for each in callbacks
             if (state := state_of(each)) is not None
         ],
-        "data": None if dataset is None else dataset.get_state(),
+        "data": data_state(adapter),
     }
+
+
+def data_state(adapter: Any) -> dict[str, Any] | None:
+    """What the data of a `fit` say of their order; None where they say nothing.
+
+    Args:
+        adapter: Keras' adapter of the data, or None.
+    """
+    dataset = _with_state(adapter)
+    return None if dataset is None else dataset.get_state()
 
 
 def misfit(state: State, model: keras.Model) -> str | None:

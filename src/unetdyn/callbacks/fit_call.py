@@ -1,7 +1,7 @@
 """The call of `fit` in one of whose hooks a callback is: what Keras tells to none of them."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from traceback import walk_stack
 from types import FrameType
 from typing import Any
@@ -39,10 +39,24 @@ def steps_per_epoch(callbacks: keras.callbacks.CallbackList) -> int | None:
     return getattr(_epoch_iterator(callbacks), "steps_per_epoch", None)
 
 
+def last_step(callbacks: keras.callbacks.CallbackList) -> tuple[int, Mapping[str, Any]] | None:
+    """The number, from 0, and the logs of the step that the `fit` with this list made last; None where there is none.
+
+    Args:
+        callbacks: From `callback_list`.
+    """
+    number, logs = _of_fit(callbacks, "end_step"), _of_fit(callbacks, "logs")
+    return (number, logs) if isinstance(number, int) and isinstance(logs, Mapping) else None
+
+
 def _epoch_iterator(callbacks: keras.callbacks.CallbackList) -> Any:
+    return _of_fit(callbacks, "epoch_iterator")
+
+
+def _of_fit(callbacks: keras.callbacks.CallbackList, name: str) -> Any:
     frames = (frame for frame in _frames() if frame.f_code.co_name == "fit")
     fits = (frame for frame in frames if local_of(frame, "callbacks") is callbacks)
-    return next((local_of(frame, "epoch_iterator") for frame in fits), None)
+    return next((local_of(frame, name) for frame in fits), None)
 
 
 def _frames() -> Iterator[FrameType]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from keras.src.utils import io_utils
 
 from unetdyn._checks import check_range
@@ -16,9 +17,11 @@ from unetdyn.analysis.diagnosis.messages import resume as messages
 from unetdyn.callbacks import endings
 from unetdyn.callbacks.aside import Aside
 from unetdyn.callbacks.background import Background
-from unetdyn.callbacks.captured import Moment, captured, misfit
+from unetdyn.callbacks.before_validation import BeforeValidation
+from unetdyn.callbacks.captured import Moment, State, captured, data_state, misfit
 from unetdyn.callbacks.fingerprint import data_fingerprint, difference, fingerprint
-from unetdyn.callbacks.fit_call import callback_list, data_adapter
+from unetdyn.callbacks.fit_call import callback_list, data_adapter, last_step
+from unetdyn.callbacks.last_word import LastWord
 from unetdyn.callbacks.lost_state import LostState
 from unetdyn.callbacks.random_state import random_state
 from unetdyn.callbacks.resumption import Resumption
@@ -57,7 +60,8 @@ class ResumableRun(keras.callbacks.Callback):
     It is saved at the end of each epoch, by a thread, while the next one runs; an end that comes while the one before
     is still being written is left out, but for the last. And within a step where a signal asks the process to end
     (SIGTERM, SIGHUP, SIGINT, SIGUSR1 and SIGUSR2, SIGXCPU), or the walltime is nearly over: then the signal does what
-    it did before. During a validation that is at its end. A second signal ends the process at once, but for a SIGTERM
+    it did before. During a validation, which is then begun anew, that is after a batch; where validations take less
+    than 10 seconds, at its end. A second signal ends the process at once, but for a SIGTERM
     within two seconds of the first: schedulers signal all processes of a job, and these each other. Two generations are
     kept, so that there is always a whole one.
 
@@ -136,11 +140,12 @@ class ResumableRun(keras.callbacks.Callback):
         self._live = False  # whether the state on the disk is of this process
         self._training = False  # whether a `fit` has begun, and not ended
         self._is_copy = False
-        self._last: _Last | None = None
+        self._last: LastWord | None = None
         self._resumption: Resumption | None = None
         self._optimizer: weakref.ref[Any] | None = None
         self._epoch = 0
         self._epoch_random: dict[str, Any] = {}
+        self._epoch_data: dict[str, Any] | None = None
         self._asked: str | None = None
         self._asked_at = 0.0
 
@@ -158,9 +163,9 @@ class ResumableRun(keras.callbacks.Callback):
             self._warn(messages.is_copy(self.path))
             return
         self._callbacks, self._adapter = found, data_adapter(found)
-        self._last = next((each for each in found.callbacks if isinstance(each, _Last) and each.run is self), None)
+        self._last = next((each for each in found.callbacks if isinstance(each, LastWord) and each.run is self), None)
         if self._last is None:
-            self._last = _Last(self)
+            self._last = LastWord(self)
             found.callbacks.append(self._last)  # whose own `on_train_begin` comes last
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
@@ -223,6 +228,10 @@ class ResumableRun(keras.callbacks.Callback):
         if not self._live and self._store.exists():
             self._bring_back(number)
         if self._last is not None:
+            first = BeforeValidation(self._in_front_of_validation, self._within_validation)
+            first.set_model(self.model)
+            others = (each for each in self._callbacks.callbacks if not isinstance(each, BeforeValidation))
+            self._callbacks.callbacks = [first, *others]  # another list: Keras is going through this one
             self._live = True
             self._lost = LostState(self._callbacks.callbacks)
             endings.attend(self)
@@ -230,12 +239,14 @@ class ResumableRun(keras.callbacks.Callback):
     def begin_epoch(self, epoch: int) -> None:
         """All callbacks have begun it."""
         self.model._initial_epoch = None  # which would hold for the next `fit` too
-        self._epoch, self._epoch_random = epoch, random_state()
+        self._epoch, self._epoch_random, self._epoch_data = epoch, random_state(), data_state(self._adapter)
         if self._resumption is not None and self._resumption.begin_epoch():
             self._resumption = None
 
     def end_epoch(self, epoch: int) -> None:
         """All callbacks have ended it."""
+        if self._resumption is not None and self._resumption.arrived:
+            self._resumption = None
         if self._resumption is not None:
             moment = self._resumption.moment
             raise ValueError(
@@ -252,7 +263,7 @@ class ResumableRun(keras.callbacks.Callback):
             self._stop(moment)
         elif ends or not self._background.busy:
             self._background.wait()
-            self._background.submit("The state", self._writing(moment))
+            self._background.submit("The state", self._writing(self._state(moment)))
 
     def end(self) -> None:
         """The training has ended."""
@@ -320,10 +331,10 @@ class ResumableRun(keras.callbacks.Callback):
         for concern in resumption.concerns():
             self._warn(concern)
         if self.verbose:
-            io_utils.print_msg(messages.carries_on(*self.resumed_from))
+            io_utils.print_msg(messages.carries_on(*self.resumed_from, resumption.at_validation))
 
-    def _writing(self, moment: Moment) -> Any:
-        state = {
+    def _state(self, moment: Moment) -> State:
+        return {
             "fit": self.fits - 1,
             "fingerprint": self._fingerprint,
             "stopped": not moment.within and bool(self.model.stop_training),
@@ -332,6 +343,24 @@ class ResumableRun(keras.callbacks.Callback):
             "random": random_state(),
             **captured(moment, self.model, self._callbacks.callbacks, self._adapter),
         }
+
+    def _in_front_of_validation(self) -> State | None:
+        """With the logs of the last step; None where the state on the disk is of that moment, or it can't be told."""
+        if self._resumption is not None:
+            self._resumption.begin_validation()
+            return None
+        if (found := last_step(self._callbacks)) is None:
+            return None
+        step, logs = found
+        kept = {name: np.array(keras.ops.convert_to_numpy(value)) for name, value in logs.items()}
+        state = self._state(Moment(self._epoch, step + 1, within=True))
+        return {**state, "data": self._epoch_data, "logs": kept}  # the data have turned to the next epoch
+
+    def _within_validation(self, state: State | None) -> None:
+        if self._asked is not None and state is not None:
+            self._stop(Moment(state["epoch"], state["step"], within=True), state)
+
+    def _writing(self, state: State) -> Any:
         others = [each.background for each in self._callbacks.callbacks if hasattr(each, "background")]
 
         def write() -> None:
@@ -342,12 +371,12 @@ class ResumableRun(keras.callbacks.Callback):
 
         return write
 
-    def _stop(self, moment: Moment) -> None:
-        """Save what there is, and let what asked for it go on."""
+    def _stop(self, moment: Moment, state: State | None = None) -> None:
+        """Save what there is, or what there was, and let what asked for it go on."""
         self.stopped_by = self._asked
         self._background.wait()
         with self._aside("The state"):
-            self._writing(moment)()
+            self._writing(self._state(moment) if state is None else state)()
         self._asked = None
         try:
             if self.stopped_by != "walltime":
@@ -370,30 +399,3 @@ class ResumableRun(keras.callbacks.Callback):
 
     def _warn(self, found: Finding) -> None:
         warnings.warn(found.sentence, UserWarning, stacklevel=3)
-
-
-class _Last(keras.callbacks.Callback):
-    """The last of the callbacks of one `fit`: when its hooks are called, all others have been."""
-
-    def __init__(self, run: ResumableRun) -> None:
-        super().__init__()
-        self.run = run
-
-    def get_state(self) -> dict[str, Any]:
-        """Its run has none either."""
-        return {}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Nothing comes back."""
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        self.run.begin()
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        self.run.begin_epoch(epoch)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        self.run.end_epoch(epoch)
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        self.run.end()

@@ -19,7 +19,8 @@ class Resumption:
     """Puts a state back at the moment at which it was taken.
 
     It is put back when all callbacks have begun, so that the epoch begins with it. One of within an epoch is put back
-    once more before its step, when what came before that has been drawn, and passed over.
+    once more before its step, when what came before that has been drawn, and passed over. One of between the last step
+    of an epoch and its validation, which has the logs of that step, is put back when all steps have been passed over.
 
     Args:
         state: From `captured`, with the random numbers of then, and of the beginning of its epoch.
@@ -29,12 +30,20 @@ class Resumption:
 
     Attributes:
         moment: Before which step it was taken.
+        arrived: Whether it has been put back there.
     """
 
     def __init__(self, state: State, model: keras.Model, callbacks: keras.callbacks.CallbackList, adapter: Any) -> None:
         self._state, self._model, self._callbacks, self._adapter = state, model, callbacks, adapter
         self._skipped: SkippedBatches | None = None
+        self._logs = state.get("logs")
         self.moment = Moment(state["epoch"], state["step"], state["within"])
+        self.arrived = False
+
+    @property
+    def at_validation(self) -> bool:
+        """Whether all steps of the epoch were done."""
+        return self._logs is not None
 
     def begin(self) -> None:
         """All callbacks have begun, and no epoch."""
@@ -46,18 +55,32 @@ class Resumption:
         if not self.moment.within:
             return True
         self._draw_as_then()  # callbacks may have drawn meanwhile
-        self._skipped = SkippedBatches(self._model, self._callbacks)
+        self._skipped = SkippedBatches(self._model, self._callbacks, self._logs or {}, self._passed)
         return False
 
     def begin_step(self, step: int) -> bool:
         """A step is about to begin; whether that is where the state was taken."""
         if step < self.moment.step:
             return False
+        if not self.arrived:
+            self._arrive()
+        return True
+
+    def _passed(self, step: int) -> None:
+        if self.at_validation and step + 1 >= self.moment.step:
+            self._arrive()
+
+    def _arrive(self) -> None:
         if self._skipped is not None:
             self._skipped.end()
         put_into_place(self._state, self._model, self._callbacks.callbacks, None, metrics=True)
         set_random_state(self._state["random"])
-        return True
+        self.arrived = True
+
+    def begin_validation(self) -> None:
+        """A validation is about to begin; on PyTorch Keras has drawn random numbers on the way there."""
+        if self.arrived:
+            set_random_state(self._state["random"])
 
     def give_up(self) -> None:
         """The `fit` was left before that."""

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 import keras
 
 from unetdyn import callbacks, runs
+from unetdyn.analysis.diagnosis.messages.resume import place
 from unetdyn.experiment.config import Config
 from unetdyn.experiment.load import ConfigError, parse_config
 from unetdyn.experiment.run import assembled_for, carry_out, tell, test_finished
@@ -66,8 +67,7 @@ def resume_experiment(
     if epochs is not None:
         config = _longer(opened, config, state, cut_off, epochs)
     if state is not None:
-        step = f", step {state['step'] + 1}" if state["step"] else ""
-        tell(stream, f"Carrying on {opened.path} at epoch {state['epoch'] + 1}{step}")
+        tell(stream, f"Carrying on {opened.path} at {place(state['epoch'], state['step'], 'logs' in state)}")
 
     def record(**settings: Any) -> callbacks.RunRecorder:
         return callbacks.RunRecorder(opened.path, **settings, extend=True)

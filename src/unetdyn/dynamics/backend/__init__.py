@@ -240,15 +240,16 @@ class Backend(Protocol):
             What the new train function is to be called with.
         """
 
-    def draw_without_training(self, model: keras.Model, arguments: Sequence[Any]) -> tuple[Any, Any]:
+    def draw_without_training(self, model: keras.Model, arguments: Sequence[Any], logs: Any) -> tuple[Any, Any]:
         """Draw the batches of one call of the train function, and do nothing with them.
 
         Args:
             model: What is trained.
             arguments: What its train function was called with.
+            logs: Of a step.
 
         Returns:
-            What the train function would return, without logs; and the last batch.
+            What the train function would return, with these logs; and the last batch.
         """
 
     def stateless_apply(

@@ -267,11 +267,11 @@ def between_steps(model: keras.Model, arguments: Sequence[Any], change: Callable
     return (state, *arguments[1:])
 
 
-def draw_without_training(model: keras.Model, arguments: Sequence[Any]) -> tuple[Any, Any]:
+def draw_without_training(model: keras.Model, arguments: Sequence[Any], logs: Any) -> tuple[Any, Any]:
     """A train function is called with the state and the data's iterator, and returns the state too."""
     state, iterator = arguments
     batches = [next(iterator) for _ in range(model.steps_per_execution)]
-    return ({}, state), batches[-1]
+    return (logs, state), batches[-1]
 
 
 def stateless_apply(

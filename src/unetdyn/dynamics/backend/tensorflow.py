@@ -324,10 +324,10 @@ def between_steps(model: keras.Model, arguments: Sequence[Any], change: Callable
     return arguments
 
 
-def draw_without_training(model: keras.Model, arguments: Sequence[Any]) -> tuple[Any, Any]:
+def draw_without_training(model: keras.Model, arguments: Sequence[Any], logs: Any) -> tuple[Any, Any]:
     """A train function is called with the data's iterator."""
     batches = [next(arguments[0]) for _ in range(model.steps_per_execution)]
-    return {}, batches[-1]
+    return logs, batches[-1]
 
 
 def stateless_apply(optimizer: keras.Optimizer, measured: Callable[[], Any]) -> None:

@@ -245,10 +245,10 @@ def between_steps(model: keras.Model, arguments: Sequence[Any], change: Callable
     return arguments
 
 
-def draw_without_training(model: keras.Model, arguments: Sequence[Any]) -> tuple[Any, Any]:
+def draw_without_training(model: keras.Model, arguments: Sequence[Any], logs: Any) -> tuple[Any, Any]:
     """A train function is called with batches that have been drawn."""
     del model
-    return {}, arguments[0][-1]
+    return logs, arguments[0][-1]
 
 
 def stateless_apply(optimizer: keras.Optimizer, measured: Callable[[], Any]) -> None:

@@ -7,14 +7,26 @@ from unetdyn.analysis.diagnosis.finding import Finding
 _NAME = "resume"
 
 
-def carries_on(epoch: int, step: int) -> str:
-    """Where it goes on.
+def carries_on(epoch: int, step: int, validation: bool) -> str:
+    """Where it goes on, as a sentence."""
+    return f"Carrying on at {place(epoch, step, validation)}."
+
+
+def place(epoch: int, step: int, validation: bool) -> str:
+    """Where a training goes on.
 
     Args:
         epoch: From 0.
         step: Of the epoch, from 0.
+        validation: Whether all steps were done, and its validation was not.
+
+    Example:
+        >>> place(1, 3, False), place(1, 0, False), place(1, 5, True)
+        ('epoch 2, step 4', 'epoch 2', 'the validation of epoch 2')
     """
-    return f"Carrying on at epoch {epoch + 1}" + (f", step {step + 1}." if step else ".")
+    if validation:
+        return f"the validation of epoch {epoch + 1}"
+    return f"epoch {epoch + 1}" + (f", step {step + 1}" if step else "")
 
 
 def passes_over(fit: int) -> str:
