@@ -111,7 +111,7 @@ class Moments(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
         if self.moment is not None and self.moment[0] == epoch and self.moment[1]:
-            self.skipped = SkippedBatches(self.model, callback_list())
+            self.skipped = SkippedBatches(self.model, callback_list(), {}, lambda step: None)
 
     def on_train_batch_begin(self, batch, logs=None):
         if not batch:
