@@ -131,3 +131,15 @@ def test_what_is_kept_is_overwritten_behind_the_product_with_it():
     last = [keras.Variable(np.ones(shape, "float32"), trainable=False) for shape in [(4, 2), (3,)]]
     new = [keras.ops.ones((4, 2)), keras.ops.ones(3)]
     assert barriers(last, lambda: backend.product_with_last(last, new)) == [["", "4x2x", "3x"]]
+
+
+@only_jax
+def test_change_of_float64_weights_is_taken_before_it_is_rounded():
+    import jax
+
+    with jax.enable_x64(True):
+        variable = keras.Variable(np.ones(3), dtype="float64")
+        before = backend.before_update([variable], backend.snapshot([variable]))
+        variable.assign(variable.value + 1e-10)
+        _, changes = backend.weight_and_change_norms([variable], before, None)
+    np.testing.assert_allclose(to_numpy(changes), [3e-20], rtol=1e-5)

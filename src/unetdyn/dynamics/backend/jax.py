@@ -13,7 +13,7 @@ from keras import ops
 # There is no public way to ask.
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 
-from unetdyn.dynamics.backend.common import TracedSetting, dense_times, in_float32
+from unetdyn.dynamics.backend.common import TracedSetting, dense_times, in_float32, wide
 from unetdyn.dynamics.backend.pinned_jax import can_be_pinned, pinned_copies
 from unetdyn.dynamics.backend.small_tensors import together
 from unetdyn.dynamics.backend.xla_sums import PARTS, Joined, joined, joint_sums, weights_are_whole
@@ -83,7 +83,7 @@ def before_update(variables: Sequence[keras.Variable], values: list[Tensor]) -> 
     XLA overwrites a weight in its place. Where it sees no order between that and another reader of the weight, it
     copies it first, each small weight with a kernel of its own.
     """
-    before = joined(in_float32(values))
+    before = joined(_wide(values))
     if not before.small:
         return before
     table, after = jax.lax.optimization_barrier((before.table, [values[place] for place in before.small]))
@@ -116,9 +116,14 @@ def weight_and_change_norms(
 ) -> tuple[Tensor, Tensor]:
     """Both sums together, those of large variables in the kernel of the update."""
     del before_norms
-    after = joined(in_float32([_as_stored(value) for value in snapshot(variables)]))
+    after = joined(_wide([_as_stored(value) for value in snapshot(variables)]))
     weights, changes = joint_sums(lambda b, a: [ops.square(b), ops.square(a - b)], before, after)
     return weights, changes
+
+
+def _wide(values: Sequence[Tensor]) -> list[Tensor]:
+    """A change of float64 weights is taken before any rounding to float32, which would swallow a small one."""
+    return [ops.cast(value, wide(value.dtype)) for value in values]
 
 
 def _as_stored(value: Tensor) -> Tensor:

@@ -36,9 +36,12 @@ class Joined:
 
 
 def joined(tensors: Sequence[Tensor]) -> Joined:
-    """These tensors. One that is laid out over several devices is best left as it is; then all are large."""
+    """These tensors. One that is laid out over several devices is best left as it is, and the table has no place for
+    float64; then all are large.
+    """
     shapes = [tuple(tensor.shape) for tensor in tensors]
-    small = together(shapes, _table()) if weights_are_whole() else []
+    fit = weights_are_whole() and all(tensor.dtype != "float64" for tensor in tensors)
+    small = together(shapes, _table()) if fit else []
     large = {place: tensor for place, tensor in enumerate(tensors) if place not in set(small)}
     return Joined(shapes, small, packed([tensors[place] for place in small]) if small else None, large)
 
@@ -58,7 +61,7 @@ def joint_sums(terms: Terms, *lists: Joined) -> Tensor:
     one reduction; otherwise it copies the weights.
 
     Args:
-        terms: From a float32 tensor of each list, tensors of the same shape; of zeros it makes zeros.
+        terms: From a tensor of each list, float32 or float64, tensors of the same shape; of zeros it makes zeros.
         lists: Tensors of the same shapes in each.
 
     Returns:
@@ -80,7 +83,8 @@ def joint_sums(terms: Terms, *lists: Joined) -> Tensor:
 
 
 def _terms(terms: Terms, tensors: Sequence[Tensor]) -> list[Tensor]:
-    return [jnp.asarray(term, jnp.float32) for term in terms(*(jnp.asarray(each, jnp.float32) for each in tensors))]
+    wide = [jnp.asarray(each, jnp.promote_types(each.dtype, jnp.float32)) for each in tensors]
+    return [jnp.asarray(term, jnp.float32) for term in terms(*wide)]
 
 
 def weights_are_whole() -> bool:
