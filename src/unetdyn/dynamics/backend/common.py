@@ -24,11 +24,6 @@ def wide(dtype: Any) -> str:
     return "float64" if keras.backend.standardize_dtype(dtype) == "float64" else "float32"
 
 
-def differences(new: Sequence[Tensor], old: Sequence[Tensor]) -> list[Tensor]:
-    """Each new tensor minus its old one, taken before any rounding to float32."""
-    return [ops.cast(a, wide(a.dtype)) - ops.cast(b, wide(b.dtype)) for a, b in zip(new, old, strict=True)]
-
-
 def dense_times(gradient: Tensor, factor: Tensor) -> Tensor:
     """A dense gradient by a factor, in its own type; by 1 it is the same to the last bit."""
     product = wide(gradient.dtype)

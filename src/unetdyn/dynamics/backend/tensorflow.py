@@ -13,7 +13,6 @@ from unetdyn.dynamics.backend.common import (
     TracedSetting,
     count_nonfinite,
     dense_times,
-    differences,
     in_float32,
     wide,
 )
@@ -111,8 +110,13 @@ def weight_and_change_norms(
     """The norms of the weights are known."""
     after = snapshot(variables)
     if any(wide(value.dtype) == "float64" for value in after):
-        return before_norms, _sums_of_squares(in_float32(differences(after, before)))
+        return before_norms, _sums_of_squares(in_float32(_differences(after, before)))
     return before_norms, _sums_of_squares(in_float32(after), in_float32(before))
+
+
+def _differences(new: Sequence[Tensor], old: Sequence[Tensor]) -> list[Tensor]:
+    """Each new tensor minus its old one, taken before any rounding to float32."""
+    return [ops.cast(a, wide(a.dtype)) - ops.cast(b, wide(b.dtype)) for a, b in zip(new, old, strict=True)]
 
 
 def _sums_of_squares(tensors: Sequence[Tensor], minus: Sequence[Tensor] | None = None) -> Tensor:
