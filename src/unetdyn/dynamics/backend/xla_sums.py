@@ -83,7 +83,7 @@ def joint_sums(terms: Terms, *lists: Joined) -> Tensor:
 
 
 def _terms(terms: Terms, tensors: Sequence[Tensor]) -> list[Tensor]:
-    wide = [jnp.asarray(each, jnp.promote_types(each.dtype, jnp.float32)) for each in tensors]
+    wide = [each.astype(jnp.promote_types(each.dtype, jnp.float32)) for each in map(jnp.asarray, tensors)]
     return [jnp.asarray(term, jnp.float32) for term in terms(*wide)]
 
 
