@@ -36,6 +36,12 @@ def test_nothing_is_compiled_unless_asked_for():
     assert "call" not in vars(build_model(chosen, channels=1, steps_per_epoch=2))
 
 
+def test_what_is_compiled_is_not_compiled_again():
+    with pytest.raises(ConfigError, match=r"`compile_forward` compiles the model.*choose one.*jit_compile=True"):
+        config(True, jit_compile=True)
+    config(False, jit_compile=True)
+
+
 @pytest.mark.skipif(BACKEND == "torch", reason="compiled there")
 def test_another_backend_refuses_before_it_reads_anything(tmp_path):
     values = {**SMALL, "data": {"kind": "folder", "path": str(tmp_path / "missing")}, "fit": {"compile_forward": True}}

@@ -2,20 +2,23 @@
 
 import pickle
 
+import numpy as np
 import pytest
 
 from unetdyn import callbacks
 from unetdyn.analysis.declarations import DECLARATIONS
+from unetdyn.data import TileDataset
 from unetdyn.experiment import ConfigError, parse_config
 from unetdyn.experiment.config import Config
 from unetdyn.experiment.monitors import monitors_of, offered, watched_names
 
 SYNTHETIC = {"data": {"kind": "synthetic"}}
+TILES = TileDataset(np.zeros((24, 8, 8, 1)), np.zeros((24, 8, 8, 1)), batch_size=5)
 
 
 def made(settings):
     config = parse_config({**SYNTHETIC, "fit": {"batch_size": 5}, "callbacks": settings})
-    return {monitor.name: monitor for monitor in monitors_of(config.callbacks, config.fit)}
+    return {monitor.name: monitor for monitor in monitors_of(config.callbacks, config.fit, TILES)}
 
 
 def test_configuration_has_the_sections_of_the_declarations():
@@ -38,15 +41,42 @@ def test_monitors_are_made_with_their_settings_in_the_order_of_the_declarations(
 
 def test_controls_are_off_unless_they_are_asked_for():
     off = {declared.name for declared, section in offered() if not section.on}
-    assert off == {"rollback", "stability_control", "convergence", "running_average_clip", "gradient_noise"}
+    others = {"running_average_clip", "gradient_noise", "batch_size"}
+    assert off == {"rollback", "stability_control", "convergence", *others}
     assert not off & made({}).keys()
     wanted = {"rollback": {}, "stability_control": {"factor": 0.3}, "convergence": {"criterion": "change"}}
-    found = made(wanted | {"running_average_clip": {"alpha": 3}, "gradient_noise": {"eta": 1e-6, "seed": 7}})
+    wanted |= {"running_average_clip": {"alpha": 3}, "gradient_noise": {"eta": 1e-6, "seed": 7}}
+    found = made(wanted | {"batch_size": {"sizes": {4: 8, "6": 24}}})
     assert off <= found.keys()
     assert isinstance(found["rollback"], callbacks.DivergenceRollback)
     assert (found["stability_control"].factor, found["convergence"].criterion) == (0.3, "change")
     assert (found["running_average_clip"].alpha, found["running_average_clip"].decay) == (3, 0.99)
     assert (found["gradient_noise"].eta, found["gradient_noise"].seed) == (1e-6, 7)
+    assert found["batch_size"].sizes == {4: 8, 6: 24}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, r"`callbacks.batch_size.sizes`"),
+        ({"sizes": {1: "many"}}, r"`callbacks.batch_size.sizes"),
+        ({"sizes": {-1: 8}}, r"`callbacks.batch_size`: `sizes` must have epochs, 0 or more, for keys. Received: -1"),
+        ({"sizes": {1: 0}}, r"`callbacks.batch_size`: `sizes\[1\]` must be"),
+        ({"sizes": {1: 25}}, r"`callbacks.batch_size`: `sizes\[1\]` must be .*the number of tiles there are"),
+    ],
+)
+def test_batch_sizes_that_cannot_be_are_refused(settings, words):
+    with pytest.raises(ValueError, match=words):
+        made({"batch_size": settings})
+
+
+def test_batch_sizes_are_refused_beside_a_schedule_that_counts_steps():
+    settings = {"callbacks": {"batch_size": {"sizes": {1: 16}}}}
+    with pytest.raises(ConfigError, match=r"`callbacks.batch_size` changes how many steps.*leave out `optimizer.sched"):
+        parse_config({**SYNTHETIC, **settings, "optimizer": {"schedule": {"kind": "cosine"}}})
+    staged = {"stages": [{"name": "a", "epochs": 3, "optimizer": {"warmup_epochs": 1}}], **settings}
+    with pytest.raises(ConfigError, match=r"`stages.0.optimizer.warmup_epochs`, or this section"):
+        parse_config({**SYNTHETIC, **staged})
 
 
 @pytest.mark.parametrize("name", ["rollback", "stability_control", "reduce_lr_on_plateau"])

@@ -218,6 +218,23 @@ def test_run_experiment_lowers_the_rate_on_a_plateau(tmp_path):
     assert run.arrays("update")["learning_rate"] == pytest.approx([0.01, 0.01, 0.005])
 
 
+def test_run_experiment_gives_later_epochs_larger_batches(tmp_path):
+    """8 tiles: 4 steps, 4, 1; the noise scale knows which batches it saw."""
+    config = {
+        **SMALL,
+        "run_directory": str(tmp_path / "run"),
+        "callbacks": UNWATCHED | {"batch_size": {"sizes": {2: 8}}, "noise_scale": {}},
+        "fit": {"epochs": 3, "batch_size": 2},
+    }
+    run = run_experiment(parse_config(config), io.StringIO())
+    assert run.history["batch_size"].tolist() == run.arrays("batch_size")["batch_size"].tolist() == [2, 2, 8]
+    assert run.config["callbacks"]["batch_size"] == {"sizes": {"2": 8}}
+    assert parse_config(run.config).callbacks.batch_size.sizes == {2: 8}
+    changes = [event for event in run.events if event.get("code") == "batch_size.changed"]
+    assert [event["epoch"] for event in changes] == [2]
+    assert set(run.arrays("noise_scale")["batch_size"]) <= {2, 8}
+
+
 def test_rollback_comes_before_the_averages_and_the_other_controls_after_the_monitors(tmp_path):
     """It keeps the weights that training goes on from; they look at what the monitors wrote."""
     asked = {"rollback": {}, "stability_control": {}, "convergence": {}, "reduce_lr_on_plateau": {}}

@@ -44,7 +44,7 @@ class Setting:
     Attributes:
         kind: Its type.
         bounds: What pydantic's `Field` takes: `gt`, `ge`, `lt`, `le`, `min_length`.
-        default: `OWN` (default): that of the monitor's own argument.
+        default: `OWN` (default): that of the monitor's own argument; `...` where it must be given.
         about: A few words for the reader of the configuration, such as its unit.
         logged: Whether it names values in `logs`, which the experiment must then measure.
     """
@@ -63,6 +63,7 @@ class Section:
     Attributes:
         settings: Argument of the monitor → what it may be.
         from_fit: Arguments that are taken from the configuration's section `fit`, under the same name.
+        on_data: Whether its first argument is the dataset that is trained on.
         required: Whether it always watches; otherwise null turns it off.
         on: Whether it is there where a configuration says nothing of it; if not, `{}` has it with its defaults.
         about: One more sentence for the reader of the configuration.
@@ -70,6 +71,7 @@ class Section:
 
     settings: Mapping[str, Setting]
     from_fit: tuple[str, ...] = ()
+    on_data: bool = False
     required: bool = False
     on: bool = True
     about: str = ""
@@ -364,7 +366,17 @@ AGC = Declaration(
     acts=True,
 )
 
-BATCH_SIZE = Declaration("batch_size", keys={"{name}": "none"}, arrays=("epoch", "batch_size"), acts=True)
+BATCH_SIZE = Declaration(
+    "batch_size",
+    keys={"{name}": "none"},
+    arrays=("epoch", "batch_size"),
+    section=Section(
+        {"sizes": Setting(dict[int, int], default=..., about="epoch, from 0: images in a batch from then on")},
+        on_data=True,
+        on=False,
+    ),
+    acts=True,
+)
 
 GRADIENT_NOISE = Declaration(
     "gradient_noise",

@@ -76,7 +76,7 @@ def assemble(config: Config, stream: TextIO, walltime: float | None, record: Rec
     model = build_model(config, prepared.channels, steps)
     cycles = momentum_cycles(config)
     check_stages(model, config, steps, cycles)
-    settings, monitors = config.callbacks, monitors_of(config.callbacks, config.fit)
+    settings, monitors = config.callbacks, monitors_of(config.callbacks, config.fit, prepared.train)
     described = config.model_dump(mode="json")
     recorder = record(
         # Each leaves its arrays in the run directory's `dynamics/`, and what it says among its events.

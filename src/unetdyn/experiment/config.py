@@ -85,6 +85,15 @@ class FitConfig(Part):
     steps_per_execution: PositiveInt = 1
     keep_state: bool = Field(True, description="what `unetdyn resume` carries on from; about three times the weights")
 
+    @model_validator(mode="after")
+    def _compiled_once(self) -> "FitConfig":
+        if self.compile_forward and self.jit_compile is True:
+            raise ValueError(
+                "`compile_forward` compiles the model, and `jit_compile` the whole step around it: choose one. "
+                "Received: compile_forward=True, jit_compile=True"
+            )
+        return self
+
 
 AlsoMeasured = Literal["dice", "precision", "recall", "specificity", "accuracy"]
 
@@ -227,6 +236,19 @@ class Config(Part):
                     f"`callbacks.{name}` needs a rate that nothing else moves: leave out "
                     f"`{key}.schedule` and `{key}.warmup_epochs`, or this section. Received: "
                     f"schedule={optimizer.schedule.kind!r}, warmup_epochs={optimizer.warmup_epochs}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _epochs_have_equal_steps_for_a_schedule(self) -> "Config":
+        settings: Any = self.callbacks  # its sections are made from the declarations
+        for place, stage in self._placed():
+            if settings.batch_size is not None and stage.optimizer.rate_is_scheduled:
+                raise ValueError(
+                    "`callbacks.batch_size` changes how many steps an epoch has, and a schedule of the learning rate "
+                    f"counts steps: leave out `{place}optimizer.schedule` and `{place}optimizer.warmup_epochs`, or "
+                    f"this section. Received: schedule={stage.optimizer.schedule.kind!r}, "
+                    f"warmup_epochs={stage.optimizer.warmup_epochs}"
                 )
         return self
 

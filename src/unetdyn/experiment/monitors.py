@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, create_model
 
 from unetdyn import callbacks
 from unetdyn.analysis.declarations import DECLARATIONS, OWN, Declaration, Section, Setting
+from unetdyn.data import TileDataset
 
 _EXPORTED = [getattr(callbacks, name) for name in callbacks.__all__]
 _CLASSES = {unit.declaration.name: unit for unit in _EXPORTED if "declaration" in vars(unit)}
@@ -27,19 +28,27 @@ def section_fields(base: type[BaseModel]) -> dict[str, Any]:
     return {declared.name: _section(declared.name, section, base) for declared, section in offered()}
 
 
-def monitors_of(callbacks_section: BaseModel, fit_section: BaseModel) -> list[Any]:
+def monitors_of(callbacks_section: BaseModel, fit_section: BaseModel, dataset: TileDataset) -> list[Any]:
     """The monitors that a configuration asks for, in the order of their declarations.
 
     Args:
         callbacks_section: Of the configuration; it has the sections of `section_fields`.
         fit_section: Of the configuration; what monitors must know of the training.
+        dataset: That is trained on.
+
+    Raises:
+        ValueError: If a setting does not fit the dataset.
     """
     made = []
     for declared, section in offered():
         settings = getattr(callbacks_section, declared.name)
         if settings is not None:
+            data = [dataset] if section.on_data else []
             given = {argument: getattr(fit_section, argument) for argument in section.from_fit}
-            made.append(_CLASSES[declared.name](**given, **settings.model_dump()))
+            try:
+                made.append(_CLASSES[declared.name](*data, **given, **settings.model_dump()))
+            except ValueError as error:
+                raise ValueError(f"`callbacks.{declared.name}`: {error}") from error
     return made
 
 
