@@ -171,3 +171,31 @@ def test_config_makes_another():
 def test_bad_arguments_are_refused(kwargs, text):
     with pytest.raises(ValueError, match=text):
         RunningAverageClipping(**kwargs)
+
+
+def test_alpha_that_is_set_between_epochs_holds_without_compiling_anew():
+    """A limit of α/2 of equal norms, from the epoch on after which it was set."""
+
+    class Set(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            clip.alpha = 0.5
+
+    traced = []
+
+    def loss(y, p):
+        traced.append(1)
+        return keras.ops.mean(p, axis=-1)
+
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    model.compile(keras.optimizers.SGD(0.1), loss)
+    clip, x = RunningAverageClipping(2.0, decay=1), np.ones((3, 1))
+    fit = {"batch_size": 1, "verbose": 0}
+    model.fit(x, x, epochs=1, callbacks=[clip], **fit)
+    before = len(traced)
+    clip.alpha = 1.0
+    model.fit(x, x, epochs=2, callbacks=[clip, Set()], **fit)
+    np.testing.assert_allclose(clip.record["clip_norm"], [np.inf, 2, 2, 1, 1, 1, 0.5, 0.5, 0.5], rtol=1e-6)
+    if BACKEND == "tensorflow":
+        assert len(traced) == before
+    with pytest.raises(ValueError, match="`alpha` must be a finite number above 0"):
+        clip.alpha = 0

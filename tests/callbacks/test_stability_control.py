@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from findings import told
-from unetdyn.callbacks import AdaptiveGradientClipping, StabilityControl, StabilityMonitor
+from unetdyn.callbacks import AdaptiveGradientClipping, RunningAverageClipping, StabilityControl, StabilityMonitor
 from unetdyn.callbacks.settable_rate import rates_of
 
 RATE = 0.25
@@ -226,7 +226,7 @@ def test_arguments_out_of_range_are_refused(arguments, message):
 
 
 def test_clip_of_another_kind_is_refused():
-    with pytest.raises(TypeError, match=r"`clip` must be an AdaptiveGradientClipping, or None\. Received: float"):
+    with pytest.raises(TypeError, match=r"`clip` must be an AdaptiveGradientClipping or a Running.*Received: float"):
         StabilityControl(clip=0.5)
 
 
@@ -249,13 +249,13 @@ class Planted(keras.callbacks.Callback):
         self.weights.append(np.concatenate([each.ravel() for each in self.model.get_weights()]))
 
 
-@pytest.mark.parametrize("lever", ["rate", "clip"])
+@pytest.mark.parametrize("lever", ["rate", "clipping", "alpha"])
 def test_steps_of_a_real_fit_become_smaller(lever):
     """Of a linear loss the gradient is the same at every step: an update shows rate and clip by itself."""
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones")])
     model.compile(keras.optimizers.SGD(0.01), lambda y, p: keras.ops.mean(p, axis=-1))
-    clip = AdaptiveGradientClipping(clipping=0.5) if lever == "clip" else None
+    clip = {"clipping": AdaptiveGradientClipping(0.5), "alpha": RunningAverageClipping(0.5)}.get(lever)
     settings = {"factor": 0.25, "patience": 1, "cooldown": 20, "oscillation": None, "verbose": 0}
     control, planted = StabilityControl(clip=clip, **settings), Planted()
     x = np.ones((2, 1))
@@ -267,4 +267,22 @@ def test_steps_of_a_real_fit_become_smaller(lever):
     ratio = steps[at] / steps[at - 1]
     assert ratio == pytest.approx(0.25, rel=0.02)  # the clip's bound goes with the weight, which moved by 1 %
     if clip is not None:
-        assert clip.clipping == 0.125
+        assert getattr(clip, lever) == 0.125
+        turned = "clipping" if lever == "clipping" else "α of RunningAverageClipping"
+        assert f"StabilityControl: {turned} 0.5 → 0.125, since" in control.findings[0][1].seen
+
+
+@pytest.mark.parametrize(
+    ("clip", "least"), [(AdaptiveGradientClipping(0.01), 1e-4), (RunningAverageClipping(2.0), 0.02)]
+)
+def test_clip_is_not_lowered_below_a_hundredth_of_its_default(clip, least):
+    settings = {"sigma": 0.1, "oscillation": None, "verbose": 0}
+    control = begin(StabilityControl(factor=1e-3, patience=1, cooldown=0, clip=clip, **settings))
+    run(control, losses(wild(30)))
+    assert control.record["value"][-1] == least
+    assert [code for _, code, _ in told(control)] == ["stability_control.lowered", "stability_control.least"]
+    own = begin(StabilityControl(factor=1e-3, patience=1, clip=type(clip)(1.0), min_clipping=0.5, **settings))
+    run(own, losses(wild(12)))
+    assert own.record["value"][-1] == 0.5
+    state = control.get_state()
+    assert state["clipping"] == least

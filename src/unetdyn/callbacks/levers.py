@@ -3,6 +3,7 @@
 from typing import Any
 
 from unetdyn.callbacks.adaptive_gradient_clipping import AdaptiveGradientClipping
+from unetdyn.callbacks.running_average_clipping import RunningAverageClipping
 from unetdyn.callbacks.settable_rate import check_rate_is_settable, rates_of, set_rates
 
 
@@ -31,29 +32,33 @@ class RateLever:
         set_rates(model.optimizer, values)
 
 
+Clip = AdaptiveGradientClipping | RunningAverageClipping
+_CLIPPING, _ALPHA = ("clipping", "clipping", 1e-4), ("alpha", "α of RunningAverageClipping", 0.02)
+
+
 class ClipLever:
-    """The bound of an `AdaptiveGradientClipping` in the same `fit`.
+    """The bound of a clip in the same `fit`: `clipping` of an `AdaptiveGradientClipping`, `alpha` of the other.
 
     `clipnorm`, `global_clipnorm` and `clipvalue` of an optimizer can't be turned: a compiled step has them as
     constants.
 
     Args:
         clip: Of which.
-        least: What its `clipping` is not lowered below.
+        least: What the bound is not lowered below; None for a hundredth of the argument's default.
     """
 
-    name = "clipping"
-
-    def __init__(self, clip: AdaptiveGradientClipping, least: float) -> None:
-        self.clip, self.least = clip, least
+    def __init__(self, clip: Clip, least: float | None) -> None:
+        self.clip = clip
+        self._argument, self.name, usual = _ALPHA if isinstance(clip, RunningAverageClipping) else _CLIPPING
+        self.least = usual if least is None else least
 
     def check(self, who: str, model: Any) -> None:
         """It can always be set."""
 
     def values(self, model: Any) -> list[float]:  # noqa: ARG002
         """As it is now."""
-        return [self.clip.clipping]
+        return [getattr(self.clip, self._argument)]
 
     def set(self, model: Any, values: list[float]) -> None:  # noqa: ARG002
         """Let the next step have it."""
-        self.clip.clipping = values[0]
+        setattr(self.clip, self._argument, values[0])

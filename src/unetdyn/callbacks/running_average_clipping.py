@@ -83,7 +83,8 @@ class RunningAverageClipping(StepControl):
     ) -> None:
         check_positive("alpha", alpha)
         check_fraction("decay", decay, zero=True, one=True)
-        self.alpha = plain(alpha)
+        self._control: _ClipToAverage | None = None
+        self._alpha = float(alpha)
         self.decay = plain(decay)
         self._average: tuple[float, ...] = (0.0, 0.0)  # the weighted sum of the norms, and that of the weights
         super().__init__(name, verbose)
@@ -109,9 +110,22 @@ class RunningAverageClipping(StepControl):
     def _new_optimizer(self) -> None:
         self._average = (0.0, 0.0)
 
+    @property
+    def alpha(self) -> float:
+        """α. Set between two epochs, it holds from the next step on, without anything being compiled anew."""
+        return self._alpha
+
+    @alpha.setter
+    def alpha(self, alpha: float) -> None:
+        check_positive("alpha", alpha)
+        self._alpha = float(alpha)
+        if self._control is not None:
+            self._control.multiply_by(self._alpha)
+
     def probe(self) -> Control:
         """The clipping, with the average so far."""
-        return _ClipToAverage(self.alpha, self.decay, *self._average)
+        self._control = _ClipToAverage(self.alpha, self.decay, *self._average)
+        return self._control
 
     def _empty_record(self) -> StepRecord:
         none = np.zeros(0, np.float32)
@@ -133,22 +147,31 @@ class _ClipToAverage(Control):
 
     def __init__(self, alpha: float, decay: float, total: float, weight: float) -> None:
         self._alpha = alpha
+        self._factor: keras.Variable | None = None
         self._decay = decay
         self._before = total, weight
 
+    def multiply_by(self, alpha: float) -> None:
+        """The average, from the next step on."""
+        self._alpha = alpha
+        if self._factor is not None:
+            self._factor.assign(alpha)
+
     def build(self, add_variable: AddVariable, variables: list[keras.Variable]) -> None:  # noqa: ARG002
+        self._factor = add_variable(initial=self._alpha)
         self._total, self._weight = (add_variable(initial=value) for value in self._before)
 
     def key(self) -> Hashable:
-        return type(self), self._alpha, self._decay
+        return type(self), self._decay
 
     def columns(self) -> dict[str, int]:
         return {"clip": 5}
 
     def transform(self, step: Step) -> tuple[Factors, None, dict[str, Tensor]]:
+        assert self._factor is not None, "it was built"
         norm = ops.sqrt(ops.sum(step.grad_norm_sq))
         total, weight = self._total.value, self._weight.value
-        limit = self._alpha * average(total, weight)
+        limit = self._factor.value * average(total, weight)
         coefficient = clip_coefficient(norm, limit)
         total, weight = add_to_average(total, weight, norm, self._decay)
         self._total.assign(total)

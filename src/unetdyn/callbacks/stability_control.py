@@ -10,17 +10,16 @@ from unetdyn.analysis import declarations
 from unetdyn.analysis.diagnosis.limit import RULE_OF_THUMB, STUDIES
 from unetdyn.analysis.diagnosis.messages import controls as messages
 from unetdyn.analysis.stability_classes import WINDOW
-from unetdyn.callbacks.adaptive_gradient_clipping import AdaptiveGradientClipping
 from unetdyn.callbacks.bands import Band
 from unetdyn.callbacks.epoch_control import EpochControl, State
-from unetdyn.callbacks.levers import ClipLever, RateLever
+from unetdyn.callbacks.levers import Clip, ClipLever, RateLever
 from unetdyn.callbacks.logged_number import logged_number
 from unetdyn.callbacks.steadiness import flips_in, scatter_of, swings_of
 
 SIGMA, CALM_SIGMA = 0.1, 0.05
 OSCILLATION = 0.001
 FLIP_RATE, CALM_FLIP_RATE = 0.05, 0.02
-LEAST_RATE, LEAST_CLIPPING = 1e-6, 1e-4
+LEAST_RATE = 1e-6
 _NAN = float("nan")
 
 
@@ -72,10 +71,13 @@ class StabilityControl(EpochControl):
         calm_flip_rate: Below it flips are calm, at most `flip_rate`. Default 0.02.
         cooldown: How many epochs don't count after it has acted, ≥ 0. Default 10, the window of σ.
         min_learning_rate: What the rate is not lowered below, ≥ 0. Default 1e-6, the studies'.
-        clip: An `AdaptiveGradientClipping` in the same `fit`, whose `clipping` is lowered in place of the rate; None
-            (default) for the rate. With it, the rate may be a schedule. The optimizer's own `clipnorm`,
-            `global_clipnorm` and `clipvalue` can't be tightened: the compiled step has them as constants.
-        min_clipping: What the clip is not lowered below, ≥ 0. Default 1e-4, a hundredth of its default.
+        clip: An `AdaptiveGradientClipping` in the same `fit`, whose `clipping` is lowered in place of the rate, or a
+            `RunningAverageClipping`, whose `alpha` is; None (default) for the rate. With it, the rate may be a
+            schedule. Adam and its like divide the gradient by its own size: there the second only tames spikes. The
+            optimizer's own `clipnorm`, `global_clipnorm` and `clipvalue` can't be tightened: the compiled step has them
+            as constants.
+        min_clipping: What the clip is not lowered below, ≥ 0. Default: a hundredth of what it has by default, 1e-4 of
+            `clipping` and 0.02 of `alpha`.
         raise_after: After so many epochs in a row in which all that is known is calm, one factor is taken back, at
             most to where it began; None (default) never: a rate that was too high once is so again, unless the
             trouble was at the beginning of the training.
@@ -92,7 +94,7 @@ class StabilityControl(EpochControl):
 
     Raises:
         ValueError: If an argument is out of its range, or when training begins, if the rate can't be set.
-        TypeError: If `clip` is no `AdaptiveGradientClipping`.
+        TypeError: If `clip` is neither of the two.
 
     Example:
         >>> import keras
@@ -125,8 +127,8 @@ class StabilityControl(EpochControl):
         calm_flip_rate: float = CALM_FLIP_RATE,
         cooldown: int = WINDOW,
         min_learning_rate: float = LEAST_RATE,
-        clip: AdaptiveGradientClipping | None = None,
-        min_clipping: float = LEAST_CLIPPING,
+        clip: Clip | None = None,
+        min_clipping: float | None = None,
         raise_after: int | None = None,
         monitor: str = "val_loss",
         verbose: int = 1,
@@ -136,11 +138,15 @@ class StabilityControl(EpochControl):
         check_count("patience", patience, 1)
         check_count("cooldown", cooldown, 0)
         check_range("min_learning_rate", min_learning_rate, 0)
-        check_range("min_clipping", min_clipping, 0)
+        if min_clipping is not None:
+            check_range("min_clipping", min_clipping, 0)
         if raise_after is not None:
             check_count("raise_after", raise_after, 1, otherwise="or None for never")
-        if clip is not None and not isinstance(clip, AdaptiveGradientClipping):
-            raise TypeError(f"`clip` must be an AdaptiveGradientClipping, or None. Received: {type(clip).__name__}.")
+        if clip is not None and not isinstance(clip, Clip):
+            raise TypeError(
+                "`clip` must be an AdaptiveGradientClipping or a RunningAverageClipping, or None. "
+                f"Received: {type(clip).__name__}."
+            )
         self.factor, self.patience, self.cooldown = plain(factor), plain(patience), plain(cooldown)
         self.sigma, self.calm_sigma, self.oscillation = plain(sigma), plain(calm_sigma), plain(oscillation)
         self.flip_rate, self.calm_flip_rate = plain(flip_rate), plain(calm_flip_rate)
@@ -275,7 +281,7 @@ class StabilityControl(EpochControl):
             "at_least": self._at_least,
             "values": np.array(self._values, dtype=np.float64),
             "bands": {name: band.get_state() for name, band in self._bands.items()},
-            "clipping": None if self.clip is None else self.clip.clipping,
+            "clipping": None if self.clip is None else self._lever.values(self.model)[0],
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
@@ -286,7 +292,7 @@ class StabilityControl(EpochControl):
         for name, band in self._bands.items():
             band.set_state(state["bands"][name])
         if self.clip is not None and state["clipping"] is not None:
-            self.clip.clipping = state["clipping"]
+            self._lever.set(self.model, [state["clipping"]])
 
 
 _SIGNALS = ("sigma", "oscillation", "flip_rate")
