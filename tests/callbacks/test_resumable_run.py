@@ -410,7 +410,7 @@ def test_other_monitors_are_refused_before_anything_is_changed(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         recorded(tmp_path, at=(1, 2))
     before = (tmp_path / "run.json").read_bytes(), (tmp_path / "events.jsonl").read_bytes()
-    with pytest.raises(ValueError, match="monitors and controls among the callbacks are others, one for taps/"):
+    with pytest.raises(ValueError, match="among the callbacks, or the number of replicas, are others, one for taps/"):
         train(tmp_path, more=[RunRecorder(tmp_path)])
     assert ((tmp_path / "run.json").read_bytes(), (tmp_path / "events.jsonl").read_bytes()) == before
 

@@ -80,8 +80,8 @@ def test_all_monitors_and_idle_controls_leave_a_training_as_it_is(way, tmp_path)
     assert units["AutoClip"].record["grad_norm"].min() > 0
 
 
-MIRRORED = """
-    import pathlib, sys, tempfile
+HEAD = """
+    import os, pathlib, signal, sys, tempfile
     import keras, numpy as np, tensorflow as tf
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -89,7 +89,9 @@ MIRRORED = """
     from unetdyn.callbacks.step_callbacks import StepReader
     x = np.random.default_rng(0).random((16, 4)).astype("float32")
     y = (x[:, :1] > 0.5).astype("float32")
+"""
 
+MIRRORED = """
     def trained(strategy, units):
         keras.utils.set_random_seed(1)
         with strategy.scope():
@@ -118,13 +120,63 @@ MIRRORED = """
 """
 
 
+MIRRORED_AND_RESUMED = """
+    from unetdyn.callbacks import AutoClip, GradientMonitor, NoiseScaleMonitor, ResumableRun, UpdateMonitor
+
+    class EndedAt(keras.callbacks.Callback):
+        def __init__(self, step):
+            super().__init__()
+            self.step = step
+
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.optimizer.iterations.numpy() == self.step:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    def trained(devices, folder, ended_at=None):
+        keras.utils.set_random_seed(1)
+        strategy = tf.distribute.MirroredStrategy([f"CPU:{number}" for number in range(devices)])
+        with strategy.scope():
+            layers = keras.layers
+            model = keras.Sequential([keras.Input((4,)), layers.Dense(4, "relu", name="a"),
+                                      layers.BatchNormalization(name="b"), layers.Dropout(0.5, seed=3),
+                                      layers.Dense(1, activation="sigmoid", name="c")])
+            model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
+        monitors = [GradientMonitor(), UpdateMonitor(), NoiseScaleMonitor(batch_size=4), AutoClip()]
+        run = ResumableRun(folder, verbose=0)
+        try:
+            model.fit(x, y, batch_size=4, epochs=3, verbose=0, shuffle=False,
+                      callbacks=[*monitors, EndedAt(ended_at), run])
+        except KeyboardInterrupt:
+            assert model.optimizer.iterations.numpy() == ended_at
+        return run.resumed_from, model.get_weights(), [monitor.record for monitor in monitors]
+
+    whole = trained(2, tempfile.mkdtemp())
+    for ended_at, place in ((6, (1, 2)), (8, (2, 0))):
+        folder = tempfile.mkdtemp()
+        trained(2, folder, ended_at)
+        if ended_at == 6:
+            try:
+                trained(1, folder)
+            except ValueError as error:
+                assert "or the number of replicas, are others" in str(error), error
+            else:
+                raise AssertionError("one device carries on with what two have kept")
+        found = trained(2, folder)
+        assert found[0] == place, found[0]
+        assert keras.tree.flatten(found[1:]), "there is something to compare"
+        for a, b in zip(keras.tree.flatten(found[1:]), keras.tree.flatten(whole[1:]), strict=True):
+            np.testing.assert_array_equal(a, b)
+"""
+
+
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.distribute is TensorFlow's")
-def test_every_callback_runs_under_a_mirrored_strategy():
+@pytest.mark.parametrize("script", [MIRRORED, MIRRORED_AND_RESUMED], ids=["observed", "resumed"])
+def test_every_callback_runs_under_a_mirrored_strategy(script):
     """In a process of its own: the number of devices is fixed when the backend starts."""
     tests = Path(__file__).resolve().parents[1]
     path = os.pathsep.join([str(tests.parent / "src"), str(tests)])
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(MIRRORED)],
+        [sys.executable, "-c", textwrap.dedent(HEAD + script)],
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
