@@ -11,6 +11,7 @@ the host, as somebody would train; predictions are `predict_on_batch`. A ratio i
 same round: median and quartiles. `cpu` are the seconds of all threads together, a step: on a machine that does other
 work too, they tell more than the clock. Peaks are those of the processes.
 
+`--who ...,torch_compiled` adds our network on PyTorch after `compile_forward`, `peer_compiled` the peer compiled.
 `--who ...,keras_unet_collection` adds the `unet_2d` of that package, with the same levels, batch norm and upsampling,
 on TensorFlow, where it is installed. It has more weights than ours.
 """
@@ -29,12 +30,14 @@ from typing import Any
 
 import numpy as np
 
+COMPILED = "torch_compiled"
 KERAS = {
     "tensorflow": ("tensorflow", {}, {}),
     "tensorflow_xla": ("tensorflow", {"jit_compile": True}, {}),
     "tensorflow_plain": ("tensorflow", {}, {"TF_ENABLE_ONEDNN_OPTS": "0"}),
     "jax": ("jax", {}, {}),
     "torch": ("torch", {}, {}),
+    COMPILED: ("torch", {}, {}),
     "keras_unet_collection": ("tensorflow", {}, {}),
 }
 """By name: the backend, what `compile` is told, and the environment."""
@@ -68,7 +71,8 @@ def network(options: argparse.Namespace) -> Any:
         return others.unet_2d(shape, levels, n_labels=1, **kinds)
     from unetdyn import models
 
-    return getattr(models, options.net)(shape, filters=options.filters, depth=4)
+    model = getattr(models, options.net)(shape, filters=options.filters, depth=4)
+    return models.compile_forward(model) if options.child == COMPILED else model
 
 
 class Orders:

@@ -7,6 +7,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 import errno
 import gc
+import signal
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,14 @@ def untraced():
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def hangups():
+    """A closed terminal is heard: what runs under nohup, as the tests may, hears none, and what it starts likewise."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture

@@ -171,7 +171,7 @@ def test_jobs_that_are_none_are_refused(sweep):
 
 
 @pytest.fixture
-def parent(sweep):
+def parent(sweep, hangups):
     """Two rows of a sweep that run until they may end, and the process that has started them."""
     for number in (1, 2):
         (sweep.path / f"wait-{number}").touch()

@@ -85,7 +85,7 @@ def test_end_of_a_training_is_in_the_claim(sweep, error, code, state, text):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_signal_stops_a_row_which_goes_on_later(sweep, number):
+def test_signal_stops_a_row_which_goes_on_later(sweep, hangups, number):
     before = signal.getsignal(number)
     assert work_row(sweep, 1, lambda *_: signal.raise_signal(number)).code == 128 + number
     assert signal.getsignal(number) is before

@@ -66,7 +66,10 @@ def misfit(state: State, model: keras.Model) -> str | None:
     """
     values = {place: value for place, value in state["variables"].items() if not place.startswith("metrics/")}
     variables = variables_of(model, metrics=False)
-    for of_taps, what in ((False, "its variables"), (True, "monitors and controls among the callbacks, or the number of replicas,")):
+    for of_taps, what in (
+        (False, "its variables"),
+        (True, "monitors and controls among the callbacks, or the number of replicas,"),
+    ):
         reason = difference(_those(variables, of_taps), _those(values, of_taps))
         if reason is not None:
             return f"{what} are others, {reason}"

@@ -13,6 +13,8 @@ def compile_forward(model: keras.Model, **options: Any) -> keras.Model:
     activation and the casts of mixed precision become few kernels. Loss, metrics and optimizer run as before, and so do
     monitors and controls, which look at gradients and outputs.
 
+    It is for a GPU. On two cores of a CPU training took longer with it, and only inference less (docs/performance.md).
+
     The first step takes longer, a minute for a large network; so does the first batch of another shape, of another mode
     (`predict` after `fit`), and PyTorch gives up compiling after eight such. Weights, files and names stay as they are.
     The result is the same to rounding. Models of Keras' own layers work too, in more pieces.
