@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from findings import told
-from unetdyn.callbacks import AdaptiveGradientClipping, RunningAverageClipping, StabilityControl, StabilityMonitor
+from unetdyn.callbacks import (
+    AdaptiveGradientClipping,
+    ResumableRun,
+    RunningAverageClipping,
+    StabilityControl,
+    StabilityMonitor,
+)
 from unetdyn.callbacks.settable_rate import rates_of
 
 RATE = 0.25
@@ -284,5 +290,27 @@ def test_clip_is_not_lowered_below_a_hundredth_of_its_default(clip, least):
     own = begin(StabilityControl(factor=1e-3, patience=1, clip=type(clip)(1.0), min_clipping=0.5, **settings))
     run(own, losses(wild(12)))
     assert own.record["value"][-1] == 0.5
-    state = control.get_state()
-    assert state["clipping"] == least
+
+
+@pytest.mark.filterwarnings("ignore:Planted has no `get_state`")
+@pytest.mark.parametrize("kind", [AdaptiveGradientClipping, RunningAverageClipping])
+def test_clip_that_was_tightened_stays_so_when_the_training_is_carried_on(kind, tmp_path):
+    def trained(folder, epochs):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones", name="last")])
+        model.compile(keras.optimizers.SGD(0.01), lambda y, p: keras.ops.mean(p, axis=-1))
+        clip, x = kind(0.5), np.ones((2, 1))
+        control = StabilityControl(factor=0.25, patience=1, oscillation=None, clip=clip, verbose=0)
+        run = ResumableRun(folder, verbose=0)
+        units = [clip, Planted(), StabilityMonitor(), control, run]
+        model.fit(x, x, batch_size=2, epochs=epochs, verbose=0, callbacks=units)
+        return run.resumed_from, clip, control.record["value"].tolist(), model.get_weights()[0]
+
+    _, whole, values, weight = trained(tmp_path / "whole", 14)
+    assert 0.125 in values[:12]
+    trained(tmp_path / "cut", 12)
+    resumed_from, clip, again, found = trained(tmp_path / "cut", 14)
+    assert resumed_from == (12, 0)
+    assert again == values
+    assert clip.get_config() == whole.get_config() != kind(0.5).get_config()
+    np.testing.assert_array_equal(found, weight)

@@ -1,7 +1,7 @@
 """Clip each unit's gradient where it is large against the unit's weights."""
 
 import weakref
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -94,6 +94,15 @@ class AdaptiveGradientClipping(StepControl):
         """The arguments it was made with."""
         arguments = ("clipping", "eps", "exclude", "verbose", "name")
         return {argument: getattr(self, argument) for argument in arguments}
+
+    def get_state(self) -> dict[str, Any]:
+        """With λ; that on the device is among the training's variables."""
+        return super().get_state() | {"clipping": self.clipping}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+        super().set_state(state)
+        self.clipping = state["clipping"]
 
     @property
     def clipping(self) -> float:

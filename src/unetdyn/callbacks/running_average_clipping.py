@@ -94,13 +94,14 @@ class RunningAverageClipping(StepControl):
         return {"alpha": self.alpha, "decay": self.decay, "verbose": self.verbose, "name": self.name}
 
     def get_state(self) -> dict[str, Any]:
-        """With the average that the host has read; that on the device is among the training's variables."""
-        return super().get_state() | {"average": self._average}
+        """With α and the average that the host has read; those on the device are among the training's variables."""
+        return super().get_state() | {"average": self._average, "alpha": self.alpha}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on from there."""
         super().set_state(state)
         self._average = tuple(state["average"])
+        self.alpha = state["alpha"]
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Attach, with the average of what this optimizer has already had."""

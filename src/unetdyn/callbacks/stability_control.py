@@ -281,18 +281,15 @@ class StabilityControl(EpochControl):
             "at_least": self._at_least,
             "values": np.array(self._values, dtype=np.float64),
             "bands": {name: band.get_state() for name, band in self._bands.items()},
-            "clipping": None if self.clip is None else self._lever.values(self.model)[0],
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Go on where `get_state` was asked; the learning rate comes back with the optimizer."""
+        """Go on where `get_state` was asked; the rate comes back with the optimizer, a clip by itself."""
         super().set_state(state)
         self.scale, self._cooling, self._at_least = state["scale"], state["cooling"], state["at_least"]
         self._values = np.asarray(state["values"]).tolist()
         for name, band in self._bands.items():
             band.set_state(state["bands"][name])
-        if self.clip is not None and state["clipping"] is not None:
-            self._lever.set(self.model, [state["clipping"]])
 
 
 _SIGNALS = ("sigma", "oscillation", "flip_rate")
