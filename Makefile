@@ -81,7 +81,8 @@ soak: .venv/.test
 
 check: test check-rest
 
-check-rest: lint types imports test-jax test-torch examples
+# What takes a minute first.
+check-rest: lint types imports examples test-jax test-torch
 
 lint: .venv/.check
 	@echo "Checking style"
