@@ -87,6 +87,23 @@ def test_what_lowers_the_rate_is_refused_beside_a_schedule(name):
     parse_config({**scheduled, "callbacks": {"rollback": {"factor": 1}}})
 
 
+def test_stability_control_tightens_the_clip_of_another_section_beside_any_schedule():
+    settings = {"stability_control": {"clip": "running_average_clip", "min_clipping": 0.5}}
+    with pytest.raises(
+        ConfigError, match=r"`callbacks.stability_control.clip` needs.*`callbacks.running_average_clip`"
+    ):
+        made(settings)
+    settings["running_average_clip"] = {"alpha": 3}
+    found = made(settings)
+    assert found["stability_control"].clip is found["running_average_clip"]
+    assert found["stability_control"].min_clipping == 0.5
+    assert list(found) == [declared.name for declared, _ in offered() if declared.name in found]
+    parse_config({**SYNTHETIC, "optimizer": {"schedule": {"kind": "cosine"}}, "callbacks": settings})
+    with pytest.raises(ConfigError, match=r"`callbacks.stability_control.clip`"):
+        made(settings | {"stability_control": {"clip": "gradient_noise"}})
+    assert made({"stability_control": {}})["stability_control"].clip is None
+
+
 def test_values_that_controls_watch_must_be_measured():
     with pytest.raises(ConfigError, match=r"callbacks.convergence.monitor.*Did you mean 'val_jaccard'"):
         made({"convergence": {"monitor": "val_jacard"}})

@@ -47,6 +47,7 @@ class Setting:
         default: `OWN` (default): that of the monitor's own argument; `...` where it must be given.
         about: A few words for the reader of the configuration, such as its unit.
         logged: Whether it names values in `logs`, which the experiment must then measure.
+        control: Whether it names another section, of a control that is handed over in place of the name.
     """
 
     kind: Any
@@ -54,6 +55,7 @@ class Setting:
     default: Any = OWN
     about: str = ""
     logged: bool = False
+    control: bool = False
 
 
 @dataclass(frozen=True)
@@ -430,6 +432,10 @@ STABILITY_CONTROL = Declaration(
             "calm_flip_rate": Setting(float, {"ge": 0}),
             "cooldown": Setting(int, {"ge": 0}, about="epochs that don't count after it has acted"),
             "min_learning_rate": Setting(float, {"ge": 0}),
+            "clip": Setting(
+                Literal["running_average_clip"] | None, control=True, about="tightened in place of the rate"
+            ),
+            "min_clipping": Setting(float | None, {"ge": 0}, about="absent: a hundredth of the clip's default"),
             "raise_after": Setting(int | None, {"ge": 1}, about="calm epochs; null: never"),
             "monitor": Setting(str, logged=True),
         },

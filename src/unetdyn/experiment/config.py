@@ -20,7 +20,7 @@ from unetdyn.experiment.callbacks_config import CallbacksConfig
 from unetdyn.experiment.data_config import FetchData, FolderData, SyntheticData
 from unetdyn.experiment.inherit import inherited
 from unetdyn.experiment.loss_config import OF_CLASSES, OF_MASKS, LossConfig
-from unetdyn.experiment.monitors import watched_names
+from unetdyn.experiment.monitors import missing_controls, watched_names
 from unetdyn.experiment.optimizer_config import OptimizerConfig
 from unetdyn.experiment.paths import UserPath
 from unetdyn.experiment.schedule_config import SCHEDULE_KINDS
@@ -225,10 +225,21 @@ class Config(Part):
         return self
 
     @model_validator(mode="after")
+    def _controls_have_what_they_turn(self) -> "Config":
+        for argument, name in missing_controls(self.callbacks):
+            raise ValueError(
+                f"`callbacks.{argument}` needs the section `callbacks.{name}`, which is not there: add it, as `{name}: "
+                f"{{}}`, or leave this out. Received: {argument}={name!r}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_hand_on_the_rate(self) -> "Config":
-        settings = self.callbacks
-        lowering = ["reduce_lr_on_plateau", "stability_control", "rollback"]
-        found = [name for name in lowering if getattr(getattr(settings, name), "factor", 1) < 1]
+        lowering = {
+            name: getattr(self.callbacks, name) for name in ("reduce_lr_on_plateau", "stability_control", "rollback")
+        }
+        turned = {name: section for name, section in lowering.items() if getattr(section, "clip", None) is None}
+        found = [name for name, section in turned.items() if getattr(section, "factor", 1) < 1]
         for name, (place, stage) in product(found, self._placed()):
             optimizer, key = stage.optimizer, f"{place}optimizer"
             if optimizer.rate_is_scheduled:

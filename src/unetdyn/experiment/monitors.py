@@ -39,17 +39,33 @@ def monitors_of(callbacks_section: BaseModel, fit_section: BaseModel, dataset: T
     Raises:
         ValueError: If a setting does not fit the dataset.
     """
-    made = []
-    for declared, section in offered():
+    made: dict[str, Any] = {}
+    for declared, section in sorted(offered(), key=lambda each: bool(_controls(each[1]))):  # those they need first
         settings = getattr(callbacks_section, declared.name)
         if settings is not None:
             data = [dataset] if section.on_data else []
             given = {argument: getattr(fit_section, argument) for argument in section.from_fit}
+            values = settings.model_dump()
+            values |= {argument: made.get(values[argument]) for argument in _controls(section)}
             try:
-                made.append(_CLASSES[declared.name](*data, **given, **settings.model_dump()))
+                made[declared.name] = _CLASSES[declared.name](*data, **given, **values)
             except ValueError as error:
                 raise ValueError(f"`callbacks.{declared.name}`: {error}") from error
-    return made
+    return [made[declared.name] for declared, _ in offered() if declared.name in made]
+
+
+def missing_controls(callbacks_section: BaseModel) -> Iterator[tuple[str, str]]:
+    """What the sections name of sections that are not there: `stability_control.clip` and the like, and each name."""
+    for declared, section in offered():
+        settings = getattr(callbacks_section, declared.name)
+        for argument in _controls(section) if settings is not None else ():
+            name = getattr(settings, argument)
+            if name is not None and getattr(callbacks_section, name) is None:
+                yield f"{declared.name}.{argument}", name
+
+
+def _controls(section: Section) -> list[str]:
+    return [argument for argument, setting in section.settings.items() if setting.control]
 
 
 def watched_names(callbacks_section: BaseModel) -> Iterator[tuple[str, str]]:
