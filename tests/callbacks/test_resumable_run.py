@@ -415,6 +415,24 @@ def test_other_monitors_are_refused_before_anything_is_changed(tmp_path):
     assert ((tmp_path / "run.json").read_bytes(), (tmp_path / "events.jsonl").read_bytes()) == before
 
 
+def test_callback_that_cannot_take_back_its_state_is_named(tmp_path):
+    class Counter(keras.callbacks.Callback):
+        kept = "count"
+
+        def get_state(self):
+            return {"count": 1}
+
+        def set_state(self, state):
+            self.count = state[self.kept]
+
+    train(tmp_path, epochs=1, more=[Counter()])
+    Counter.kept = "steps"  # as a later version has it
+    with pytest.raises(ValueError, match=r"Counter can't take back what it kept.*Received: KeyError: 'steps'"):
+        train(tmp_path, more=[Counter()])
+    Counter.kept = "count"  # the state is as it was
+    assert train(tmp_path, epochs=2, more=[Counter()])[0].resumed_from == (1, 0)
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [

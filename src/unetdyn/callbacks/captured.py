@@ -85,6 +85,9 @@ def put_into_place(state: State, model: keras.Model, callbacks: Sequence[Any], a
         callbacks: Of the `fit`, in the same order.
         adapter: Keras' adapter of the data; None leaves the data alone.
         metrics: Whether the sums of metrics come back too; they are not there before the first step.
+
+    Raises:
+        ValueError: If a callback can't take back what it kept, such as one of another version.
     """
     waiting = list(state["callbacks"])
     for each in callbacks:
@@ -92,7 +95,14 @@ def put_into_place(state: State, model: keras.Model, callbacks: Sequence[Any], a
         found = next((one for one in waiting if {key: one[key] for key in known} == known), None)
         if found is not None:
             waiting.remove(found)
-            bring_back(each, found["state"])
+            try:
+                bring_back(each, found["state"])
+            except Exception as error:  # of many kinds: its code is another than that which kept the state
+                raise ValueError(
+                    f"{known['class']} can't take back what it kept in the state, which another version of it may have "
+                    "written: carry on with the version that began, or choose another `path`. "
+                    f"Received: {type(error).__name__}: {error}"
+                ) from error
     kept = {place: value for place, value in state["variables"].items() if metrics or not place.startswith("metrics/")}
     put_back(model, kept)
     for place, buffer in _buffers(model).items():
