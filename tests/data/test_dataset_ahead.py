@@ -152,8 +152,10 @@ def test_epoch_is_made_in_threads_but_for_its_first_batch_and_the_next_one_whole
         epoch_of(dataset)
     join()
     everything = [(epoch, batch) for epoch in range(3) for batch in range(4)]
-    assert sorted(noted.in_threads) == [*everything[1:], (3, 0), (3, 1)]
-    assert sorted(noted.made) == [*everything, (3, 0), (3, 1)]
+    more = sorted({(3, 0), (3, 1)} & {*noted.made})
+    assert (3, 0) in more  # and the other, unless both threads were still busy when the last batch was asked for
+    assert sorted(noted.in_threads) == [*everything[1:], *more]
+    assert sorted(noted.made) == [*everything, *more]
 
 
 def test_no_more_than_ahead_is_made_that_was_not_asked_for():

@@ -97,7 +97,7 @@ def put_into_place(state: State, model: keras.Model, callbacks: Sequence[Any], a
             waiting.remove(found)
             try:
                 bring_back(each, found["state"])
-            except Exception as error:  # of many kinds: its code is another than that which kept the state
+            except (LookupError, TypeError, AttributeError) as error:  # it looks for what is not there, or is otherwise
                 raise ValueError(
                     f"{known['class']} can't take back what it kept in the state, which another version of it may have "
                     "written: carry on with the version that began, or choose another `path`. "
