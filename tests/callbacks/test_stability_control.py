@@ -232,7 +232,8 @@ def test_arguments_out_of_range_are_refused(arguments, message):
 
 
 def test_clip_of_another_kind_is_refused():
-    with pytest.raises(TypeError, match=r"`clip` must be an AdaptiveGradientClipping or a Running.*Received: float"):
+    refused = r"`clip` must be an AdaptiveGradientClipping or a RunningAverageClipping, or None\. Received: float"
+    with pytest.raises(TypeError, match=refused):
         StabilityControl(clip=0.5)
 
 
