@@ -16,6 +16,7 @@ from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Control, Rows, Step, blocks
 from unetdyn.dynamics.clipping import unit_factors
 from unetdyn.dynamics.probe import AddVariable, Factors, Tensor
+from unetdyn.dynamics.settable_number import SettableNumber
 from unetdyn.dynamics.weight_kinds import unit_axes, weight_kind
 
 
@@ -85,7 +86,7 @@ class AdaptiveGradientClipping(StepControl):
         if isinstance(exclude, str) or not all(isinstance(block, str) for block in exclude):
             raise TypeError(f"`exclude` must be a sequence of names of blocks. Received: exclude={exclude!r}.")
         self._control: _ClipUnits | None = None
-        self._clipping = float(clipping)
+        self._clipping = SettableNumber(clipping)
         self.eps = float(eps)
         self.exclude = tuple(exclude)
         super().__init__(name, verbose)
@@ -107,20 +108,18 @@ class AdaptiveGradientClipping(StepControl):
     @property
     def clipping(self) -> float:
         """λ. Set between two epochs, it holds from the next step on, without anything being compiled anew."""
-        return self._clipping
+        return self._clipping.value
 
     @clipping.setter
     def clipping(self, clipping: float) -> None:
         check_positive("clipping", clipping)
-        self._clipping = float(clipping)
-        if self._control is not None:
-            self._control.bound_by(self._clipping)
+        self._clipping.value = clipping
 
     def probe(self) -> Control:
         """The clipping of the blocks that are not excluded."""
         if self.model.built:
             _places(blocks(self.model), self.exclude)  # a wrong name is told before anything is attached
-        self._control = _ClipUnits(self.model, self.clipping, self.eps, self.exclude)
+        self._control = _ClipUnits(self.model, self._clipping, self.eps, self.exclude)
         return self._control
 
     def _empty_record(self) -> StepRecord:
@@ -144,21 +143,14 @@ class AdaptiveGradientClipping(StepControl):
 class _ClipUnits(Control):
     """Unit-wise clipping of the weights that are not excluded."""
 
-    def __init__(self, model: keras.Model, clipping: float, eps: float, exclude: tuple[str, ...]) -> None:
+    def __init__(self, model: keras.Model, clipping: SettableNumber, eps: float, exclude: tuple[str, ...]) -> None:
         self._model = weakref.ref(model)
         self._clipping = clipping
-        self._bound: keras.Variable | None = None
         self._eps = eps
         self._exclude = exclude
 
-    def bound_by(self, clipping: float) -> None:
-        """Clip to this from the next step on."""
-        self._clipping = clipping
-        if self._bound is not None:
-            self._bound.assign(clipping)
-
     def build(self, add_variable: AddVariable, variables: list[keras.Variable]) -> None:
-        self._bound = add_variable(initial=self._clipping)
+        self._clipping.build(add_variable)
         model = self._model()
         assert model is not None, "it is being trained"
         spared = _places(blocks(model, variables), self._exclude)
@@ -176,8 +168,7 @@ class _ClipUnits(Control):
         return {"clipped": len(self.units)}
 
     def transform(self, step: Step) -> tuple[Factors, None, dict[str, Tensor]]:
-        assert self._bound is not None, "it was built"
-        factors, counts, bound = Factors(), [], self._bound.value
+        factors, counts, bound = Factors(), [], self._clipping.in_step
         for gradient, weight, axes in zip(step.gradients, step.weights, self._axes, strict=True):
             factor, count = None, ops.zeros((), "float32")
             if gradient is not None and axes is not None:

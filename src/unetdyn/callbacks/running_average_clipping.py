@@ -15,6 +15,7 @@ from unetdyn.callbacks.step_record import StepRecord
 from unetdyn.dynamics import Control, Rows, Step
 from unetdyn.dynamics.clipping import add_to_average, average, clip_coefficient
 from unetdyn.dynamics.probe import AddVariable, Factors, Tensor
+from unetdyn.dynamics.settable_number import SettableNumber
 
 
 class RunningAverageClipping(StepControl):
@@ -83,8 +84,7 @@ class RunningAverageClipping(StepControl):
     ) -> None:
         check_positive("alpha", alpha)
         check_fraction("decay", decay, zero=True, one=True)
-        self._control: _ClipToAverage | None = None
-        self._alpha = float(alpha)
+        self._alpha = SettableNumber(alpha)
         self.decay = plain(decay)
         self._average: tuple[float, ...] = (0.0, 0.0)  # the weighted sum of the norms, and that of the weights
         super().__init__(name, verbose)
@@ -114,19 +114,16 @@ class RunningAverageClipping(StepControl):
     @property
     def alpha(self) -> float:
         """α. Set between two epochs, it holds from the next step on, without anything being compiled anew."""
-        return self._alpha
+        return self._alpha.value
 
     @alpha.setter
     def alpha(self, alpha: float) -> None:
         check_positive("alpha", alpha)
-        self._alpha = float(alpha)
-        if self._control is not None:
-            self._control.multiply_by(self._alpha)
+        self._alpha.value = alpha
 
     def probe(self) -> Control:
         """The clipping, with the average so far."""
-        self._control = _ClipToAverage(self.alpha, self.decay, *self._average)
-        return self._control
+        return _ClipToAverage(self._alpha, self.decay, *self._average)
 
     def _empty_record(self) -> StepRecord:
         none = np.zeros(0, np.float32)
@@ -146,20 +143,13 @@ class RunningAverageClipping(StepControl):
 class _ClipToAverage(Control):
     """The running average on the device, and the clipping by it."""
 
-    def __init__(self, alpha: float, decay: float, total: float, weight: float) -> None:
+    def __init__(self, alpha: SettableNumber, decay: float, total: float, weight: float) -> None:
         self._alpha = alpha
-        self._factor: keras.Variable | None = None
         self._decay = decay
         self._before = total, weight
 
-    def multiply_by(self, alpha: float) -> None:
-        """The average, from the next step on."""
-        self._alpha = alpha
-        if self._factor is not None:
-            self._factor.assign(alpha)
-
     def build(self, add_variable: AddVariable, variables: list[keras.Variable]) -> None:  # noqa: ARG002
-        self._factor = add_variable(initial=self._alpha)
+        self._alpha.build(add_variable)
         self._total, self._weight = (add_variable(initial=value) for value in self._before)
 
     def key(self) -> Hashable:
@@ -169,10 +159,9 @@ class _ClipToAverage(Control):
         return {"clip": 5}
 
     def transform(self, step: Step) -> tuple[Factors, None, dict[str, Tensor]]:
-        assert self._factor is not None, "it was built"
         norm = ops.sqrt(ops.sum(step.grad_norm_sq))
         total, weight = self._total.value, self._weight.value
-        limit = self._factor.value * average(total, weight)
+        limit = self._alpha.in_step * average(total, weight)
         coefficient = clip_coefficient(norm, limit)
         total, weight = add_to_average(total, weight, norm, self._decay)
         self._total.assign(total)
